@@ -1,0 +1,214 @@
+using Microsoft.EntityFrameworkCore;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+
+namespace Usher.Core.Access;
+
+/// <summary>What an operation wants to know before it decides. Everything is of one organization.</summary>
+public sealed record AccessQuery(Guid OrganizationId)
+{
+    /// <summary>Members by canonical identifier: the live one, and the latest removed.</summary>
+    public IReadOnlyCollection<string> Identifiers { get; init; } = [];
+
+    /// <summary>Members by id.</summary>
+    public IReadOnlyCollection<Guid> MemberIds { get; init; } = [];
+
+    public IReadOnlyCollection<Guid> GroupIds { get; init; } = [];
+
+    public IReadOnlyCollection<Guid> RoleIds { get; init; } = [];
+
+    public IReadOnlyCollection<Guid> ResourceIds { get; init; } = [];
+
+    /// <summary>Whether the operation may take an administrator away, and so must be alone with the organization.</summary>
+    public bool LockOrganization { get; init; }
+
+    /// <summary>Whether what only a display needs is read too: how many are in a group or hold a role, who has a password.</summary>
+    public bool ForDisplay { get; init; }
+
+    /// <summary>A run of live persons in order, instead of members by name; see <see cref="MemberPage"/>.</summary>
+    public MemberPage? Page { get; init; }
+
+    /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
+    public bool AllDefinitions { get; init; }
+}
+
+/// <summary>What a list of members is ordered by.</summary>
+public enum MemberOrder
+{
+    Created,
+    Identifier,
+    Number,
+}
+
+/// <summary>One chunk of the live persons of an organization.</summary>
+/// <param name="Order">By what.</param>
+/// <param name="After">The last member of the chunk before; null for the first chunk.</param>
+/// <param name="Limit">1 to 1,000.</param>
+public sealed record MemberPage(MemberOrder Order, Member? After, int Limit);
+
+/// <summary>
+/// Members with all they hold, the groups and roles it comes from, and whatever an operation refers to, read in one round trip: a union of narrow rows, one
+/// per fact (<see cref="Facts"/>), so that what belongs together is not multiplied by what does not. The entities' collections are complete.
+/// </summary>
+public sealed class AccessGraph
+{
+    private readonly Dictionary<Guid, Member> members = [];
+    private readonly Dictionary<Guid, Group> groups = [];
+    private readonly Dictionary<Guid, Role> roles = [];
+    private readonly HashSet<Guid> resources = [];
+
+    private readonly Dictionary<(Guid Id, string Kind), int> counts = [];
+    private readonly HashSet<Guid> withPassword = [];
+    private readonly HashSet<Guid> withSecondFactor = [];
+
+    private AccessGraph(Organization organization) => Organization = organization;
+
+    public Organization Organization { get; }
+
+    public IEnumerable<Member> Members => members.Values;
+
+    public IEnumerable<Group> DefaultGroups => groups.Values.Where(g => g.IsDefault && g.SystemKind is SystemGroup.None);
+
+    public Member? Member(Guid id) => members.GetValueOrDefault(id);
+
+    /// <summary>The live member of that identifier, else the one removed last.</summary>
+    public Member? Member(string identifier) =>
+        members.Values.Where(m => m.Identifier == identifier).OrderByDescending(m => m.IsLive).ThenByDescending(m => m.Id).FirstOrDefault();
+
+    public Group? Group(Guid id) => groups.GetValueOrDefault(id);
+
+    public Role? Role(Guid id) => roles.GetValueOrDefault(id);
+
+    public bool HasResource(Guid id) => resources.Contains(id);
+
+    /// <summary>Whether a member's user has a password. Only for display.</summary>
+    public bool HasPassword(Member member) => withPassword.Contains(member.Id);
+
+    /// <summary>Whether a member's user signs in with a second factor. Only for display.</summary>
+    public bool HasSecondFactor(Member member) => withSecondFactor.Contains(member.Id);
+
+    /// <summary>How many live members a group has. Only for display.</summary>
+    public int MembersOf(Group group) => counts.GetValueOrDefault((group.Id, Facts.GroupMembers));
+
+    /// <summary>How many live members hold a role directly. Only for display.</summary>
+    public int MembersOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleMembers));
+
+    /// <summary>How many groups hold a role. Only for display.</summary>
+    public int GroupsOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleGroups));
+
+    /// <summary>Takes a new or returning member in, with what he was given, so that the counts are those of after the save.</summary>
+    public void Add(Member member)
+    {
+        members[member.Id] = member;
+        foreach (var group in GroupsOf(member)) Count(group.Id, Facts.GroupMembers);
+        foreach (var role in member.Roles) Count(role.RoleId, Facts.RoleMembers);
+
+        void Count(Guid id, string kind) => counts[(id, kind)] = counts.GetValueOrDefault((id, kind)) + 1;
+    }
+
+    /// <summary>An actor as he stands now, levels on resources included. Operators and the system always hold; a member who is no longer active holds nothing.</summary>
+    public Actor Today(Actor actor) =>
+        actor.IsMember ? actor with { Access = Member(actor.Id) is { Status: MemberStatus.Active } self ? Of(self) : EffectiveAccess.Nothing } : actor;
+
+    /// <summary>What a member effectively has.</summary>
+    public EffectiveAccess Of(Member member)
+    {
+        var access = new EffectiveAccess.Builder().Add(member.Role).Add(member.Permissions.Select(p => p.Permission));
+        if (member.AllResources) access.AddEverywhere(AccessLevel.Full);
+        foreach (var level in member.Levels) access.Add(level.ResourceId, level.Level, level.Capabilities);
+        foreach (var role in member.Roles) Confer(access, roles[role.RoleId]);
+        foreach (var group in GroupsOf(member)) Confer(access, group);
+        return access.Build();
+    }
+
+    /// <summary>The groups a member is in, the implied system group first.</summary>
+    public IEnumerable<Group> GroupsOf(Member member)
+    {
+        var implied = member.Kind is MemberKind.Person ? SystemGroup.Everyone : SystemGroup.ServiceAccounts;
+        return groups.Values.Where(g => g.SystemKind == implied).Concat(member.Groups.Select(g => groups[g.GroupId]));
+    }
+
+    /// <summary>What membership of a group gives.</summary>
+    public EffectiveAccess Of(Group group)
+    {
+        var access = new EffectiveAccess.Builder();
+        Confer(access, group);
+        return access.Build();
+    }
+
+    private void Confer(EffectiveAccess.Builder access, Group group)
+    {
+        access.AddAdmin(group.IsAdmin).Add(group.Permissions.Select(p => p.Permission));
+        if (group.AllResources) access.AddEverywhere(AccessLevel.Full);
+        foreach (var level in group.Levels) access.Add(level.ResourceId, level.Level, level.Capabilities);
+        foreach (var role in group.Roles) Confer(access, roles[role.RoleId]);
+    }
+
+    private static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions.Select(p => p.Permission));
+
+    /// <summary>Reads it in one round trip; the entities are not tracked. Null when there is no such organization.</summary>
+    public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
+    {
+        await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct);
+        var rows = await Facts.Query(db, query).ToListAsync(ct);
+        if (rows.Find(r => r.Organization is not null)?.Organization is not { } organization) return null;
+
+        var graph = new AccessGraph(organization);
+        graph.Take(rows);
+        return graph;
+    }
+
+    /// <summary>Reads it and tracks what it holds, for an operation that will change something.</summary>
+    public static async Task<AccessGraph?> TrackAsync(UsherDb db, AccessQuery query, CancellationToken ct)
+    {
+        var graph = await ReadAsync(db, query, ct);
+        if (graph is not null) db.AttachRange([.. graph.roles.Values, .. graph.groups.Values, .. graph.members.Values]);
+        return graph;
+    }
+
+    /// <summary>Reads the next chunk of a list whose first chunk read all groups and roles: those are taken from there.</summary>
+    public async Task<AccessGraph> ReadMoreAsync(UsherDb db, AccessQuery query, CancellationToken ct)
+    {
+        var more = new AccessGraph(Organization);
+        foreach (var pair in groups) more.groups.Add(pair.Key, pair.Value);
+        foreach (var pair in roles) more.roles.Add(pair.Key, pair.Value);
+        foreach (var pair in counts) more.counts.Add(pair.Key, pair.Value);
+        more.Take(await Facts.Query(db, query, definitions: false).ToListAsync(ct));
+        return more;
+    }
+
+    private void Take(List<Facts.Row> rows)
+    {
+        foreach (var row in rows)
+        {
+            if (row.Member is { } member) members[member.Id] = member;
+            if (row.Group is { } group) groups[group.Id] = group;
+            if (row.Role is { } role) roles[role.Id] = role;
+        }
+
+        foreach (var row in rows) Take(row);
+    }
+
+    private void Take(Facts.Row row)
+    {
+        var (organization, fact) = (Organization.Id, row.Fact);
+        switch (fact.Kind)
+        {
+            case Facts.Resource: resources.Add(fact.SubjectId); break;
+            case Facts.Invitation when members.TryGetValue(row.Invitation!.MemberId, out var member): member.Invitations.Add(row.Invitation); break;
+            case Facts.Level when row.Level is { MemberId: { } holder }: members[holder].Levels.Add(row.Level); break;
+            case Facts.Level when row.Level is { GroupId: { } holder }: groups[holder].Levels.Add(row.Level); break;
+            case Facts.MemberPermission: members[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            case Facts.MemberGroup: members[fact.SubjectId].Groups.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, GroupId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            case Facts.MemberRole: members[fact.SubjectId].Roles.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, RoleId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            case Facts.GroupPermission: groups[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, GroupId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            case Facts.GroupRole: groups[fact.SubjectId].Roles.Add(new() { OrganizationId = organization, GroupId = fact.SubjectId, RoleId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            case Facts.RolePermission: roles[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, RoleId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            case Facts.GroupMembers or Facts.RoleMembers or Facts.RoleGroups: counts[(fact.SubjectId, fact.Kind)] = fact.Count!.Value; break;
+            case Facts.Password: withPassword.Add(fact.SubjectId); break;
+            case Facts.SecondFactor: withSecondFactor.Add(fact.SubjectId); break;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections.Frozen;
+
+namespace Usher.Core.Access;
+
+/// <summary>How far one reaches one resource.</summary>
+public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Capabilities)
+{
+    public bool Contains(Reach other) =>
+        Level is AccessLevel.Full || (Level >= other.Level && other.Capabilities.All(Capabilities.Contains));
+
+    public Reach Union(Reach other) => new(Level >= other.Level ? Level : other.Level, [.. Capabilities.Union(other.Capabilities)]);
+}
+
+/// <summary>
+/// What somebody may do in one organization, all sources united: built-in role, permissions, roles, groups, levels. Also what one grant would confer, so
+/// that "may he hand this out" and "does he cover this member" are the same question: <see cref="Contains"/>.
+/// </summary>
+/// <param name="IsAdmin">Everything, now and in future.</param>
+/// <param name="Permissions">Names held, unless admin.</param>
+/// <param name="Everywhere">The level on every resource, present and future.</param>
+/// <param name="Resources">Levels on single resources.</param>
+public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions, AccessLevel Everywhere, FrozenDictionary<Guid, Reach> Resources)
+{
+    public static EffectiveAccess Everything { get; } = new(true, FrozenSet<string>.Empty, AccessLevel.Full, FrozenDictionary<Guid, Reach>.Empty);
+
+    public static EffectiveAccess Nothing { get; } = new(false, FrozenSet<string>.Empty, AccessLevel.None, FrozenDictionary<Guid, Reach>.Empty);
+
+    public bool Has(string permission) => IsAdmin || Permissions.Contains(permission);
+
+    public AccessLevel LevelOn(Guid resource) => ReachOf(resource).Level;
+
+    /// <summary>True when nothing in <paramref name="other"/> goes beyond this.</summary>
+    public bool Contains(EffectiveAccess other) =>
+        IsAdmin
+        || (!other.IsAdmin
+            && other.Permissions.All(Permissions.Contains)
+            && Everywhere >= other.Everywhere
+            && other.Resources.All(pair => ReachOf(pair.Key).Contains(pair.Value)));
+
+    private Reach ReachOf(Guid resource)
+    {
+        var own = Resources.TryGetValue(resource, out var reach) ? reach : new Reach(AccessLevel.None, []);
+        return own with { Level = IsAdmin ? AccessLevel.Full : own.Level >= Everywhere ? own.Level : Everywhere };
+    }
+
+    /// <summary>Collects what several sources confer.</summary>
+    public sealed class Builder
+    {
+        private readonly HashSet<string> permissions = [];
+        private readonly Dictionary<Guid, Reach> resources = [];
+        private bool admin;
+        private AccessLevel everywhere;
+
+        public Builder Add(BuiltInRole role)
+        {
+            switch (role)
+            {
+                case BuiltInRole.Admin: admin = true; break;
+                case BuiltInRole.PowerUser: AddEverywhere(AccessLevel.Full); break;
+                case BuiltInRole.ReadOnly: AddEverywhere(AccessLevel.ReadOnly); break;
+                case BuiltInRole.User: break;
+            }
+
+            return this;
+        }
+
+        public Builder Add(IEnumerable<string> names)
+        {
+            permissions.UnionWith(names);
+            return this;
+        }
+
+        public Builder AddAdmin(bool isAdmin)
+        {
+            admin |= isAdmin;
+            return this;
+        }
+
+        public Builder AddEverywhere(AccessLevel level)
+        {
+            everywhere = level > everywhere ? level : everywhere;
+            return this;
+        }
+
+        public Builder Add(Guid resource, AccessLevel level, IReadOnlyList<string> capabilities)
+        {
+            var reach = new Reach(level, capabilities);
+            resources[resource] = resources.TryGetValue(resource, out var had) ? had.Union(reach) : reach;
+            return this;
+        }
+
+        public EffectiveAccess Build() => admin ? Everything : new(false, permissions.ToFrozenSet(), everywhere, resources.ToFrozenDictionary());
+    }
+}

@@ -1,0 +1,206 @@
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Resources;
+
+namespace Usher.Core.Access;
+
+/// <summary>One thing that is so about members, groups or roles.</summary>
+public sealed class Fact
+{
+    public string Kind { get; init; } = "";
+
+    public Guid SubjectId { get; init; }
+
+    public Guid? OtherId { get; init; }
+
+    public string? Name { get; init; }
+
+    public Guid? GrantedBy { get; init; }
+
+    public DateTimeOffset? GrantedAt { get; init; }
+
+    public int? Count { get; init; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<Fact>
+    {
+        // A query's row, not a table.
+        public void Configure(EntityTypeBuilder<Fact> builder) => builder.HasNoKey().ToView(null);
+    }
+}
+
+/// <summary>
+/// The query behind <see cref="AccessGraph"/>. Written by hand, because a union over shared subqueries is what both databases answer by index, and what a
+/// translated query does not give: each branch would repeat the search for the members and scan the organization.
+/// </summary>
+internal static class Facts
+{
+    public const string Organization = "organization";
+    public const string Member = "member";
+    public const string Invitation = "invitation";
+    public const string MemberPermission = "member_permission";
+    public const string MemberGroup = "member_group";
+    public const string MemberRole = "member_role";
+    public const string Level = "level";
+    public const string Group = "group";
+    public const string GroupPermission = "group_permission";
+    public const string GroupRole = "group_role";
+    public const string Role = "role";
+    public const string RolePermission = "role_permission";
+    public const string Resource = "resource";
+    public const string GroupMembers = "group_members";
+    public const string RoleMembers = "role_members";
+    public const string RoleGroups = "role_groups";
+    public const string Password = "password";
+    public const string SecondFactor = "second_factor";
+
+    private const string Definitions = """
+
+        UNION ALL SELECT 'group', id, NULL, NULL, NULL, NULL, NULL FROM in_groups
+        UNION ALL SELECT 'group_permission', p.group_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
+            FROM in_groups g JOIN group_permissions p ON p.organization_id = {0} AND p.group_id = g.id
+        UNION ALL SELECT 'group_role', r.group_id, r.role_id, NULL, r.granted_by, r.granted_at, NULL
+            FROM in_groups g JOIN role_groups r ON r.organization_id = {0} AND r.group_id = g.id
+        UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL
+            FROM in_groups g JOIN resource_access a ON a.organization_id = {0} AND a.group_id = g.id
+        UNION ALL SELECT 'role', id, NULL, NULL, NULL, NULL, NULL FROM in_roles
+        UNION ALL SELECT 'role_permission', p.role_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
+            FROM in_roles r JOIN role_permissions p ON p.organization_id = {0} AND p.role_id = r.id
+        """;
+
+    private const string Counts = """
+
+        UNION ALL SELECT 'group_members', g.id, NULL, NULL, NULL, NULL, CASE d.system_kind
+            WHEN 'none' THEN (SELECT count(*) FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = g.id)
+            WHEN 'everyone' THEN (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'person')
+            ELSE (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'service') END
+            FROM in_groups g JOIN groups d ON d.organization_id = {0} AND d.id = g.id
+        UNION ALL SELECT 'role_members', r.id, NULL, NULL, NULL, NULL,
+            (SELECT count(*) FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id) FROM in_roles r
+        UNION ALL SELECT 'role_groups', r.id, NULL, NULL, NULL, NULL,
+            (SELECT count(*) FROM role_groups rg WHERE rg.organization_id = {0} AND rg.role_id = r.id) FROM in_roles r
+        """;
+
+    private const string Credentials = """
+
+        UNION ALL SELECT 'password', f.id, NULL, NULL, NULL, NULL, NULL
+            FROM found f JOIN members m ON m.organization_id = {0} AND m.id = f.id JOIN users u ON u.id = m.user_id WHERE u.password_hash IS NOT NULL
+        UNION ALL SELECT 'second_factor', f.id, NULL, NULL, NULL, NULL, NULL
+            FROM found f JOIN members m ON m.organization_id = {0} AND m.id = f.id JOIN users u ON u.id = m.user_id WHERE u.two_factor_enabled
+        """;
+
+    /// <summary>The facts an <see cref="AccessQuery"/> asks for, each with the entity it is about where it is about one.</summary>
+    public static IQueryable<Row> Query(UsherDb db, AccessQuery query, bool definitions = true)
+    {
+        var org = query.OrganizationId;
+        List<object> parameters = [db.Raw(org)];
+        var sql = $$"""
+            WITH found AS (
+                {{Found()}}
+            ), in_groups AS (
+                SELECT gm.group_id AS id FROM found f JOIN group_members gm ON gm.organization_id = {0} AND gm.member_id = f.id
+                UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
+                UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
+                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds))}}
+            ), in_roles AS (
+                SELECT rm.role_id AS id FROM found f JOIN role_members rm ON rm.organization_id = {0} AND rm.member_id = f.id
+                UNION SELECT rg.role_id FROM in_groups g JOIN role_groups rg ON rg.organization_id = {0} AND rg.group_id = g.id
+                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds))}}
+            )
+            SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count
+                FROM organizations WHERE id = {0}
+            UNION ALL SELECT 'member', id, NULL, NULL, NULL, NULL, NULL FROM found
+            UNION ALL SELECT 'invitation', i.id, NULL, NULL, NULL, NULL, NULL
+                FROM found f JOIN invitations i ON i.organization_id = {0} AND i.member_id = f.id WHERE i.status IN ('pending', 'expired')
+            UNION ALL SELECT 'member_permission', p.member_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
+                FROM found f JOIN member_permissions p ON p.organization_id = {0} AND p.member_id = f.id
+            UNION ALL SELECT 'member_group', gm.member_id, gm.group_id, NULL, gm.granted_by, gm.granted_at, NULL
+                FROM found f JOIN group_members gm ON gm.organization_id = {0} AND gm.member_id = f.id
+            UNION ALL SELECT 'member_role', rm.member_id, rm.role_id, NULL, rm.granted_by, rm.granted_at, NULL
+                FROM found f JOIN role_members rm ON rm.organization_id = {0} AND rm.member_id = f.id
+            UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL
+                FROM found f JOIN resource_access a ON a.organization_id = {0} AND a.member_id = f.id
+            """;
+        if (definitions) sql += Definitions;
+        if (definitions && query.ForDisplay) sql += Counts;
+        if (query.ForDisplay) sql += Credentials;
+        if (query.ResourceIds.Count > 0)
+            sql += $"\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {{0}} AND id IN ({List(query.ResourceIds)})";
+
+        return
+            from fact in db.Set<Fact>().FromSqlRaw(sql, [.. parameters]).AsNoTracking()
+            join o in db.Organizations on new { fact.Kind, Id = fact.SubjectId } equals new { Kind = Organization, o.Id } into os
+            from organization in os.DefaultIfEmpty()
+            join m in db.Members on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Member, m.OrganizationId, m.Id } into ms
+            from member in ms.DefaultIfEmpty()
+            join i in db.Invitations on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Invitation, i.OrganizationId, i.Id } into ins
+            from invitation in ins.DefaultIfEmpty()
+            join a in db.ResourceAccess on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Level, a.OrganizationId, a.Id } into ls
+            from level in ls.DefaultIfEmpty()
+            join g in db.Groups on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Group, g.OrganizationId, g.Id } into gs
+            from @group in gs.DefaultIfEmpty()
+            join r in db.Roles on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Role, r.OrganizationId, r.Id } into rs
+            from role in rs.DefaultIfEmpty()
+            select new Row { Fact = fact, Organization = organization, Member = member, Invitation = invitation, Level = level, Group = @group, Role = role };
+
+        string Found()
+        {
+            if (query.Page is { } page) return Chunk(page);
+            List<string> ways = [];
+            if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({List(query.Identifiers)})");
+            if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({List(query.MemberIds)})");
+            return ways is [] ? "SELECT id FROM members WHERE 1 = 0" : string.Join(" UNION ", ways);
+        }
+
+        string Chunk(MemberPage page)
+        {
+            var (column, after) = page.Order switch
+            {
+                MemberOrder.Created => ("id", (object?)page.After?.Id),
+                MemberOrder.Identifier => ("identifier", page.After?.Identifier),
+                MemberOrder.Number => ("number", page.After?.Number),
+            };
+            var beyond = after is null ? "" : $"AND {column} > {Parameter(after)}";
+            return $"SELECT id FROM members WHERE organization_id = {{0}} AND status <> 'removed' AND kind = 'person' {beyond} ORDER BY {column} LIMIT {Parameter(page.Limit)}";
+        }
+
+        string ById(string table, IReadOnlyCollection<Guid> ids) =>
+            ids.Count is 0 ? "" : $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({List(ids)})";
+
+        // One parameter whatever the number, so that the statement's text, and with it the plan, stays the same.
+        string List<T>(IReadOnlyCollection<T> values) => (db.IsSqlite, values) switch
+        {
+            (true, IReadOnlyCollection<Guid> ids) => $"SELECT unhex(value) FROM json_each({Parameter(JsonSerializer.Serialize(ids.Select(id => id.ToString("N"))))})",
+            (true, _) => $"SELECT value FROM json_each({Parameter(JsonSerializer.Serialize(values))})",
+            (false, _) => $"SELECT unnest({Parameter(values.ToArray())})",
+        };
+
+        string Parameter(object value)
+        {
+            parameters.Add(value is Guid id ? db.Raw(id) : value);
+            return $"{{{parameters.Count - 1}}}";
+        }
+    }
+
+    internal sealed class Row
+    {
+        public required Fact Fact { get; init; }
+
+        public Organization? Organization { get; init; }
+
+        public Member? Member { get; init; }
+
+        public Invitation? Invitation { get; init; }
+
+        public ResourceAccess? Level { get; init; }
+
+        public Group? Group { get; init; }
+
+        public Role? Role { get; init; }
+    }
+}

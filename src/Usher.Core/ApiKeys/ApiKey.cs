@@ -1,0 +1,55 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Data;
+
+namespace Usher.Core.ApiKeys;
+
+public enum ApiKeyStatus
+{
+    Enabled,
+    Disabled,
+}
+
+/// <summary>A secret that acts for one member, or for an operator. Global: a key is looked up before its organization is known.</summary>
+public sealed class ApiKey : IVersioned
+{
+    /// <summary>SHA-256 of the secret.</summary>
+    public required byte[] Hash { get; init; }
+
+    public required Guid Id { get; init; }
+
+    /// <summary>Null for an operator's key.</summary>
+    public Guid? OrganizationId { get; init; }
+
+    public Guid? MemberId { get; init; }
+
+    /// <summary>The secret's first characters, to recognise it by.</summary>
+    public required string Hint { get; init; }
+
+    public required string Name { get; set; }
+
+    /// <summary>May only read.</summary>
+    public bool ReadOnly { get; init; }
+
+    public ApiKeyStatus Status { get; set; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Written in batches, some seconds late.</summary>
+    public DateTimeOffset? LastUsedAt { get; set; }
+
+    public int Version { get; set; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<ApiKey>
+    {
+        public void Configure(EntityTypeBuilder<ApiKey> builder)
+        {
+            builder.ToTable("api_keys");
+            builder.HasKey(k => k.Hash);
+            builder.HasIndex(k => k.Id).IsUnique();
+            builder.HasIndex(k => new { k.OrganizationId, k.MemberId });
+        }
+    }
+}

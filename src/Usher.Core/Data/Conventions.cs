@@ -1,0 +1,124 @@
+using System.Text;
+using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Microsoft.EntityFrameworkCore.Metadata.Conventions;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+
+namespace Usher.Core.Data;
+
+/// <summary>A row with a concurrency token, raised with every change of it or of what depends on it. See <see cref="UsherDb.SaveChangesAsync(CancellationToken)"/>.</summary>
+public interface IVersioned
+{
+    /// <summary>0 for a new row.</summary>
+    int Version { get; set; }
+}
+
+/// <summary>A row that gives somebody something.</summary>
+public interface IGrantRow
+{
+    /// <summary>The actor's id; all zeros is the system.</summary>
+    Guid GrantedBy { get; }
+
+    DateTimeOffset GrantedAt { get; }
+}
+
+/// <summary>A thing with a name that is unique in its organization.</summary>
+public interface INamed
+{
+    string Name { get; set; }
+
+    /// <summary><see cref="Text.Key"/> of the name.</summary>
+    string NameKey { get; set; }
+}
+
+/// <summary>How columns look on both databases.</summary>
+internal static class Conventions
+{
+    private const string KeyText = "Usher:KeyText";
+
+    /// <summary>Text that is compared, ordered and searched by prefix: byte order on both databases.</summary>
+    public static PropertyBuilder<T> IsKeyText<T>(this PropertyBuilder<T> property) => property.HasAnnotation(KeyText, true);
+
+    /// <summary>Values that the two databases would keep differently: enums as snake_case names everywhere; on SQLite UUIDs as 16 bytes and instants as milliseconds.</summary>
+    public static void ConfigureValues(ModelConfigurationBuilder configuration, bool sqlite)
+    {
+        configuration.Conventions.Add(_ => new SnakeCaseConvention());
+        foreach (var type in typeof(UsherDb).Assembly.GetTypes().Where(t => t.IsEnum && t.Namespace!.StartsWith("Usher.Core", StringComparison.Ordinal)))
+            configuration.Properties(type).HaveConversion(typeof(SnakeCaseEnum<>).MakeGenericType(type));
+        configuration.Properties<Dictionary<string, string>>().HaveConversion<JsonDictionary, JsonDictionaryComparer>();
+        if (!sqlite) return;
+        configuration.Properties<Guid>().HaveConversion<BigEndianUuid>();
+        configuration.Properties<DateTimeOffset>().HaveConversion<Milliseconds>();
+    }
+
+    public static void Apply(ModelBuilder model, bool postgres)
+    {
+        foreach (var entity in model.Model.GetEntityTypes())
+        {
+            if (typeof(IVersioned).IsAssignableFrom(entity.ClrType)) entity.FindProperty(nameof(IVersioned.Version))!.IsConcurrencyToken = true;
+            foreach (var key in entity.GetKeys().SelectMany(k => k.Properties).Where(p => p.ClrType == typeof(Guid))) key.ValueGenerated = ValueGenerated.Never;
+            foreach (var property in entity.GetProperties())
+            {
+                if (property.FindAnnotation(KeyText) is null) continue;
+                property.RemoveAnnotation(KeyText);
+                if (postgres) property.SetCollation("C");
+            }
+        }
+    }
+
+    private sealed class SnakeCaseConvention : IModelFinalizingConvention
+    {
+        public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
+        {
+            foreach (var entity in modelBuilder.Metadata.GetEntityTypes())
+            {
+                if (entity.GetTableName() is { } table && !entity.IsMappedToJson()) entity.SetTableName(SnakeCase(table.Replace("AspNet", "", StringComparison.Ordinal)));
+                if (entity.IsMappedToJson()) entity.SetContainerColumnName(SnakeCase(entity.GetContainerColumnName()!));
+                else
+                    foreach (var property in entity.GetProperties())
+                        property.SetColumnName(SnakeCase(property.GetColumnName()));
+                foreach (var key in entity.GetKeys()) key.SetName(SnakeCase(key.GetName()));
+                foreach (var key in entity.GetForeignKeys()) key.SetConstraintName(SnakeCase(key.GetConstraintName()));
+                foreach (var index in entity.GetIndexes()) index.SetDatabaseName(SnakeCase(index.GetDatabaseName()));
+            }
+        }
+
+        [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(name))]
+        private static string? SnakeCase(string? name) => name?.Replace("AspNet", "", StringComparison.Ordinal) is { } text ? SnakeCaseName.Of(text) : null;
+    }
+
+    private sealed class SnakeCaseEnum<T>() : ValueConverter<T, string>(v => SnakeCaseName.Of(v.ToString()), v => SnakeCaseName.Parse<T>(v))
+        where T : struct, Enum;
+
+    private sealed class BigEndianUuid() : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
+
+    private sealed class Milliseconds() : ValueConverter<DateTimeOffset, long>(v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
+
+    private sealed class JsonDictionary() : ValueConverter<Dictionary<string, string>, string>(
+        v => JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v => JsonSerializer.Deserialize<Dictionary<string, string>>(v, JsonSerializerOptions.Default)!);
+
+    private sealed class JsonDictionaryComparer() : ValueComparer<Dictionary<string, string>>(
+        (a, b) => JsonSerializer.Serialize(a, JsonSerializerOptions.Default) == JsonSerializer.Serialize(b, JsonSerializerOptions.Default), v => v.Count, v => new(v));
+}
+
+/// <summary><c>PowerUser</c> to <c>power_user</c> and back: how enums are stored and named in our own API.</summary>
+public static class SnakeCaseName
+{
+    public static string Of(string pascal)
+    {
+        var text = new StringBuilder(pascal.Length + 4);
+        for (var i = 0; i < pascal.Length; i++)
+        {
+            if (i > 0 && char.IsUpper(pascal[i]) && (char.IsLower(pascal[i - 1]) || (i + 1 < pascal.Length && char.IsLower(pascal[i + 1]) && pascal[i - 1] is not '_'))) text.Append('_');
+            text.Append(char.ToLowerInvariant(pascal[i]));
+        }
+
+        return text.ToString();
+    }
+
+    public static T Parse<T>(string name)
+        where T : struct, Enum => Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+}

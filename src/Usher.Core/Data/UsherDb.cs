@@ -1,0 +1,222 @@
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Npgsql;
+using Usher.Core.Access;
+using Usher.Core.ApiKeys;
+using Usher.Core.Events;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Outbox;
+using Usher.Core.Resources;
+using Usher.Core.Sessions;
+using Usher.Core.Users;
+
+namespace Usher.Core.Data;
+
+/// <summary>
+/// The one database context. How writes reach the database is decided here and nowhere else: an operation reads, adds and changes entities, and calls
+/// <see cref="SaveChangesAsync(CancellationToken)"/> once.
+/// </summary>
+public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserContext<User, Guid>(options)
+{
+    private readonly Dictionary<Guid, int> seats = [];
+    private bool locked;
+
+    public DbSet<Organization> Organizations => Set<Organization>();
+
+    public DbSet<Session> Sessions => Set<Session>();
+
+    public DbSet<Member> Members => Set<Member>();
+
+    public DbSet<MemberPermission> MemberPermissions => Set<MemberPermission>();
+
+    public DbSet<Role> Roles => Set<Role>();
+
+    public DbSet<RolePermission> RolePermissions => Set<RolePermission>();
+
+    public DbSet<RoleMember> RoleMembers => Set<RoleMember>();
+
+    public DbSet<RoleGroup> RoleGroups => Set<RoleGroup>();
+
+    public DbSet<Group> Groups => Set<Group>();
+
+    public DbSet<GroupMember> GroupMembers => Set<GroupMember>();
+
+    public DbSet<GroupPermission> GroupPermissions => Set<GroupPermission>();
+
+    public DbSet<Resource> Resources => Set<Resource>();
+
+    public DbSet<ResourceAccess> ResourceAccess => Set<ResourceAccess>();
+
+    public DbSet<Invitation> Invitations => Set<Invitation>();
+
+    public DbSet<InvitationSecret> InvitationSecrets => Set<InvitationSecret>();
+
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+
+    public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
+
+    public DbSet<UsherEvent> Events => Set<UsherEvent>();
+
+    public DbSet<UsherEventDetails> EventDetails => Set<UsherEventDetails>();
+
+    public DbSet<NumberBlock> NumberBlocks => Set<NumberBlock>();
+
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    public bool IsSqlite => Database.IsSqlite();
+
+    /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
+    public object Raw(Guid id) => IsSqlite ? id.ToByteArray(bigEndian: true) : id;
+
+    /// <summary>With passkeys' table, whether or not the host configured Identity.</summary>
+    protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
+
+    /// <summary>
+    /// Runs an operation. When it lost a race (a unique index, a version, a row that went away), it runs once more from its reads, this time alone: holding
+    /// the write gate on SQLite, locking what it reads on PostgreSQL. So one rerun always gets through.
+    /// </summary>
+    public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
+    {
+        try
+        {
+            return await operation();
+        }
+        catch (Exception e) when (IsLostRace(e))
+        {
+            return await RunLockedAsync(operation, ct);
+        }
+    }
+
+    /// <summary>Runs an operation that must read under lock from the start.</summary>
+    public async Task<T> RunLockedAsync<T>(Func<Task<T>> operation, CancellationToken ct)
+    {
+        ChangeTracker.Clear();
+        seats.Clear();
+        using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
+        await using var transaction = await Database.BeginTransactionAsync(ct);
+        locked = true;
+        try
+        {
+            var result = await operation();
+            await transaction.CommitAsync(ct);
+            Runtime.Doorbell.Ring();
+            return result;
+        }
+        finally
+        {
+            locked = false;
+        }
+    }
+
+    /// <summary>
+    /// In a locked run: waits until nobody else changes these members, and, with <paramref name="organizationToo"/>, the organization's own row (seats, the
+    /// last administrator). Otherwise nothing.
+    /// </summary>
+    public async Task LockAsync(Guid organization, IReadOnlyCollection<string> identifiers, IReadOnlyCollection<Guid> members, bool organizationToo, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        if (organizationToo) await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} FOR UPDATE", ct);
+        else await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} AND seat_limit IS NOT NULL FOR UPDATE", ct);
+        var (names, ids) = (identifiers.ToArray(), members.ToArray());
+        await Database.ExecuteSqlAsync(
+            $"SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})) ORDER BY id FOR UPDATE", ct);
+    }
+
+    /// <summary>Takes seats (or gives them back) with the next save, which fails as a lost race when the limit does not hold them. Only for organizations with a limit.</summary>
+    public void ChangeSeats(Guid organization, int count) => seats[organization] = seats.GetValueOrDefault(organization) + count;
+
+    /// <summary>
+    /// The one write of an operation: all of it, or nothing. Raises the version of every changed row and of those that rows depending on them hang on; wakes
+    /// the mail worker when a message was added.
+    /// </summary>
+    public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
+    {
+        RaiseVersions();
+        var mail = ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
+        using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(cancellationToken) : null;
+        var saved = await SaveWithSeatsAsync(acceptAllChangesOnSuccess, cancellationToken);
+        if (mail && !locked) Runtime.Doorbell.Ring();
+        return saved;
+    }
+
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    {
+        base.ConfigureConventions(configurationBuilder);
+        Conventions.ConfigureValues(configurationBuilder, IsSqlite);
+    }
+
+    protected override void OnModelCreating(ModelBuilder builder)
+    {
+        base.OnModelCreating(builder);
+        builder.ApplyConfigurationsFromAssembly(typeof(UsherDb).Assembly);
+        Conventions.Apply(builder, postgres: Database.IsNpgsql());
+    }
+
+    private UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
+
+    private async Task<int> SaveWithSeatsAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
+    {
+        var changes = seats.Where(pair => pair.Value is not 0).ToArray();
+        if (changes is []) return await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
+
+        await using var own = Database.CurrentTransaction is null ? await Database.BeginTransactionAsync(ct) : null;
+        foreach (var (organization, count) in changes)
+        {
+            var held = await Organizations
+                .Where(o => o.Id == organization && (o.SeatLimit == null || count < 0 || o.SeatsUsed + count <= o.SeatLimit))
+                .ExecuteUpdateAsync(set => set.SetProperty(o => o.SeatsUsed, o => o.SeatsUsed + count), ct);
+            if (held is 0) throw new DbUpdateConcurrencyException("The seat limit was reached meanwhile.");
+        }
+
+        var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
+        if (own is not null) await own.CommitAsync(ct);
+        seats.Clear();
+        return saved;
+    }
+
+    private void RaiseVersions()
+    {
+        ChangeTracker.DetectChanges();
+        var entries = ChangeTracker.Entries().ToList();
+        var stored = entries.Where(e => e.Entity is IVersioned && e.State is EntityState.Unchanged or EntityState.Modified).ToDictionary(KeyOf);
+        if (stored.Count is 0) return;
+
+        // The last part of every key is a UUID of its own, or, on a foreign key, that of the row it hangs on.
+        HashSet<EntityEntry> changed = [];
+        foreach (var entry in entries.Where(e => e.State is EntityState.Added or EntityState.Modified or EntityState.Deleted))
+        {
+            if (entry.Entity is IVersioned && stored.TryGetValue(KeyOf(entry), out var self)) changed.Add(self);
+            foreach (var key in entry.Metadata.GetForeignKeys())
+                if (entry.Property(key.Properties[^1].Name).CurrentValue is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
+        }
+
+        foreach (var entry in changed) ((IVersioned)entry.Entity).Version++;
+
+        static object KeyOf(EntityEntry entry) => entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
+    }
+
+    private static bool IsLostRace(Exception exception) => exception switch
+    {
+        DbUpdateConcurrencyException => true,
+        { InnerException: SqliteException { SqliteExtendedErrorCode: 2067 or 1555 or 787 } } => true, // unique, primary key, foreign key
+        { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation } } => true,
+        { InnerException: PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } } => true,
+        PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } => true,
+        _ => false,
+    };
+}
+
+/// <summary>What all contexts of one database share.</summary>
+public sealed class UsherDbRuntime(WriteGate gate, Outbox.OutboxDoorbell doorbell)
+{
+    public WriteGate Gate => gate;
+
+    public Outbox.OutboxDoorbell Doorbell => doorbell;
+}

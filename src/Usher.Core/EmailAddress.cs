@@ -1,0 +1,67 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Text;
+
+namespace Usher.Core;
+
+/// <summary>
+/// The canonical form of an e-mail address, by which members and users are told apart: trimmed, NFC, lower case, the domain in IDNA ASCII. Dots and plus
+/// tags are never touched. Mail goes to this form, so that what was proved is what was written to.
+/// </summary>
+public static class EmailAddress
+{
+    /// <summary>RFC 5321: 64 octets before the at sign, 254 in all.</summary>
+    public const int MaxLength = 254;
+
+    private const int MaxLocalLength = 64;
+    private const string AtomCharacters = "!#$%&'*+-/=?^_`{|}~.";
+
+    /// <summary>False for anything but one plain address with a dotted domain: no lists, display names, quoting, address literals, control or format characters.</summary>
+    public static bool TryCanonical([NotNullWhen(true)] string? typed, [NotNullWhen(true)] out string? canonical)
+    {
+        canonical = null;
+        if (typed is null || typed.Length > MaxLength + 64) return false;
+        var text = typed.Trim(' ', '\t');
+        if (text.Length is 0 || !Text.IsWellFormed(text)) return false;
+        text = text.Normalize(NormalizationForm.FormC);
+
+        var at = text.IndexOf('@', StringComparison.Ordinal);
+        if (at < 1 || at != text.LastIndexOf('@')) return false;
+        var local = text[..at].ToLowerInvariant().Normalize(NormalizationForm.FormC);
+        if (!IsLocalPart(local) || !TryAsciiDomain(text[(at + 1)..], out var domain)) return false;
+
+        var whole = $"{local}@{domain}";
+        if (Encoding.UTF8.GetByteCount(whole) > MaxLength) return false;
+        canonical = whole;
+        return true;
+    }
+
+    /// <summary>The part behind the at sign of a canonical address.</summary>
+    public static string DomainOf(string canonical) => canonical[(canonical.LastIndexOf('@') + 1)..];
+
+    private static bool IsLocalPart(string local) =>
+        Encoding.UTF8.GetByteCount(local) <= MaxLocalLength
+        && local[0] is not '.' && local[^1] is not '.' && !local.Contains("..", StringComparison.Ordinal)
+        && local.EnumerateRunes().All(rune => rune.IsAscii
+            ? Rune.IsLetterOrDigit(rune) || AtomCharacters.Contains((char)rune.Value, StringComparison.Ordinal)
+            : Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
+
+    private static bool TryAsciiDomain(string domain, [NotNullWhen(true)] out string? ascii)
+    {
+        ascii = null;
+        if (domain.Length is 0) return false;
+        try
+        {
+            ascii = new IdnMapping { UseStd3AsciiRules = true }.GetAscii(domain.ToLowerInvariant()).ToLowerInvariant();
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+
+        var labels = ascii.Split('.');
+        return labels.Length > 1
+            && labels.All(l => l.Length is > 0 and < 64 && l[0] is not '-' && l[^1] is not '-' && l.All(c => char.IsAsciiLetterOrDigit(c) || c is '-'))
+            && !labels[^1].All(char.IsAsciiDigit);
+    }
+}

@@ -1,0 +1,48 @@
+namespace Usher.Core;
+
+/// <summary>What sort of refusal an <see cref="Error"/> is. Each surface maps every kind to one status of its own.</summary>
+public enum ErrorKind
+{
+    /// <summary>The request cannot be read: not JSON, wrong shape.</summary>
+    Malformed,
+
+    /// <summary>Nobody known is calling: no key, a wrong one, one that may no longer act.</summary>
+    Unauthenticated,
+
+    /// <summary>The caller is known and may not do this.</summary>
+    Forbidden,
+
+    /// <summary>No such thing here, or one of another organization, which is the same.</summary>
+    NotFound,
+
+    /// <summary>The path exists, the method does not.</summary>
+    WrongMethod,
+
+    /// <summary>The state of things forbids it: a name taken, a member already there.</summary>
+    Conflict,
+
+    /// <summary>It was there once and has ended: a used, revoked or expired invitation.</summary>
+    Gone,
+
+    /// <summary>The body is longer than the server reads.</summary>
+    TooLarge,
+
+    /// <summary>The body's media type is not one the route reads.</summary>
+    WrongMediaType,
+
+    /// <summary>The request can be read, and a value in it cannot be accepted.</summary>
+    Invalid,
+
+    /// <summary>A limit was reached; later it may work.</summary>
+    TooMany,
+
+    /// <summary>A fault of the server.</summary>
+    Internal,
+}
+
+/// <summary>An expected refusal, as a value.</summary>
+/// <param name="Kind">Which status it becomes.</param>
+/// <param name="Code">Public and permanent, snake_case; what programs compare.</param>
+/// <param name="Message">For people; may be reworded. Holds no secret and nothing of another organization.</param>
+/// <param name="Field">The member of the operation's input it is about, such as <c>email</c> or <c>levels/2/resource</c>; null when it is about the whole.</param>
+public sealed record Error(ErrorKind Kind, string Code, string Message, string? Field = null);

@@ -1,0 +1,119 @@
+using System.Security.Cryptography;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Data;
+
+namespace Usher.Core.Events;
+
+/// <summary>What can be recorded. Permanent names.</summary>
+public static class EventTypes
+{
+    public const string OrganizationCreated = "organization.created";
+    public const string MemberInvited = "member.invited";
+    public const string MemberJoined = "member.joined";
+    public const string MemberCreated = "member.created";
+    public const string MemberRemoved = "member.removed";
+    public const string MemberUpdated = "member.updated";
+    public const string InvitationSent = "invitation.sent";
+    public const string InvitationAccepted = "invitation.accepted";
+    public const string InvitationDeclined = "invitation.declined";
+    public const string InvitationRevoked = "invitation.revoked";
+    public const string InvitationExpired = "invitation.expired";
+    public const string InvitationRequested = "invitation.requested";
+    public const string InvitationUndeliverable = "invitation.undeliverable";
+    public const string GroupCreated = "group.created";
+    public const string RoleCreated = "role.created";
+    public const string ResourceCreated = "resource.created";
+    public const string ApiKeyCreated = "api_key.created";
+    public const string UserSignedIn = "user.signed_in";
+    public const string UserSignedOut = "user.signed_out";
+    public const string UserSignInFailed = "user.sign_in_failed";
+}
+
+/// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="UsherEventDetails"/>, which can be erased.</summary>
+public sealed class UsherEvent
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid Id { get; init; }
+
+    /// <summary>One of <see cref="EventTypes"/>.</summary>
+    public required string Type { get; init; }
+
+    public required ActorKind ActorKind { get; init; }
+
+    public required Guid ActorId { get; init; }
+
+    /// <summary>Why, where it is not the actor's plain wish: an <see cref="Error.Code"/> or the name of a worker.</summary>
+    public string? Cause { get; init; }
+
+    /// <summary>What sort of thing it happened to: <c>member</c>, <c>invitation</c>, …</summary>
+    public required string SubjectKind { get; init; }
+
+    public required Guid SubjectId { get; init; }
+
+    public required DateTimeOffset OccurredAt { get; init; }
+
+    /// <summary>The place in the organization's log, given later in commit order; null until then.</summary>
+    public long? Position { get; init; }
+
+    /// <summary>The chain's hash up to here, given with the position.</summary>
+    public byte[]? Hash { get; init; }
+
+    public UsherEventDetails? Details { get; private set; }
+
+    /// <summary>A new event by an actor about a subject.</summary>
+    /// <param name="type">One of <see cref="EventTypes"/>.</param>
+    /// <param name="actor">Who did it.</param>
+    /// <param name="subjectKind">What it happened to.</param>
+    /// <param name="subjectId">Its id.</param>
+    /// <param name="now">When.</param>
+    /// <param name="details">Names, addresses, before and after. Never a secret.</param>
+    /// <param name="cause">Why.</param>
+    public static UsherEvent Record(
+        string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now, Dictionary<string, string>? details = null, string? cause = null)
+    {
+        var id = Uuid.Create(now);
+        return new()
+        {
+            OrganizationId = actor.OrganizationId, Id = id, Type = type, ActorKind = actor.Kind, ActorId = actor.Id, Cause = cause,
+            SubjectKind = subjectKind, SubjectId = subjectId, OccurredAt = now,
+            Details = new() { OrganizationId = actor.OrganizationId, EventId = id, Salt = RandomNumberGenerator.GetBytes(16), Values = WithActor(details, actor) },
+        };
+    }
+
+    private static Dictionary<string, string> WithActor(Dictionary<string, string>? details, Actor actor) => new(details ?? []) { ["actor"] = actor.Name };
+
+    internal sealed class Mapping : IEntityTypeConfiguration<UsherEvent>
+    {
+        public void Configure(EntityTypeBuilder<UsherEvent> builder)
+        {
+            builder.ToTable("events");
+            builder.HasKey(e => new { e.OrganizationId, e.Id });
+            builder.HasIndex(e => new { e.OrganizationId, e.Position }).IsUnique().HasFilter("position IS NOT NULL");
+            builder.HasIndex(e => new { e.OrganizationId, e.SubjectId });
+        }
+    }
+}
+
+/// <summary>The personal part of an event. Deleting the row erases it; the salt keeps its hash from being guessed.</summary>
+public sealed class UsherEventDetails
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid EventId { get; init; }
+
+    public required byte[] Salt { get; init; }
+
+    public required Dictionary<string, string> Values { get; init; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<UsherEventDetails>
+    {
+        public void Configure(EntityTypeBuilder<UsherEventDetails> builder)
+        {
+            builder.ToTable("event_details");
+            builder.HasKey(d => new { d.OrganizationId, d.EventId });
+            builder.HasOne<UsherEvent>().WithOne(e => e.Details).HasForeignKey<UsherEventDetails>(d => new { d.OrganizationId, d.EventId });
+        }
+    }
+}

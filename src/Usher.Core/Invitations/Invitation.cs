@@ -1,0 +1,160 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Members;
+
+namespace Usher.Core.Invitations;
+
+public enum InvitationStatus
+{
+    Pending,
+    Accepted,
+    Declined,
+    Revoked,
+    Expired,
+
+    /// <summary>The person got in another way.</summary>
+    Superseded,
+}
+
+public enum DeliveryState
+{
+    /// <summary>Nothing was ever sent.</summary>
+    None,
+
+    /// <summary>In the outbox, or being tried.</summary>
+    Queued,
+
+    /// <summary>Handed to the mail system.</summary>
+    Sent,
+
+    /// <summary>Given up; the reason says why.</summary>
+    Failed,
+}
+
+/// <summary>An offer to become a member. Rules about it alone are here, pure: no database, no clock.</summary>
+public sealed class Invitation : IVersioned
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid Id { get; init; }
+
+    public required Guid MemberId { get; init; }
+
+    public InvitationStatus Status { get; private set; } = InvitationStatus.Pending;
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset ExpiresAt { get; private set; }
+
+    public int SentCount { get; private set; }
+
+    public DateTimeOffset? LastSentAt { get; private set; }
+
+    public DeliveryState Delivery { get; set; }
+
+    /// <summary>Why the mail could not be delivered, as the mail server said it.</summary>
+    public string? DeliveryReason { get; set; }
+
+    /// <summary>Who last made, edited or resent it, and so stands for what it gives.</summary>
+    public Guid SponsorId { get; private set; }
+
+    public ActorKind SponsorKind { get; private set; }
+
+    /// <summary>The sponsor's name at that time.</summary>
+    public string SponsorName { get; private set; } = "";
+
+    public DateTimeOffset? AcceptedAt { get; private set; }
+
+    /// <summary>The user who accepted.</summary>
+    public Guid? AcceptedBy { get; private set; }
+
+    /// <summary>When it was declined, revoked, found expired or superseded.</summary>
+    public DateTimeOffset? EndedAt { get; private set; }
+
+    /// <summary>The <see cref="Error.Code"/> of why it was revoked, where it was not simply by hand.</summary>
+    public string? EndReason { get; private set; }
+
+    public int Version { get; set; }
+
+    public Member Member { get; private set; } = null!;
+
+    public List<InvitationSecret> Secrets { get; } = [];
+
+    public static Invitation Of(Member member, DateTimeOffset now) =>
+        new() { OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id, CreatedAt = now, Member = member };
+
+    /// <summary>Pending by the clock, whether or not a sweep has been by.</summary>
+    public bool IsOpen(DateTimeOffset now) => Status is InvitationStatus.Pending && now < ExpiresAt;
+
+    /// <summary>What it is by the clock.</summary>
+    public InvitationStatus StatusAt(DateTimeOffset now) => Status is InvitationStatus.Pending && now >= ExpiresAt ? InvitationStatus.Expired : Status;
+
+    /// <summary>A new secret goes out: the clock restarts, older links no longer open, an expired one is pending again.</summary>
+    /// <param name="sponsor">Who stands for it from now on; null keeps who did.</param>
+    /// <param name="hash">SHA-256 of the new secret.</param>
+    /// <param name="provesAddress">Whether only the address's owner gets to see it, as with a mail.</param>
+    /// <param name="now">Now.</param>
+    /// <param name="lifetime">How long it stays open.</param>
+    public void Send(Actor? sponsor, byte[] hash, bool provesAddress, DateTimeOffset now, TimeSpan lifetime)
+    {
+        if (sponsor is not null) (SponsorId, SponsorKind, SponsorName) = (sponsor.Id, sponsor.Kind, sponsor.Name);
+        (Status, EndedAt, ExpiresAt, LastSentAt, SentCount) = (InvitationStatus.Pending, null, now + lifetime, now, SentCount + 1);
+        Delivery = provesAddress ? DeliveryState.Queued : Delivery;
+        if (provesAddress) DeliveryReason = null;
+        Secrets.Add(new() { OrganizationId = OrganizationId, InvitationId = Id, Hash = hash, SentAt = now, Sequence = SentCount, ProvesAddress = provesAddress });
+    }
+
+    /// <summary>The person joins. The member's own state is changed by <see cref="Member.Join"/>.</summary>
+    public void Accept(Guid userId, DateTimeOffset now) => (Status, AcceptedBy, AcceptedAt) = (InvitationStatus.Accepted, userId, now);
+
+    /// <summary>Ends it for good. Without effect on one that has ended.</summary>
+    public void End(InvitationStatus how, DateTimeOffset now, string? reason = null)
+    {
+        if (Status is not (InvitationStatus.Pending or InvitationStatus.Expired)) return;
+        (Status, EndedAt, EndReason) = (how, now, reason);
+    }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<Invitation>
+    {
+        public void Configure(EntityTypeBuilder<Invitation> builder)
+        {
+            builder.ToTable("invitations");
+            builder.HasKey(i => new { i.OrganizationId, i.Id });
+            builder.HasOne(i => i.Member).WithMany(m => m.Invitations).HasForeignKey(i => new { i.OrganizationId, i.MemberId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasIndex(i => new { i.OrganizationId, i.MemberId }).HasDatabaseName("ix_invitations_one_pending").IsUnique().HasFilter("status = 'pending'");
+            builder.HasIndex(i => new { i.OrganizationId, i.MemberId, i.CreatedAt });
+            builder.HasIndex(i => i.ExpiresAt).HasFilter("status = 'pending'");
+        }
+    }
+}
+
+/// <summary>The hash of one mailed or minted secret. Of an invitation's secrets only the newest opens; older ones are kept to say so.</summary>
+public sealed class InvitationSecret
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid InvitationId { get; init; }
+
+    /// <summary>1 for the first that went out.</summary>
+    public required int Sequence { get; init; }
+
+    /// <summary>SHA-256 of the secret.</summary>
+    public required byte[] Hash { get; init; }
+
+    public required DateTimeOffset SentAt { get; init; }
+
+    /// <summary>Whether holding it proves the address: true when it was mailed there.</summary>
+    public required bool ProvesAddress { get; init; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<InvitationSecret>
+    {
+        public void Configure(EntityTypeBuilder<InvitationSecret> builder)
+        {
+            builder.ToTable("invitation_secrets");
+            builder.HasKey(s => new { s.OrganizationId, s.InvitationId, s.Sequence });
+            builder.HasOne<Invitation>().WithMany(i => i.Secrets).HasForeignKey(s => new { s.OrganizationId, s.InvitationId }).OnDelete(DeleteBehavior.Cascade);
+        }
+    }
+}

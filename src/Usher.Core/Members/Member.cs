@@ -1,0 +1,218 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+using Usher.Core.Resources;
+
+namespace Usher.Core.Members;
+
+public enum MemberKind
+{
+    Person,
+
+    /// <summary>A service account: keys only, no user, named <c>sa::name</c>.</summary>
+    Service,
+}
+
+public enum MemberStatus
+{
+    Invited,
+    Active,
+    Suspended,
+    Removed,
+}
+
+/// <summary>A user's place in one organization, its own record, from the invitation on.</summary>
+public sealed class Member : IVersioned
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid Id { get; init; }
+
+    /// <summary>Unique in the installation, growing per node, with gaps.</summary>
+    public required long Number { get; init; }
+
+    /// <summary>The canonical e-mail, or <c>sa::name</c>. Unique in the organization among members that are not removed.</summary>
+    public required string Identifier { get; set; }
+
+    /// <summary>The address as it was first typed; null for a service account.</summary>
+    public string? Email { get; set; }
+
+    public string FirstName { get; set; } = "";
+
+    public string LastName { get; set; } = "";
+
+    public string? Locale { get; set; }
+
+    /// <summary>TZ database name, or none.</summary>
+    public string? TimeZone { get; set; }
+
+    public required MemberKind Kind { get; init; }
+
+    public required MemberStatus Status { get; set; }
+
+    public BuiltInRole Role { get; private set; }
+
+    public Guid RoleGrantedBy { get; private set; }
+
+    public DateTimeOffset? RoleGrantedAt { get; private set; }
+
+    /// <summary>Full on every resource, present and future.</summary>
+    public bool AllResources { get; private set; }
+
+    public Guid AllResourcesGrantedBy { get; private set; }
+
+    public DateTimeOffset? AllResourcesGrantedAt { get; private set; }
+
+    /// <summary>The person behind it once he joined; no foreign key, users are global.</summary>
+    public Guid? UserId { get; private set; }
+
+    public string? SsoId { get; set; }
+
+    /// <summary>Whatever the product keeps with a member.</summary>
+    public Dictionary<string, string> Metadata { get; set; } = [];
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset? LastSignInAt { get; set; }
+
+    public DateTimeOffset? RemovedAt { get; private set; }
+
+    public int Version { get; set; }
+
+    public List<MemberPermission> Permissions { get; } = [];
+
+    public List<GroupMember> Groups { get; } = [];
+
+    public List<RoleMember> Roles { get; } = [];
+
+    public List<ResourceAccess> Levels { get; } = [];
+
+    public List<Invitation> Invitations { get; } = [];
+
+    /// <summary>What to call him: his name, else his identifier.</summary>
+    public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Identifier;
+
+    public Invitation? PendingInvitation => Invitations.Find(i => i.Status is InvitationStatus.Pending);
+
+    public bool IsLive => Status is not MemberStatus.Removed;
+
+    /// <summary>A person who takes up a seat.</summary>
+    public bool TakesSeat => Kind is MemberKind.Person && IsLive;
+
+    public void Give(BuiltInRole role, Actor by, DateTimeOffset now)
+    {
+        if (Role == role && RoleGrantedAt is not null) return;
+        (Role, RoleGrantedBy, RoleGrantedAt) = (role, by.Id, now);
+    }
+
+    public void GiveAllResources(bool all, Actor by, DateTimeOffset now)
+    {
+        if (AllResources == all) return;
+        (AllResources, AllResourcesGrantedBy, AllResourcesGrantedAt) = (all, by.Id, all ? now : null);
+    }
+
+    public void Give(string permission, Actor by, DateTimeOffset now)
+    {
+        if (Permissions.Exists(p => p.Permission == permission)) return;
+        Permissions.Add(new() { OrganizationId = OrganizationId, MemberId = Id, Permission = permission, GrantedBy = by.Id, GrantedAt = now });
+    }
+
+    public void Give(Group group, Actor by, DateTimeOffset now)
+    {
+        if (group.SystemKind is not SystemGroup.None || Groups.Exists(g => g.GroupId == group.Id)) return;
+        Groups.Add(new() { OrganizationId = OrganizationId, GroupId = group.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
+    }
+
+    public void Give(Role role, Actor by, DateTimeOffset now)
+    {
+        if (Roles.Exists(r => r.RoleId == role.Id)) return;
+        Roles.Add(new() { OrganizationId = OrganizationId, RoleId = role.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
+    }
+
+    /// <summary>Sets the level on one resource, which resets its capabilities. None is stored too: it says that somebody took the level away.</summary>
+    public void Give(Guid resource, AccessLevel level, Actor by, DateTimeOffset now)
+    {
+        var row = Levels.Find(l => l.ResourceId == resource);
+        if (row is null) Levels.Add(row = new() { OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id });
+        (row.Level, row.Capabilities, row.GrantedBy, row.GrantedAt) = (level, [], by.Id, now);
+    }
+
+    /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
+    public void Join(Guid userId, DateTimeOffset now) => (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
+
+    /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
+    public void Remove(Actor by, DateTimeOffset now)
+    {
+        Permissions.Clear();
+        Groups.Clear();
+        Roles.Clear();
+        GiveAllResources(false, by, now);
+        Give(BuiltInRole.User, by, now);
+        (Status, RemovedAt) = (MemberStatus.Removed, now);
+    }
+
+    /// <summary>Back from removal as an invited person, same id, levels kept.</summary>
+    public void Revive() => (Status, RemovedAt, UserId, LastSignInAt) = (MemberStatus.Invited, null, null, null);
+
+    internal sealed class Mapping : IEntityTypeConfiguration<Member>
+    {
+        public void Configure(EntityTypeBuilder<Member> builder)
+        {
+            builder.ToTable("members");
+            builder.HasKey(m => new { m.OrganizationId, m.Id });
+            builder.Property(m => m.Identifier).IsKeyText();
+            builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier").IsUnique().HasFilter("status <> 'removed'");
+            builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique().HasFilter("status <> 'removed' AND user_id IS NOT NULL");
+            builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
+            builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
+            builder.HasIndex(m => m.UserId);
+        }
+    }
+}
+
+/// <summary>A permission granted directly.</summary>
+public sealed class MemberPermission : IGrantRow
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid MemberId { get; init; }
+
+    public required string Permission { get; init; }
+
+    public Guid GrantedBy { get; set; }
+
+    public DateTimeOffset GrantedAt { get; set; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<MemberPermission>
+    {
+        public void Configure(EntityTypeBuilder<MemberPermission> builder)
+        {
+            builder.ToTable("member_permissions");
+            builder.HasKey(p => new { p.OrganizationId, p.MemberId, p.Permission });
+            builder.HasOne<Member>().WithMany(m => m.Permissions).HasForeignKey(p => new { p.OrganizationId, p.MemberId }).OnDelete(DeleteBehavior.Cascade);
+        }
+    }
+}
+
+/// <summary>A block of a thousand numbers one node has reserved for its new members.</summary>
+public sealed class NumberBlock
+{
+    public const int Size = 1_000;
+
+    public required long First { get; init; }
+
+    public required DateTimeOffset ReservedAt { get; init; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<NumberBlock>
+    {
+        public void Configure(EntityTypeBuilder<NumberBlock> builder)
+        {
+            builder.ToTable("number_blocks");
+            builder.HasKey(b => b.First);
+            builder.Property(b => b.First).ValueGeneratedNever();
+        }
+    }
+}

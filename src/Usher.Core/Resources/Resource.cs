@@ -1,0 +1,77 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Members;
+
+namespace Usher.Core.Resources;
+
+/// <summary>A thing members reach: Conformity's account, DeployHQ's project.</summary>
+public sealed class Resource : IVersioned, INamed
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid Id { get; init; }
+
+    public required string Name { get; set; }
+
+    /// <summary>How the name is compared; unique in the organization.</summary>
+    public required string NameKey { get; set; }
+
+    /// <summary>What a surface keeps with it, such as <c>environment</c>.</summary>
+    public Dictionary<string, string> Attributes { get; set; } = [];
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public int Version { get; set; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<Resource>
+    {
+        public void Configure(EntityTypeBuilder<Resource> builder)
+        {
+            builder.ToTable("resources");
+            builder.HasKey(r => new { r.OrganizationId, r.Id });
+            builder.Property(r => r.NameKey).IsKeyText();
+            builder.HasIndex(r => new { r.OrganizationId, r.NameKey }).IsUnique();
+        }
+    }
+}
+
+/// <summary>How far one member, or one group, reaches one resource. Survives the member's removal.</summary>
+public sealed class ResourceAccess : IGrantRow
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required Guid Id { get; init; }
+
+    public required Guid ResourceId { get; init; }
+
+    /// <summary>Of member and group exactly one is set.</summary>
+    public Guid? MemberId { get; init; }
+
+    public Guid? GroupId { get; init; }
+
+    public AccessLevel Level { get; set; }
+
+    /// <summary>Named things below a full level; see <see cref="Access.Capabilities"/>.</summary>
+    public List<string> Capabilities { get; set; } = [];
+
+    public Guid GrantedBy { get; set; }
+
+    public DateTimeOffset GrantedAt { get; set; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<ResourceAccess>
+    {
+        public void Configure(EntityTypeBuilder<ResourceAccess> builder)
+        {
+            builder.ToTable("resource_access", t => t.HasCheckConstraint("ck_resource_access_one_holder", "(member_id IS NULL) <> (group_id IS NULL)"));
+            builder.HasKey(a => new { a.OrganizationId, a.Id });
+            builder.HasIndex(a => new { a.OrganizationId, a.MemberId, a.ResourceId }).IsUnique().HasFilter("member_id IS NOT NULL");
+            builder.HasIndex(a => new { a.OrganizationId, a.GroupId, a.ResourceId }).IsUnique().HasFilter("group_id IS NOT NULL");
+            builder.HasOne<Resource>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.ResourceId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Member>().WithMany(m => m.Levels).HasForeignKey(a => new { a.OrganizationId, a.MemberId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Group>().WithMany(g => g.Levels).HasForeignKey(a => new { a.OrganizationId, a.GroupId }).OnDelete(DeleteBehavior.Cascade);
+        }
+    }
+}

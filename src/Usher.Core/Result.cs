@@ -1,0 +1,31 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Usher.Core;
+
+/// <summary>What an operation came to: a value, or the <see cref="Core.Error"/> that says why not.</summary>
+public readonly struct Result<T>
+{
+    private readonly T? value;
+
+    private Result(T? value, Error? error) => (this.value, Error) = (value, error);
+
+    /// <summary>The refusal, or null on success.</summary>
+    public Error? Error { get; }
+
+    /// <summary>The value.</summary>
+    /// <exception cref="InvalidOperationException">The operation was refused.</exception>
+    public T Value => Error is null ? value! : throw new InvalidOperationException($"Refused: {Error.Code}.");
+
+    public static implicit operator Result<T>(T value) => new(value, null);
+
+    public static implicit operator Result<T>(Error error) => new(default, error);
+
+    /// <summary>True with the value, or false with the refusal.</summary>
+    public bool TryGet([NotNullWhen(true)] out T? got, [NotNullWhen(false)] out Error? refused)
+    {
+        (got, refused) = (value, Error);
+        return Error is null;
+    }
+
+    public TOut Match<TOut>(Func<T, TOut> onValue, Func<Error, TOut> onError) => Error is null ? onValue(value!) : onError(Error);
+}

@@ -1,0 +1,40 @@
+using System.Globalization;
+using System.Text;
+
+namespace Usher.Core;
+
+/// <summary>Text that people type: names of persons, organizations, groups, resources.</summary>
+public static class Text
+{
+    /// <summary>The longest name of anything, in characters.</summary>
+    public const int MaxNameLength = 120;
+
+    /// <summary>True when it has no control, format, private-use or unassigned character, no line break and no lone surrogate.</summary>
+    /// <param name="text">What was typed.</param>
+    /// <param name="joiners">Whether zero-width joiners may stand in it: names in Persian and some emoji need them, addresses never do.</param>
+    public static bool IsWellFormed(string text, bool joiners = false)
+    {
+        for (var i = 0; i < text.Length;)
+        {
+            if (!Rune.TryGetRuneAt(text, i, out var rune)) return false;
+            if (!(joiners && rune.Value is 0x200C or 0x200D) && Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) return false;
+            i += rune.Utf16SequenceLength;
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether it may be a name: well formed and, trimmed, 0 to <see cref="MaxNameLength"/> characters.</summary>
+    public static bool IsName(string text) => text.Trim().Length <= MaxNameLength && IsWellFormed(text, joiners: true);
+
+    /// <summary>How a name is stored.</summary>
+    public static string Name(string text) => text.Trim().Normalize(NormalizationForm.FormC);
+
+    /// <summary>How a name is compared: NFC, lower case.</summary>
+    public static string Key(string text) => Name(text).ToLowerInvariant().Normalize(NormalizationForm.FormC);
+
+    /// <summary>Whether it names a time zone of the TZ database, such as <c>Europe/Berlin</c>.</summary>
+    public static bool IsTimeZone(string text) =>
+        text.Length is > 0 and <= 64 && IsWellFormed(text) && TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) && zone.HasIanaId;
+}

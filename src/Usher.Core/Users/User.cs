@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Data;
+
+namespace Usher.Core.Users;
+
+/// <summary>A person's own sign-in, global. No organization changes it. Identity keeps password, lockout, passkeys and second factor; the user name is the id.</summary>
+public sealed class User : IdentityUser<Guid>
+{
+    public string FirstName { get; set; } = "";
+
+    public string LastName { get; set; } = "";
+
+    /// <summary>TZ database name, or none.</summary>
+    public string? TimeZone { get; set; }
+
+    public string? Locale { get; set; }
+
+    /// <summary>When he showed that mail to his address reaches him; null: not yet, and then the address reserves nothing.</summary>
+    public DateTimeOffset? EmailProvedAt { get; set; }
+
+    public DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset? LastSignInAt { get; set; }
+
+    internal sealed class Mapping : IEntityTypeConfiguration<User>
+    {
+        public void Configure(EntityTypeBuilder<User> builder)
+        {
+            builder.Property(u => u.NormalizedEmail).IsKeyText();
+            // Identity's own index is not unique; ours is, among proven addresses alone.
+            builder.Metadata.RemoveIndex([builder.Metadata.FindProperty(nameof(NormalizedEmail))!]);
+            builder.HasIndex(u => u.NormalizedEmail).HasDatabaseName("ix_users_proven_email").IsUnique().HasFilter("email_proved_at IS NOT NULL");
+            builder.HasIndex(u => u.NormalizedEmail, "ix_users_email");
+        }
+    }
+}
