@@ -15,6 +15,9 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>Members by id.</summary>
     public IReadOnlyCollection<Guid> MemberIds { get; init; } = [];
 
+    /// <summary>Members by number.</summary>
+    public IReadOnlyCollection<long> Numbers { get; init; } = [];
+
     public IReadOnlyCollection<Guid> GroupIds { get; init; } = [];
 
     public IReadOnlyCollection<Guid> RoleIds { get; init; } = [];
@@ -29,6 +32,9 @@ public sealed record AccessQuery(Guid OrganizationId)
 
     /// <summary>A run of live persons in order, instead of members by name; see <see cref="MemberPage"/>.</summary>
     public MemberPage? Page { get; init; }
+
+    /// <summary>Whether all resources of the organization are listed.</summary>
+    public bool AllResources { get; init; }
 
     /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
     public bool AllDefinitions { get; init; }
@@ -83,6 +89,9 @@ public sealed class AccessGraph
 
     public bool HasResource(Guid id) => resources.Contains(id);
 
+    /// <summary>The resources read, oldest first.</summary>
+    public IEnumerable<Guid> Resources => resources.Order();
+
     /// <summary>Whether a member's user has a password. Only for display.</summary>
     public bool HasPassword(Member member) => withPassword.Contains(member.Id);
 
@@ -124,11 +133,7 @@ public sealed class AccessGraph
     }
 
     /// <summary>The groups a member is in, the implied system group first.</summary>
-    public IEnumerable<Group> GroupsOf(Member member)
-    {
-        var implied = member.Kind is MemberKind.Person ? SystemGroup.Everyone : SystemGroup.ServiceAccounts;
-        return groups.Values.Where(g => g.SystemKind == implied).Concat(member.Groups.Select(g => groups[g.GroupId]));
-    }
+    public IEnumerable<Group> GroupsOf(Member member) => Implied(member.Kind).Concat(member.Groups.Select(g => groups[g.GroupId]));
 
     /// <summary>What membership of a group gives.</summary>
     public EffectiveAccess Of(Group group)
@@ -138,7 +143,15 @@ public sealed class AccessGraph
         return access.Build();
     }
 
-    private void Confer(EffectiveAccess.Builder access, Group group)
+    /// <summary>The system group whose members are all of a kind.</summary>
+    public IEnumerable<Group> Implied(MemberKind kind)
+    {
+        var implied = kind is MemberKind.Person ? SystemGroup.Everyone : SystemGroup.ServiceAccounts;
+        return groups.Values.Where(g => g.SystemKind == implied);
+    }
+
+    /// <summary>Adds what membership of a group gives.</summary>
+    public void Confer(EffectiveAccess.Builder access, Group group)
     {
         access.AddAdmin(group.IsAdmin).Add(group.Permissions.Select(p => p.Permission));
         if (group.AllResources) access.AddEverywhere(AccessLevel.Full);
@@ -146,7 +159,8 @@ public sealed class AccessGraph
         foreach (var role in group.Roles) Confer(access, roles[role.RoleId]);
     }
 
-    private static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions.Select(p => p.Permission));
+    /// <summary>Adds what holding a role gives.</summary>
+    public static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions.Select(p => p.Permission));
 
     /// <summary>Reads it in one round trip; the entities are not tracked. Null when there is no such organization.</summary>
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)

@@ -129,7 +129,8 @@ internal static class Facts
         if (definitions) sql += Definitions;
         if (definitions && query.ForDisplay) sql += Counts;
         if (query.ForDisplay) sql += Credentials;
-        if (query.ResourceIds.Count > 0)
+        if (query.AllResources) sql += "\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {0}";
+        else if (query.ResourceIds.Count > 0)
             sql += $"\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {{0}} AND id IN ({List(query.ResourceIds)})";
 
         return
@@ -154,6 +155,7 @@ internal static class Facts
             List<string> ways = [];
             if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({List(query.Identifiers)})");
             if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({List(query.MemberIds)})");
+            if (query.Numbers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND number IN ({List(query.Numbers)})");
             return ways is [] ? "SELECT id FROM members WHERE 1 = 0" : string.Join(" UNION ", ways);
         }
 

@@ -129,6 +129,17 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             $"SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})) ORDER BY id FOR UPDATE", ct);
     }
 
+    /// <summary>The same for the member one invitation is for, before the invitation itself is read.</summary>
+    public async Task LockInviteeAsync(string organizationSlug, Guid invitation, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync(
+            $"""
+            SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
+                JOIN invitations i ON i.organization_id = m.organization_id AND i.member_id = m.id AND i.id = {invitation} FOR UPDATE OF m
+            """, ct);
+    }
+
     /// <summary>Takes seats (or gives them back) with the next save, which fails as a lost race when the limit does not hold them. Only for organizations with a limit.</summary>
     public void ChangeSeats(Guid organization, int count) => seats[organization] = seats.GetValueOrDefault(organization) + count;
 
@@ -192,7 +203,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         HashSet<EntityEntry> changed = [];
         foreach (var entry in entries.Where(e => e.State is EntityState.Added or EntityState.Modified or EntityState.Deleted))
         {
-            if (entry.Entity is IVersioned && stored.TryGetValue(KeyOf(entry), out var self)) changed.Add(self);
+            // Signing in and using a key change nothing that somebody could be editing.
+            if (entry.Entity is IVersioned && stored.TryGetValue(KeyOf(entry), out var self)
+                && entry.Properties.Any(p => p.IsModified && p.Metadata.Name is not (nameof(Member.LastSignInAt) or nameof(ApiKey.LastUsedAt)))) changed.Add(self);
             foreach (var key in entry.Metadata.GetForeignKeys())
                 if (entry.Property(key.Properties[^1].Name).CurrentValue is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
         }

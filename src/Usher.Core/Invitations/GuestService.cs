@@ -1,4 +1,13 @@
+using System.Security.Cryptography;
+using Microsoft.EntityFrameworkCore;
+using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Events;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Outbox;
+using Usher.Core.Sessions;
+using Usher.Core.Users;
 
 namespace Usher.Core.Invitations;
 
@@ -80,4 +89,281 @@ public sealed record NewPerson(string FirstName, string LastName, string Passwor
 /// <summary>He is in.</summary>
 /// <param name="OrganizationName">Where.</param>
 /// <param name="Session">His new session, when he was not signed in before; its secret goes into the cookie.</param>
-public sealed record Joined(string OrganizationName, Sessions.SignedIn? Session);
+public sealed record Joined(string OrganizationName, SignedIn? Session);
+
+/// <summary>What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.</summary>
+public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, TimeProvider clock)
+{
+    /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
+    public async Task<Offer> LookAsync(InvitationLink link, Guid? signedInUser, CancellationToken ct) =>
+        await FindAsync(link, ct) is { } found ? await DescribeAsync(found, signedInUser, ct) : new(OfferState.Unknown, Viewer.NewPerson);
+
+    /// <summary>A new person joins: his account is made, the invitation accepted and he is signed in, in one commit.</summary>
+    /// <returns>
+    /// The same person repeating it, with the password he chose, gets the same answer again. Refused with <c>must_sign_in</c> when there is an account for the
+    /// address, with <c>invitation_…</c> for an invitation that has ended.
+    /// </returns>
+    public async Task<Result<Joined>> JoinAsync(InvitationLink link, NewPerson person, string? device, CancellationToken ct)
+    {
+        if (await FindAsync(link, ct) is not { } before) return InvitationErrors.LinkUnknown;
+        if (Text.Name(person.FirstName).Length is 0) return InvitationErrors.FirstNameMissing;
+        if (!Text.IsName(person.FirstName)) return InvitationErrors.FirstNameInvalid;
+        if (!Text.IsName(person.LastName)) return InvitationErrors.LastNameInvalid;
+        if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, person.Password, device, ct);
+        if (PasswordRules.Check(person.Password, before.Member.Identifier) is { } weak) return weak;
+        var hash = await passwords.HashAsync(person.Password, ct);
+
+        var joined = await db.RunAsync<Result<Joined>>(async () =>
+        {
+            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
+            if (await ProvenUserAsync(found.Member.Identifier, ct) is not null) return InvitationErrors.MustSignIn;
+            return await AcceptAsync(found, () =>
+            {
+                var now = clock.Now();
+                var user = User.Create(found.Member.Identifier, found.Newest.ProvesAddress, Text.Name(person.FirstName), Text.Name(person.LastName), hash, now);
+                db.Add(user);
+                user.LastSignInAt = now;
+                (found.Member.FirstName, found.Member.LastName) = (user.FirstName, user.LastName);
+                return (user, sessions.Add(user.Id, device, now));
+            }, ct);
+        }, ct);
+
+        // A double click, or thirty: the others find it accepted, by the very person they are.
+        return joined.Error?.Code is "invitation_used" && await FindAsync(link, ct) is { } after ? await RepeatAsync(after, person.Password, device, ct) : joined;
+    }
+
+    /// <summary>The person it was sent to, signed in, accepts. Repeating it gives the same answer.</summary>
+    public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct) => db.RunAsync<Result<Joined>>(async () =>
+    {
+        if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+        if (found.Invitation is { Status: InvitationStatus.Accepted } done) return done.AcceptedBy == userId ? new Joined(found.Organization.Name, null) : InvitationErrors.Ended(OfferState.Used);
+        if (await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user || !IsInvitee(found, user)) return InvitationErrors.NotYours;
+        return await AcceptAsync(found, () => (user, null), ct);
+    }, ct);
+
+    /// <summary>The person does not want to join: the membership offered is removed.</summary>
+    public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) => db.RunAsync<Result<Offer>>(async () =>
+    {
+        if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+        var now = clock.Now();
+        if (StateOf(found, now) is not (OfferState.Open or OfferState.Expired) || found.Member.UserId is not null) return InvitationErrors.Ended(StateOf(found, now));
+        var graph = await TrackAsync(found, ct);
+        var actor = Actor.System(found.Organization.Id);
+        found.Invitation.End(InvitationStatus.Declined, now);
+        RemoveMember(graph, found.Member, actor, now);
+        db.Add(UsherEvent.Record(EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }));
+        await db.SaveChangesAsync(ct);
+        return await DescribeAsync(found, null, ct);
+    }, ct);
+
+    /// <summary>An expired link's holder gets a fresh mail; one whose sponsor lost the right is brought to the administrators' notice.</summary>
+    public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct) => db.RunAsync<Result<Offer>>(async () =>
+    {
+        if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+        var now = clock.Now();
+        if (!CanAskForNew(found, now)) return InvitationErrors.Ended(StateOf(found, now));
+        var actor = Actor.System(found.Organization.Id);
+        if (found.Member.IsLive)
+        {
+            var graph = await TrackAsync(found, ct);
+            mails.Send(db, graph.Organization, found.Member, sponsor: null, now);
+            db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
+        }
+        else
+        {
+            InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, await AdminsAsync(found.Organization.Id, ct), found.Member, now);
+            db.Add(UsherEvent.Record(EventTypes.InvitationRequested, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
+        }
+
+        await db.SaveChangesAsync(ct);
+        return await DescribeAsync(found, null, ct);
+    }, ct);
+
+    /// <summary>Mails their link to every place an address is a live member of without having joined. Tells nobody whether there was one.</summary>
+    public async Task SendMyLinkAsync(string email, CancellationToken ct)
+    {
+        if (!EmailAddress.TryCanonical(email, out var canonical)) return;
+        var places = await db.Members.AsNoTracking()
+            .Where(m => m.Identifier == canonical && m.UserId == null && m.Kind == MemberKind.Person && (m.Status == MemberStatus.Invited || m.Status == MemberStatus.Active))
+            .Select(m => new { m.OrganizationId, m.Id }).Take(10).ToListAsync(ct);
+        foreach (var place in places)
+        {
+            await db.RunAsync(async () =>
+            {
+                var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
+                if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member || graph.Organization.SuspendedAt is not null) return false;
+                var now = clock.Now();
+                var invitation = mails.Send(db, graph.Organization, member, sponsor: null, now);
+                db.Add(UsherEvent.Record(EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now, cause: "guest_asked"));
+                await db.SaveChangesAsync(ct);
+                return true;
+            }, ct);
+            db.ChangeTracker.Clear();
+        }
+    }
+
+    /// <summary>Whether a guest may be sent to an address after joining: only to origins the organization registered.</summary>
+    public async Task<bool> MayReturnTo(InvitationLink link, string url, CancellationToken ct)
+    {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var target) || target.Scheme is not ("https" or "http") || target.UserInfo.Length > 0) return false;
+        var origins = await db.Organizations.AsNoTracking().Where(o => o.Slug == link.OrganizationSlug).Select(o => o.ReturnOrigins).SingleOrDefaultAsync(ct);
+        return origins?.Contains(target.GetLeftPart(UriPartial.Authority), StringComparer.OrdinalIgnoreCase) is true;
+    }
+
+    private sealed class Found(Organization organization, Invitation invitation, Member member, InvitationSecret used, InvitationSecret newest)
+    {
+        public Organization Organization => organization;
+
+        public Invitation Invitation { get; private set; } = invitation;
+
+        public Member Member { get; private set; } = member;
+
+        public InvitationSecret Used => used;
+
+        public InvitationSecret Newest => newest;
+
+        // From now on the tracked rows, which what follows will change.
+        public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
+    }
+
+    // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
+    private async Task<Found?> FindAsync(InvitationLink link, CancellationToken ct)
+    {
+        if (!Secret.IsWellFormed(link.Secret, Secret.InvitationPrefix)) return null;
+        await db.LockInviteeAsync(link.OrganizationSlug, link.InvitationId, ct);
+        var row = await (
+            from organization in db.Organizations.AsNoTracking()
+            join invitation in db.Invitations.AsNoTracking() on organization.Id equals invitation.OrganizationId
+            join member in db.Members.AsNoTracking() on new { invitation.OrganizationId, Id = invitation.MemberId } equals new { member.OrganizationId, member.Id }
+            where organization.Slug == link.OrganizationSlug && invitation.Id == link.InvitationId && organization.SuspendedAt == null
+            select new { organization, invitation, member }).SingleOrDefaultAsync(ct);
+        if (row is null) return null;
+        var secrets = await db.InvitationSecrets.AsNoTracking()
+            .Where(s => s.OrganizationId == row.organization.Id && s.InvitationId == row.invitation.Id).OrderBy(s => s.Sequence).ToListAsync(ct);
+        var hash = Secret.Hash(link.Secret);
+        InvitationSecret? used = null;
+        foreach (var secret in secrets)
+            if (CryptographicOperations.FixedTimeEquals(secret.Hash, hash)) used = secret;
+        return used is null ? null : new(row.organization, row.invitation, row.member, used, secrets[^1]);
+    }
+
+    // The state as the holder of this very secret sees it.
+    private static OfferState StateOf(Found found, DateTimeOffset now) => found.Invitation.StatusAt(now) switch
+    {
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence => OfferState.Replaced,
+        InvitationStatus.Pending => OfferState.Open,
+        InvitationStatus.Expired => OfferState.Expired,
+        InvitationStatus.Accepted => OfferState.Used,
+        InvitationStatus.Declined => OfferState.Declined,
+        InvitationStatus.Revoked => OfferState.Revoked,
+        InvitationStatus.Superseded => OfferState.Superseded,
+    };
+
+    private static bool CanAskForNew(Found found, DateTimeOffset now) => StateOf(found, now) switch
+    {
+        OfferState.Expired => found.Member is { IsLive: true, UserId: null },
+        OfferState.Revoked => found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code,
+        _ => false,
+    };
+
+    private async Task<Offer> DescribeAsync(Found found, Guid? signedInUser, CancellationToken ct)
+    {
+        var (now, email) = (clock.Now(), found.Member.Identifier);
+        var viewerUser = signedInUser is { } id ? await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == id, ct) : null;
+        var state = StateOf(found, now);
+        var viewer = viewerUser is not null
+            ? IsInvitee(found, viewerUser) ? Viewer.Invitee : Viewer.SomebodyElse
+            : await ProvenUserAsync(email, ct) is not null ? Viewer.MustSignIn : Viewer.NewPerson;
+        return new(state, viewer)
+        {
+            OrganizationName = found.Organization.Name, Email = found.Member.Email ?? email, FirstName = found.Member.FirstName, LastName = found.Member.LastName,
+            SponsorName = found.Invitation.SponsorKind is ActorKind.Member ? found.Invitation.SponsorName : "", ExpiresAt = found.Invitation.ExpiresAt,
+            NewerSentAt = state is OfferState.Replaced ? found.Newest.SentAt : null, SignedInAs = viewer is Viewer.SomebodyElse ? viewerUser!.Email ?? viewerUser.DisplayName : null,
+            CanAskForNew = CanAskForNew(found, now),
+        };
+    }
+
+    // An address somebody typed once is not his: only a proven one makes an account the one the mail was sent to.
+    private static bool IsInvitee(Found found, User user) => user.EmailProvedAt is not null && user.NormalizedEmail == found.Member.Identifier;
+
+    private Task<User?> ProvenUserAsync(string email, CancellationToken ct) =>
+        db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == email && u.EmailProvedAt != null, ct);
+
+    // The rule of joining, for new and known people alike. Nothing is touched before the last refusal.
+    private async Task<Result<Joined>> AcceptAsync(Found found, Func<(User User, SignedIn? Session)> person, CancellationToken ct)
+    {
+        var now = clock.Now();
+        if (StateOf(found, now) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
+        var graph = await TrackAsync(found, ct);
+        if (found.Member is not { IsLive: true, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
+        if (!Sponsor(graph, found).Covers(graph.Of(found.Member)))
+        {
+            await RevokeAsync(graph, found, now, ct);
+            return InvitationErrors.SponsorLostRight;
+        }
+
+        var (user, session) = person();
+        if (await db.Members.AnyAsync(m => m.OrganizationId == found.Organization.Id && m.UserId == user.Id && m.Status != MemberStatus.Removed, ct)) return InvitationErrors.AlreadyJoined;
+        if (found.Newest.ProvesAddress)
+        {
+            // Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address.
+            foreach (var other in await db.Users.Where(u => u.NormalizedEmail == found.Member.Identifier && u.EmailProvedAt == null && u.Id != user.Id).ToListAsync(ct))
+                (other.Email, other.NormalizedEmail, other.EmailConfirmed) = (null, null, false);
+        }
+
+        var actor = new Actor(ActorKind.Member, found.Member.Id, found.Member.DisplayName, found.Organization.Id, EffectiveAccess.Nothing);
+        found.Invitation.Accept(user.Id, now);
+        found.Member.Join(user.Id, now);
+        db.Add(UsherEvent.Record(EventTypes.InvitationAccepted, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }));
+        db.Add(UsherEvent.Record(EventTypes.MemberJoined, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
+        await db.SaveChangesAsync(ct);
+        return new Joined(found.Organization.Name, session);
+    }
+
+    private static Actor Sponsor(AccessGraph graph, Found found) => found.Invitation.SponsorKind is ActorKind.Member
+        ? graph.Today(new(ActorKind.Member, found.Invitation.SponsorId, found.Invitation.SponsorName, found.Organization.Id, EffectiveAccess.Nothing))
+        : Actor.System(found.Organization.Id);
+
+    // The sponsor may no longer give what the invitation gives: it ends here, and both sides are told.
+    private async Task RevokeAsync(AccessGraph graph, Found found, DateTimeOffset now, CancellationToken ct)
+    {
+        var (actor, reason) = (Actor.System(found.Organization.Id), InvitationErrors.SponsorLostRight.Code);
+        found.Invitation.End(InvitationStatus.Revoked, now, reason);
+        InvitationMails.TellAdmins(db, found.Organization, OutboxKind.SponsorLostRight, await AdminsAsync(found.Organization.Id, ct), found.Member, now);
+        if (found.Member.Status is MemberStatus.Invited) RemoveMember(graph, found.Member, actor, now);
+        db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }, cause: reason));
+        await db.SaveChangesAsync(ct);
+    }
+
+    private void RemoveMember(AccessGraph graph, Member member, Actor actor, DateTimeOffset now)
+    {
+        if (member.TakesSeat && graph.Organization.SeatLimit is not null) db.ChangeSeats(member.OrganizationId, -1);
+        member.Remove(actor, now);
+        db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
+    }
+
+    // The member with all he holds, and his sponsor with all he holds, tracked. What was found before must still be so; else the operation runs again.
+    private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
+    {
+        var graph = await AccessGraph.TrackAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Invitation.SponsorId] }, ct);
+        var member = graph?.Member(found.Member.Id);
+        var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
+        if (graph is null || member is null || invitation?.Version != found.Invitation.Version) throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");
+        found.Take(member, invitation);
+        return graph;
+    }
+
+    private async Task<List<string>> AdminsAsync(Guid organization, CancellationToken ct) => await db.Members.AsNoTracking()
+        .Where(m => m.OrganizationId == organization && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
+        .OrderBy(m => m.Id).Select(m => m.Identifier).Take(20).ToListAsync(ct);
+
+    // Who joined with this link comes again with his password: the same answer as the first time, and a session for this browser.
+    private async Task<Result<Joined>> RepeatAsync(Found found, string password, string? device, CancellationToken ct)
+    {
+        var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
+        if (user?.NormalizedEmail != found.Member.Identifier) return InvitationErrors.Ended(OfferState.Used);
+        var again = await sessions.SignInAsync(found.Member.Identifier, password, device, ct);
+        return again.TryGet(out var session, out _) ? new Joined(found.Organization.Name, session) : InvitationErrors.Ended(OfferState.Used);
+    }
+}

@@ -143,6 +143,9 @@ public sealed class Member : IVersioned
     /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
     public void Join(Guid userId, DateTimeOffset now) => (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
 
+    /// <summary>Names the person behind a member who is active already.</summary>
+    public void Bind(Guid userId) => UserId = userId;
+
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
     public void Remove(Actor by, DateTimeOffset now)
     {

@@ -24,6 +24,21 @@ public sealed class User : IdentityUser<Guid>
 
     public DateTimeOffset? LastSignInAt { get; set; }
 
+    /// <summary>His name, else his address.</summary>
+    public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Email ?? "";
+
+    /// <summary>A new one. Only a proven address is his alone.</summary>
+    public static User Create(string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now)
+    {
+        var id = Uuid.Create(now);
+        return new()
+        {
+            Id = id, UserName = id.ToString("N"), NormalizedUserName = id.ToString("N"), Email = email, NormalizedEmail = email, EmailConfirmed = proven,
+            EmailProvedAt = proven ? now : null, FirstName = firstName, LastName = lastName, PasswordHash = passwordHash,
+            SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now,
+        };
+    }
+
     internal sealed class Mapping : IEntityTypeConfiguration<User>
     {
         public void Configure(EntityTypeBuilder<User> builder)

@@ -1,0 +1,109 @@
+using System.Collections.Frozen;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Members;
+
+namespace Usher.Core.ApiKeys;
+
+/// <summary>Who calls by a key, and where.</summary>
+/// <param name="Actor">What he may do.</param>
+/// <param name="KeyId">The key he uses.</param>
+/// <param name="ReadOnly">Whether that key may only read.</param>
+/// <param name="Identifier">His e-mail, canonical, or <c>sa::name</c>.</param>
+/// <param name="OrganizationSlug">Where he acts.</param>
+/// <param name="OrganizationTimeZone">The zone shown for members without one of their own.</param>
+public sealed record Caller(Actor Actor, Guid KeyId, bool ReadOnly, string Identifier, string OrganizationSlug, string OrganizationTimeZone);
+
+/// <summary>Finds out who calls: one read of one row, asked anew with every request, so that taking away acts on the very next one.</summary>
+public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider clock)
+{
+    private const string Sql = """
+        WITH caller AS (
+            SELECT k.id AS key_id, k.read_only, k.expires_at, m.organization_id, m.id AS member_id, m.identifier, m.first_name, m.last_name, m.kind, m.role,
+                m.all_resources, o.slug, o.time_zone
+            FROM api_keys k
+            JOIN members m ON m.organization_id = k.organization_id AND m.id = k.member_id
+            JOIN organizations o ON o.id = k.organization_id
+            WHERE k.hash = {0} AND k.status = 'enabled' AND m.status = 'active' AND o.suspended_at IS NULL
+        ), in_groups AS (
+            SELECT g.organization_id, g.id, g.is_admin, g.all_resources FROM caller c
+            JOIN group_members gm ON gm.organization_id = c.organization_id AND gm.member_id = c.member_id
+            JOIN groups g ON g.organization_id = gm.organization_id AND g.id = gm.group_id
+            UNION ALL SELECT g.organization_id, g.id, g.is_admin, g.all_resources FROM caller c
+            JOIN groups g ON g.organization_id = c.organization_id AND g.system_kind = CASE c.kind WHEN 'person' THEN 'everyone' ELSE 'service_accounts' END
+        ), held AS (
+            SELECT p.permission FROM caller c JOIN member_permissions p ON p.organization_id = c.organization_id AND p.member_id = c.member_id
+            UNION SELECT p.permission FROM in_groups g JOIN group_permissions p ON p.organization_id = g.organization_id AND p.group_id = g.id
+            UNION SELECT p.permission FROM caller c
+                JOIN role_members r ON r.organization_id = c.organization_id AND r.member_id = c.member_id
+                JOIN role_permissions p ON p.organization_id = r.organization_id AND p.role_id = r.role_id
+            UNION SELECT p.permission FROM in_groups g
+                JOIN role_groups r ON r.organization_id = g.organization_id AND r.group_id = g.id
+                JOIN role_permissions p ON p.organization_id = r.organization_id AND p.role_id = r.role_id
+        )
+        SELECT c.*, (SELECT string_agg(permission, ' ') FROM held) AS permissions,
+            EXISTS (SELECT 1 FROM in_groups WHERE is_admin) AS admin_by_group,
+            EXISTS (SELECT 1 FROM in_groups WHERE all_resources) AS all_resources_by_group
+        FROM caller c
+        """;
+
+    /// <summary>
+    /// The member behind a secret, with what he holds; null when the key is unknown, disabled or expired, its member not active, or the organization suspended.
+    /// </summary>
+    public async Task<Caller?> FindAsync(string secret, CancellationToken ct)
+    {
+        if (!ApiKeyService.IsAcceptable(secret)) return null;
+        var rows = await db.Set<Row>().FromSqlRaw(Sql, Secret.Hash(secret)).AsNoTracking().ToListAsync(ct);
+        var now = clock.Now();
+        if (rows is not [var row] || row.ExpiresAt <= now) return null;
+        usage.Used(row.KeyId, now);
+
+        var access = new EffectiveAccess.Builder().Add(row.Role).AddAdmin(row.AdminByGroup).Add(row.Permissions?.Split(' ') ?? []);
+        if (row.AllResources || row.AllResourcesByGroup) access.AddEverywhere(AccessLevel.Full);
+        var name = $"{row.FirstName} {row.LastName}".Trim();
+        var actor = new Actor(ActorKind.Member, row.MemberId, name.Length > 0 ? name : row.Identifier, row.OrganizationId, access.Build());
+        return new(actor, row.KeyId, row.ReadOnly, row.Identifier, row.Slug, row.TimeZone);
+    }
+
+    internal sealed class Row
+    {
+        public Guid KeyId { get; init; }
+
+        public bool ReadOnly { get; init; }
+
+        public DateTimeOffset? ExpiresAt { get; init; }
+
+        public Guid OrganizationId { get; init; }
+
+        public Guid MemberId { get; init; }
+
+        public string Identifier { get; init; } = "";
+
+        public string FirstName { get; init; } = "";
+
+        public string LastName { get; init; } = "";
+
+        public MemberKind Kind { get; init; }
+
+        public BuiltInRole Role { get; init; }
+
+        public bool AllResources { get; init; }
+
+        public string Slug { get; init; } = "";
+
+        public string TimeZone { get; init; } = "";
+
+        public string? Permissions { get; init; }
+
+        public bool AdminByGroup { get; init; }
+
+        public bool AllResourcesByGroup { get; init; }
+
+        internal sealed class Mapping : IEntityTypeConfiguration<Row>
+        {
+            public void Configure(EntityTypeBuilder<Row> builder) => builder.HasNoKey().ToView(null);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+namespace Usher.Core.Invitations;
+
+/// <summary>Why inviting, resending, joining can be refused.</summary>
+public static class InvitationErrors
+{
+    public static readonly Error EmailInvalid = new(ErrorKind.Invalid, "email_invalid", "This is not one plain e-mail address.", "email");
+    public static readonly Error DomainNotAllowed = new(ErrorKind.Invalid, "email_domain_not_allowed", "The organization does not invite addresses of this domain.", "email");
+    public static readonly Error FirstNameInvalid = new(ErrorKind.Invalid, "name_invalid", "At most 120 characters, none of them a control character.", "first_name");
+    public static readonly Error LastNameInvalid = FirstNameInvalid with { Field = "last_name" };
+    public static readonly Error FirstNameMissing = new(ErrorKind.Invalid, "first_name_missing", "Please say your first name.", "first_name");
+    public static readonly Error TimeZoneUnknown = new(ErrorKind.Invalid, "time_zone_unknown", "Not a name of the TZ database, such as Europe/Berlin.", "time_zone");
+    public static readonly Error AlreadyInvited = new(ErrorKind.Conflict, "already_invited", "This address has been invited already.", "email");
+    public static readonly Error AlreadyMember = new(ErrorKind.Conflict, "already_member", "This address belongs to a member already.", "email");
+    public static readonly Error SeatsExhausted = new(ErrorKind.Conflict, "seats_exhausted", "The organization has no free seat.");
+    public static readonly Error MoreThanYouHold = new(ErrorKind.Forbidden, "more_than_you_hold", "Nobody can hand out what they do not hold.");
+    public static readonly Error TooManyRows = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
+    public static readonly Error AlreadyJoined = new(ErrorKind.Conflict, "already_joined", "This person has joined already.");
+    public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", "Whoever sent this invitation may no longer give what it gives. The organization's administrators have been told.");
+    public static readonly Error LinkUnknown = new(ErrorKind.NotFound, "invitation_unknown", "This link or code is not known.");
+    public static readonly Error NotYours = new(ErrorKind.Forbidden, "invitation_not_yours", "This invitation was sent to another address.");
+    public static readonly Error MustSignIn = new(ErrorKind.Conflict, "must_sign_in", "There is an account for this address: sign in to accept.");
+
+    public static Error PermissionUnknown(string name) => new(ErrorKind.Invalid, "permission_unknown", $"There is no permission {Shown(name)}.", "permissions");
+
+    public static Error ReferenceUnknown(string field, string text) => new(ErrorKind.Invalid, "reference_unknown", $"There is no {Shown(text)} here.", field);
+
+    /// <summary>The invitation has ended; which way is told by the offer's state.</summary>
+    public static Error Ended(OfferState state) => new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state.ToString()), "This invitation can no longer be used.");
+
+    // What a caller wrote is repeated cut: an error is not a way to send text around.
+    private static string Shown(string text) => text.Length > 64 ? text[..64] + "…" : text;
+}

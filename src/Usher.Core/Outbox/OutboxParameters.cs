@@ -1,0 +1,24 @@
+namespace Usher.Core.Outbox;
+
+/// <summary>What a message's text can be made of: the keys of <see cref="OutboxMessage.Parameters"/>.</summary>
+public static class OutboxParameters
+{
+    /// <summary>The organization's name.</summary>
+    public const string Organization = "organization";
+
+    public const string OrganizationSlug = "organization_slug";
+
+    /// <summary>Who invites, by name; empty when it was no person.</summary>
+    public const string Sponsor = "sponsor";
+
+    public const string FirstName = "first_name";
+
+    /// <summary>Until when it is open, ISO 8601 UTC.</summary>
+    public const string Expires = "expires";
+
+    /// <summary>Whom a message to administrators is about, by name.</summary>
+    public const string Person = "person";
+
+    /// <summary>And by address.</summary>
+    public const string Email = "email";
+}

@@ -1,0 +1,35 @@
+namespace Usher.Core.Users;
+
+/// <summary>What a password must be: long, and not one of those that are tried first. No rules about kinds of characters (NIST SP 800-63B advises against them).</summary>
+public static class PasswordRules
+{
+    public const int MinLength = 12;
+    public const int MaxLength = 256;
+
+    public static readonly Error TooShort = new(ErrorKind.Invalid, "password_too_short", $"At least {MinLength} characters, please. A few words in a row are good.", "password");
+    public static readonly Error TooLong = new(ErrorKind.Invalid, "password_too_long", $"At most {MaxLength} characters.", "password");
+    public static readonly Error TooCommon = new(ErrorKind.Invalid, "password_too_common", "This one is among the first that are tried. Please choose another.", "password");
+
+    private static readonly string[] Common =
+    [
+        "password", "passwort", "letmein", "welcome", "iloveyou", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1q2w3e4r5t", "1qaz2wsx3edc", "abcdefghijkl", "administrator",
+        "changeme", "superman", "trustno", "football", "baseball", "princess", "sunshine", "dragon", "monkey", "master", "shadow", "secret", "admin", "login", "qwerty",
+    ];
+
+    /// <summary>Null when it will do.</summary>
+    /// <param name="password">As typed; never stored or logged.</param>
+    /// <param name="email">The canonical address: its own name is no password.</param>
+    public static Error? Check(string password, string email)
+    {
+        if (password.Length < MinLength) return TooShort;
+        if (password.Length > MaxLength) return TooLong;
+        var plain = password.ToLowerInvariant();
+        var rest = Common.Append(email[..email.IndexOf('@', StringComparison.Ordinal)]).Append(EmailAddress.DomainOf(email))
+            .Where(word => word.Length > 3).Aggregate(plain, (text, word) => text.Replace(word, "", StringComparison.Ordinal));
+        var letters = rest.Where(char.IsLetter).Distinct().Count();
+        // What remains when the obvious is taken away: a run of digits or a few characters over and over is not a password.
+        return letters < 3 && (rest.Length < MinLength || plain.Distinct().Count() < 8 || IsRun(plain)) ? TooCommon : null;
+    }
+
+    private static bool IsRun(string text) => text.Zip(text.Skip(1)).Count(pair => Math.Abs(pair.Second - pair.First) <= 1) > text.Length * 3 / 4;
+}
