@@ -1,0 +1,867 @@
+﻿using Microsoft.EntityFrameworkCore.Migrations;
+
+#nullable disable
+
+namespace Usher.Migrations.Sqlite.Migrations
+{
+    /// <inheritdoc />
+    public partial class Initial : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.CreateTable(
+                name: "api_keys",
+                columns: table => new
+                {
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    hint = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    read_only = table.Column<bool>(type: "INTEGER", nullable: false),
+                    status = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    last_used_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_api_keys", x => x.hash);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "data_protection_keys",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    xml = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_data_protection_keys", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "events",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    type = table.Column<string>(type: "TEXT", nullable: false),
+                    actor_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    actor_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    cause = table.Column<string>(type: "TEXT", nullable: true),
+                    subject_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    subject_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    occurred_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    position = table.Column<long>(type: "INTEGER", nullable: true),
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_events", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "groups",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    name_key = table.Column<string>(type: "TEXT", nullable: false),
+                    description = table.Column<string>(type: "TEXT", nullable: false),
+                    system_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    is_admin = table.Column<bool>(type: "INTEGER", nullable: false),
+                    is_admin_granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    is_admin_granted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    all_resources = table.Column<bool>(type: "INTEGER", nullable: false),
+                    all_resources_granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    all_resources_granted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    is_default = table.Column<bool>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_groups", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "members",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    number = table.Column<long>(type: "INTEGER", nullable: false),
+                    identifier = table.Column<string>(type: "TEXT", nullable: false),
+                    email = table.Column<string>(type: "TEXT", nullable: true),
+                    first_name = table.Column<string>(type: "TEXT", nullable: false),
+                    last_name = table.Column<string>(type: "TEXT", nullable: false),
+                    locale = table.Column<string>(type: "TEXT", nullable: true),
+                    time_zone = table.Column<string>(type: "TEXT", nullable: true),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    status = table.Column<string>(type: "TEXT", nullable: false),
+                    role = table.Column<string>(type: "TEXT", nullable: false),
+                    role_granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    role_granted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    all_resources = table.Column<bool>(type: "INTEGER", nullable: false),
+                    all_resources_granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    all_resources_granted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    sso_id = table.Column<string>(type: "TEXT", nullable: true),
+                    metadata = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    last_sign_in_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    removed_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_members", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "number_blocks",
+                columns: table => new
+                {
+                    first = table.Column<long>(type: "INTEGER", nullable: false),
+                    reserved_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_number_blocks", x => x.first);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "organizations",
+                columns: table => new
+                {
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    slug = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    time_zone = table.Column<string>(type: "TEXT", nullable: false),
+                    seat_limit = table.Column<int>(type: "INTEGER", nullable: true),
+                    seats_used = table.Column<int>(type: "INTEGER", nullable: false),
+                    external_identity_provider = table.Column<string>(type: "TEXT", nullable: true),
+                    invitation_lifetime_seconds = table.Column<int>(type: "INTEGER", nullable: true),
+                    allowed_email_domains = table.Column<string>(type: "TEXT", nullable: false),
+                    default_permissions = table.Column<string>(type: "TEXT", nullable: false),
+                    return_origins = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    suspended_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_organizations", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "outbox_messages",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    recipient = table.Column<string>(type: "TEXT", nullable: false),
+                    language = table.Column<string>(type: "TEXT", nullable: false),
+                    parameters = table.Column<string>(type: "TEXT", nullable: false),
+                    invitation_id = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    secret = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    attempts = table.Column<int>(type: "INTEGER", nullable: false),
+                    next_attempt_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    sent_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    last_error = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_outbox_messages", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "resources",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    name_key = table.Column<string>(type: "TEXT", nullable: false),
+                    attributes = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_resources", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "roles",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    name_key = table.Column<string>(type: "TEXT", nullable: false),
+                    description = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    updated_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    updated_by = table.Column<string>(type: "TEXT", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_roles", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "users",
+                columns: table => new
+                {
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    first_name = table.Column<string>(type: "TEXT", nullable: false),
+                    last_name = table.Column<string>(type: "TEXT", nullable: false),
+                    time_zone = table.Column<string>(type: "TEXT", nullable: true),
+                    locale = table.Column<string>(type: "TEXT", nullable: true),
+                    email_proved_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    last_sign_in_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    user_name = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
+                    normalized_user_name = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
+                    email = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
+                    normalized_email = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
+                    email_confirmed = table.Column<bool>(type: "INTEGER", nullable: false),
+                    password_hash = table.Column<string>(type: "TEXT", nullable: true),
+                    security_stamp = table.Column<string>(type: "TEXT", nullable: true),
+                    concurrency_stamp = table.Column<string>(type: "TEXT", nullable: true),
+                    phone_number = table.Column<string>(type: "TEXT", nullable: true),
+                    phone_number_confirmed = table.Column<bool>(type: "INTEGER", nullable: false),
+                    two_factor_enabled = table.Column<bool>(type: "INTEGER", nullable: false),
+                    lockout_end = table.Column<long>(type: "INTEGER", nullable: true),
+                    lockout_enabled = table.Column<bool>(type: "INTEGER", nullable: false),
+                    access_failed_count = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_users", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "event_details",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    event_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    salt = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    values = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_event_details", x => new { x.organization_id, x.event_id });
+                    table.ForeignKey(
+                        name: "fk_event_details_events_organization_id_event_id",
+                        columns: x => new { x.organization_id, x.event_id },
+                        principalTable: "events",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "group_permissions",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    group_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    permission = table.Column<string>(type: "TEXT", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_group_permissions", x => new { x.organization_id, x.group_id, x.permission });
+                    table.ForeignKey(
+                        name: "fk_group_permissions_groups_organization_id_group_id",
+                        columns: x => new { x.organization_id, x.group_id },
+                        principalTable: "groups",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "group_members",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    group_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_group_members", x => new { x.organization_id, x.group_id, x.member_id });
+                    table.ForeignKey(
+                        name: "fk_group_members_groups_organization_id_group_id",
+                        columns: x => new { x.organization_id, x.group_id },
+                        principalTable: "groups",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_group_members_members_organization_id_member_id",
+                        columns: x => new { x.organization_id, x.member_id },
+                        principalTable: "members",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "invitations",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    status = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    sent_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    last_sent_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    delivery = table.Column<string>(type: "TEXT", nullable: false),
+                    delivery_reason = table.Column<string>(type: "TEXT", nullable: true),
+                    sponsor_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    sponsor_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    sponsor_name = table.Column<string>(type: "TEXT", nullable: false),
+                    accepted_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    accepted_by = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    ended_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    end_reason = table.Column<string>(type: "TEXT", nullable: true),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_invitations", x => new { x.organization_id, x.id });
+                    table.ForeignKey(
+                        name: "fk_invitations_members_organization_id_member_id",
+                        columns: x => new { x.organization_id, x.member_id },
+                        principalTable: "members",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "member_permissions",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    permission = table.Column<string>(type: "TEXT", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_member_permissions", x => new { x.organization_id, x.member_id, x.permission });
+                    table.ForeignKey(
+                        name: "fk_member_permissions_members_organization_id_member_id",
+                        columns: x => new { x.organization_id, x.member_id },
+                        principalTable: "members",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "resource_access",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    resource_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    group_id = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    level = table.Column<string>(type: "TEXT", nullable: false),
+                    capabilities = table.Column<string>(type: "TEXT", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_resource_access", x => new { x.organization_id, x.id });
+                    table.CheckConstraint("ck_resource_access_one_holder", "(member_id IS NULL) <> (group_id IS NULL)");
+                    table.ForeignKey(
+                        name: "fk_resource_access_groups_organization_id_group_id",
+                        columns: x => new { x.organization_id, x.group_id },
+                        principalTable: "groups",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_resource_access_members_organization_id_member_id",
+                        columns: x => new { x.organization_id, x.member_id },
+                        principalTable: "members",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_resource_access_resources_organization_id_resource_id",
+                        columns: x => new { x.organization_id, x.resource_id },
+                        principalTable: "resources",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "role_groups",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    role_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    group_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_role_groups", x => new { x.organization_id, x.role_id, x.group_id });
+                    table.ForeignKey(
+                        name: "fk_role_groups_groups_organization_id_group_id",
+                        columns: x => new { x.organization_id, x.group_id },
+                        principalTable: "groups",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_role_groups_roles_organization_id_role_id",
+                        columns: x => new { x.organization_id, x.role_id },
+                        principalTable: "roles",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "role_members",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    role_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_role_members", x => new { x.organization_id, x.role_id, x.member_id });
+                    table.ForeignKey(
+                        name: "fk_role_members_members_organization_id_member_id",
+                        columns: x => new { x.organization_id, x.member_id },
+                        principalTable: "members",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_role_members_roles_organization_id_role_id",
+                        columns: x => new { x.organization_id, x.role_id },
+                        principalTable: "roles",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "role_permissions",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    role_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    permission = table.Column<string>(type: "TEXT", nullable: false),
+                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_role_permissions", x => new { x.organization_id, x.role_id, x.permission });
+                    table.ForeignKey(
+                        name: "fk_role_permissions_roles_organization_id_role_id",
+                        columns: x => new { x.organization_id, x.role_id },
+                        principalTable: "roles",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "sessions",
+                columns: table => new
+                {
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    last_seen_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    device = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_sessions", x => x.hash);
+                    table.ForeignKey(
+                        name: "fk_sessions_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "user_claims",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    claim_type = table.Column<string>(type: "TEXT", nullable: true),
+                    claim_value = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_user_claims", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_user_claims_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "user_logins",
+                columns: table => new
+                {
+                    login_provider = table.Column<string>(type: "TEXT", nullable: false),
+                    provider_key = table.Column<string>(type: "TEXT", nullable: false),
+                    provider_display_name = table.Column<string>(type: "TEXT", nullable: true),
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_user_logins", x => new { x.login_provider, x.provider_key });
+                    table.ForeignKey(
+                        name: "fk_user_logins_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "user_tokens",
+                columns: table => new
+                {
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    login_provider = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    value = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_user_tokens", x => new { x.user_id, x.login_provider, x.name });
+                    table.ForeignKey(
+                        name: "fk_user_tokens_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "invitation_secrets",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    invitation_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    sequence = table.Column<int>(type: "INTEGER", nullable: false),
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    sent_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    proves_address = table.Column<bool>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_invitation_secrets", x => new { x.organization_id, x.invitation_id, x.sequence });
+                    table.ForeignKey(
+                        name: "fk_invitation_secrets_invitations_organization_id_invitation_id",
+                        columns: x => new { x.organization_id, x.invitation_id },
+                        principalTable: "invitations",
+                        principalColumns: new[] { "organization_id", "id" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_api_keys_id",
+                table: "api_keys",
+                column: "id",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_api_keys_organization_id_member_id",
+                table: "api_keys",
+                columns: new[] { "organization_id", "member_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_events_organization_id_position",
+                table: "events",
+                columns: new[] { "organization_id", "position" },
+                unique: true,
+                filter: "position IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_events_organization_id_subject_id",
+                table: "events",
+                columns: new[] { "organization_id", "subject_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_group_members_organization_id_member_id",
+                table: "group_members",
+                columns: new[] { "organization_id", "member_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_groups_default",
+                table: "groups",
+                column: "organization_id",
+                filter: "is_default");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_groups_organization_id_name_key",
+                table: "groups",
+                columns: new[] { "organization_id", "name_key" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_groups_organization_id_system_kind",
+                table: "groups",
+                columns: new[] { "organization_id", "system_kind" },
+                unique: true,
+                filter: "system_kind <> 'none'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_expires_at",
+                table: "invitations",
+                column: "expires_at",
+                filter: "status = 'pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_one_pending",
+                table: "invitations",
+                columns: new[] { "organization_id", "member_id" },
+                unique: true,
+                filter: "status = 'pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_member_id_created_at",
+                table: "invitations",
+                columns: new[] { "organization_id", "member_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_identifier",
+                table: "members",
+                columns: new[] { "organization_id", "identifier" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_live_identifier",
+                table: "members",
+                columns: new[] { "organization_id", "identifier" },
+                unique: true,
+                filter: "status <> 'removed'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_live_user",
+                table: "members",
+                columns: new[] { "organization_id", "user_id" },
+                unique: true,
+                filter: "status <> 'removed' AND user_id IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_organization_id_number",
+                table: "members",
+                columns: new[] { "organization_id", "number" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_user_id",
+                table: "members",
+                column: "user_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_organizations_slug",
+                table: "organizations",
+                column: "slug",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_outbox_messages_next_attempt_at",
+                table: "outbox_messages",
+                column: "next_attempt_at",
+                filter: "state = 'queued'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_outbox_messages_organization_id_invitation_id",
+                table: "outbox_messages",
+                columns: new[] { "organization_id", "invitation_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_resource_access_organization_id_group_id_resource_id",
+                table: "resource_access",
+                columns: new[] { "organization_id", "group_id", "resource_id" },
+                unique: true,
+                filter: "group_id IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_resource_access_organization_id_member_id_resource_id",
+                table: "resource_access",
+                columns: new[] { "organization_id", "member_id", "resource_id" },
+                unique: true,
+                filter: "member_id IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_resource_access_organization_id_resource_id",
+                table: "resource_access",
+                columns: new[] { "organization_id", "resource_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_resources_organization_id_name_key",
+                table: "resources",
+                columns: new[] { "organization_id", "name_key" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_role_groups_organization_id_group_id",
+                table: "role_groups",
+                columns: new[] { "organization_id", "group_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_role_members_organization_id_member_id",
+                table: "role_members",
+                columns: new[] { "organization_id", "member_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_roles_organization_id_name_key",
+                table: "roles",
+                columns: new[] { "organization_id", "name_key" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sessions_expires_at",
+                table: "sessions",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sessions_user_id",
+                table: "sessions",
+                column: "user_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_claims_user_id",
+                table: "user_claims",
+                column: "user_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_logins_user_id",
+                table: "user_logins",
+                column: "user_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_users_email",
+                table: "users",
+                column: "normalized_email");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_users_proven_email",
+                table: "users",
+                column: "normalized_email",
+                unique: true,
+                filter: "email_proved_at IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "user_name_index",
+                table: "users",
+                column: "normalized_user_name",
+                unique: true);
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropTable(
+                name: "api_keys");
+
+            migrationBuilder.DropTable(
+                name: "data_protection_keys");
+
+            migrationBuilder.DropTable(
+                name: "event_details");
+
+            migrationBuilder.DropTable(
+                name: "group_members");
+
+            migrationBuilder.DropTable(
+                name: "group_permissions");
+
+            migrationBuilder.DropTable(
+                name: "invitation_secrets");
+
+            migrationBuilder.DropTable(
+                name: "member_permissions");
+
+            migrationBuilder.DropTable(
+                name: "number_blocks");
+
+            migrationBuilder.DropTable(
+                name: "organizations");
+
+            migrationBuilder.DropTable(
+                name: "outbox_messages");
+
+            migrationBuilder.DropTable(
+                name: "resource_access");
+
+            migrationBuilder.DropTable(
+                name: "role_groups");
+
+            migrationBuilder.DropTable(
+                name: "role_members");
+
+            migrationBuilder.DropTable(
+                name: "role_permissions");
+
+            migrationBuilder.DropTable(
+                name: "sessions");
+
+            migrationBuilder.DropTable(
+                name: "user_claims");
+
+            migrationBuilder.DropTable(
+                name: "user_logins");
+
+            migrationBuilder.DropTable(
+                name: "user_tokens");
+
+            migrationBuilder.DropTable(
+                name: "events");
+
+            migrationBuilder.DropTable(
+                name: "invitations");
+
+            migrationBuilder.DropTable(
+                name: "resources");
+
+            migrationBuilder.DropTable(
+                name: "groups");
+
+            migrationBuilder.DropTable(
+                name: "roles");
+
+            migrationBuilder.DropTable(
+                name: "users");
+
+            migrationBuilder.DropTable(
+                name: "members");
+        }
+    }
+}
