@@ -186,7 +186,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         if (!EmailAddress.TryCanonical(email, out var canonical)) return;
         var places = await db.Members.AsNoTracking()
             .Where(m => m.Identifier == canonical && m.UserId == null && m.Kind == MemberKind.Person && (m.Status == MemberStatus.Invited || m.Status == MemberStatus.Active))
-            .Select(m => new { m.OrganizationId, m.Id }).Take(10).ToListAsync(ct);
+            .OrderBy(m => m.OrganizationId).Select(m => new { m.OrganizationId, m.Id }).Take(10).ToListAsync(ct);
         foreach (var place in places)
         {
             await db.RunAsync(async () =>

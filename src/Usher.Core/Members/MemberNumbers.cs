@@ -40,6 +40,9 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
         }
     }
 
+    /// <summary>Reserves this node's first block, so that no request has to.</summary>
+    public async Task PrepareAsync(CancellationToken ct) => await TakeAsync(1, ct);
+
     public void Dispose() => reserving.Dispose();
 
     private async Task<long> ReserveAsync(CancellationToken ct)

@@ -75,7 +75,7 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
     public Task<int> SweepExpiredAsync(CancellationToken ct) => db.RunAsync(async () =>
     {
         var now = clock.Now();
-        var ended = await db.Sessions.Where(s => s.ExpiresAt <= now).Take(500).ToListAsync(ct);
+        var ended = await db.Sessions.Where(s => s.ExpiresAt <= now).OrderBy(s => s.ExpiresAt).Take(500).ToListAsync(ct);
         db.RemoveRange(ended);
         if (ended.Count > 0) await db.SaveChangesAsync(ct);
         return ended.Count;

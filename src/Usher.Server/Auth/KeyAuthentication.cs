@@ -1,0 +1,73 @@
+using System.Security.Claims;
+using System.Text;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+using Usher.Core;
+using Usher.Core.ApiKeys;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Auth;
+
+/// <summary>Why a key is not let in.</summary>
+public static class KeyErrors
+{
+    public static readonly Error Missing = new(ErrorKind.Unauthenticated, "key_missing", "An API key is needed.");
+    public static readonly Error Refused = new(ErrorKind.Unauthenticated, "key_refused", "This API key is not known or may no longer act.");
+    public static readonly Error ReadOnly = new(ErrorKind.Forbidden, "key_read_only", "This API key may only read.");
+    public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "You may not do this.");
+}
+
+/// <summary>
+/// One key in four forms, on every API surface: <c>Authorization: ApiKey K</c>, <c>Authorization: Bearer K</c>, <c>X-AUTH-TOKEN: K</c> and Basic
+/// <c>email:K</c>, whose name must be the member's own. The key says the organization.
+/// </summary>
+public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, CallerService callers)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public new const string Scheme = "Key";
+
+    private Error refusal = KeyErrors.Missing;
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (Read(Request) is not { } given) return AuthenticateResult.NoResult();
+        refusal = KeyErrors.Refused;
+        if (await callers.FindAsync(given.Secret, Context.RequestAborted) is not { } caller) return AuthenticateResult.Fail("refused");
+        if (given.Name is { } name && !IsNameOf(caller, name)) return AuthenticateResult.Fail("refused");
+        Context.Features.Set(caller);
+        return AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties) => new ErrorResult(refusal).ExecuteAsync(Context);
+
+    private static bool IsNameOf(Caller caller, string name) =>
+        string.Equals(caller.Identifier, name, StringComparison.OrdinalIgnoreCase)
+        || (EmailAddress.TryCanonical(name, out var canonical) && canonical == caller.Identifier);
+
+    private static (string Secret, string? Name)? Read(HttpRequest request)
+    {
+        if (request.Headers.Authorization is [{ } authorization, ..])
+        {
+            var space = authorization.IndexOf(' ', StringComparison.Ordinal);
+            if (space < 0) return (authorization, null);
+            var (scheme, value) = (authorization[..space], authorization[(space + 1)..].Trim());
+            if (scheme.Equals("ApiKey", StringComparison.OrdinalIgnoreCase) || scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase)) return (value, null);
+            return scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) ? ReadBasic(value) : (value, null);
+        }
+
+        if (request.Headers["X-AUTH-TOKEN"] is not [{ } token, ..]) return null;
+        const string bearer = "Bearer ";
+        return (token.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? token[bearer.Length..].Trim() : token.Trim(), null);
+    }
+
+    private static (string Secret, string? Name) ReadBasic(string value)
+    {
+        Span<byte> bytes = stackalloc byte[1024];
+        if (value.Length > 1024 || !Convert.TryFromBase64String(value, bytes, out var length)) return ("", "");
+        var text = Encoding.UTF8.GetString(bytes[..length]);
+        // From behind: a service account's name has colons in it, a key never.
+        var colon = text.LastIndexOf(':');
+        return colon < 0 ? ("", "") : (text[(colon + 1)..], text[..colon]);
+    }
+}

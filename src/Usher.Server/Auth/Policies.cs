@@ -1,0 +1,54 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.ApiKeys;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Auth;
+
+/// <summary>Conditions of entry. What may be done inside is the core's to say.</summary>
+public static class Policies
+{
+    /// <summary>A live key, and one that may write where the method writes.</summary>
+    public const string Key = "key";
+
+    /// <summary>The caller holds <c>user_management</c>.</summary>
+    public const string UserManagement = "user-management";
+
+    public static AuthorizationBuilder AddUsherPolicies(this IServiceCollection services)
+    {
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ExplainedRefusals>();
+        return services.AddAuthorizationBuilder()
+            .AddPolicy(Key, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
+                .AddRequirements(new RequireCaller(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method))))
+            .AddPolicy(UserManagement, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
+                .AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
+    }
+
+    // A refused requirement answers with its own error, in the surface's format.
+    private sealed class ExplainedRefusals : IAuthorizationMiddlewareResultHandler
+    {
+        private readonly AuthorizationMiddlewareResultHandler framework = new();
+
+        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        {
+            var refused = authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<RequireCaller>().FirstOrDefault();
+            return authorizeResult.Forbidden && refused is not null
+                ? new ErrorResult(refused.Error).ExecuteAsync(context)
+                : framework.HandleAsync(next, context, policy, authorizeResult);
+        }
+    }
+}
+
+/// <summary>A condition on the caller, with the error that says it does not hold.</summary>
+public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds) : AuthorizationHandler<RequireCaller>, IAuthorizationRequirement
+{
+    public Error Error => error;
+
+    protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, RequireCaller requirement)
+    {
+        if (context.Resource is HttpContext http && http.Features.Get<Caller>() is { } caller && holds(caller, http)) context.Succeed(requirement);
+        return Task.CompletedTask;
+    }
+}

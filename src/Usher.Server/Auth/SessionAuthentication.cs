@@ -1,0 +1,55 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+using Usher.Core;
+using Usher.Core.Sessions;
+using Usher.Server.Pages;
+
+namespace Usher.Server.Auth;
+
+/// <summary>Who is signed in, by the session cookie: one read of the database per request, none without a cookie. Sends a browser that must sign in to the page for it.</summary>
+public sealed class SessionAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, SessionService sessions, SessionCookie cookie)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string SchemeName = "Session";
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (cookie.Read(Request) is not { } secret || !Secret.IsWellFormed(secret, Secret.SessionPrefix)) return AuthenticateResult.NoResult();
+        if (await sessions.FindAsync(secret, Context.RequestAborted) is not { } user) return AuthenticateResult.Fail("The session has ended.");
+
+        var identity = new ClaimsIdentity(SchemeName);
+        identity.AddClaim(new(ClaimTypes.NameIdentifier, user.UserId.ToString()));
+        identity.AddClaim(new(ClaimTypes.Name, user.DisplayName));
+        if (user.Email is not null) identity.AddClaim(new(ClaimTypes.Email, user.Email));
+        return AuthenticateResult.Success(new(new(identity), new() { ExpiresUtc = user.ExpiresAt }, SchemeName));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        // What was posted is lost by the detour, so only a page that was asked for is worth coming back to.
+        var back = HttpMethods.IsGet(Request.Method) || HttpMethods.IsHead(Request.Method) ? $"{Request.Path}{Request.QueryString}" : null;
+        return PageResults.SeeOther(LocalPath.SignIn(back)).ExecuteAsync(Context);
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        PageResults.Error(StatusCodes.Status403Forbidden, "You are signed in, but this page is not for you.").ExecuteAsync(Context);
+}
+
+public static class SessionAuthenticationExtensions
+{
+    extension(HttpContext http)
+    {
+        /// <summary>The signed-in user's id, or null. Asking more than once in a request costs nothing.</summary>
+        public async Task<Guid?> SignedInUserAsync()
+        {
+            var result = await http.AuthenticateAsync(SessionAuthentication.SchemeName);
+            return result.Principal?.FindFirstValue(ClaimTypes.NameIdentifier) is { } id ? Guid.Parse(id) : null;
+        }
+
+        /// <summary>The browser's own description, to tell sessions apart by.</summary>
+        public string? Device => http.Request.Headers.UserAgent is [{ Length: > 0 } agent, ..] ? agent : null;
+    }
+}

@@ -1,0 +1,164 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.ApiKeys;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Core.Resources;
+using Usher.Server.Auth;
+using Usher.Server.Errors;
+using Usher.Server.Json;
+
+namespace Usher.Server.Dialects.Conformity;
+
+/// <summary>Cloud Conformity's users API over the core. What is matched and what differs: docs/dialects/conformity.md.</summary>
+public static partial class ConformityDialect
+{
+    /// <summary>Conformity's own condition of entry: role ADMIN.</summary>
+    public const string AdminPolicy = "conformity-admin";
+
+    private static readonly InviteOptions Invite = new(OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse, ForDisplay: true);
+
+    public static void AddConformity(this IServiceCollection services) => services.AddAuthorizationBuilder()
+        .AddPolicy(AdminPolicy, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.Access.IsAdmin)));
+
+    public static void MapConformity(this RouteGroupBuilder conformity)
+    {
+        conformity.WithTags("Conformity").RequireAuthorization(Policies.Key);
+        conformity.MapGet("/users", List).RequireAuthorization(AdminPolicy);
+        conformity.MapPost("/users", InviteAsync).RequireAuthorization(AdminPolicy);
+        conformity.MapGet("/users/whoami", WhoAmIAsync);
+        conformity.MapGet("/users/{id}", GetAsync);
+        conformity.MapGet("/api-keys", ListKeysAsync);
+        conformity.MapGet("/api-keys/{id}", GetKeyAsync);
+        conformity.MapGet("/accounts", ListAccountsAsync);
+        conformity.MapPost("/accounts", CreateAccountAsync).RequireAuthorization(AdminPolicy);
+    }
+
+    // Invited and active persons, oldest first, all in one answer. Paging parameters are ignored, as the vendor documents none here.
+    private static IResult List(Actor actor, MemberService members, CancellationToken ct) =>
+        Json(new Document<IAsyncEnumerable<UserDocument>>(members.StreamAsync(actor, MemberOrder.Created, ct).Select(UserDocument.Listed)));
+
+    // Answers 200, never 201: the vendor's Terraform provider takes any other status for a failure.
+    private static async Task<IResult> InviteAsync(HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct)
+    {
+        var body = await JsonBody.ReadAsync(request, ct);
+        if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (!TryRead(document, out var row, out var faults)) return new ErrorResult(faults);
+        var outcomes = await invitations.InviteAsync(actor, [row], Invite, ct);
+        return outcomes[0].ToHttp(invited => Json(new Document<UserDocument>(UserDocument.Listed(new(invited.Member, invited.Graph)))));
+    }
+
+    private static async Task<IResult> WhoAmIAsync(Actor actor, MemberService members, CancellationToken ct) =>
+        (await members.GetAsync(actor, new(Id: actor.Id), withResources: false, ct)).ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, Reached(view)))));
+
+    // Every role may look at every user; the levels are for administrators, who see every account, and for himself, who sees those he reaches.
+    private static async Task<IResult> GetAsync(string id, Actor actor, MemberService members, CancellationToken ct)
+    {
+        if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
+        var found = await members.GetAsync(actor, new(Id: memberId), withResources: actor.Access.IsAdmin, ct);
+        return found.ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, actor.Access.IsAdmin ? OnAll(view) : actor.Id == memberId ? Reached(view) : null))));
+    }
+
+    private static async Task<IResult> ListKeysAsync(Actor actor, ApiKeyService keys, CancellationToken ct) =>
+        Json(new Document<IEnumerable<ApiKeyDocument>>((await keys.ListOwnAsync(actor, ct)).Select(ApiKeyDocument.From)));
+
+    private static async Task<IResult> GetKeyAsync(string id, Actor actor, ApiKeyService keys, CancellationToken ct)
+    {
+        var key = (await keys.ListOwnAsync(actor, ct)).FirstOrDefault(k => ShortId.Of(k.Id) == id);
+        return key is null ? new ErrorResult(ApiKeyErrors.NotFound) : Json(new Document<ApiKeyDocument>(ApiKeyDocument.From(key)));
+    }
+
+    private static async Task<IResult> ListAccountsAsync(Actor actor, ResourceService resources, CancellationToken ct) =>
+        Json(new Document<IEnumerable<AccountDocument>>((await resources.ListAsync(actor, ct)).Select(AccountDocument.From)));
+
+    // Of "access.keys" only the AWS account's number is kept, and that only out of the role's name: nothing in there is Usher's to know.
+    private static async Task<IResult> CreateAccountAsync(HttpRequest request, Actor actor, ResourceService resources, CancellationToken ct)
+    {
+        var body = await JsonBody.ReadAsync(request, ct);
+        if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (document.Member("data")?.Member("attributes") is not { IsObject: true } attributes) return new ErrorResult(AttributesMissing(document));
+        if (attributes.Member("name")?.Text is not { } name || string.IsNullOrWhiteSpace(name)) return new ErrorResult(ConformityErrors.Fault("/data/attributes/name", "Name is required"));
+        Dictionary<string, string> kept = [];
+        if (attributes.Member("environment") is { } environment)
+        {
+            if (environment.Text is not { } text) return new ErrorResult(ConformityErrors.Fault("/data/attributes/environment", "Environment is invalid"));
+            kept["environment"] = text;
+        }
+
+        var role = attributes.Member("access")?.Member("keys")?.Member("roleArn")?.Text;
+        if (role is not null && AwsAccount().Match(role) is { Success: true } number) kept["awsaccount-id"] = number.Groups["id"].Value;
+        return (await resources.CreateAsync(actor, name, kept, ct)).ToHttp(resource => Json(new Document<AccountDocument>(AccountDocument.From(resource))));
+    }
+
+    // Source: Conformity's API reference, "Invite a user". One entry per problem, in the order the members are documented in.
+    private static bool TryRead(JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out NewInvitation? row, out List<Error> faults)
+    {
+        (row, faults) = (null, []);
+        if (document.Member("data")?.Member("attributes") is not { IsObject: true } given)
+        {
+            faults.Add(AttributesMissing(document));
+            return false;
+        }
+
+        var firstName = Required("firstName", "First name", faults, given);
+        var lastName = Required("lastName", "Last name", faults, given);
+        var email = Required("email", "Email", faults, given);
+        BuiltInRole? role = given.Member("role") is not { } roleGiven ? null : roleGiven.Text switch { "ADMIN" => BuiltInRole.Admin, "USER" => BuiltInRole.User, _ => null };
+        if (role is null) faults.Add(ConformityErrors.Fault("/data/attributes/role", given.Member("role") is null ? "Role is required" : "Role is invalid"));
+        var levels = Levels(given.Member("accessList"), faults);
+        if (faults.Count > 0) return false;
+        row = new(email!) { FirstName = firstName, LastName = lastName, Role = role!.Value, Levels = levels };
+        return true;
+    }
+
+    private static Error AttributesMissing(JsonElement document) =>
+        ConformityErrors.Fault(document.Member("data") is { IsObject: true } ? "/data/attributes" : "/data", "Attributes are required");
+
+    private static string? Required(string member, string label, List<Error> faults, JsonElement given)
+    {
+        var text = given.Member(member)?.Text;
+        if (!string.IsNullOrWhiteSpace(text)) return text;
+        faults.Add(ConformityErrors.Fault($"/data/attributes/{member}", $"{label} is required"));
+        return null;
+    }
+
+    private static List<NewLevel> Levels(JsonElement? list, List<Error> faults)
+    {
+        const string pointer = "/data/attributes/accessList";
+        List<NewLevel> levels = [];
+        if (list is null) return levels;
+        if (list is not { IsArray: true } entries)
+        {
+            faults.Add(ConformityErrors.Fault(pointer, "Access list is invalid"));
+            return levels;
+        }
+
+        var index = 0;
+        foreach (var entry in entries.EnumerateArray())
+        {
+            var (account, level) = (entry.Member("account")?.Text, ConformityWords.Level(entry.Member("level")?.Text));
+            if (string.IsNullOrEmpty(account)) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/account", "Account is required"));
+            if (level is null) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/level", "Level is invalid"));
+            if (!string.IsNullOrEmpty(account) && level is { } known) levels.Add(new(new(account, ShortId.Parse(account)), known));
+            index++;
+        }
+
+        return levels;
+    }
+
+    private static List<AccountAccess> Reached(MemberView view) =>
+        [.. view.Member.Levels.Where(l => l.Level is not AccessLevel.None).OrderBy(l => l.ResourceId).Select(l => new AccountAccess(ShortId.Of(l.ResourceId), ConformityWords.Of(l.Level)))];
+
+    private static List<AccountAccess> OnAll(MemberView view)
+    {
+        var stored = view.Member.Levels.ToDictionary(l => l.ResourceId, l => l.Level);
+        return [.. view.Graph.Resources.Select(id => new AccountAccess(ShortId.Of(id), ConformityWords.Of(stored.GetValueOrDefault(id))))];
+    }
+
+    private static IResult Json<T>(T document) => TypedResults.Json(document, (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)ConformityJson.Default.GetTypeInfo(typeof(T))!, ConformityErrors.MediaType);
+
+    [GeneratedRegex("^arn:aws[a-z-]*:iam::(?<id>[0-9]{12}):", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex AwsAccount();
+}

@@ -1,0 +1,46 @@
+using Usher.Core;
+
+namespace Usher.Server.Errors;
+
+/// <summary>How one surface says that something was refused.</summary>
+public interface IErrorFormat
+{
+    /// <summary>The answer for one or more refusals, the first of which gives the status.</summary>
+    IResult Write(IReadOnlyList<Error> errors);
+}
+
+public static class ErrorStatus
+{
+    extension(Error error)
+    {
+        /// <summary>The only table from kinds to statuses; a surface may say otherwise for its own.</summary>
+        public int StatusCode => error.Kind switch
+        {
+            ErrorKind.Malformed => StatusCodes.Status400BadRequest,
+            ErrorKind.Unauthenticated => StatusCodes.Status401Unauthorized,
+            ErrorKind.Forbidden => StatusCodes.Status403Forbidden,
+            ErrorKind.NotFound => StatusCodes.Status404NotFound,
+            ErrorKind.WrongMethod => StatusCodes.Status405MethodNotAllowed,
+            ErrorKind.Conflict => StatusCodes.Status409Conflict,
+            ErrorKind.Gone => StatusCodes.Status410Gone,
+            ErrorKind.TooLarge => StatusCodes.Status413PayloadTooLarge,
+            ErrorKind.WrongMediaType => StatusCodes.Status415UnsupportedMediaType,
+            ErrorKind.Invalid => StatusCodes.Status422UnprocessableEntity,
+            ErrorKind.TooMany => StatusCodes.Status429TooManyRequests,
+            ErrorKind.Internal => StatusCodes.Status500InternalServerError,
+        };
+    }
+}
+
+/// <summary>Refusals of the host itself, before any operation.</summary>
+public static class HostErrors
+{
+    public static readonly Error RouteNotFound = new(ErrorKind.NotFound, "route_not_found", "There is nothing at this address.");
+    public static readonly Error WrongMethod = new(ErrorKind.WrongMethod, "wrong_method", "This address does not take that method.");
+    public static readonly Error WrongMediaType = new(ErrorKind.WrongMediaType, "wrong_media_type", "The body must be JSON.");
+    public static readonly Error NotJson = new(ErrorKind.Malformed, "not_json", "The body is not valid JSON.");
+    public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request cannot be read.");
+    public static readonly Error TooLarge = new(ErrorKind.TooLarge, "too_large", "The body is longer than the server reads.");
+    public static readonly Error Internal = new(ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
+    public static readonly Error TooMany = new(ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
+}

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.Options;
+
+namespace Usher.Server;
+
+/// <summary>The links that leave this server, in mails and in answers. Built from <see cref="ServerOptions.PublicUrl"/> alone: what a request says of its host is never believed.</summary>
+public sealed class Links(IOptions<ServerOptions> options)
+{
+    private readonly string root = options.Value.PublicUrl.TrimEnd('/');
+
+    /// <summary>The server's public host name, in ASCII.</summary>
+    public string Host => new Uri(root).IdnHost;
+
+    public string Console => $"{root}/console";
+
+    /// <summary>Where an invitation is accepted. The secret is behind the number sign: browsers send that part to nobody.</summary>
+    public string Join(string organizationSlug, Guid invitation, string secret) => $"{root}/join/{organizationSlug}/{invitation:D}#{secret}";
+}

@@ -1,0 +1,27 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Usher.Core.Outbox;
+using Usher.Server.Workers;
+
+namespace Usher.Server.Mail;
+
+public static class MailExtensions
+{
+    /// <summary>The mail that leaves the outbox. Needs <see cref="OutboxDoorbell"/>, <see cref="OutboxSecrets"/>, the database and <see cref="ServerOptions"/> registered.</summary>
+    public static IServiceCollection AddUsherMail(this IServiceCollection services)
+    {
+        services.AddOptions<MailOptions>().BindConfiguration(MailOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<MailOptions>, ValidateMailOptions>();
+        services.TryAddSingleton<Links>();
+        services.AddSingleton<IMailTransport>(provider => provider.GetRequiredService<IOptions<MailOptions>>().Value.Transport switch
+        {
+            MailTransports.Smtp => ActivatorUtilities.CreateInstance<SmtpTransport>(provider),
+            MailTransports.Sendmail => ActivatorUtilities.CreateInstance<SendmailTransport>(provider),
+            _ => ActivatorUtilities.CreateInstance<FolderTransport>(provider),
+        });
+        services.AddSingleton<MailRenderer>();
+        services.AddScoped<OutboxQueue>();
+        services.AddHostedService<OutboxWorker>();
+        return services;
+    }
+}

@@ -1,0 +1,53 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Components;
+using Usher.Core.Outbox;
+
+namespace Usher.Server.Mail;
+
+/// <summary>What a mail tells, ready to be shown: names are harmless (<see cref="MailName"/>), instants are words.</summary>
+public sealed class MailFacts(OpenedMessage opened, Links links)
+{
+    private readonly Dictionary<string, string> parameters = opened.Message.Parameters;
+
+    public string Organization => Name(OutboxParameters.Organization) is { Length: > 0 } name ? name : "an organization";
+
+    /// <summary>Empty when it was the installation itself.</summary>
+    public string Sponsor => Name(OutboxParameters.Sponsor);
+
+    public string Greeting => Name(OutboxParameters.FirstName) is { Length: > 0 } name ? $"Hello {name}," : "Hello,";
+
+    /// <summary>The invited person, in mails to others: the name where one is known, and the address, canonical and as it stands, for copying.</summary>
+    public string Person
+    {
+        get
+        {
+            var (name, email) = (parameters.GetValueOrDefault(OutboxParameters.Person, ""), parameters.GetValueOrDefault(OutboxParameters.Email, ""));
+            return name == email || name is "" ? email : $"{MailName.Of(name)} ({email})";
+        }
+    }
+
+    /// <summary>Such as "Friday, 28 November 2026, 14:05 UTC"; null when there is no end to tell.</summary>
+    public string? Until =>
+        DateTimeOffset.TryParse(parameters.GetValueOrDefault(OutboxParameters.Expires), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var expires)
+            ? expires.ToString("dddd, d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)
+            : null;
+
+    /// <summary>The secret: what the join page's form takes where scripts are off.</summary>
+    public string Code => opened.Secret ?? "";
+
+    /// <summary>With the secret.</summary>
+    public string JoinLink => links.Join(parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""), opened.Message.InvitationId.GetValueOrDefault(), Code);
+
+    public string ConsoleLink => links.Console;
+
+    private string Name(string key) => MailName.Of(parameters.GetValueOrDefault(key));
+}
+
+/// <summary>One mail: its component is the HTML part, these are the rest of it, side by side in one file.</summary>
+internal interface IMailTemplate : IComponent
+{
+    static abstract string Subject(MailFacts facts);
+
+    /// <summary>The plain part. Names stand inside lines, links on lines of their own.</summary>
+    static abstract string Text(MailFacts facts);
+}

@@ -1,0 +1,29 @@
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.Extensions.Options;
+using System.Net.Mail;
+using Usher.Core.Outbox;
+
+namespace Usher.Server.Mail;
+
+/// <summary>Turns an outbox message into the mail a person reads. English so far.</summary>
+public sealed class MailRenderer(IServiceProvider services, ILoggerFactory logs, Links links, IOptions<MailOptions> options)
+{
+    public Task<OutgoingMail> RenderAsync(OpenedMessage opened) => opened.Message.Kind switch
+    {
+        OutboxKind.Invitation => RenderAsync<InvitationMail>(opened),
+        OutboxKind.SponsorLostRight => RenderAsync<SponsorLostRightMail>(opened),
+        OutboxKind.InvitationRequested => RenderAsync<InvitationRequestedMail>(opened),
+    };
+
+    private async Task<OutgoingMail> RenderAsync<T>(OpenedMessage opened)
+        where T : IMailTemplate
+    {
+        var facts = new MailFacts(opened, links);
+        var parameters = ParameterView.FromDictionary(new Dictionary<string, object?> { ["Facts"] = facts });
+        await using var renderer = new HtmlRenderer(services, logs); // keeps what it rendered: one for each mail
+        var html = await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<T>(parameters)).ToHtmlString());
+        var message = opened.Message;
+        return new(message.Id, new MailAddress(options.Value.From), message.Recipient, T.Subject(facts), T.Text(facts), html, $"<{message.Id:D}@{links.Host}>");
+    }
+}

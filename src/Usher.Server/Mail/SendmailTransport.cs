@@ -1,0 +1,80 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+using Microsoft.Extensions.Options;
+
+namespace Usher.Server.Mail;
+
+/// <summary>Pipes each mail to Sendmail, or to the program that another mail system installs in its place.</summary>
+internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTransport
+{
+    // sysexits.h: the input was bad, no such user, no such host. The others are the mail system's own troubles.
+    private const int DataError = 65, NoUser = 67, NoHost = 68;
+
+    private const int MaxComplaint = 500;
+
+    public async Task SendAsync(OutgoingMail mail, CancellationToken ct)
+    {
+        var bytes = WithUnixLines(await Mime.BytesAsync(mail, ct));
+
+        // No shell. -i: a line with a single dot is text; -f: where bounces go; behind -- nothing is an option, though addresses may begin with a hyphen.
+        var start = new ProcessStartInfo(options.Value.Sendmail, ["-i", "-f", mail.From.Address, "--", mail.To])
+        {
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        using var program = Start(start);
+        try
+        {
+            var complaint = ReadStartAsync(program.StandardError, ct);
+            var chatter = ReadStartAsync(program.StandardOutput, ct);
+            await WriteAsync(program.StandardInput.BaseStream, bytes, ct);
+            await program.WaitForExitAsync(ct);
+            if (program.ExitCode is 0) return;
+
+            // Whoever it left running in the background may hold its output open for long.
+            var said = await Task.WhenAny(complaint, Task.Delay(TimeSpan.FromSeconds(1), ct)) == complaint ? (await complaint).Trim() : "";
+            throw new MailException(
+                $"sendmail {program.ExitCode}", $"The mail program ended with exit code {program.ExitCode}. {said}".Trim(), program.ExitCode is DataError or NoUser or NoHost);
+        }
+        catch (OperationCanceledException)
+        {
+            program.Kill(entireProcessTree: true);
+            throw;
+        }
+    }
+
+    private static Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new MailException("sendmail start", $"The mail program could not be started: {e.Message}", permanent: false, e);
+        }
+    }
+
+    private static async Task WriteAsync(Stream input, byte[] mail, CancellationToken ct)
+    {
+        try
+        {
+            await using (input) await input.WriteAsync(mail, ct);
+        }
+        catch (IOException)
+        {
+            // It did not read to the end: its exit code says why.
+        }
+    }
+
+    // Reads on to the end, so that nothing it prints can make it wait, and keeps the first lines.
+    private static async Task<string> ReadStartAsync(StreamReader output, CancellationToken ct)
+    {
+        var (text, block) = (new StringBuilder(), new char[1024]);
+        while (await output.ReadAsync(block, ct) is > 0 and var read) text.Append(block, 0, Math.Min(read, MaxComplaint - text.Length));
+        return text.ToString();
+    }
+
+    // What a Unix program expects on its input. Safe, as no part is binary.
+    private static byte[] WithUnixLines(byte[] mail) => [.. mail.Where(b => b is not (byte)'\r')];
+}

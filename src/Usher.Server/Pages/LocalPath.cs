@@ -1,0 +1,14 @@
+namespace Usher.Server.Pages;
+
+/// <summary>Paths of this site that a query or a form may name, for where to go next.</summary>
+public static class LocalPath
+{
+    private const int MaxLength = 2000;
+
+    /// <summary>The path when it cannot lead away from this site and fits into a Location header; else null.</summary>
+    public static string? OrNull(string? path) =>
+        path is ['/', ..] and not ['/', '/' or '\\', ..] && path.Length <= MaxLength && path.All(c => c is > ' ' and < '\x7f') ? path : null;
+
+    /// <summary>The sign-in page, coming back to a path afterwards.</summary>
+    public static string SignIn(string? returnTo) => OrNull(returnTo) is { } path ? $"/sign-in?return={Uri.EscapeDataString(path)}" : "/sign-in";
+}

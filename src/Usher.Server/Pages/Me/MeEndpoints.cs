@@ -1,0 +1,15 @@
+using Usher.Core.Users;
+using Usher.Server.Auth;
+
+namespace Usher.Server.Pages.Me;
+
+/// <summary>A person's own page: who he is here, and where he is a member.</summary>
+internal static class MeEndpoints
+{
+    public static void MapMe(this IEndpointRouteBuilder pages) => pages.MapMethods("/me", PagesExtensions.Read, ShowAsync);
+
+    private static async Task<IResult> ShowAsync(HttpContext http, UserService users, CancellationToken ct) =>
+        await http.SignedInUserAsync() is { } user && await users.MeAsync(user, ct) is { } me
+            ? PageResults.Page<MePage>(new { Me = me })
+            : Results.Challenge(authenticationSchemes: [SessionAuthentication.SchemeName]);
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Usher.Server.Pages;
+
+/// <summary>The answers that pages give.</summary>
+public static class PageResults
+{
+    /// <summary>A component as a whole page.</summary>
+    public static IResult Page<TPage>(object parameters, int status = StatusCodes.Status200OK) where TPage : IComponent =>
+        new RazorComponentResult<TPage>(parameters) { StatusCode = status };
+
+    /// <summary>What a browser's navigation sees when it comes to nothing. Can also be written where another page has failed half-way.</summary>
+    /// <param name="status">400 to 599.</param>
+    /// <param name="message">One or two sentences for the person in front of it; no secret, nothing of the cause.</param>
+    public static IResult Error(int status, string message) => new ErrorResult(status, message);
+
+    /// <summary>303, so that reloading the next page posts nothing twice.</summary>
+    /// <param name="path">A path of this site. Redirects never leave it: the form-action of our content security policy holds for them too.</param>
+    public static IResult SeeOther(string path) => new SeeOtherResult(path);
+
+    /// <summary>429 with its page.</summary>
+    public static IResult TooMany(HttpContext http, TimeSpan wait)
+    {
+        var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+        http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        var time = seconds < 120 ? "in a minute or two" : $"in about {(seconds + 59) / 60} minutes";
+        return Error(StatusCodes.Status429TooManyRequests, $"That was tried too often in a short time. Nothing is lost; try again {time}.");
+    }
+
+    private sealed class SeeOtherResult(string path) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status303SeeOther;
+            httpContext.Response.Headers.Location = path;
+            return Task.CompletedTask;
+        }
+    }
+
+    private sealed class ErrorResult(int status, string message) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            // The page that failed has initialised the request's own services already; they refuse to be initialised again.
+            var services = httpContext.RequestServices;
+            await using var scope = services.CreateAsyncScope();
+            httpContext.RequestServices = scope.ServiceProvider;
+            try
+            {
+                await Page<ErrorPage>(new { Status = status, Message = message }, status).ExecuteAsync(httpContext);
+            }
+            finally
+            {
+                httpContext.RequestServices = services;
+            }
+        }
+    }
+}

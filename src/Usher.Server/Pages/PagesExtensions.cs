@@ -1,0 +1,70 @@
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Mvc;
+using Usher.Server.Auth;
+using Usher.Server.Pages.Join;
+using Usher.Server.Pages.Me;
+using Usher.Server.Pages.SignIn;
+
+namespace Usher.Server.Pages;
+
+/// <summary>The hosted pages: Razor components, rendered on the server, that work without script. Each handler answers with one of <see cref="PageResults"/>.</summary>
+public static class PagesExtensions
+{
+    internal static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
+
+    // The longest form is a name, a password and a token.
+    private const int MaxFormBytes = 32 * 1024;
+
+    public static IServiceCollection AddUsherPages(this IServiceCollection services)
+    {
+        services.AddRazorComponents();
+        services.AddAntiforgery();
+        services.AddOptions<AntiforgeryOptions>().Configure<SiteCookies>((antiforgery, site) =>
+        {
+            antiforgery.Cookie.Name = site.HostName("usher_form");
+            antiforgery.Cookie.Path = "/";
+            antiforgery.Cookie.SecurePolicy = site.Secure ? CookieSecurePolicy.Always : CookieSecurePolicy.None;
+            antiforgery.SuppressXFrameOptionsHeader = true; // SecurityHeaders sets a stricter one
+        });
+        services.AddOptions<GuestLimitOptions>().BindConfiguration(GuestLimitOptions.Section)
+            .Validate(limits => new[] { limits.Passwords, limits.Codes, limits.Mails }.All(l => l.IsValid), $"{GuestLimitOptions.Section}: every limit is at least 1, every window a second to a day.")
+            .ValidateOnStart();
+        services.AddSingleton<GuestLimits>();
+        services.AddSingleton<SiteCookies>();
+        services.AddSingleton<SessionCookie>();
+        services.AddSingleton<CheckedCodes>();
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
+        return services;
+    }
+
+    public static void MapUsherPages(this IEndpointRouteBuilder app)
+    {
+        app.MapStaticAssets();
+        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(MaxFormBytes)).AddEndpointFilter(RequireOwnFormAsync);
+        pages.MapJoin();
+        pages.MapSignIn();
+        pages.MapMe();
+    }
+
+    // Instead of the framework's middleware, whose refusal is an exception or an empty answer: here a person reads what to do.
+    private static async ValueTask<object?> RequireOwnFormAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        if (!HttpMethods.IsPost(http.Request.Method)) return await next(context);
+        if (!http.Request.HasFormContentType) return PageResults.Error(StatusCodes.Status415UnsupportedMediaType, "Only the form on the page can be sent here.");
+        try
+        {
+            await http.Request.ReadFormAsync(http.RequestAborted);
+        }
+        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
+        {
+            return PageResults.Error((e as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest, "The form could not be read.");
+        }
+
+        if (await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http)) return await next(context);
+        return PageResults.Error(
+            StatusCodes.Status400BadRequest,
+            "The form came without the cookie that belongs to it. Either cookies are switched off, or the page was open for very long. Open the page, or the link in your mail, once more.");
+    }
+}

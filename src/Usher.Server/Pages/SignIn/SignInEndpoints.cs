@@ -1,0 +1,69 @@
+using Usher.Core;
+using Usher.Core.Invitations;
+using Usher.Core.Sessions;
+using Usher.Server.Auth;
+
+namespace Usher.Server.Pages.SignIn;
+
+/// <summary>Signing in and out, and mailing a lost invitation link.</summary>
+internal static class SignInEndpoints
+{
+    public static void MapSignIn(this IEndpointRouteBuilder pages)
+    {
+        pages.MapMethods("/sign-in", PagesExtensions.Read, (Delegate)ShowAsync);
+        pages.MapPost("/sign-in", SignInAsync);
+        pages.MapPost("/sign-in/link", SendLinkAsync);
+        pages.MapPost("/sign-out", SignOutAsync);
+    }
+
+    private static async Task<IResult> ShowAsync(HttpContext http)
+    {
+        var returnTo = ReturnTo(http);
+        if (await http.SignedInUserAsync() is not null) return PageResults.SeeOther(returnTo ?? "/me");
+        return PageResults.Page<SignInPage>(new { ReturnTo = returnTo, LinkSent = http.Request.Query.ContainsKey("sent") });
+    }
+
+    private static async Task<IResult> SignInAsync(HttpContext http, SessionService sessions, SessionCookie cookie, GuestLimits limits, CancellationToken ct)
+    {
+        var form = await http.Request.ReadFormAsync(ct);
+        var email = form["email"].ToString();
+        if (limits.Password(http, SubjectOf(email)) is { } wait) return PageResults.TooMany(http, wait);
+
+        var result = await sessions.SignInAsync(email, form["password"].ToString(), http.Device, ct);
+        var returnTo = ReturnTo(http);
+        if (result.TryGet(out var session, out var error))
+        {
+            cookie.Write(http.Response, session);
+            return PageResults.SeeOther(returnTo ?? "/me");
+        }
+
+        // Not 401: that asks the browser itself for a password.
+        var status = error.Kind is ErrorKind.TooMany ? StatusCodes.Status429TooManyRequests : StatusCodes.Status422UnprocessableEntity;
+        return PageResults.Page<SignInPage>(new { ReturnTo = returnTo, Email = email, Problem = error.Message }, status);
+    }
+
+    private static async Task<IResult> SendLinkAsync(HttpContext http, GuestService guests, GuestLimits limits, CancellationToken ct)
+    {
+        var form = await http.Request.ReadFormAsync(ct);
+        var email = form["email"].ToString();
+        if (limits.Mail(http, SubjectOf(email)) is { } wait) return PageResults.TooMany(http, wait);
+
+        // The same answer for everyone, also for what is no address: it must not tell who is invited.
+        await guests.SendMyLinkAsync(email, ct);
+        var signIn = LocalPath.SignIn(ReturnTo(http));
+        return PageResults.SeeOther($"{signIn}{(signIn.Contains('?', StringComparison.Ordinal) ? '&' : '?')}sent");
+    }
+
+    private static async Task<IResult> SignOutAsync(HttpContext http, SessionService sessions, SessionCookie cookie, CancellationToken ct)
+    {
+        var form = await http.Request.ReadFormAsync(ct);
+        if (cookie.Read(http.Request) is { } secret) await sessions.EndAsync(secret, ct);
+        cookie.Delete(http.Response);
+        return PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? "/sign-in");
+    }
+
+    private static string? ReturnTo(HttpContext http) => LocalPath.OrNull(http.Request.Query["return"]);
+
+    // One subject for all ways to write an address, and one for all that is none.
+    private static string SubjectOf(string email) => EmailAddress.TryCanonical(email, out var canonical) ? canonical : "";
+}

@@ -1,0 +1,18 @@
+using Usher.Core.Access;
+
+namespace Usher.Server.Pages;
+
+/// <summary>What the core's words are called on a page.</summary>
+internal static class Words
+{
+    extension(BuiltInRole role)
+    {
+        public string InWords => role switch
+        {
+            BuiltInRole.Admin => "Administrator: may do everything, inviting people included",
+            BuiltInRole.PowerUser => "Power user: may change every resource, but not who is in",
+            BuiltInRole.ReadOnly => "Reader: may look at every resource",
+            BuiltInRole.User => "Member: may do what was granted",
+        };
+    }
+}

@@ -1,0 +1,31 @@
+using Microsoft.Data.Sqlite;
+
+namespace Usher.Server.Startup;
+
+/// <summary>Which database, and where. Read before the container exists, because the container is built by it.</summary>
+public sealed record DatabaseSettings(bool IsSqlite, string ConnectionString, string DataDirectory, string MasterKeyFile)
+{
+    public static DatabaseSettings From(IConfiguration configuration)
+    {
+        var directory = Path.GetFullPath(configuration["Usher:DataDirectory"] is { Length: > 0 } given ? given : new ServerOptions().DataDirectory);
+        var connection = configuration.GetConnectionString("Usher");
+        var masterKey = configuration["Usher:MasterKeyFile"];
+        switch (configuration["Usher:Database:Provider"]?.ToLowerInvariant() ?? "sqlite")
+        {
+            case "sqlite":
+                return new(true, connection ?? new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "usher.db") }.ToString(), directory,
+                    Path.GetFullPath(masterKey ?? Path.Combine(directory, "master.key")));
+            case "postgresql" when string.IsNullOrEmpty(connection):
+                throw new StartupException("ConnectionStrings:Usher must be given when Usher:Database:Provider is postgresql.");
+            case "postgresql" when string.IsNullOrEmpty(masterKey):
+                throw new StartupException("Usher:MasterKeyFile must be given when Usher:Database:Provider is postgresql: every node needs the same key.");
+            case "postgresql":
+                return new(false, connection, directory, Path.GetFullPath(masterKey));
+            default:
+                throw new StartupException("Usher:Database:Provider is sqlite or postgresql.");
+        }
+    }
+}
+
+/// <summary>Why the server does not start, in one line for whoever started it.</summary>
+public sealed class StartupException(string message, Exception? inner = null) : Exception(message, inner);

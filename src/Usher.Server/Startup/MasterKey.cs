@@ -1,0 +1,102 @@
+using System.Security.Cryptography;
+using System.Xml.Linq;
+using Microsoft.AspNetCore.DataProtection.Repositories;
+using Microsoft.AspNetCore.DataProtection.XmlEncryption;
+using Microsoft.EntityFrameworkCore;
+using Usher.Core.Data;
+
+namespace Usher.Server.Startup;
+
+/// <summary>The key that wraps the Data Protection keys in the database. It lives in a file of its own and is in no backup of the database.</summary>
+public sealed class MasterKey
+{
+    private const int Size = 32;
+    private readonly byte[] key;
+
+    private MasterKey(byte[] key) => this.key = key;
+
+    /// <summary>Reads the file; where <paramref name="mayCreate"/>, makes it first, readable by its owner alone.</summary>
+    public static MasterKey Open(string file, bool mayCreate)
+    {
+        try
+        {
+            if (!File.Exists(file) && mayCreate)
+            {
+                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+                if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                using var stream = new FileStream(file, options);
+                stream.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(RandomNumberGenerator.GetBytes(Size))));
+                stream.Flush(flushToDisk: true);
+            }
+
+            return new(Convert.FromBase64String(File.ReadAllText(file).Trim()) is { Length: Size } key ? key : throw new FormatException());
+        }
+        catch (FormatException)
+        {
+            throw new StartupException($"Usher:MasterKeyFile: {file} does not hold {Size} bytes in base64.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"Usher:MasterKeyFile: {file} cannot be read: {e.Message}");
+        }
+    }
+
+    public byte[] Wrap(ReadOnlySpan<byte> plain)
+    {
+        var sealedBytes = new byte[AesGcm.NonceByteSizes.MaxSize + AesGcm.TagByteSizes.MaxSize + plain.Length];
+        var (nonce, tag, cipher) = Parts(sealedBytes);
+        RandomNumberGenerator.Fill(sealedBytes.AsSpan(nonce));
+        using var aes = new AesGcm(key, AesGcm.TagByteSizes.MaxSize);
+        aes.Encrypt(sealedBytes.AsSpan(nonce), plain, sealedBytes.AsSpan(cipher), sealedBytes.AsSpan(tag));
+        return sealedBytes;
+    }
+
+    public byte[] Unwrap(byte[] sealedBytes)
+    {
+        var (nonce, tag, cipher) = Parts(sealedBytes);
+        var plain = new byte[sealedBytes[cipher].Length];
+        using var aes = new AesGcm(key, AesGcm.TagByteSizes.MaxSize);
+        aes.Decrypt(sealedBytes.AsSpan(nonce), sealedBytes.AsSpan(cipher), sealedBytes.AsSpan(tag), plain);
+        return plain;
+    }
+
+    private static (Range Nonce, Range Tag, Range Cipher) Parts(byte[] bytes)
+    {
+        var (nonce, tag) = (AesGcm.NonceByteSizes.MaxSize, AesGcm.TagByteSizes.MaxSize);
+        return (..nonce, nonce..(nonce + tag), (nonce + tag)..bytes.Length);
+    }
+}
+
+/// <summary>Data Protection's keys as rows of the database, so that all nodes share them.</summary>
+internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepository
+{
+    public IReadOnlyCollection<XElement> GetAllElements()
+    {
+        using var scope = scopes.CreateScope();
+        return [.. scope.ServiceProvider.GetRequiredService<UsherDb>().DataProtectionKeys.AsNoTracking().ToList().Select(k => XElement.Parse(k.Xml))];
+    }
+
+    public void StoreElement(XElement element, string friendlyName)
+    {
+        // The interface is synchronous; it is called at the first start and then every ninety days.
+        using var scope = scopes.CreateScope();
+        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
+        db.Add(new DataProtectionKey { Name = friendlyName, Xml = element.ToString(SaveOptions.DisableFormatting) });
+        db.SaveChangesAsync().GetAwaiter().GetResult();
+    }
+}
+
+internal sealed class MasterKeyEncryptor(MasterKey master) : IXmlEncryptor
+{
+    public EncryptedXmlInfo Encrypt(XElement plaintextElement)
+    {
+        var wrapped = master.Wrap(System.Text.Encoding.UTF8.GetBytes(plaintextElement.ToString(SaveOptions.DisableFormatting)));
+        return new(new XElement("wrapped", Convert.ToBase64String(wrapped)), typeof(MasterKeyDecryptor));
+    }
+}
+
+internal sealed class MasterKeyDecryptor(IServiceProvider services) : IXmlDecryptor
+{
+    public XElement Decrypt(XElement encryptedElement) =>
+        XElement.Parse(System.Text.Encoding.UTF8.GetString(services.GetRequiredService<MasterKey>().Unwrap(Convert.FromBase64String(encryptedElement.Value))));
+}

@@ -1,0 +1,117 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Usher.Core;
+using Usher.Core.Data;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+
+namespace Usher.Server.Startup;
+
+/// <summary>
+/// What must be so before the first request: the data directory is ours alone, the schema is this program's, the first organization exists. Runs before the
+/// server listens.
+/// </summary>
+public sealed class UsherStartup(
+    DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap, IOptions<ServerOptions> server, IDataProtectionProvider protection,
+    MemberNumbers numbers) : IHostedService, IDisposable
+{
+    private FileStream? directoryLock;
+
+    /// <summary>Whether all of it is done; <c>/health/ready</c> asks.</summary>
+    public bool Done { get; private set; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        LockDirectory();
+        await using var scope = scopes.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
+        await MigrateAsync(db, cancellationToken);
+
+        // Makes or unwraps the key ring now: a wrong master key is a line at start, not a failed mail later.
+        try
+        {
+            _ = protection.CreateProtector("Usher.Startup").Protect([]);
+        }
+        catch (System.Security.Cryptography.CryptographicException e)
+        {
+            throw new StartupException("Usher:MasterKeyFile is not the key this database was set up with.", e);
+        }
+
+        await BootstrapAsync(db, scope.ServiceProvider.GetRequiredService<OrganizationService>(), cancellationToken);
+        await numbers.PrepareAsync(cancellationToken);
+        Done = true;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => directoryLock?.Dispose();
+
+    // An operating system's lock, which dies with the process. It refuses a second server and guards the migration.
+    private void LockDirectory()
+    {
+        if (!database.IsSqlite) return;
+        try
+        {
+            Directory.CreateDirectory(database.DataDirectory);
+            directoryLock = new(Path.Combine(database.DataDirectory, "usher.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"Usher:DataDirectory: {database.DataDirectory} cannot be used, or another server is using it: {e.Message}", e);
+        }
+    }
+
+    private async Task MigrateAsync(UsherDb db, CancellationToken ct)
+    {
+        try
+        {
+            // EF's own lock is a row that outlives a killed process. Under our lock nobody else can be migrating.
+            if (database.IsSqlite && (await db.Database.SqlQueryRaw<long>("SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'").SingleAsync(ct)) > 0)
+                await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
+            var unknown = (await db.Database.GetAppliedMigrationsAsync(ct)).Except(db.Database.GetMigrations()).ToList();
+            if (unknown is [var newest, ..]) throw new StartupException($"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
+            await db.Database.MigrateAsync(ct);
+            if (database.IsSqlite) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", ct);
+        }
+        catch (Exception e) when (e is NpgsqlException or Microsoft.Data.Sqlite.SqliteException or System.Net.Sockets.SocketException)
+        {
+            throw new StartupException($"ConnectionStrings:Usher: the database cannot be used: {e.Message}", e);
+        }
+    }
+
+    private async Task BootstrapAsync(UsherDb db, OrganizationService organizations, CancellationToken ct)
+    {
+        var given = bootstrap.Value;
+        if (given.Organization.Name is not { } name || await db.Organizations.AnyAsync(ct)) return;
+        var made = await organizations.CreateAsync(Actor.System(Organization.Installation), new(given.Organization.Slug ?? "", name, given.Owner.Email ?? "")
+        {
+            TimeZone = given.Organization.TimeZone, OwnerFirstName = given.Owner.FirstName, OwnerLastName = given.Owner.LastName,
+            OwnerPassword = given.Owner.Password, OwnerApiKey = given.Owner.ApiKey, Resources = [.. given.Organization.Resources],
+        }, ct);
+        if (!made.TryGet(out var created, out var refused)) throw new StartupException($"{SettingOf(refused)}: {refused.Message}");
+
+        // Standard output, not the log: these secrets are shown once, to whoever started the server, and kept nowhere.
+        var url = server.Value.PublicUrl;
+        Console.Out.WriteLine($"\nMade the organization {created.Organization.Name} with {created.Owner.Identifier} as its owner. What follows is shown this once.");
+        if (given.Owner.ApiKey is null) Console.Out.WriteLine($"  API key       {created.ApiKey}");
+        if (created.OwnerLink is { } link) Console.Out.WriteLine($"  Set password  {url}/join/{link.OrganizationSlug}/{link.InvitationId}#{link.Secret}");
+        Console.Out.WriteLine($"  Sign in       {url}/sign-in");
+        if (given.PrintExamples) Console.Out.WriteLine(Examples.Of(created, url, given.Owner.ApiKey ?? created.ApiKey));
+        Console.Out.Flush();
+    }
+
+    private static string SettingOf(Error error) => BootstrapOptions.Section + ":" + error.Field switch
+    {
+        "slug" => "Organization:Slug",
+        "name" => "Organization:Name",
+        "time_zone" => "Organization:TimeZone",
+        "email" => "Owner:Email",
+        "first_name" => "Owner:FirstName",
+        "last_name" => "Owner:LastName",
+        "password" => "Owner:Password",
+        "api_key" => "Owner:ApiKey",
+        _ => "Organization",
+    };
+}

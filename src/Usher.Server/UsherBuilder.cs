@@ -1,0 +1,142 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+using Usher.Core.Access;
+using Usher.Core.ApiKeys;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Outbox;
+using Usher.Core.Resources;
+using Usher.Core.Sessions;
+using Usher.Core.Users;
+using Usher.Server.Auth;
+using Usher.Server.Dialects;
+using Usher.Server.Dialects.Conformity;
+using Usher.Server.Dialects.DeployHq;
+using Usher.Server.Dialects.Wavefront;
+using Usher.Server.Errors;
+using Usher.Server.Mail;
+using Usher.Server.Pages;
+using Usher.Server.Startup;
+using Usher.Server.Workers;
+
+namespace Usher.Server;
+
+/// <summary>What the server is made of: services, then the request's way through them.</summary>
+public static class UsherBuilder
+{
+    // A thousand invitations with long lists fit many times over.
+    private const int MaxBodyBytes = 4 * 1024 * 1024;
+
+    public static void AddUsher(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+        });
+        services.AddSingleton(TimeProvider.System);
+        services.AddUsherOptions();
+        services.AddUsherCore(DatabaseSettings.From(builder.Configuration));
+        services.AddUsherMail();
+        services.AddHostedService<Sweeper>();
+
+        services.AddSingleton<Surfaces>();
+        services.AddExceptionHandler<UsherExceptionHandler>();
+        services.AddProblemDetails();
+        services.AddHttpContextAccessor();
+        services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<Caller>());
+        services.AddScoped(s => s.GetRequiredService<Caller>().Actor);
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null);
+        services.AddUsherPolicies();
+        services.AddConformity();
+        services.AddDeployHq();
+        services.AddUsherPages();
+        services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
+    }
+
+    public static void MapUsher(this WebApplication app)
+    {
+        app.UseExceptionHandler();
+        app.UseUsherSecurityHeaders();
+        app.UseSurfaceStatusPages();
+        app.UseTolerantPaths();
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+
+        var dialects = app.Services.GetRequiredService<IOptions<DialectsOptions>>().Value;
+        if (dialects.Conformity.Enabled)
+        {
+            app.MapSurface("/v1", new ConformityErrors()).MapConformity();
+            app.MapSurface("/api", new ConformityErrors()).MapConformity();
+        }
+
+        if (dialects.Wavefront.Enabled) app.MapSurface("/api/v2", new WavefrontErrors()).MapWavefront();
+        if (dialects.DeployHq.Enabled)
+        {
+            app.MapSurface("/users", new DeployHqErrors(), jsonSuffix: true).MapDeployHq();
+            app.Services.GetRequiredService<Surfaces>().Fallback = new DeployHqErrors();
+        }
+
+        app.MapUsherPages();
+        app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
+        app.MapHealthChecks("/health/ready");
+    }
+
+    private static void AddUsherOptions(this IServiceCollection services)
+    {
+        services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateOnStart()
+            .Validate(o => Uri.TryCreate(o.PublicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.PathAndQuery is "/" && !o.PublicUrl.EndsWith('/'),
+                "Usher:PublicUrl must be http:// or https:// and a host, without a path or a slash at its end.");
+        services.AddOptions<InvitationOptions>().BindConfiguration(InvitationOptions.Section).ValidateOnStart()
+            .Validate(o => o.Lifetime >= InvitationOptions.Shortest && o.Lifetime <= InvitationOptions.Longest, "Usher:Invitations:Lifetime must be 1 hour to 90 days (01:00:00 to 90.00:00:00).");
+        services.AddOptions<AccessOptions>().BindConfiguration(AccessOptions.Section).ValidateOnStart()
+            .Validate(o => o.Permissions.All(p => p.Length is > 0 and <= 64 && p.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '.' or ':' or '-')),
+                "Usher:Access:Permissions: a name is 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'.");
+        services.AddOptions<BootstrapOptions>().BindConfiguration(BootstrapOptions.Section).ValidateOnStart();
+        services.AddOptions<DialectsOptions>().BindConfiguration(DialectsOptions.Section).ValidateOnStart();
+        services.AddOptions<PasswordHasherOptions>().Configure<IConfiguration>((hasher, configuration) => hasher.IterationCount = configuration.GetValue("Usher:Passwords:HashIterations", 210_000))
+            .Validate(o => o.IterationCount > 0, "Usher:Passwords:HashIterations must be at least 1.").ValidateOnStart();
+    }
+
+    private static void AddUsherCore(this IServiceCollection services, DatabaseSettings database)
+    {
+        // Before everything else that is started with the host: Data Protection, too, looks for its keys then.
+        services.AddSingleton<UsherStartup>();
+        services.AddHostedService(s => s.GetRequiredService<UsherStartup>());
+        services.AddSingleton(database);
+        services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString));
+        services.AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
+        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
+        services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
+        services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
+        services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
+        services.AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
+
+        services.AddSingleton(_ =>
+        {
+            if (database.IsSqlite) Directory.CreateDirectory(database.DataDirectory);
+            return MasterKey.Open(database.MasterKeyFile, mayCreate: database.IsSqlite);
+        });
+        services.AddDataProtection().SetApplicationName("Usher");
+        services.AddOptions<KeyManagementOptions>().Configure<IServiceScopeFactory, MasterKey>((keys, scopes, master) =>
+            (keys.XmlRepository, keys.XmlEncryptor) = (new KeyRepository(scopes), new MasterKeyEncryptor(master)));
+    }
+
+    // Ready when start-up is through and the database answers.
+    private sealed class DatabaseHealth(UsherStartup startup, UsherDb db) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            startup.Done && await db.Database.CanConnectAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+    }
+}

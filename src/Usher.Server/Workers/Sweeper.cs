@@ -1,0 +1,46 @@
+using Usher.Core.ApiKeys;
+using Usher.Core.Data;
+using Usher.Core.Invitations;
+using Usher.Core.Sessions;
+
+namespace Usher.Server.Workers;
+
+/// <summary>Now and then writes down what time has changed: invitations and sessions that ran out, when keys were last used. Nothing waits for it: whoever reads judges by the clock.</summary>
+public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usage, TimeProvider clock, ILogger<Sweeper> logger) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await SweepAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Pause, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken)) await SweepAsync(stoppingToken);
+    }
+
+    private async Task SweepAsync(CancellationToken ct)
+    {
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var services = scope.ServiceProvider;
+            await usage.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
+            while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().ChangeTracker.Clear();
+            await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Log.Failed(logger, e);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 20, Level = LogLevel.Warning, Message = "A sweep failed; the next one tries again.")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

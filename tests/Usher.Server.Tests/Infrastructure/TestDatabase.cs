@@ -1,0 +1,70 @@
+using Npgsql;
+
+namespace Usher.Server.Tests.Infrastructure;
+
+/// <summary>A database of one server: a folder for SQLite; a database of its own on the PostgreSQL that USHER_TEST_POSTGRES names.</summary>
+public sealed class TestDatabase : IAsyncDisposable
+{
+    private readonly string? postgres;
+    private readonly string name;
+
+    private TestDatabase(string? postgres)
+    {
+        this.postgres = postgres;
+        name = "usher_" + Guid.NewGuid().ToString("N");
+        Directory = Path.Combine(Path.GetTempPath(), name);
+        System.IO.Directory.CreateDirectory(Directory);
+    }
+
+    public static bool IsPostgres => Environment.GetEnvironmentVariable("USHER_TEST_DATABASE") is "postgresql";
+
+    /// <summary>The data directory.</summary>
+    public string Directory { get; }
+
+    /// <summary>What points a server at it.</summary>
+    public Dictionary<string, string?> Settings
+    {
+        get
+        {
+            Dictionary<string, string?> settings = new() { ["Usher:DataDirectory"] = Directory };
+            if (postgres is null) return settings;
+            settings["Usher:Database:Provider"] = "postgresql";
+            settings["ConnectionStrings:Usher"] = ConnectionString;
+            settings["Usher:MasterKeyFile"] = Path.Combine(Directory, "master.key");
+            return settings;
+        }
+    }
+
+    public string ConnectionString => postgres is null
+        ? $"Data Source={Path.Combine(Directory, "usher.db")}"
+        : new NpgsqlConnectionStringBuilder(postgres) { Database = name, MaxPoolSize = 40 }.ToString();
+
+    public static async Task<TestDatabase> CreateAsync()
+    {
+        var database = new TestDatabase(IsPostgres ? Environment.GetEnvironmentVariable("USHER_TEST_POSTGRES") ?? throw new InvalidOperationException("USHER_TEST_POSTGRES is not set.") : null);
+        if (database.postgres is null) return database;
+        await File.WriteAllTextAsync(Path.Combine(database.Directory, "master.key"), Convert.ToBase64String(new byte[32]));
+        await database.ExecuteAsync($"CREATE DATABASE {database.name}");
+        return database;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (postgres is not null)
+        {
+            NpgsqlConnection.ClearAllPools();
+            await ExecuteAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        }
+
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    private async Task ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(postgres);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+}

@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Usher.Core;
+using Usher.Core.Data;
+using Usher.Core.Organizations;
+using Usher.Server.Tests.Infrastructure;
+
+[assembly: AssemblyFixture(typeof(UsherApp))]
+
+namespace Usher.Server.Tests.Infrastructure;
+
+/// <summary>
+/// The real server on a real port with a real database and mail folder: one for the whole assembly, on the database that USHER_TEST_DATABASE names. Tests that
+/// move the clock or need other settings start one of their own by <see cref="StartAsync"/>.
+/// </summary>
+public sealed class UsherApp : IAsyncLifetime
+{
+    private WebApplication? app;
+    private TestDatabase? database;
+    private int organizations;
+
+    public string Url { get; private set; } = "";
+
+    public IServiceProvider Services => app!.Services;
+
+    /// <summary>Where mail arrives, one .eml per message.</summary>
+    public MailFolder Mail { get; private set; } = null!;
+
+    /// <summary>Every line the server logged.</summary>
+    public ConcurrentQueue<string> Log { get; } = new();
+
+    /// <summary>Counts what is sent to the database.</summary>
+    public CommandCounter Commands { get; } = new();
+
+    public ValueTask InitializeAsync() => BeginAsync([]);
+
+    /// <summary>Another server with settings of its own; the caller disposes it.</summary>
+    public static async Task<UsherApp> StartAsync(Dictionary<string, string?> settings, TimeProvider? clock = null, TestDatabase? database = null)
+    {
+        var own = new UsherApp { database = database };
+        await own.BeginAsync(settings, clock);
+        return own;
+    }
+
+    public HttpClient CreateClient() => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new(Url) };
+
+    /// <summary>A new organization with three resources, an owner and his key. Every test has its own, so nothing needs resetting.</summary>
+    public async Task<TestOrganization> CreateOrganizationAsync(Action<Organization>? change = null)
+    {
+        var slug = $"org-{Interlocked.Increment(ref organizations)}-{Guid.NewGuid():N}"[..20];
+        await using var scope = Services.CreateAsyncScope();
+        var made = await scope.ServiceProvider.GetRequiredService<OrganizationService>().CreateAsync(
+            Actor.System(Organization.Installation),
+            new(slug, "Org " + slug, $"owner@{slug}.example") { OwnerFirstName = "Olivia", OwnerLastName = "Owner", Resources = ["Production", "Staging", "Sandbox"] },
+            TestContext.Current.CancellationToken);
+        if (change is not null)
+        {
+            var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
+            db.ChangeTracker.Clear();
+            var organization = await db.Organizations.SingleAsync(o => o.Id == made.Value.Organization.Id, TestContext.Current.CancellationToken);
+            change(organization);
+            await db.SaveChangesAsync(TestContext.Current.CancellationToken);
+        }
+
+        return new(this, made.Value);
+    }
+
+    /// <summary>Runs something against a service of the server, in a scope of its own.</summary>
+    public async Task<T> WithAsync<TService, T>(Func<TService, Task<T>> work)
+        where TService : notnull
+    {
+        await using var scope = Services.CreateAsyncScope();
+        return await work(scope.ServiceProvider.GetRequiredService<TService>());
+    }
+
+    public Task<T> QueryAsync<T>(Func<UsherDb, Task<T>> work) => WithAsync(work);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (app is not null)
+        {
+            await app.StopAsync();
+            await app.DisposeAsync();
+        }
+
+        if (database is not null) await database.DisposeAsync();
+        if (Log.FirstOrDefault(line => Secrets.Any().IsMatch(line)) is { } leak) throw new InvalidOperationException("A secret was logged: " + leak);
+    }
+
+    private async ValueTask BeginAsync(Dictionary<string, string?> settings, TimeProvider? clock = null)
+    {
+        database ??= await TestDatabase.CreateAsync();
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ApplicationName = "Usher.Server", EnvironmentName = "Development", ContentRootPath = Repository.Path("src/Usher.Server") });
+        builder.Configuration.AddInMemoryCollection(database.Settings).AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Usher:Passwords:HashIterations"] = "1",
+            ["Usher:GuestLimits:Passwords:Permits"] = "100000", ["Usher:GuestLimits:Codes:Permits"] = "100000", ["Usher:GuestLimits:Mails:Permits"] = "100000",
+            ["Logging:LogLevel:Default"] = "Debug", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Information", ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information",
+        }).AddInMemoryCollection(settings);
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders().AddProvider(new QueueLogger(Log));
+        builder.AddUsher();
+        builder.Services.ConfigureDbContext<UsherDb>(o => o.AddInterceptors(Commands.Commands, Commands.Transactions));
+        if (clock is not null) builder.Services.Replace(ServiceDescriptor.Singleton(clock));
+        app = builder.Build();
+        app.MapUsher();
+        await app.StartAsync();
+        Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
+        Mail = new(Path.Combine(database.Directory, "mail"));
+    }
+
+    private sealed class QueueLogger(ConcurrentQueue<string> lines) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue($"{logLevel} {formatter(state, exception)} {state} {exception}");
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Usher.Core;
+using Usher.Core.Data;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Outbox;
+
+namespace Usher.Server.Tests.Mail;
+
+/// <summary>An empty database of its own, with a clock to move and nothing but what the outbox needs.</summary>
+internal sealed class QueueDatabase : IAsyncDisposable
+{
+    private readonly string? postgres;
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("usher-test-");
+    private readonly string name = $"usher_queue_{Guid.NewGuid():N}";
+
+    private QueueDatabase(Action<IServiceCollection>? more)
+    {
+        postgres = Environment.GetEnvironmentVariable("USHER_TEST_DATABASE") is "postgresql" ? Environment.GetEnvironmentVariable("USHER_TEST_POSTGRES")! : null;
+        var services = new ServiceCollection().AddLogging();
+        services.AddDbContext<UsherDb>(o => _ = postgres is null
+            ? o.UseUsherSqlite($"Data Source={Path.Combine(folder.FullName, "usher.db")}")
+            : o.UseUsherPostgres(new NpgsqlConnectionStringBuilder(postgres) { Database = name }.ConnectionString));
+        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<UsherDbRuntime>();
+        services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>().AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
+        more?.Invoke(services);
+        Services = services.BuildServiceProvider();
+    }
+
+    public ServiceProvider Services { get; }
+
+    public MovableClock Clock { get; } = new();
+
+    public static async Task<QueueDatabase> CreateAsync(Action<IServiceCollection>? services = null)
+    {
+        var database = new QueueDatabase(services);
+        await database.RunAsync(async (db, _) =>
+        {
+            await db.Database.EnsureCreatedAsync();
+            return 0;
+        });
+        return database;
+    }
+
+    /// <summary>Does something in a scope of its own, as a request or a node does.</summary>
+    public async Task<T> RunAsync<T>(Func<UsherDb, OutboxQueue, Task<T>> work)
+    {
+        await using var scope = Services.CreateAsyncScope();
+        return await work(scope.ServiceProvider.GetRequiredService<UsherDb>(), scope.ServiceProvider.GetRequiredService<OutboxQueue>());
+    }
+
+    public Task<IReadOnlyList<OutboxMessage>> ClaimAsync(int max = 20) => RunAsync((_, queue) => queue.ClaimAsync(max, TestContext.Current.CancellationToken));
+
+    public Task<OpenedMessage?> OpenAsync(OutboxMessage message) => RunAsync((_, queue) => queue.OpenAsync(message, TestContext.Current.CancellationToken));
+
+    public Task<bool> FailedAsync(OutboxMessage message, string reason = "try later", bool permanent = false) =>
+        RunAsync((_, queue) => queue.FailedAsync(message, reason, permanent, TestContext.Current.CancellationToken));
+
+    public Task<bool> SentAsync(OutboxMessage message) => RunAsync(async (_, queue) =>
+    {
+        await queue.SentAsync(message, TestContext.Current.CancellationToken);
+        return true;
+    });
+
+    /// <summary>People of an organization of their own, each invited with a mail in the outbox.</summary>
+    public Task<Member[]> InviteAsync(int people = 1) => RunAsync(async (db, _) =>
+    {
+        var now = Clock.Now();
+        var organization = new Organization { Id = Uuid.Create(now), Slug = $"acme-{Guid.NewGuid():N}", Name = "Acme", CreatedAt = now };
+        db.Add(organization);
+        Member[] members = [.. Enumerable.Range(0, people).Select(i => new Member
+        {
+            OrganizationId = organization.Id, Id = Uuid.Create(now), Number = i, Identifier = $"ada{i}@example.test", Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = now,
+        })];
+        db.AddRange(members);
+        foreach (var member in members) Services.GetRequiredService<InvitationMails>().Send(db, organization, member, Actor.System(organization.Id), now);
+        await db.SaveChangesAsync();
+        return members;
+    });
+
+    /// <summary>Sends a member's invitation anew.</summary>
+    public Task<int> ResendAsync(Member member) => ChangeAsync(member, (db, organization, today) =>
+        Services.GetRequiredService<InvitationMails>().Send(db, organization, today, Actor.System(organization.Id), Clock.Now()));
+
+    public Task<int> ChangeAsync(Member member, Action<UsherDb, Organization, Member> change) => RunAsync(async (db, _) =>
+    {
+        var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId);
+        change(db, organization, await db.Members.Include(m => m.Invitations).ThenInclude(i => i.Secrets).SingleAsync(m => m.OrganizationId == organization.Id && m.Id == member.Id));
+        return await db.SaveChangesAsync();
+    });
+
+    public Task<OutboxMessage> ReadAsync(OutboxMessage message) => RunAsync((db, _) =>
+        db.OutboxMessages.AsNoTracking().SingleAsync(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id));
+
+    public Task<Invitation> InvitationAsync(OutboxMessage message) => RunAsync((db, _) =>
+        db.Invitations.AsNoTracking().SingleAsync(i => i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId));
+
+    public async ValueTask DisposeAsync()
+    {
+        await Services.DisposeAsync();
+        if (postgres is not null)
+        {
+            NpgsqlConnection.ClearAllPools();
+            await using var server = NpgsqlDataSource.Create(postgres);
+            await using var drop = server.CreateCommand($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            await drop.ExecuteNonQueryAsync();
+        }
+
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        folder.Delete(recursive: true);
+    }
+
+    internal sealed class MovableClock : TimeProvider
+    {
+        private DateTimeOffset now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+
+        public override DateTimeOffset GetUtcNow() => now;
+
+        public void Move(TimeSpan by) => now += by;
+    }
+}

@@ -1,0 +1,63 @@
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using Usher.Server.Tests.Pages;
+
+[assembly: AssemblyFixture(typeof(Chromium))]
+
+namespace Usher.Server.Tests.Pages;
+
+/// <summary>The installed Chromium, started with the first test that looks at a page.</summary>
+public sealed class Chromium : IAsyncDisposable
+{
+    private const int PhoneWidth = 360;
+
+    // What a sandboxed machine without a display or a network needs, and nothing fetched in the background.
+    private static readonly string[] Flags =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ];
+
+    private readonly Lazy<Task<(IPlaywright Playwright, IBrowser Browser)>> started = new(StartAsync);
+
+    /// <summary>A new visitor: no cookies, nothing cached.</summary>
+    public async Task<IPage> VisitAsync(Uri site, bool script = true)
+    {
+        var (_, browser) = await started.Value;
+        var context = await browser.NewContextAsync(new() { BaseURL = site.ToString(), JavaScriptEnabled = script, ReducedMotion = ReducedMotion.Reduce });
+        context.SetDefaultTimeout(20_000);
+        return await context.NewPageAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!started.IsValueCreated) return;
+        var (playwright, browser) = await started.Value;
+        await browser.DisposeAsync();
+        playwright.Dispose();
+    }
+
+    /// <summary>What must hold for every page: no axe finding in light or dark, nothing to scroll sideways on a phone, nothing too small to hit with a finger.</summary>
+    public static async Task AssertFitAsync(IPage page)
+    {
+        foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
+        {
+            await page.EmulateMediaAsync(new() { ColorScheme = scheme });
+            var result = await page.RunAxe();
+            Assert.Empty(result.Violations.Select(v => $"{scheme}, {v.Id}: {v.Help} ({string.Join("; ", v.Nodes.Select(n => n.Html))})"));
+        }
+
+        await page.SetViewportSizeAsync(PhoneWidth, 760);
+        Assert.Equal(PhoneWidth, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        Assert.Empty(await page.EvaluateAsync<string[]>("""
+            [...document.querySelectorAll('a, button, input:not([type=hidden]), summary')]
+                .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)
+            """));
+    }
+
+    private static async Task<(IPlaywright Playwright, IBrowser Browser)> StartAsync()
+    {
+        var playwright = await Playwright.CreateAsync();
+        var path = Environment.GetEnvironmentVariable("USHER_TEST_CHROMIUM") is { Length: > 0 } given ? given : "/usr/bin/chromium";
+        return (playwright, await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Args = Flags }));
+    }
+}
