@@ -185,11 +185,12 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         return secret is not null;
     }
 
-    // A quarter of jitter either way, so that what failed together does not come back together.
+    // A quarter of jitter either way, so that what failed together does not come back together. Whole milliseconds, as all instants here.
     private static TimeSpan Delay(int attempts)
     {
         var doubled = FirstDelay * Math.Pow(2, Math.Clamp(attempts - 1, 0, 20));
-        return (doubled < LongestDelay ? doubled : LongestDelay) * (0.75 + (Random.Shared.NextDouble() / 2));
+        var capped = doubled < LongestDelay ? doubled : LongestDelay;
+        return TimeSpan.FromMilliseconds((long)(capped.TotalMilliseconds * (0.75 + (Random.Shared.NextDouble() / 2))));
     }
 
     private static string OneLine(string reason) =>

@@ -20,10 +20,10 @@ public sealed class Chromium : IAsyncDisposable
     private readonly Lazy<Task<(IPlaywright Playwright, IBrowser Browser)>> started = new(StartAsync);
 
     /// <summary>A new visitor: no cookies, nothing cached.</summary>
-    public async Task<IPage> VisitAsync(Uri site, bool script = true)
+    public async Task<IPage> VisitAsync(string site, bool script = true)
     {
         var (_, browser) = await started.Value;
-        var context = await browser.NewContextAsync(new() { BaseURL = site.ToString(), JavaScriptEnabled = script, ReducedMotion = ReducedMotion.Reduce });
+        var context = await browser.NewContextAsync(new() { BaseURL = site, JavaScriptEnabled = script, ReducedMotion = ReducedMotion.Reduce });
         context.SetDefaultTimeout(20_000);
         return await context.NewPageAsync();
     }

@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using Usher.Core.Invitations;
+using Usher.Server.Tests.Infrastructure;
 using static Microsoft.Playwright.Assertions;
 
 namespace Usher.Server.Tests.Pages;
@@ -7,7 +8,7 @@ namespace Usher.Server.Tests.Pages;
 /// <summary>Every page in every state, as a person with or without script comes to it.</summary>
 public sealed class PageStatesTests(UsherApp app, Chromium chromium)
 {
-    private readonly Guests guests = new(app.Services);
+    private readonly Guests guests = new(app);
 
     // How to come there, and the heading of the page and the words in it that say one has.
     private static readonly Dictionary<string, Func<Visit, Task<(string Heading, string Words)>>> States = new()
@@ -32,28 +33,28 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         ["open, new person"] = async visit =>
         {
             var guest = await visit.OpenAsync(await visit.Guests.InviteAsync());
-            return ($"Join {guest.Organization.Name}", $"Olivia Owner invites you to join {guest.Organization.Name}");
+            return ($"Join {guest.Place}", $"Olivia Owner invites you to join {guest.Place}");
         },
         ["open, new person, refused"] = async visit =>
         {
             var guest = await visit.OpenAsync(await visit.Guests.InviteAsync());
             await visit.Page.GetByLabel("Choose a password").FillAsync("password1234");
             await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Join" }).ClickAsync();
-            return ($"Join {guest.Organization.Name}", "Please choose another");
+            return ($"Join {guest.Place}", "Please choose another");
         },
         ["open, has an account"] = async visit =>
         {
             var guest = await visit.Guests.InviteAsync();
             await visit.Guests.MakeAccountAsync(guest.Email);
             await visit.OpenAsync(guest);
-            return ($"Join {guest.Organization.Name}", "This address has an account here already");
+            return ($"Join {guest.Place}", "This address has an account here already");
         },
         ["open, signed in"] = async visit =>
         {
             var guest = await visit.Guests.InviteAsync();
             await visit.SignInAsync(guest.Email);
             await visit.OpenAsync(guest);
-            return ($"Join {guest.Organization.Name}", "You are signed in with this address");
+            return ($"Join {guest.Place}", "You are signed in with this address");
         },
         ["open, somebody else"] = async visit =>
         {
@@ -81,7 +82,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
             var guest = await visit.Guests.InviteAsync();
             await visit.Guests.EndAsync(guest, InvitationStatus.Revoked);
             await visit.OpenAsync(guest);
-            return ("This invitation was withdrawn", $"{guest.Organization.Name} has taken it back");
+            return ("This invitation was withdrawn", $"{guest.Place} has taken it back");
         },
         ["revoked, the sponsor lost the right"] = async visit =>
         {
@@ -109,7 +110,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         ["used"] = async visit =>
         {
             var guest = await visit.Guests.InviteAsync();
-            await visit.Guests.JoinAsync(guest);
+            Assert.Null((await visit.Guests.JoinAsync(guest)).Error);
             await visit.OpenAsync(guest);
             return ("This invitation has been used", "Sign in");
         },
@@ -125,7 +126,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
             var guest = await visit.Guests.InviteAsync();
             await visit.Guests.EndAsync(guest, InvitationStatus.Superseded);
             await visit.OpenAsync(guest);
-            return ($"You are in {guest.Organization.Name} already", "another way");
+            return ($"You are in {guest.Place} already", "another way");
         },
         ["sign in"] = async visit =>
         {
@@ -166,7 +167,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
     [MemberData(nameof(All))]
     public async Task A_page_says_its_state_and_is_fit_for_everyone(string state, bool script)
     {
-        var page = await chromium.VisitAsync(app.Address, script);
+        var page = await chromium.VisitAsync(app.Url, script);
         List<string> complaints = [];
         page.Console += (_, message) =>
         {
@@ -199,7 +200,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         public async Task SignInAsync(string email)
         {
             await Guests.MakeAccountAsync(email);
-            await Page.Context.AddCookiesAsync([new() { Name = "usher_session", Value = await Guests.SignInAsync(email), Url = App.Address.ToString() }]);
+            await Page.Context.AddCookiesAsync([new() { Name = "usher_session", Value = await Guests.SignInAsync(email), Url = App.Url }]);
         }
     }
 }

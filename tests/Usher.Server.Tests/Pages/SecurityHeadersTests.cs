@@ -1,0 +1,48 @@
+using Usher.Server.Tests.Infrastructure;
+
+namespace Usher.Server.Tests.Pages;
+
+public sealed class SecurityHeadersTests(UsherApp app)
+{
+    [Theory]
+    [InlineData("/sign-in")]
+    [InlineData("/join/acme/1")]
+    [InlineData("/join")]
+    public async Task Every_page_has_a_strict_policy_and_is_kept_by_nobody(string path)
+    {
+        var answer = await new Visitor(app.CreateClient()).GetAsync(path);
+        Assert.Equal(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            Assert.Single(answer.Headers.GetValues("Content-Security-Policy")));
+        Assert.Equal("no-store", Assert.Single(answer.Headers.GetValues("Cache-Control")));
+        Assert.Equal("DENY", Assert.Single(answer.Headers.GetValues("X-Frame-Options")));
+        Assert.Contains("geolocation=()", Assert.Single(answer.Headers.GetValues("Permissions-Policy")), StringComparison.Ordinal);
+        Assert.False(answer.Headers.Contains("Strict-Transport-Security")); // the tests' site is http
+    }
+
+    [Theory]
+    [InlineData("/sign-in")]
+    [InlineData("/me")]
+    [InlineData("/usher.css")]
+    [InlineData("/health/live")]
+    public async Task Every_answer_is_taken_for_what_it_is_and_tells_nobody_where_it_was(string path)
+    {
+        var answer = await new Visitor(app.CreateClient()).GetAsync(path);
+        Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
+        Assert.Equal("no-referrer", Assert.Single(answer.Headers.GetValues("Referrer-Policy")));
+        Assert.Equal("same-origin", Assert.Single(answer.Headers.GetValues("Cross-Origin-Opener-Policy")));
+    }
+
+    [Fact]
+    public async Task Pages_hold_no_script_or_style_of_their_own()
+    {
+        foreach (var path in new[] { "/sign-in", "/join/acme/1", "/nowhere" })
+        {
+            var html = await Visitor.TextAsync(await new Visitor(app.CreateClient()).GetAsync(path));
+            Assert.DoesNotContain("<style", html, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain(" style=", html, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain(" onclick=", html, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain("<script>", html, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+}
