@@ -2,7 +2,10 @@ using Microsoft.Extensions.Options;
 
 namespace Usher.Server;
 
-/// <summary>The links that leave this server, in mails and in answers. Built from <see cref="ServerOptions.PublicUrl"/> alone: what a request says of its host is never believed.</summary>
+/// <summary>
+/// The links that leave this server, in mails and in answers. Built from <see cref="ServerOptions.PublicUrl"/> alone: what a request says of its host is
+/// never believed.
+/// </summary>
 public sealed class Links(IOptions<ServerOptions> options)
 {
     private readonly string root = options.Value.PublicUrl.TrimEnd('/');

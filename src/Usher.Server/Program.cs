@@ -8,6 +8,7 @@ try
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = Content.Root });
     builder.AddUsher();
     var app = builder.Build();
+    await app.PrepareUsherAsync();
     app.MapUsher();
     await app.RunAsync();
     return 0;

@@ -93,6 +93,13 @@ public static class UsherBuilder
         app.MapHealthChecks("/health/ready");
     }
 
+    /// <summary>Checks all settings and makes everything ready; then the application may be started.</summary>
+    public static Task PrepareUsherAsync(this WebApplication app)
+    {
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
+        return app.Services.GetRequiredService<UsherStartup>().PrepareAsync(app.Lifetime.ApplicationStopping);
+    }
+
     private static void AddUsherOptions(this IServiceCollection services)
     {
         services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateOnStart()
@@ -111,9 +118,7 @@ public static class UsherBuilder
 
     private static void AddUsherCore(this IServiceCollection services, DatabaseSettings database)
     {
-        // Before everything else that is started with the host: Data Protection, too, looks for its keys then.
         services.AddSingleton<UsherStartup>();
-        services.AddHostedService(s => s.GetRequiredService<UsherStartup>());
         services.AddSingleton(database);
         services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString));
         services.AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();

@@ -27,6 +27,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 {
     private readonly Dictionary<Guid, int> seats = [];
     private bool locked;
+    private bool mailAdded;
 
     public DbSet<Organization> Organizations => Set<Organization>();
 
@@ -99,6 +100,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     {
         ChangeTracker.Clear();
         seats.Clear();
+        mailAdded = false;
         using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
         await using var transaction = await Database.BeginTransactionAsync(ct);
         locked = true;
@@ -106,7 +108,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         {
             var result = await operation();
             await transaction.CommitAsync(ct);
-            Runtime.Doorbell.Ring();
+            RingIfMailWasAdded();
             return result;
         }
         finally
@@ -150,10 +152,10 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
         RaiseVersions();
-        var mail = ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
+        mailAdded |= ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
         using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(cancellationToken) : null;
         var saved = await SaveWithSeatsAsync(acceptAllChangesOnSuccess, cancellationToken);
-        if (mail && !locked) Runtime.Doorbell.Ring();
+        if (!locked) RingIfMailWasAdded();
         return saved;
     }
 
@@ -171,6 +173,12 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     }
 
     private UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
+
+    private void RingIfMailWasAdded()
+    {
+        if (mailAdded) Runtime.Doorbell.Ring();
+        mailAdded = false;
+    }
 
     private async Task<int> SaveWithSeatsAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
     {

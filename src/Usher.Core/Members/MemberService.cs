@@ -65,7 +65,12 @@ public sealed class MemberService(UsherDb db, TimeProvider clock)
         var now = clock.Now();
         db.RemoveRange(await db.ApiKeys.Where(k => k.OrganizationId == member.OrganizationId && k.MemberId == member.Id).ToListAsync(ct));
         if (member.TakesSeat && graph.Organization.SeatLimit is not null) db.ChangeSeats(member.OrganizationId, -1);
-        foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Revoked, now);
+        foreach (var invitation in member.Invitations)
+        {
+            invitation.End(InvitationStatus.Revoked, now);
+            db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
+        }
+
         member.Remove(actor, now);
         db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
         await db.SaveChangesAsync(ct);

@@ -30,14 +30,16 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     private static readonly TimeSpan LongestDelay = TimeSpan.FromHours(1);
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromDays(1);
     private const int MaxReasonLength = 500;
+    private const string Unreadable = "The secret of the link cannot be read with this installation's master key. Resend the invitation.";
 
-    /// <summary>Takes up to <paramref name="max"/> messages that are due, the longest due first. Nobody else gets them before their <see cref="OutboxMessage.NextAttemptAt"/>.</summary>
+    /// <summary>Takes up to <paramref name="max"/> messages that are due, the longest due first.</summary>
+    /// <returns>Nobody else gets them before their <see cref="OutboxMessage.NextAttemptAt"/>.</returns>
     public async Task<IReadOnlyList<OutboxMessage>> ClaimAsync(int max, CancellationToken ct)
     {
         var now = clock.Now();
         var until = now + ClaimLength;
 
-        // An idle look is one indexed read: no lock, and none of the doorbell's ringing that follows a locked run and would have us look again at once.
+        // An idle look is one indexed read and takes no lock.
         if (!await Due(now).AnyAsync(ct)) return [];
         return db.IsSqlite ? await db.RunLockedAsync(TakeAsync, ct) : await TakeSharedAsync();
 
@@ -68,6 +70,14 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .ToListAsync(ct);
     }
 
+    /// <summary>Makes everything that waits due now. For a node that knows it is the only one, when it starts: what it had claimed before was its own.</summary>
+    public Task<int> TakeBackAsync(CancellationToken ct)
+    {
+        var now = clock.Now();
+        return db.RunLockedAsync(() => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt > now)
+            .ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, now), ct), ct);
+    }
+
     /// <summary>Looks once more whether a claimed message is still wanted, and reveals its secret.</summary>
     /// <returns>Null when it is not to be sent; it is abandoned then.</returns>
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
@@ -76,7 +86,11 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
 
         var invitation = await db.Invitations
             .Where(i => i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId)
-            .Select(i => new { i.Status, i.ExpiresAt, i.Member.Identifier, Newest = i.Secrets.OrderByDescending(s => s.Sequence).Select(s => s.Hash).FirstOrDefault() })
+            .Select(i => new
+            {
+                i.Status, i.ExpiresAt, i.Member.Identifier,
+                Newest = i.Secrets.OrderByDescending(s => s.Sequence).Select(s => s.Hash).FirstOrDefault(),
+            })
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);
 
@@ -87,7 +101,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         else if (invitation.Status is InvitationStatus.Expired || invitation.ExpiresAt <= clock.Now())
             await AbandonAsync(message, "The invitation expired before its mail could be sent.", DeliveryState.Failed, ct);
         else if (!readable)
-            await AbandonAsync(message, "The secret of the link cannot be read with this installation's master key. Resend the invitation.", DeliveryState.Failed, ct);
+            await AbandonAsync(message, Unreadable, DeliveryState.Failed, ct);
         else
             return new(message, secret);
         return null;
@@ -100,7 +114,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         return db.RunLockedAsync(async () =>
         {
             // Whoever holds the claim by now: it was sent.
-            var marked = await db.OutboxMessages.Where(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State != OutboxState.Sent)
+            var marked = await db.OutboxMessages
+                .Where(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State != OutboxState.Sent)
                 .ExecuteUpdateAsync(set => set
                     .SetProperty(m => m.State, OutboxState.Sent)
                     .SetProperty(m => m.SentAt, now)
@@ -130,7 +145,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         var next = now + Delay(message.Attempts);
         await db.RunLockedAsync(async () =>
         {
-            var marked = await Claimed(message).ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, next).SetProperty(m => m.LastError, reason), ct);
+            var marked = await Claimed(message)
+                .ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, next).SetProperty(m => m.LastError, reason), ct);
             if (marked > 0) await MoveDeliveryAsync(message, DeliveryState.Queued, reason, ct);
             return marked > 0;
         }, ct);
@@ -162,7 +178,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         message.Kind is OutboxKind.Invitation
         && await db.Invitations
             .Where(i => i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId && !db.OutboxMessages.Any(m =>
-                m.OrganizationId == message.OrganizationId && m.InvitationId == message.InvitationId && m.Kind == OutboxKind.Invitation && m.Id > message.Id))
+                m.OrganizationId == i.OrganizationId && m.InvitationId == i.Id && m.Kind == OutboxKind.Invitation && m.Id > message.Id))
             .ExecuteUpdateAsync(set => set.SetProperty(i => i.Delivery, delivery).SetProperty(i => i.DeliveryReason, reason), ct) > 0;
 
     private IQueryable<OutboxMessage> Due(DateTimeOffset now) => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt <= now);

@@ -2,14 +2,16 @@ using Microsoft.Extensions.Options;
 
 namespace Usher.Server.Mail;
 
-/// <summary>Puts each mail into a folder, as <c>{id}.eml</c>; a repeat replaces it. For trying Usher out, and for a program of one's own that sends what it finds.</summary>
+/// <summary>
+/// Puts each mail into a folder, as <c>{id}.eml</c>; a repeat replaces it. For trying Usher out, and for a program of one's own that sends what it finds.
+/// </summary>
 internal sealed class FolderTransport : IMailTransport
 {
     private readonly string folder;
 
     public FolderTransport(IOptions<MailOptions> options, IOptions<ServerOptions> server)
     {
-        folder = Path.GetFullPath(options.Value.Folder ?? Path.Combine(server.Value.DataDirectory, "mail"));
+        folder = Path.GetFullPath(options.Value.Folder is { Length: > 0 } given ? given : Path.Combine(server.Value.DataDirectory, "mail"));
         try
         {
             // Made now, and never again while running: where a disk was unmounted, mail must fail and not go under the mount point.

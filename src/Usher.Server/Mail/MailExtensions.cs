@@ -7,7 +7,10 @@ namespace Usher.Server.Mail;
 
 public static class MailExtensions
 {
-    /// <summary>The mail that leaves the outbox. Needs <see cref="OutboxDoorbell"/>, <see cref="OutboxSecrets"/>, the database and <see cref="ServerOptions"/> registered.</summary>
+    /// <summary>
+    /// All that takes mail out of the outbox. What puts it there is registered elsewhere: the database, <see cref="OutboxDoorbell"/>,
+    /// <see cref="OutboxSecrets"/>, <see cref="ServerOptions"/>.
+    /// </summary>
     public static IServiceCollection AddUsherMail(this IServiceCollection services)
     {
         services.AddOptions<MailOptions>().BindConfiguration(MailOptions.Section).ValidateOnStart();

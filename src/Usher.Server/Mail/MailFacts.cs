@@ -7,9 +7,13 @@ namespace Usher.Server.Mail;
 /// <summary>What a mail tells, ready to be shown: names are harmless (<see cref="MailName"/>), instants are words.</summary>
 public sealed class MailFacts(OpenedMessage opened, Links links)
 {
+    private const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
     private readonly Dictionary<string, string> parameters = opened.Message.Parameters;
 
     public string Organization => Name(OutboxParameters.Organization) is { Length: > 0 } name ? name : "an organization";
+
+    /// <summary>At the end of a sentence, which "Acme Inc." has already.</summary>
+    public string OrganizationStop => Organization.EndsWith('.') ? Organization : $"{Organization}.";
 
     /// <summary>Empty when it was the installation itself.</summary>
     public string Sponsor => Name(OutboxParameters.Sponsor);
@@ -27,10 +31,9 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
     }
 
     /// <summary>Such as "Friday, 28 November 2026, 14:05 UTC"; null when there is no end to tell.</summary>
-    public string? Until =>
-        DateTimeOffset.TryParse(parameters.GetValueOrDefault(OutboxParameters.Expires), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var expires)
-            ? expires.ToString("dddd, d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)
-            : null;
+    public string? Until => DateTimeOffset.TryParse(parameters.GetValueOrDefault(OutboxParameters.Expires), CultureInfo.InvariantCulture, Utc, out var expires)
+        ? expires.ToString("dddd, d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)
+        : null;
 
     /// <summary>The secret: what the join page's form takes where scripts are off.</summary>
     public string Code => opened.Secret ?? "";

@@ -37,7 +37,8 @@ internal static class MailName
         {
             // Names are well formed when stored; configuration, imports and later versions may think otherwise. Joiners stay, for Persian and emoji.
             if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format && rune.Value is not (0x200C or 0x200D)) continue;
-            var blank = Rune.IsWhiteSpace(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned;
+            var blank = Rune.IsWhiteSpace(rune)
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned;
             if (!blank) line.Append(rune.ToString());
             else if (line.Length > 0 && line[^1] is not ' ') line.Append(' ');
         }

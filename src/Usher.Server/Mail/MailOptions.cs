@@ -14,7 +14,10 @@ public sealed class MailOptions
     /// <summary>One address, with or without a name.</summary>
     public string From { get; set; } = "Usher <no-reply@localhost.localdomain>";
 
-    /// <summary>Where <c>folder</c> puts one .eml file per mail. By default <c>mail</c> in the data directory; relative to the working directory. The files hold live links.</summary>
+    /// <summary>
+    /// Where <c>folder</c> puts one .eml file per mail. By default <c>mail</c> in the data directory; relative to the working directory. The files hold live
+    /// links.
+    /// </summary>
     public string? Folder { get; set; }
 
     public SmtpOptions Smtp { get; set; } = new();
@@ -58,7 +61,8 @@ internal sealed class ValidateMailOptions : IValidateOptions<MailOptions>
 
     private static string? Problem(MailOptions options)
     {
-        if (options.From.Any(char.IsControl) || !MailAddress.TryCreate(options.From, out _)) return "From must be one address, such as \"Usher <no-reply@example.org>\".";
+        if (options.From.Any(char.IsControl) || !MailAddress.TryCreate(options.From, out _))
+            return "From must be one address, such as \"Usher <no-reply@example.org>\".";
         return options.Transport switch
         {
             MailTransports.Folder => null,
@@ -72,8 +76,8 @@ internal sealed class ValidateMailOptions : IValidateOptions<MailOptions>
     {
         { Host: "" } => "Host must be given when Usher:Mail:Transport is smtp.",
         { Port: < 1 or > 65535 } => "Port must be 1 to 65535.",
-        { UserName: not null, Password: null } => "Password must be given when Usher:Mail:Smtp:UserName is.",
-        { UserName: null, Password: not null } => "UserName must be given when Usher:Mail:Smtp:Password is.",
+        { UserName.Length: > 0, Password: null or "" } => "Password must be given when Usher:Mail:Smtp:UserName is.",
+        { UserName: null or "", Password.Length: > 0 } => "UserName must be given when Usher:Mail:Smtp:Password is.",
         _ => null,
     };
 }

@@ -13,7 +13,8 @@ internal static class Mime
     /// <exception cref="MailException">The recipient is no address: permanent.</exception>
     public static MailMessage Message(OutgoingMail mail)
     {
-        if (!MailAddress.TryCreate(mail.To, out var to) || to.Address != mail.To) throw new MailException("address", "This is not an address that mail can be sent to.", permanent: true);
+        if (!MailAddress.TryCreate(mail.To, out var to) || to.Address != mail.To)
+            throw new MailException("address", "This is not an address that mail can be sent to.", permanent: true);
 
         var message = new MailMessage(mail.From, to) { Subject = mail.Subject, SubjectEncoding = Encoding.UTF8, HeadersEncoding = Encoding.UTF8 };
         message.Headers.Add("Message-ID", mail.MessageId);
@@ -36,8 +37,13 @@ internal static class Mime
         try
         {
             using (var message = Message(mail))
-            using (var client = new SmtpClient { DeliveryMethod = SmtpDeliveryMethod.SpecifiedPickupDirectory, PickupDirectoryLocation = folder.FullName, DeliveryFormat = Format(mail) })
+            using (var client = new SmtpClient())
+            {
+                client.DeliveryMethod = SmtpDeliveryMethod.SpecifiedPickupDirectory;
+                (client.PickupDirectoryLocation, client.DeliveryFormat) = (folder.FullName, Format(mail));
                 await client.SendMailAsync(message, ct);
+            }
+
             return WithoutEnvelope(await File.ReadAllBytesAsync(folder.GetFiles().Single().FullName, ct));
         }
         finally
@@ -50,7 +56,7 @@ internal static class Mime
     private static byte[] WithoutEnvelope(byte[] mail)
     {
         var start = 0;
-        while (mail.AsSpan(start) is var rest && (rest.StartsWith("X-Sender:"u8) || rest.StartsWith("X-Receiver:"u8) || rest.StartsWith(" "u8) || rest.StartsWith("\t"u8)))
+        while (mail.AsSpan(start) is var rest && (rest.StartsWith("X-Sender:"u8) || rest.StartsWith("X-Receiver:"u8) || rest[0] is (byte)' ' or (byte)'\t'))
             start += rest.IndexOf((byte)'\n') + 1;
         return mail[start..];
     }
@@ -60,7 +66,8 @@ internal static class Mime
         var view = AlternateView.CreateAlternateViewFromString(text.ReplaceLineEndings("\r\n"), Encoding.UTF8, type);
 
         // As it stands where that is allowed, so that a person who opens the file finds the link in one piece.
-        view.TransferEncoding = Ascii.IsValid(text) && text.Split('\n').All(line => line.Length < MaxLine) ? TransferEncoding.SevenBit : TransferEncoding.QuotedPrintable;
+        var plain = Ascii.IsValid(text) && text.Split('\n').All(line => line.Length < MaxLine);
+        view.TransferEncoding = plain ? TransferEncoding.SevenBit : TransferEncoding.QuotedPrintable;
         return view;
     }
 }

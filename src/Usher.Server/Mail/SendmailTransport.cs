@@ -33,8 +33,8 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
 
             // Whoever it left running in the background may hold its output open for long.
             var said = await Task.WhenAny(complaint, Task.Delay(TimeSpan.FromSeconds(1), ct)) == complaint ? (await complaint).Trim() : "";
-            throw new MailException(
-                $"sendmail {program.ExitCode}", $"The mail program ended with exit code {program.ExitCode}. {said}".Trim(), program.ExitCode is DataError or NoUser or NoHost);
+            var (code, permanent) = (program.ExitCode, program.ExitCode is DataError or NoUser or NoHost);
+            throw new MailException($"sendmail {code}", $"The mail program ended with exit code {code}. {said}".Trim(), permanent);
         }
         catch (OperationCanceledException)
         {

@@ -13,7 +13,7 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options) : IMa
         var server = options.Value.Smtp;
         using var message = Mime.Message(mail);
         using var client = new SmtpClient(server.Host, server.Port) { EnableSsl = server.StartTls, DeliveryFormat = Mime.Format(mail) };
-        if (server.UserName is not null) client.Credentials = new NetworkCredential(server.UserName, server.Password);
+        if (server.UserName is { Length: > 0 }) client.Credentials = new NetworkCredential(server.UserName, server.Password);
         try
         {
             // SmtpClient waits for the server's last word on a thread, deaf to any token (read in .NET 10.0). Leaving disposes of it, which hangs up.

@@ -6,23 +6,25 @@ using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Outbox;
 
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// What must be so before the first request: the data directory is ours alone, the schema is this program's, the first organization exists. Runs before the
-/// server listens.
+/// What must be so before the host starts: the data directory is ours alone, the schema is this program's, the first organization exists. No hosted service,
+/// because the host would log its failure with a stack where one line is wanted, and because Data Protection's own looks for its keys.
 /// </summary>
 public sealed class UsherStartup(
     DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap, IOptions<ServerOptions> server, IDataProtectionProvider protection,
-    MemberNumbers numbers) : IHostedService, IDisposable
+    MemberNumbers numbers) : IDisposable
 {
     private FileStream? directoryLock;
 
     /// <summary>Whether all of it is done; <c>/health/ready</c> asks.</summary>
     public bool Done { get; private set; }
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <exception cref="StartupException">Something stands in the way; its message is one line for whoever started the server.</exception>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         LockDirectory();
         await using var scope = scopes.CreateAsyncScope();
@@ -40,11 +42,10 @@ public sealed class UsherStartup(
         }
 
         await BootstrapAsync(db, scope.ServiceProvider.GetRequiredService<OrganizationService>(), cancellationToken);
+        if (database.IsSqlite) await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeBackAsync(cancellationToken);
         await numbers.PrepareAsync(cancellationToken);
         Done = true;
     }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose() => directoryLock?.Dispose();
 

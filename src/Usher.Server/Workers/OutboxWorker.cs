@@ -6,7 +6,8 @@ namespace Usher.Server.Workers;
 
 /// <summary>Sends what is in the outbox. Any number of nodes may run one.</summary>
 public sealed partial class OutboxWorker(
-    IServiceScopeFactory scopes, OutboxDoorbell doorbell, IMailTransport transport, MailRenderer renderer, TimeProvider clock, ILogger<OutboxWorker> logger) : BackgroundService
+    IServiceScopeFactory scopes, OutboxDoorbell doorbell, IMailTransport transport, MailRenderer renderer, TimeProvider clock, ILogger<OutboxWorker> logger)
+    : BackgroundService
 {
     private const int Batch = 20;
     private const int AtOnce = 4;
@@ -46,7 +47,8 @@ public sealed partial class OutboxWorker(
         IReadOnlyList<OutboxMessage> claimed;
         await using (var scope = scopes.CreateAsyncScope())
             claimed = await scope.ServiceProvider.GetRequiredService<OutboxQueue>().ClaimAsync(Batch, stopping);
-        await Parallel.ForEachAsync(claimed, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stopping }, (message, _) => SendAsync(message, stopping));
+        var some = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stopping };
+        await Parallel.ForEachAsync(claimed, some, (message, _) => SendAsync(message, stopping));
         return claimed.Count > 0;
     }
 

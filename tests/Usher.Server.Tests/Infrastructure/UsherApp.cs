@@ -112,6 +112,7 @@ public sealed class UsherApp : IAsyncLifetime
         builder.Services.ConfigureDbContext<UsherDb>(o => o.AddInterceptors(Commands.Commands, Commands.Transactions));
         if (clock is not null) builder.Services.Replace(ServiceDescriptor.Singleton(clock));
         app = builder.Build();
+        await app.PrepareUsherAsync();
         app.MapUsher();
         await app.StartAsync();
         Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();

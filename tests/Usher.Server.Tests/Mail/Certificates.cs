@@ -9,6 +9,8 @@ namespace Usher.Server.Tests.Mail;
 /// <summary>A certificate for <c>localhost</c> that this process trusts, and one that it does not.</summary>
 internal static class Certificates
 {
+    private static readonly DirectoryInfo Folder = Directory.CreateTempSubdirectory("usher-test-certificates-");
+
     public static PemFiles Trusted { get; } = Create("trusted");
 
     public static PemFiles Untrusted { get; } = Create("untrusted");
@@ -18,7 +20,8 @@ internal static class Certificates
     internal static void Trust()
     {
         if (!OperatingSystem.IsLinux()) return;
-        var bundle = Path.Combine(Path.GetDirectoryName(Trusted.Certificate)!, "bundle.pem");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Folder.Delete(recursive: true);
+        var bundle = Path.Combine(Folder.FullName, "bundle.pem");
         var before = Environment.GetEnvironmentVariable("SSL_CERT_FILE") is { Length: > 0 } file && File.Exists(file) ? File.ReadAllText(file) : "";
         File.WriteAllText(bundle, before + File.ReadAllText(Trusted.Certificate));
         _ = SetEnvironment("SSL_CERT_FILE", bundle, overwrite: 1);
@@ -39,8 +42,7 @@ internal static class Certificates
         var now = TimeProvider.System.GetUtcNow();
         using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
 
-        var folder = Directory.CreateTempSubdirectory("usher-test-certificate-").FullName;
-        var files = new PemFiles(Path.Combine(folder, "key.pem"), Path.Combine(folder, "certificate.pem"));
+        var files = new PemFiles(Path.Combine(Folder.FullName, $"{name}.key.pem"), Path.Combine(Folder.FullName, $"{name}.pem"));
         File.WriteAllText(files.Key, key.ExportPkcs8PrivateKeyPem());
         File.WriteAllText(files.Certificate, certificate.ExportCertificatePem() + "\n");
         return files;

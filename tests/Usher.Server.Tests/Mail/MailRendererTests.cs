@@ -44,7 +44,7 @@ public sealed partial class MailRendererTests
         var mail = await Samples.Renderer().RenderAsync(Samples.Invitation((OutboxParameters.Organization, "Acme"), (OutboxParameters.OrganizationSlug, "acme"), (OutboxParameters.Sponsor, "")));
 
         Assert.Equal("You are invited to join Acme", mail.Subject);
-        Assert.StartsWith("Hello,\n\nyou are invited to join Acme", mail.Text, StringComparison.Ordinal);
+        Assert.StartsWith("Hello,\n\nYou are invited to join Acme", mail.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("until", mail.Text, StringComparison.Ordinal);
     }
 

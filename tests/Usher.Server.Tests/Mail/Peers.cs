@@ -1,16 +1,15 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
 /// <summary>Programs of others, under Node.js, that ours have to get along with. See tests/peers.</summary>
 internal static class Peers
 {
-    public static string Repository { get; } = FindRepository();
-
     public static Process Start(string script, params IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo("node", [Path.Combine(Repository, "tests", "peers", script), .. arguments])
+        var start = new ProcessStartInfo("node", [Repository.Path($"tests/peers/{script}"), .. arguments])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
         };
@@ -28,13 +27,6 @@ internal static class Peers
     /// <summary>A header as it came, unfolded and undecoded; null when it is not there.</summary>
     public static string? Header(this JsonElement mail, string key) => mail.GetProperty("headers").EnumerateArray()
         .Where(h => h.GetProperty("key").GetString() == key).Select(h => h.GetProperty("value").GetString()).SingleOrDefault();
-
-    private static string FindRepository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Usher.slnx"))) folder = folder.Parent!;
-        return folder.FullName;
-    }
 }
 
 /// <summary>A real SMTP server for one test.</summary>

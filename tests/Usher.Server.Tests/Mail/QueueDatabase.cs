@@ -1,33 +1,28 @@
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
-/// <summary>An empty database of its own, with a clock to move and nothing but what the outbox needs.</summary>
+/// <summary>A database with nothing around it but what the outbox needs, and a clock that stands until it is moved.</summary>
 internal sealed class QueueDatabase : IAsyncDisposable
 {
-    private readonly string? postgres;
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("usher-test-");
-    private readonly string name = $"usher_queue_{Guid.NewGuid():N}";
+    private readonly TestDatabase database;
 
-    private QueueDatabase(Action<IServiceCollection>? more)
+    private QueueDatabase(TestDatabase database)
     {
-        postgres = Environment.GetEnvironmentVariable("USHER_TEST_DATABASE") is "postgresql" ? Environment.GetEnvironmentVariable("USHER_TEST_POSTGRES")! : null;
+        this.database = database;
         var services = new ServiceCollection().AddLogging();
-        services.AddDbContext<UsherDb>(o => _ = postgres is null
-            ? o.UseUsherSqlite($"Data Source={Path.Combine(folder.FullName, "usher.db")}")
-            : o.UseUsherPostgres(new NpgsqlConnectionStringBuilder(postgres) { Database = name }.ConnectionString));
+        services.AddDbContext<UsherDb>(o => _ = TestDatabase.IsPostgres ? o.UseUsherPostgres(database.ConnectionString) : o.UseUsherSqlite(database.ConnectionString));
         services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<UsherDbRuntime>();
         services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>().AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
-        more?.Invoke(services);
         Services = services.BuildServiceProvider();
     }
 
@@ -35,15 +30,15 @@ internal sealed class QueueDatabase : IAsyncDisposable
 
     public MovableClock Clock { get; } = new();
 
-    public static async Task<QueueDatabase> CreateAsync(Action<IServiceCollection>? services = null)
+    public static async Task<QueueDatabase> CreateAsync()
     {
-        var database = new QueueDatabase(services);
-        await database.RunAsync(async (db, _) =>
+        var queue = new QueueDatabase(await TestDatabase.CreateAsync());
+        await queue.RunAsync(async (db, _) =>
         {
             await db.Database.EnsureCreatedAsync();
             return 0;
         });
-        return database;
+        return queue;
     }
 
     /// <summary>Does something in a scope of its own, as a request or a node does.</summary>
@@ -102,16 +97,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Services.DisposeAsync();
-        if (postgres is not null)
-        {
-            NpgsqlConnection.ClearAllPools();
-            await using var server = NpgsqlDataSource.Create(postgres);
-            await using var drop = server.CreateCommand($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            await drop.ExecuteNonQueryAsync();
-        }
-
-        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
-        folder.Delete(recursive: true);
+        await database.DisposeAsync();
     }
 
     internal sealed class MovableClock : TimeProvider

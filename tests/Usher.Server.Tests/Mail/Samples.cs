@@ -25,6 +25,6 @@ internal static class Samples
         secret);
 
     public static MailRenderer Renderer(string publicUrl = "https://usher.example:8443/team/") => new(
-        new ServiceCollection().BuildServiceProvider(), NullLoggerFactory.Instance,
+        new ServiceCollection().BuildServiceProvider().GetRequiredService<IServiceScopeFactory>(), NullLoggerFactory.Instance,
         new Links(Options.Create(new ServerOptions { PublicUrl = publicUrl })), Options.Create(new MailOptions { From = "Usher <no-reply@usher.test>" }));
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using Usher.Server.Mail;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
@@ -11,7 +12,7 @@ public sealed class SendmailTransportTests : IDisposable
 
     // A link, as a file just written cannot be executed while another test is starting a process.
     public SendmailTransportTests() => File.CreateSymbolicLink(
-        Path.Combine(folder.FullName, "sendmail"), Path.Combine(Peers.Repository, "tests", "Usher.Server.Tests", "Mail", "stand-in-sendmail.sh"));
+        Path.Combine(folder.FullName, "sendmail"), Repository.Path("tests/Usher.Server.Tests/Mail/stand-in-sendmail.sh"));
 
     [Fact]
     public async Task The_program_gets_the_recipient_behind_the_options_and_the_mail_on_its_input()

@@ -18,7 +18,7 @@ internal sealed partial class Visitor(HttpClient http)
     public async Task<HttpResponseMessage> PostAsync(string page, string action, params (string Name, string Value)[] fields)
     {
         var html = await (await GetAsync(page)).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        return await PostAsync(action, [("__RequestVerificationToken", Token().Match(html).Groups[1].Value), .. fields]);
+        return await PostAsync(action, [("__RequestVerificationToken", Token().Match(html).Groups["token"].Value), .. fields]);
     }
 
     /// <summary>Posts a form as it is given.</summary>
@@ -44,6 +44,6 @@ internal sealed partial class Visitor(HttpClient http)
     public static async Task<string> TextAsync(HttpResponseMessage response) =>
         Token().Replace(WebUtility.HtmlDecode(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)), "token");
 
-    [GeneratedRegex("""name="__RequestVerificationToken" value="([^"]*)" """, RegexOptions.IgnorePatternWhitespace, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"(?<token>[^\"]*)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Token();
 }

@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace Usher.Server.Tests.Infrastructure;
+
+/// <summary>The server as a process of its own, to be killed, stopped and started again on the same database.</summary>
+public sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process process;
+
+    private ServerProcess(Process process) => this.process = process;
+
+    public int Id => process.Id;
+
+    public string Url { get; private set; } = "";
+
+    public ConcurrentQueue<string> Output { get; } = new();
+
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>Starts it and waits until it listens.</summary>
+    public static async Task<ServerProcess> StartAsync(TestDatabase database, Dictionary<string, string?> settings)
+    {
+        var server = Launch(database, settings);
+        var patience = Stopwatch.StartNew();
+        const string listening = "Now listening on: ";
+        while (true)
+        {
+            if (server.Output.FirstOrDefault(line => line.Contains(listening, StringComparison.Ordinal)) is { } line)
+            {
+                server.Url = line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..].Split('"', ' ')[0];
+                return server;
+            }
+
+            if (server.process.HasExited || patience.Elapsed > TimeSpan.FromSeconds(60)) throw new InvalidOperationException("It did not start: " + string.Join('\n', server.Output));
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>Starts it and waits until it has ended by itself.</summary>
+    public static async Task<ServerProcess> RunToEndAsync(TestDatabase database, Dictionary<string, string?> settings)
+    {
+        var server = Launch(database, settings);
+        await server.process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+        return server;
+    }
+
+    /// <summary>SIGKILL: no chance to finish anything.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM.</summary>
+    public async Task StopAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+        await kill.WaitForExitAsync();
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited) await KillAsync();
+        process.Dispose();
+    }
+
+    private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll"), "--urls", "http://127.0.0.1:0"])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = database.Directory,
+        };
+        foreach (var (key, value) in database.Settings.Concat(settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        start.Environment["Logging__Console__FormatterName"] = "simple";
+        var server = new ServerProcess(Process.Start(start)!);
+        server.process.OutputDataReceived += (_, line) => server.Keep(line.Data);
+        server.process.ErrorDataReceived += (_, line) => server.Keep(line.Data);
+        server.process.BeginOutputReadLine();
+        server.process.BeginErrorReadLine();
+        return server;
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is not null) Output.Enqueue(line);
+    }
+}

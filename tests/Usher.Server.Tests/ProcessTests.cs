@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Usher.Server.Tests.Infrastructure;
+using Usher.Server.Tests.Mail;
+
+namespace Usher.Server.Tests;
+
+/// <summary>The server as an operator has it: a process that starts, stops, is killed, and comes back.</summary>
+public sealed class ProcessTests
+{
+    private const string Key = "process-tests-key-0123456789-ABCDEFGH";
+
+    private static Dictionary<string, string?> Bootstrap(params (string Key, string Value)[] more)
+    {
+        Dictionary<string, string?> settings = new()
+        {
+            ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
+            ["Usher:Bootstrap:Owner:ApiKey"] = Key,
+        };
+        foreach (var (key, value) in more) settings[key] = value;
+        return settings;
+    }
+
+    private static HttpClient ClientOf(ServerProcess server)
+    {
+        var client = new HttpClient { BaseAddress = new(server.Url) };
+        client.DefaultRequestHeaders.Add("X-AUTH-TOKEN", Key);
+        return client;
+    }
+
+    private static Task<HttpResponseMessage> InviteAsync(HttpClient client, string email) =>
+        client.PostTextAsync("/users", $$$"""{"user":{"first_name":"Ada","email_address":"{{{email}}}"}}""");
+
+    [Fact]
+    public async Task An_acknowledged_invitation_survives_kill_9_at_any_point_and_its_mail_arrives()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var sink = await SmtpSink.StartAsync("0");
+        var settings = Bootstrap(("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"), ("Usher:Mail:Smtp:Port", $"{sink.Port}"), ("Usher:Mail:Smtp:StartTls", "false"));
+
+        // The kill falls before, into and behind each step of claiming, rendering, sending and marking.
+        List<string> acknowledged = [];
+        int[] delays = [0, 3, 10, 25, 50, 100, 200, 400];
+        foreach (var delay in delays)
+        {
+            await using var server = await ServerProcess.StartAsync(database, settings);
+            using var client = ClientOf(server);
+            for (var i = 0; i < 3; i++)
+            {
+                var email = $"kill{delay}-{i}@acme.test";
+                if ((await InviteAsync(client, email)).StatusCode is HttpStatusCode.Created) acknowledged.Add(email);
+            }
+
+            await Task.Delay(delay, TestContext.Current.CancellationToken);
+            await server.KillAsync();
+        }
+
+        Assert.Equal(3 * delays.Length, acknowledged.Count);
+        await using var survivor = await ServerProcess.StartAsync(database, settings);
+        using var reader = ClientOf(survivor);
+        var listed = (await (await reader.GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync()).EnumerateArray().Select(u => u.GetProperty("email_address").GetString()!).ToHashSet();
+        Assert.Superset(acknowledged.ToHashSet(), listed);
+
+        Dictionary<string, HashSet<string>> messageIds = [];
+        while (!acknowledged.TrueForAll(messageIds.ContainsKey))
+        {
+            var message = (await sink.NextAsync("message")).GetProperty("parsed");
+            var to = message.GetProperty("to")[0].GetProperty("address").GetString()!;
+            if (!messageIds.TryGetValue(to, out var ids)) messageIds[to] = ids = [];
+            ids.Add(message.GetProperty("messageId").GetString()!);
+        }
+
+        Assert.All(messageIds.Values, ids => Assert.Single(ids)); // twice perhaps, but then the same message
+    }
+
+    [Fact]
+    public async Task A_mail_server_that_is_down_delays_mail_and_loses_none_and_no_invite_waits_for_it()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var port = FreePort();
+        var settings = Bootstrap(("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"), ("Usher:Mail:Smtp:Port", $"{port}"), ("Usher:Mail:Smtp:StartTls", "false"));
+        await using var server = await ServerProcess.StartAsync(database, settings);
+        using var client = ClientOf(server);
+        string[] people = [.. Enumerable.Range(0, 5).Select(i => $"down{i}@acme.test")];
+        foreach (var person in people) Assert.Equal(HttpStatusCode.Created, (await InviteAsync(client, person)).StatusCode);
+        await WaitForAsync(() => server.Output.Any(line => line.Contains("tried again later", StringComparison.Ordinal)));
+
+        await using var sink = await SmtpSink.StartAsync($"{port}");
+        HashSet<string> arrived = [];
+        while (arrived.Count < people.Length) arrived.Add((await sink.NextAsync("message")).GetProperty("parsed").GetProperty("to")[0].GetProperty("address").GetString()!);
+        Assert.Equal(people.Order(), arrived.Order());
+    }
+
+    [Fact]
+    public async Task Termination_lets_the_running_request_finish()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var server = await ServerProcess.StartAsync(database, Bootstrap());
+        using var socket = new TcpClient();
+        var url = new Uri(server.Url);
+        await socket.ConnectAsync(url.Host, url.Port, TestContext.Current.CancellationToken);
+        await using var stream = socket.GetStream();
+        const string body = """{"user":{"first_name":"Late","email_address":"late@acme.test"}}""";
+        await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"POST /users HTTP/1.1\r\nHost: {url.Authority}\r\nX-AUTH-TOKEN: {Key}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body[..20]}"), TestContext.Current.CancellationToken);
+        await Task.Delay(300, TestContext.Current.CancellationToken);
+        var stopping = server.StopAsync();
+        await Task.Delay(300, TestContext.Current.CancellationToken);
+        await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(body[20..]), TestContext.Current.CancellationToken);
+        var answer = await new StreamReader(stream).ReadToEndAsync(TestContext.Current.CancellationToken);
+        await stopping;
+
+        Assert.StartsWith("HTTP/1.1 201", answer, StringComparison.Ordinal);
+        Assert.Equal(0, server.ExitCode);
+    }
+
+    [Theory]
+    [InlineData("Usher:PublicUrl", "ftp://nowhere")]
+    [InlineData("Usher:PublicUrl", "http://host/path")]
+    [InlineData("Usher:Database:Provider", "oracle")]
+    [InlineData("Usher:Invitations:Lifetime", "00:10:00")]
+    [InlineData("Usher:Invitations:Lifetime", "a week")]
+    [InlineData("Usher:Mail:Transport", "pigeon")]
+    [InlineData("Usher:Mail:From", "nobody")]
+    [InlineData("Usher:Mail:Smtp:Port", "eighty")]
+    [InlineData("Usher:Access:Permissions:0", "Not Allowed")]
+    [InlineData("Usher:Dialects:Wavefront:Enabled", "perhaps")]
+    [InlineData("Usher:Bootstrap:Organization:Slug", "Not A Slug")]
+    [InlineData("Usher:Bootstrap:Owner:Email", "nobody")]
+    [InlineData("Usher:Bootstrap:Owner:ApiKey", "short")]
+    [InlineData("Usher:Bootstrap:Owner:Password", "short")]
+    [InlineData("Usher:Passwords:HashIterations", "0")]
+    public async Task A_wrong_setting_stops_the_start_with_one_line_that_names_it(string setting, string value)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var server = await ServerProcess.RunToEndAsync(database, Bootstrap((setting, value)));
+        var line = Assert.Single(server.Output, l => l.StartsWith("usher: ", StringComparison.Ordinal));
+        Assert.Contains(setting.Replace(":0", "", StringComparison.Ordinal), line, StringComparison.Ordinal);
+        Assert.DoesNotContain(server.Output, l => l.Contains("   at ", StringComparison.Ordinal));
+        Assert.Equal(1, server.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_second_server_on_the_same_directory_is_refused()
+    {
+        Assert.SkipWhen(TestDatabase.IsPostgres, "Several nodes on one PostgreSQL are meant to be.");
+        await using var database = await TestDatabase.CreateAsync();
+        await using var first = await ServerProcess.StartAsync(database, Bootstrap());
+        await using var second = await ServerProcess.RunToEndAsync(database, Bootstrap());
+        Assert.Contains("Usher:DataDirectory", Assert.Single(second.Output, l => l.StartsWith("usher: ", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_is_ready_when_the_database_answers()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var server = await ServerProcess.StartAsync(database, []);
+        using var client = new HttpClient { BaseAddress = new(server.Url) };
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/live", TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready", TestContext.Current.CancellationToken)).StatusCode);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task WaitForAsync(Func<bool> condition)
+    {
+        var patience = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(patience.Elapsed < TimeSpan.FromSeconds(60), "It did not happen within a minute.");
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+    }
+}
