@@ -13,7 +13,8 @@ public sealed class Links(IOptions<ServerOptions> options)
     /// <summary>The server's public host name, in ASCII.</summary>
     public string Host => new Uri(root).IdnHost;
 
-    public string Console => $"{root}/console";
+    /// <summary>Where somebody sees his own places.</summary>
+    public string Me => $"{root}/me";
 
     /// <summary>Where an invitation is accepted. The secret is behind the number sign: browsers send that part to nobody.</summary>
     public string Join(string organizationSlug, Guid invitation, string secret) => $"{root}/join/{organizationSlug}/{invitation:D}#{secret}";

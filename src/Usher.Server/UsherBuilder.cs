@@ -130,7 +130,7 @@ public static class UsherBuilder
 
         services.AddSingleton(_ =>
         {
-            if (database.IsSqlite) Directory.CreateDirectory(database.DataDirectory);
+            if (database.IsSqlite) database.MakeDataDirectory();
             return MasterKey.Open(database.MasterKeyFile, mayCreate: database.IsSqlite);
         });
         services.AddDataProtection().SetApplicationName("Usher");

@@ -172,7 +172,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         }
         else
         {
-            InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, await AdminsAsync(found.Organization.Id, ct), found.Member, now);
+            InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
             db.Add(UsherEvent.Record(EventTypes.InvitationRequested, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
         }
 
@@ -330,7 +330,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     {
         var (actor, reason) = (Actor.System(found.Organization.Id), InvitationErrors.SponsorLostRight.Code);
         found.Invitation.End(InvitationStatus.Revoked, now, reason);
-        InvitationMails.TellAdmins(db, found.Organization, OutboxKind.SponsorLostRight, await AdminsAsync(found.Organization.Id, ct), found.Member, now);
+        InvitationMails.TellAdmins(db, found.Organization, OutboxKind.SponsorLostRight, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
         if (found.Member.Status is MemberStatus.Invited) RemoveMember(graph, found.Member, actor, now);
         db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }, cause: reason));
         await db.SaveChangesAsync(ct);

@@ -52,7 +52,7 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
     }
 
     /// <summary>Tells the organization's administrators something about an invitation.</summary>
-    public static void TellAdmins(UsherDb db, Organization organization, OutboxKind kind, IEnumerable<string> recipients, Member person, DateTimeOffset now)
+    public static void TellAdmins(UsherDb db, Organization organization, OutboxKind kind, IEnumerable<string> recipients, Member person, string sponsor, DateTimeOffset now)
     {
         foreach (var recipient in recipients)
         {
@@ -62,7 +62,7 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
                 Parameters = new()
                 {
                     [OutboxParameters.Organization] = organization.Name, [OutboxParameters.OrganizationSlug] = organization.Slug,
-                    [OutboxParameters.Person] = person.DisplayName, [OutboxParameters.Email] = person.Identifier,
+                    [OutboxParameters.Sponsor] = sponsor, [OutboxParameters.Person] = person.DisplayName, [OutboxParameters.Email] = person.Identifier,
                 },
             });
         }

@@ -46,9 +46,10 @@ public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> h
 {
     public Error Error => error;
 
+    // The framework asks every handler about every requirement of its type: each answers for itself alone.
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, RequireCaller requirement)
     {
-        if (context.Resource is HttpContext http && http.Features.Get<Caller>() is { } caller && holds(caller, http)) context.Succeed(requirement);
+        if (requirement == this && context.Resource is HttpContext http && http.Features.Get<Caller>() is { } caller && holds(caller, http)) context.Succeed(requirement);
         return Task.CompletedTask;
     }
 }

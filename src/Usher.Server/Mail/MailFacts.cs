@@ -41,7 +41,7 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
     /// <summary>With the secret.</summary>
     public string JoinLink => links.Join(parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""), opened.Message.InvitationId.GetValueOrDefault(), Code);
 
-    public string ConsoleLink => links.Console;
+    public string MeLink => links.Me;
 
     private string Name(string key) => MailName.Of(parameters.GetValueOrDefault(key));
 }

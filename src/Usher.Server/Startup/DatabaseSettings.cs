@@ -5,6 +5,13 @@ namespace Usher.Server.Startup;
 /// <summary>Which database, and where. Read before the container exists, because the container is built by it.</summary>
 public sealed record DatabaseSettings(bool IsSqlite, string ConnectionString, string DataDirectory, string MasterKeyFile)
 {
+    /// <summary>Makes the data directory where it is missing, for its owner's eyes alone: the database holds people's addresses.</summary>
+    public void MakeDataDirectory()
+    {
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(DataDirectory);
+        else Directory.CreateDirectory(DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
     public static DatabaseSettings From(IConfiguration configuration)
     {
         var directory = Path.GetFullPath(configuration["Usher:DataDirectory"] is { Length: > 0 } given ? given : new ServerOptions().DataDirectory);

@@ -55,7 +55,7 @@ public sealed class UsherStartup(
         if (!database.IsSqlite) return;
         try
         {
-            Directory.CreateDirectory(database.DataDirectory);
+            database.MakeDataDirectory();
             directoryLock = new(Path.Combine(database.DataDirectory, "usher.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

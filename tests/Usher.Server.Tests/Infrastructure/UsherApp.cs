@@ -103,7 +103,8 @@ public sealed class UsherApp : IAsyncLifetime
         builder.Configuration.AddInMemoryCollection(database.Settings).AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Usher:Passwords:HashIterations"] = "1",
-            ["Usher:GuestLimits:Passwords:Permits"] = "100000", ["Usher:GuestLimits:Codes:Permits"] = "100000", ["Usher:GuestLimits:Mails:Permits"] = "100000",
+            ["Usher:GuestLimits:Passwords:PerClient"] = "100000", ["Usher:GuestLimits:Passwords:PerSubject"] = "100000", ["Usher:GuestLimits:Codes:PerClient"] = "100000",
+            ["Usher:GuestLimits:Codes:PerSubject"] = "100000", ["Usher:GuestLimits:Mails:PerClient"] = "100000", ["Usher:GuestLimits:Mails:PerSubject"] = "100000",
             ["Logging:LogLevel:Default"] = "Debug", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Information", ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information",
         }).AddInMemoryCollection(settings);
         builder.WebHost.UseUrls("http://127.0.0.1:0");

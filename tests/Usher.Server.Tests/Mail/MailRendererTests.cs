@@ -115,7 +115,7 @@ public sealed partial class MailRendererTests
             Assert.Contains("Acme", mail.Subject, StringComparison.Ordinal);
             Assert.Contains("Bob B. (bob@example.test)", mail.Text, StringComparison.Ordinal);
             Assert.Contains("Bob B. (bob@example.test)", TextOf(mail.Html), StringComparison.Ordinal);
-            Assert.Equal(["https://usher.example:8443/team/console"], LinksOf(mail.Html));
+            Assert.Equal(["https://usher.example:8443/team/me"], LinksOf(mail.Html));
         }
     }
 

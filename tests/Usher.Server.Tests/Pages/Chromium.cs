@@ -37,7 +37,20 @@ public sealed class Chromium : IAsyncDisposable
     }
 
     /// <summary>What must hold for every page: no axe finding in light or dark, nothing to scroll sideways on a phone, nothing too small to hit with a finger.</summary>
-    public static async Task AssertFitAsync(IPage page)
+    /// <param name="page">The page.</param>
+    /// <param name="script">Whether its visitor has script; axe is one, and would wait for ever.</param>
+    public static async Task AssertFitAsync(IPage page, bool script = true)
+    {
+        if (script) await AssertAccessibleAsync(page);
+        await page.SetViewportSizeAsync(PhoneWidth, 760);
+        Assert.Equal(PhoneWidth, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        Assert.Empty(await page.EvaluateAsync<string[]>("""
+            [...document.querySelectorAll('a, button, input:not([type=hidden]), summary')]
+                .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)
+            """));
+    }
+
+    private static async Task AssertAccessibleAsync(IPage page)
     {
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
@@ -45,13 +58,6 @@ public sealed class Chromium : IAsyncDisposable
             var result = await page.RunAxe();
             Assert.Empty(result.Violations.Select(v => $"{scheme}, {v.Id}: {v.Help} ({string.Join("; ", v.Nodes.Select(n => n.Html))})"));
         }
-
-        await page.SetViewportSizeAsync(PhoneWidth, 760);
-        Assert.Equal(PhoneWidth, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
-        Assert.Empty(await page.EvaluateAsync<string[]>("""
-            [...document.querySelectorAll('a, button, input:not([type=hidden]), summary')]
-                .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)
-            """));
     }
 
     private static async Task<(IPlaywright Playwright, IBrowser Browser)> StartAsync()

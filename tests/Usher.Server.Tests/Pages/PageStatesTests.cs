@@ -182,7 +182,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync(words);
         Assert.DoesNotContain("usi_", page.Url, StringComparison.Ordinal);
         Assert.EndsWith(" · Usher", await page.TitleAsync(), StringComparison.Ordinal);
-        await Chromium.AssertFitAsync(page);
+        await Chromium.AssertFitAsync(page, script);
         Assert.Empty(complaints); // a violation of the content security policy is one
         await page.Context.CloseAsync();
     }
