@@ -39,12 +39,13 @@ public static class EmailAddress
     /// <summary>The part behind the at sign of a canonical address.</summary>
     public static string DomainOf(string canonical) => canonical[(canonical.LastIndexOf('@') + 1)..];
 
+    // Letters that stay upper case when lowered (a mathematical A, a dotted I) have no canonical form and are refused.
     private static bool IsLocalPart(string local) =>
         Encoding.UTF8.GetByteCount(local) <= MaxLocalLength
         && local[0] is not '.' && local[^1] is not '.' && !local.Contains("..", StringComparison.Ordinal)
         && local.EnumerateRunes().All(rune => rune.IsAscii
             ? Rune.IsLetterOrDigit(rune) || AtomCharacters.Contains((char)rune.Value, StringComparison.Ordinal)
-            : Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
+            : (Rune.IsLetterOrDigit(rune) && !Rune.IsUpper(rune)) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
 
     private static bool TryAsciiDomain(string domain, [NotNullWhen(true)] out string? ascii)
     {

@@ -25,8 +25,8 @@ public static class Text
         return true;
     }
 
-    /// <summary>Whether it may be a name: well formed and, trimmed, 0 to <see cref="MaxNameLength"/> characters.</summary>
-    public static bool IsName(string text) => text.Trim().Length <= MaxNameLength && IsWellFormed(text, joiners: true);
+    /// <summary>Whether it may be a name: well formed and, as it is stored, 0 to <see cref="MaxNameLength"/> characters.</summary>
+    public static bool IsName(string text) => IsWellFormed(text, joiners: true) && Name(text).Length <= MaxNameLength;
 
     /// <summary>How a name is stored.</summary>
     public static string Name(string text) => text.Trim().Normalize(NormalizationForm.FormC);

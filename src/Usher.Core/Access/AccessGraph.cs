@@ -27,17 +27,30 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>Whether the operation may take an administrator away, and so must be alone with the organization.</summary>
     public bool LockOrganization { get; init; }
 
-    /// <summary>Whether what only a display needs is read too: how many are in a group or hold a role, who has a password.</summary>
-    public bool ForDisplay { get; init; }
+    /// <summary>What only an answer needs, and no rule.</summary>
+    public MemberDetails Details { get; init; }
 
     /// <summary>A run of live persons in order, instead of members by name; see <see cref="MemberPage"/>.</summary>
     public MemberPage? Page { get; init; }
 
-    /// <summary>Whether all resources of the organization are listed.</summary>
-    public bool AllResources { get; init; }
-
     /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
     public bool AllDefinitions { get; init; }
+}
+
+/// <summary>What a surface shows besides the members themselves. Read in the same round trip, and only where it is shown.</summary>
+[Flags]
+public enum MemberDetails
+{
+    None = 0,
+
+    /// <summary>How many live members a group has or a role is held by, and how many groups hold a role.</summary>
+    Counts = 1,
+
+    /// <summary>Who has a password, and a second factor.</summary>
+    Credentials = 2,
+
+    /// <summary>All resources of the organization.</summary>
+    Resources = 4,
 }
 
 /// <summary>What a list of members is ordered by.</summary>
@@ -92,19 +105,19 @@ public sealed class AccessGraph
     /// <summary>The resources read, oldest first.</summary>
     public IEnumerable<Guid> Resources => resources.Order();
 
-    /// <summary>Whether a member's user has a password. Only for display.</summary>
+    /// <summary>Whether a member's user has a password. Needs <see cref="MemberDetails.Credentials"/>.</summary>
     public bool HasPassword(Member member) => withPassword.Contains(member.Id);
 
-    /// <summary>Whether a member's user signs in with a second factor. Only for display.</summary>
+    /// <summary>Whether a member's user signs in with a second factor. Needs <see cref="MemberDetails.Credentials"/>.</summary>
     public bool HasSecondFactor(Member member) => withSecondFactor.Contains(member.Id);
 
-    /// <summary>How many live members a group has. Only for display.</summary>
+    /// <summary>How many live members a group has. Needs <see cref="MemberDetails.Counts"/>.</summary>
     public int MembersOf(Group group) => counts.GetValueOrDefault((group.Id, Facts.GroupMembers));
 
-    /// <summary>How many live members hold a role directly. Only for display.</summary>
+    /// <summary>How many live members hold a role directly. Needs <see cref="MemberDetails.Counts"/>.</summary>
     public int MembersOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleMembers));
 
-    /// <summary>How many groups hold a role. Only for display.</summary>
+    /// <summary>How many groups hold a role. Needs <see cref="MemberDetails.Counts"/>.</summary>
     public int GroupsOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleGroups));
 
     /// <summary>Takes a new or returning member in, with what he was given, so that the counts are those of after the save.</summary>

@@ -127,9 +127,9 @@ internal static class Facts
                 FROM found f JOIN resource_access a ON a.organization_id = {0} AND a.member_id = f.id
             """;
         if (definitions) sql += Definitions;
-        if (definitions && query.ForDisplay) sql += Counts;
-        if (query.ForDisplay) sql += Credentials;
-        if (query.AllResources) sql += "\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {0}";
+        if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;
+        if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;
+        if (query.Details.HasFlag(MemberDetails.Resources)) sql += "\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {0}";
         else if (query.ResourceIds.Count > 0)
             sql += $"\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {{0}} AND id IN ({List(query.ResourceIds)})";
 

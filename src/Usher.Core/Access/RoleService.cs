@@ -15,7 +15,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         db.RunAsync<Result<Role>>(async () =>
         {
             if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-            if (Text.Name(name).Length is 0 || !Text.IsName(name)) return GroupErrors.NameInvalid;
+            if (!Text.IsName(name) || Text.Name(name).Length is 0) return GroupErrors.NameInvalid;
             if (description.Length > 1_000 || !Text.IsWellFormed(description, joiners: true)) return GroupErrors.DescriptionInvalid;
             if (permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown) return InvitationErrors.PermissionUnknown(unknown);
             if (!actor.CanGrant(new EffectiveAccess.Builder().Add(permissions).Build())) return InvitationErrors.MoreThanYouHold;

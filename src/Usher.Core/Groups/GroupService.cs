@@ -41,7 +41,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     public Task<Result<Group>> CreateAsync(Actor actor, NewGroup given, CancellationToken ct) => db.RunAsync<Result<Group>>(async () =>
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        if (Text.Name(given.Name).Length is 0 || !Text.IsName(given.Name)) return GroupErrors.NameInvalid;
+        if (!Text.IsName(given.Name) || Text.Name(given.Name).Length is 0) return GroupErrors.NameInvalid;
         if (given.Description.Length > 1_000 || !Text.IsWellFormed(given.Description, joiners: true)) return GroupErrors.DescriptionInvalid;
         if (given.Permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown) return InvitationErrors.PermissionUnknown(unknown);
         var query = new AccessQuery(actor.OrganizationId)

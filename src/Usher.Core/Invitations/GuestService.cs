@@ -106,8 +106,8 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     public async Task<Result<Joined>> JoinAsync(InvitationLink link, NewPerson person, string? device, CancellationToken ct)
     {
         if (await FindAsync(link, ct) is not { } before) return InvitationErrors.LinkUnknown;
-        if (Text.Name(person.FirstName).Length is 0) return InvitationErrors.FirstNameMissing;
         if (!Text.IsName(person.FirstName)) return InvitationErrors.FirstNameInvalid;
+        if (Text.Name(person.FirstName).Length is 0) return InvitationErrors.FirstNameMissing;
         if (!Text.IsName(person.LastName)) return InvitationErrors.LastNameInvalid;
         if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, person.Password, device, ct);
         if (PasswordRules.Check(person.Password, before.Member.Identifier) is { } weak) return weak;

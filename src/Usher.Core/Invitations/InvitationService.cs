@@ -119,7 +119,7 @@ public sealed class InvitationService(
             GroupIds = [.. good.SelectMany(r => r.Given.Groups ?? []).Select(g => g.Id).OfType<Guid>().Distinct()],
             RoleIds = [.. good.SelectMany(r => r.Given.Roles).Select(g => g.Id).OfType<Guid>().Distinct()],
             ResourceIds = [.. good.SelectMany(r => r.Given.Levels).Select(l => l.Resource.Id).OfType<Guid>().Distinct()],
-            ForDisplay = how.ForDisplay,
+            Details = how.Details,
         };
     }
 

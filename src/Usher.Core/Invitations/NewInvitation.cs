@@ -81,9 +81,10 @@ public enum UnknownReferences
 /// <param name="SendMail">Whether to mail the link; without, the member is invited and no invitation exists until somebody resends.</param>
 /// <param name="UnknownReferences">For what does not exist.</param>
 /// <param name="AllOrNothing">Whether one refused row stops all others.</param>
-/// <param name="ForDisplay">Whether counts are read too, for answers that show them.</param>
+/// <param name="Details">What the answer shows besides the member.</param>
 public sealed record InviteOptions(
-    OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences, bool AllOrNothing = false, bool ForDisplay = false);
+    OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences, bool AllOrNothing = false,
+    MemberDetails Details = MemberDetails.None);
 
 /// <summary>What a row came to.</summary>
 public enum InviteOutcome

@@ -21,24 +21,24 @@ public sealed class MemberService(UsherDb db, TimeProvider clock)
     /// <summary>A live member of the actor's organization. Anybody may look himself up; for others a surface may ask for more.</summary>
     /// <param name="actor">Who asks.</param>
     /// <param name="key">By id, identifier or number.</param>
-    /// <param name="withResources">Whether the graph lists all resources of the organization.</param>
+    /// <param name="details">What the answer shows besides the member.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<Result<MemberView>> GetAsync(Actor actor, MemberKey key, bool withResources, CancellationToken ct)
+    public async Task<Result<MemberView>> GetAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct)
     {
         var query = new AccessQuery(actor.OrganizationId)
         {
             MemberIds = key.Id is { } id ? [id] : [], Identifiers = key.Identifier is { } identifier ? [identifier] : [],
-            Numbers = key.Number is { } number ? [number] : [], AllResources = withResources, ForDisplay = true,
+            Numbers = key.Number is { } number ? [number] : [], Details = details,
         };
         var graph = await AccessGraph.ReadAsync(db, query, ct);
         return graph?.Members.FirstOrDefault(m => m.IsLive) is { } member ? new MemberView(member, graph) : MemberErrors.NotFound;
     }
 
     /// <summary>All live persons of the actor's organization, in order, read in chunks of a thousand: memory does not grow with their number.</summary>
-    public async IAsyncEnumerable<MemberView> StreamAsync(Actor actor, MemberOrder order, [EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<MemberView> StreamAsync(Actor actor, MemberOrder order, MemberDetails details, [EnumeratorCancellation] CancellationToken ct)
     {
         var page = new MemberPage(order, null, ChunkSize);
-        var query = new AccessQuery(actor.OrganizationId) { Page = page, AllDefinitions = true, ForDisplay = true };
+        var query = new AccessQuery(actor.OrganizationId) { Page = page, AllDefinitions = true, Details = details };
         var graph = await AccessGraph.ReadAsync(db, query, ct);
         while (graph is not null)
         {

@@ -58,7 +58,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
     {
         if (actor.IsMember) return OrganizationErrors.NotAllowed;
         if (!IsSlug(given.Slug)) return OrganizationErrors.SlugInvalid;
-        if (Text.Name(given.Name).Length is 0 || !Text.IsName(given.Name)) return OrganizationErrors.NameInvalid;
+        if (!Text.IsName(given.Name) || Text.Name(given.Name).Length is 0) return OrganizationErrors.NameInvalid;
         if (!Text.IsTimeZone(given.TimeZone)) return InvitationErrors.TimeZoneUnknown;
         if (!EmailAddress.TryCanonical(given.OwnerEmail, out var email)) return InvitationErrors.EmailInvalid;
         if (!Text.IsName(given.OwnerFirstName)) return InvitationErrors.FirstNameInvalid;

@@ -22,7 +22,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
         db.RunAsync<Result<Resource>>(async () =>
         {
             if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
-            if (Text.Name(name).Length is 0 || !Text.IsName(name)) return ResourceErrors.NameInvalid;
+            if (!Text.IsName(name) || Text.Name(name).Length is 0) return ResourceErrors.NameInvalid;
             if (attributes.Any(a => a.Value.Length > 1_000 || !Text.IsWellFormed(a.Value, joiners: true))) return ResourceErrors.AttributesInvalid;
             var key = Text.Key(name);
             if (await db.Resources.AnyAsync(r => r.OrganizationId == actor.OrganizationId && r.NameKey == key, ct)) return ResourceErrors.NameTaken;

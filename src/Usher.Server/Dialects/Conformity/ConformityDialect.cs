@@ -18,7 +18,7 @@ public static partial class ConformityDialect
     /// <summary>Conformity's own condition of entry: role ADMIN.</summary>
     public const string AdminPolicy = "conformity-admin";
 
-    private static readonly InviteOptions Invite = new(OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse, ForDisplay: true);
+    private static readonly InviteOptions Invite = new(OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse, Details: MemberDetails.Credentials);
 
     public static void AddConformity(this IServiceCollection services) => services.AddAuthorizationBuilder()
         .AddPolicy(AdminPolicy, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.Access.IsAdmin)));
@@ -38,7 +38,7 @@ public static partial class ConformityDialect
 
     // Invited and active persons, oldest first, all in one answer. Paging parameters are ignored, as the vendor documents none here.
     private static IResult List(Actor actor, MemberService members, CancellationToken ct) =>
-        Json(new Document<IAsyncEnumerable<UserDocument>>(members.StreamAsync(actor, MemberOrder.Created, ct).Select(UserDocument.Listed)));
+        Json(new Document<IAsyncEnumerable<UserDocument>>(members.StreamAsync(actor, MemberOrder.Created, MemberDetails.Credentials, ct).Select(UserDocument.Listed)));
 
     // Answers 200, never 201: the vendor's Terraform provider takes any other status for a failure.
     private static async Task<IResult> InviteAsync(HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct)
@@ -51,13 +51,14 @@ public static partial class ConformityDialect
     }
 
     private static async Task<IResult> WhoAmIAsync(Actor actor, MemberService members, CancellationToken ct) =>
-        (await members.GetAsync(actor, new(Id: actor.Id), withResources: false, ct)).ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, Reached(view)))));
+        (await members.GetAsync(actor, new(Id: actor.Id), MemberDetails.Credentials, ct)).ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, Reached(view)))));
 
     // Every role may look at every user; the levels are for administrators, who see every account, and for himself, who sees those he reaches.
     private static async Task<IResult> GetAsync(string id, Actor actor, MemberService members, CancellationToken ct)
     {
         if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
-        var found = await members.GetAsync(actor, new(Id: memberId), withResources: actor.Access.IsAdmin, ct);
+        var details = MemberDetails.Credentials | (actor.Access.IsAdmin ? MemberDetails.Resources : MemberDetails.None);
+        var found = await members.GetAsync(actor, new(Id: memberId), details, ct);
         return found.ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, actor.Access.IsAdmin ? OnAll(view) : actor.Id == memberId ? Reached(view) : null))));
     }
 

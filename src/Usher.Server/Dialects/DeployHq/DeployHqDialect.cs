@@ -40,7 +40,7 @@ public static class DeployHqDialect
     }
 
     private static IResult List(Caller caller, MemberService members, CancellationToken ct) => TypedResults.Json(
-        members.StreamAsync(caller.Actor, MemberOrder.Number, ct).Select(view => UserDocument.From(view.Member, caller.OrganizationTimeZone)),
+        members.StreamAsync(caller.Actor, MemberOrder.Number, MemberDetails.None, ct).Select(view => UserDocument.From(view.Member, caller.OrganizationTimeZone)),
         DeployHqJson.Default.IAsyncEnumerableUserDocument);
 
     private static async Task<IResult> GetAsync(string identifier, Caller caller, MemberService members, CancellationToken ct) =>
@@ -71,7 +71,7 @@ public static class DeployHqDialect
         MemberKey? key = Guid.TryParseExact(identifier, "D", out var id) ? new(Id: id)
             : long.TryParse(identifier, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? new(Number: number) : null;
         if (key is not { } known) return MemberErrors.NotFound;
-        return (await members.GetAsync(caller.Actor, known, withResources: false, ct)).Match(
+        return (await members.GetAsync(caller.Actor, known, MemberDetails.None, ct)).Match(
             view => view.Member.Kind is MemberKind.Person ? view.Member : (Result<Member>)MemberErrors.NotFound, error => error);
     }
 

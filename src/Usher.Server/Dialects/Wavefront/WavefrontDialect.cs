@@ -17,7 +17,7 @@ public static class WavefrontDialect
     private const string Browse = "browse";
 
     private static readonly InviteOptions Invite =
-        new(OnPending.Skip, OnActive.Skip, OnRemoved.New, SendMail: true, UnknownReferences.Ignore, AllOrNothing: true, ForDisplay: true);
+        new(OnPending.Skip, OnActive.Skip, OnRemoved.New, SendMail: true, UnknownReferences.Ignore, AllOrNothing: true, MemberDetails.Counts);
 
     public static void MapWavefront(this RouteGroupBuilder wavefront)
     {
@@ -29,7 +29,7 @@ public static class WavefrontDialect
 
     // A bare array of all persons, ordered by identifier, without paging.
     private static IResult List(Caller caller, MemberService members, CancellationToken ct) => TypedResults.Json(
-        members.StreamAsync(caller.Actor, MemberOrder.Identifier, ct).Select(view => UserModel.From(view, caller.OrganizationSlug)),
+        members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct).Select(view => UserModel.From(view, caller.OrganizationSlug)),
         WavefrontJson.Default.IAsyncEnumerableUserModel, WavefrontErrors.MediaType);
 
     // A caller may always look at itself; at others with user_management.
@@ -38,7 +38,7 @@ public static class WavefrontDialect
         var identifier = Identifier(id);
         if (identifier != caller.Identifier && !caller.Actor.May(Permissions.UserManagement)) return new ErrorResult(KeyErrors.NotAllowed);
         if (identifier is null) return new ErrorResult(WavefrontErrors.UserUnknown(id));
-        var found = await members.GetAsync(caller.Actor, new(Identifier: identifier), withResources: false, ct);
+        var found = await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.Counts, ct);
         return found.Match<IResult>(
             view => TypedResults.Json(UserModel.From(view, caller.OrganizationSlug), WavefrontJson.Default.UserModel, WavefrontErrors.MediaType),
             _ => new ErrorResult(WavefrontErrors.UserUnknown(id)));
