@@ -78,7 +78,7 @@ public sealed class ProcessTests
     public async Task A_mail_server_that_is_down_delays_mail_and_loses_none_and_no_invite_waits_for_it()
     {
         await using var database = await TestDatabase.CreateAsync();
-        var port = FreePort();
+        var port = ServerProcess.FreePort();
         var settings = Bootstrap(("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"), ("Usher:Mail:Smtp:Port", $"{port}"), ("Usher:Mail:Smtp:StartTls", "false"));
         await using var server = await ServerProcess.StartAsync(database, settings);
         using var client = ClientOf(server);
@@ -158,13 +158,6 @@ public sealed class ProcessTests
         using var client = new HttpClient { BaseAddress = new(server.Url) };
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/live", TestContext.Current.CancellationToken)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready", TestContext.Current.CancellationToken)).StatusCode);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task WaitForAsync(Func<bool> condition)

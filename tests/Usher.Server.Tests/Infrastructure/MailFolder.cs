@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
-using System.Text.Json;
 using Usher.Core.Invitations;
+using Usher.Server.Tests.Mail;
 
 namespace Usher.Server.Tests.Infrastructure;
 
@@ -61,12 +61,7 @@ public sealed class MailFolder(string path)
     // By an independent MIME parser.
     private static async Task<ArrivedMail> ParseAsync(string raw, string file)
     {
-        using var node = Process.Start(new ProcessStartInfo("node", Repository.Path("tests/peers/parse-eml.mjs")) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false })!;
-        await node.StandardInput.BaseStream.WriteAsync(Encoding.Latin1.GetBytes(raw));
-        node.StandardInput.Close();
-        var json = await node.StandardOutput.ReadToEndAsync();
-        await node.WaitForExitAsync();
-        var mail = JsonDocument.Parse(json).RootElement;
+        var mail = await Peers.ParseMailAsync(Encoding.Latin1.GetBytes(raw));
         return new(
             mail.GetProperty("to")[0].GetProperty("address").GetString()!, mail.GetProperty("subject").GetString()!, mail.GetProperty("text").GetString()!,
             mail.GetProperty("html").GetString()!, mail.GetProperty("messageId").GetString()!, file);

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Usher.Server.Tests.Infrastructure;
 
@@ -45,6 +47,14 @@ public sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
+    /// <summary>A port nobody listens on at this moment.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
     /// <summary>SIGKILL: no chance to finish anything.</summary>
     public async Task KillAsync()
     {
@@ -68,12 +78,17 @@ public sealed class ServerProcess : IAsyncDisposable
 
     private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll"), "--urls", "http://127.0.0.1:0"])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll")])
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = database.Directory,
         };
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (key, value) in database.Settings.Concat(settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         start.Environment["Logging__Console__FormatterName"] = "simple";
+
+        // Not published, it finds its style sheets and scripts where they are made.
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
+        start.Environment["ASPNETCORE_CONTENTROOT"] = Repository.Path("src/Usher.Server");
         var server = new ServerProcess(Process.Start(start)!);
         server.process.OutputDataReceived += (_, line) => server.Keep(line.Data);
         server.process.ErrorDataReceived += (_, line) => server.Keep(line.Data);

@@ -33,11 +33,11 @@ public static partial class Secrets
 /// <summary>A clock that stands until it is moved.</summary>
 public sealed class TestClock : TimeProvider
 {
-    private TimeSpan offset;
+    private DateTimeOffset now = System.GetUtcNow();
 
-    public void Advance(TimeSpan by) => offset += by;
+    public void Advance(TimeSpan by) => now += by;
 
-    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + offset;
+    public override DateTimeOffset GetUtcNow() => now;
 }
 
 /// <summary>Counts commands and commits of one async flow.</summary>

@@ -13,6 +13,7 @@ using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Organizations;
 using Usher.Server.Tests.Infrastructure;
+using Usher.Server.Workers;
 
 [assembly: AssemblyFixture(typeof(UsherApp))]
 
@@ -26,6 +27,7 @@ public sealed class UsherApp : IAsyncLifetime
 {
     private WebApplication? app;
     private TestDatabase? database;
+    private bool ownsDatabase = true;
     private int organizations;
 
     public string Url { get; private set; } = "";
@@ -43,11 +45,15 @@ public sealed class UsherApp : IAsyncLifetime
 
     public ValueTask InitializeAsync() => BeginAsync([]);
 
-    /// <summary>Another server with settings of its own; the caller disposes it.</summary>
-    public static async Task<UsherApp> StartAsync(Dictionary<string, string?> settings, TimeProvider? clock = null, TestDatabase? database = null)
+    /// <summary>Another server with settings of its own; the caller disposes it, and the database if he brought one.</summary>
+    /// <param name="settings">On top of everybody's.</param>
+    /// <param name="clock">Null: the real one.</param>
+    /// <param name="database">Null: one of its own.</param>
+    /// <param name="workers">False leaves out what runs by itself, mail and sweeps, for tests that count or that judge by the clock alone.</param>
+    public static async Task<UsherApp> StartAsync(Dictionary<string, string?> settings, TimeProvider? clock = null, TestDatabase? database = null, bool workers = true)
     {
-        var own = new UsherApp { database = database };
-        await own.BeginAsync(settings, clock);
+        var own = new UsherApp { database = database, ownsDatabase = database is null };
+        await own.BeginAsync(settings, clock, workers);
         return own;
     }
 
@@ -92,11 +98,11 @@ public sealed class UsherApp : IAsyncLifetime
             await app.DisposeAsync();
         }
 
-        if (database is not null) await database.DisposeAsync();
+        if (database is not null && ownsDatabase) await database.DisposeAsync();
         if (Log.FirstOrDefault(line => Secrets.Any().IsMatch(line)) is { } leak) throw new InvalidOperationException("A secret was logged: " + leak);
     }
 
-    private async ValueTask BeginAsync(Dictionary<string, string?> settings, TimeProvider? clock = null)
+    private async ValueTask BeginAsync(Dictionary<string, string?> settings, TimeProvider? clock = null, bool workers = true)
     {
         database ??= await TestDatabase.CreateAsync();
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ApplicationName = "Usher.Server", EnvironmentName = "Development", ContentRootPath = Repository.Path("src/Usher.Server") });
@@ -112,6 +118,8 @@ public sealed class UsherApp : IAsyncLifetime
         builder.AddUsher();
         builder.Services.ConfigureDbContext<UsherDb>(o => o.AddInterceptors(Commands.Commands, Commands.Transactions));
         if (clock is not null) builder.Services.Replace(ServiceDescriptor.Singleton(clock));
+        if (!workers)
+            foreach (var worker in builder.Services.Where(s => s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(Sweeper)).ToList()) builder.Services.Remove(worker);
         app = builder.Build();
         await app.PrepareUsherAsync();
         app.MapUsher();

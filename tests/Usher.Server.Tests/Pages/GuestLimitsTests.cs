@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using Usher.Server.Pages;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Pages;
 
@@ -38,6 +39,30 @@ public sealed class GuestLimitsTests
         using var limits = new GuestLimits(Options.Create(new GuestLimitOptions { Codes = new() { PerClient = 1, PerSubject = 9, Window = TimeSpan.FromHours(1) } }));
         Assert.Null(limits.Code(From(one), "x"));
         Assert.Equal(same, limits.Code(From(two), "x") is not null);
+    }
+
+    [Fact]
+    public async Task Who_tries_too_often_is_told_when_to_come_back()
+    {
+        var one = new Dictionary<string, string?>();
+        foreach (var name in new[] { "Passwords", "Codes", "Mails" }) (one[$"Usher:GuestLimits:{name}:PerSubject"], one[$"Usher:GuestLimits:{name}:Window"]) = ("1", "00:10:00");
+        await using var app = await UsherApp.StartAsync(one);
+        var email = Guests.NewEmail("ada");
+        var invitation = $"/join/acme/{Guid.NewGuid()}";
+        foreach (var (page, action, fields) in new (string, string, (string, string)[])[]
+        {
+            ("/sign-in", "/sign-in", [("email", email), ("password", "wrong")]),
+            ("/sign-in", "/sign-in/link", [("email", email)]),
+            (invitation, invitation, [("step", "check"), ("code", "usi_")]),
+        })
+        {
+            var visitor = new Visitor(app.CreateClient());
+            Assert.NotEqual(HttpStatusCode.TooManyRequests, (await visitor.PostAsync(page, action, fields)).StatusCode);
+            var answer = await visitor.PostAsync(page, action, fields.Select(f => (f.Item1, f.Item2.ToUpperInvariant())).ToArray());
+            Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+            Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10));
+            Assert.Contains("Please wait a little", await Visitor.TextAsync(answer), StringComparison.Ordinal);
+        }
     }
 
     private static DefaultHttpContext From(string address) => new() { Connection = { RemoteIpAddress = IPAddress.Parse(address) } };

@@ -1,6 +1,5 @@
 using System.Net;
 using Usher.Server.Auth;
-using Usher.Server.Pages;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Pages;
@@ -83,18 +82,6 @@ public sealed class SignInTests(UsherApp app)
 
         Assert.Single(pages.Distinct());
         Assert.Equal(before + 1, await guests.MailsToAsync(guest.Email));
-    }
-
-    [Fact]
-    public async Task Mail_to_one_address_is_limited_whoever_asks()
-    {
-        var (email, limit) = (Guests.NewEmail("ada"), new GuestLimitOptions().Mails.PerSubject);
-        for (var i = 0; i < limit; i++)
-            Assert.Equal(HttpStatusCode.SeeOther, (await NewVisitor().PostAsync("/sign-in", "/sign-in/link", ("email", email))).StatusCode);
-        var answer = await NewVisitor().PostAsync("/sign-in", "/sign-in/link", ("email", $" {email.ToUpperInvariant()}"));
-        Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
-        Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
-        Assert.Contains("Please wait a little", await Visitor.TextAsync(answer), StringComparison.Ordinal);
     }
 
     [Theory]

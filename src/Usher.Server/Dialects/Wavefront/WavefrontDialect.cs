@@ -127,6 +127,7 @@ public static class WavefrontDialect
     private static string? Identifier(string id)
     {
         const string service = "sa::";
+        id = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase); // of a path the framework decodes all but the slash
         if (id.StartsWith(service, StringComparison.OrdinalIgnoreCase)) return id.ToLowerInvariant();
         return EmailAddress.TryCanonical(id, out var canonical) ? canonical : null;
     }
