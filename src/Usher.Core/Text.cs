@@ -34,6 +34,15 @@ public static class Text
     /// <summary>How a name is compared: NFC, lower case.</summary>
     public static string Key(string text) => Name(text).ToLowerInvariant().Normalize(NormalizationForm.FormC);
 
+    /// <summary>Orders keys as both databases do, by code point. Ordinal comparison differs beyond sixteen bits.</summary>
+    public static Comparer<string> KeyOrder { get; } = Comparer<string>.Create((a, b) =>
+    {
+        var at = a.AsSpan().CommonPrefixLength(b);
+        return at == a.Length || at == b.Length ? a.Length - b.Length : Rank(a[at]) - Rank(b[at]);
+
+        static int Rank(char c) => char.IsSurrogate(c) ? c + char.MaxValue : c;
+    });
+
     /// <summary>Whether it names a time zone of the TZ database, such as <c>Europe/Berlin</c>.</summary>
     public static bool IsTimeZone(string text) =>
         text.Length is > 0 and <= 64 && IsWellFormed(text) && TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) && zone.HasIanaId;

@@ -25,6 +25,9 @@ namespace Usher.Core.Data;
 /// </summary>
 public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserContext<User, Guid>(options)
 {
+    // Two runs under lock that still meet at a row being inserted part at the second; the rest is for storms.
+    private const int LockedAttempts = 5;
+
     private readonly Dictionary<Guid, int> seats = [];
     private bool locked;
     private bool mailAdded;
@@ -80,8 +83,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
 
     /// <summary>
-    /// Runs an operation. When it lost a race (a unique index, a version, a row that went away), it runs once more from its reads, this time alone: holding
-    /// the write gate on SQLite, locking what it reads on PostgreSQL. So one rerun always gets through.
+    /// Runs an operation. When it lost a race (a unique index, a version, a row that went away), it runs again from its reads, this time alone: holding the
+    /// write gate on SQLite, locking what it reads on PostgreSQL.
     /// </summary>
     public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
@@ -95,25 +98,22 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
     }
 
-    /// <summary>Runs an operation that must read under lock from the start.</summary>
+    /// <summary>
+    /// Runs an operation that must read under lock from the start. Once is enough, but for what PostgreSQL cannot lock: a row somebody is only just inserting,
+    /// whose commit the operation then finds.
+    /// </summary>
     public async Task<T> RunLockedAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
-        ChangeTracker.Clear();
-        seats.Clear();
-        mailAdded = false;
-        using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
-        await using var transaction = await Database.BeginTransactionAsync(ct);
-        locked = true;
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            var result = await operation();
-            await transaction.CommitAsync(ct);
-            RingIfMailWasAdded();
-            return result;
-        }
-        finally
-        {
-            locked = false;
+            try
+            {
+                return await RunAloneAsync(operation, ct);
+            }
+            catch (Exception e) when (attempt < LockedAttempts && IsLostRace(e))
+            {
+                // Whoever won has committed: the next run sees it.
+            }
         }
     }
 
@@ -126,19 +126,28 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         if (!locked || IsSqlite) return;
         if (organizationToo) await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} FOR UPDATE", ct);
         else await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} AND seat_limit IS NOT NULL FOR UPDATE", ct);
+
+        // Invitations, then members, each by id: the order in which a save that locked nothing before changes them, or the two would wait for each other.
         var (names, ids) = (identifiers.ToArray(), members.ToArray());
         await Database.ExecuteSqlAsync(
-            $"SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})) ORDER BY id FOR UPDATE", ct);
+            $"""
+            SELECT 1 FROM invitations i JOIN members m ON m.organization_id = i.organization_id AND m.id = i.member_id
+            WHERE i.organization_id = {organization} AND i.status IN ('pending', 'expired') AND (m.identifier = ANY({names}) OR m.id = ANY({ids})) ORDER BY i.id FOR NO KEY UPDATE OF i
+            """, ct);
+        await Database.ExecuteSqlAsync(
+            $"SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})) ORDER BY id FOR NO KEY UPDATE", ct);
     }
 
-    /// <summary>The same for the member one invitation is for, before the invitation itself is read.</summary>
+    /// <summary>The same for one invitation and the member it is for, before they are read.</summary>
     public async Task LockInviteeAsync(string organizationSlug, Guid invitation, CancellationToken ct)
     {
         if (!locked || IsSqlite) return;
         await Database.ExecuteSqlAsync(
+            $"SELECT 1 FROM invitations i JOIN organizations o ON o.slug = {organizationSlug} AND o.id = i.organization_id WHERE i.id = {invitation} FOR NO KEY UPDATE OF i", ct);
+        await Database.ExecuteSqlAsync(
             $"""
             SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
-                JOIN invitations i ON i.organization_id = m.organization_id AND i.member_id = m.id AND i.id = {invitation} FOR UPDATE OF m
+                JOIN invitations i ON i.organization_id = m.organization_id AND i.member_id = m.id AND i.id = {invitation} FOR NO KEY UPDATE OF m
             """, ct);
     }
 
@@ -174,6 +183,27 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     private UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
 
+    private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, CancellationToken ct)
+    {
+        ChangeTracker.Clear();
+        seats.Clear();
+        mailAdded = false;
+        using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
+        await using var transaction = await Database.BeginTransactionAsync(ct);
+        locked = true;
+        try
+        {
+            var result = await operation();
+            await transaction.CommitAsync(ct);
+            RingIfMailWasAdded();
+            return result;
+        }
+        finally
+        {
+            locked = false;
+        }
+    }
+
     private void RingIfMailWasAdded()
     {
         if (mailAdded) Runtime.Doorbell.Ring();
@@ -182,7 +212,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     private async Task<int> SaveWithSeatsAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
     {
+        // Taken before anything can fail: a pooled context must not carry them on to its next user. A rerun asks for them again.
         var changes = seats.Where(pair => pair.Value is not 0).ToArray();
+        seats.Clear();
         if (changes is []) return await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
 
         await using var own = Database.CurrentTransaction is null ? await Database.BeginTransactionAsync(ct) : null;
@@ -196,7 +228,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
         var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
         if (own is not null) await own.CommitAsync(ct);
-        seats.Clear();
         return saved;
     }
 
@@ -214,7 +245,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             // Signing in and using a key change nothing that somebody could be editing.
             if (entry.Entity is IVersioned && stored.TryGetValue(KeyOf(entry), out var self)
                 && entry.Properties.Any(p => p.IsModified && p.Metadata.Name is not (nameof(Member.LastSignInAt) or nameof(ApiKey.LastUsedAt)))) changed.Add(self);
-            foreach (var key in entry.Metadata.GetForeignKeys())
+            // A row hangs on those that have it in a collection of theirs. A place in a group is the member's: the group has no such collection, or every invite into one group would
+            // race every other.
+            foreach (var key in entry.Metadata.GetForeignKeys().Where(k => k.PrincipalToDependent is not null))
                 if (entry.Property(key.Properties[^1].Name).CurrentValue is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
         }
 
@@ -230,6 +263,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation } } => true,
         { InnerException: PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } } => true,
         PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } => true,
+        InvalidOperationException { InnerException: { } transient } => IsLostRace(transient), // how Npgsql's strategy hands on what may work another time
         _ => false,
     };
 }

@@ -85,7 +85,7 @@ public sealed class MemberService(UsherDb db, TimeProvider clock)
     private static List<Member> Ordered(AccessGraph graph, MemberOrder order) => order switch
     {
         MemberOrder.Created => [.. graph.Members.OrderBy(m => m.Id)],
-        MemberOrder.Identifier => [.. graph.Members.OrderBy(m => m.Identifier, StringComparer.Ordinal)],
+        MemberOrder.Identifier => [.. graph.Members.OrderBy(m => m.Identifier, Text.KeyOrder)],
         MemberOrder.Number => [.. graph.Members.OrderBy(m => m.Number)],
     };
 }

@@ -3,7 +3,7 @@ namespace Usher.Server.Pages;
 /// <summary>Paths of this site that a query or a form may name, for where to go next.</summary>
 public static class LocalPath
 {
-    private const int MaxLength = 2000;
+    private const int MaxLength = 4000;
 
     /// <summary>The path when it cannot lead away from this site and fits into a Location header; else null.</summary>
     public static string? OrNull(string? path) =>

@@ -51,6 +51,8 @@ public static class PagesExtensions
     private static async ValueTask<object?> RequireOwnFormAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
+        // Behind a proxy that ends TLS the request itself is plain, and the framework would refuse to set the form's secure cookie.
+        if (http.RequestServices.GetRequiredService<SiteCookies>().Secure) http.Request.Scheme = Uri.UriSchemeHttps;
         if (!HttpMethods.IsPost(http.Request.Method)) return await next(context);
         if (!http.Request.HasFormContentType) return PageResults.Error(StatusCodes.Status415UnsupportedMediaType, "Only the form on the page can be sent here.");
         try

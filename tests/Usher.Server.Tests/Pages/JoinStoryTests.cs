@@ -42,7 +42,7 @@ public sealed class JoinStoryTests(UsherApp app, Chromium chromium)
         var page = await chromium.VisitAsync(app.Url);
         await page.OpenAsync(guest);
 
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Sign in" }).ClickAsync();
         await page.SignInAsync(guest.Email);
         await page.GetByRole(AriaRole.Button, new() { Name = $"Join {guest.Place}" }).ClickAsync();
 

@@ -33,6 +33,17 @@ public sealed class SecurityHeadersTests(UsherApp app)
         Assert.Equal("same-origin", Assert.Single(answer.Headers.GetValues("Cross-Origin-Opener-Policy")));
     }
 
+    [Theory]
+    [InlineData("/lib/pico.min.css")]
+    [InlineData("/usher.css")]
+    [InlineData("/usher.svg")]
+    [InlineData("/join.js")]
+    public async Task What_pages_load_is_served(string path)
+    {
+        var answer = await new Visitor(app.CreateClient()).GetAsync(path);
+        Assert.Equal(System.Net.HttpStatusCode.OK, answer.StatusCode);
+    }
+
     [Fact]
     public async Task Pages_hold_no_script_or_style_of_their_own()
     {

@@ -1,5 +1,4 @@
 using System.Net;
-using Usher.Server.Auth;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Pages;
@@ -104,15 +103,24 @@ public sealed class SignInTests(UsherApp app)
     }
 
     [Fact]
-    public void On_https_cookies_are_bound_to_the_host_and_to_https()
+    public async Task On_https_cookies_are_bound_to_the_host_also_behind_a_proxy_that_ends_tls()
     {
-        var site = new SiteCookies(Microsoft.Extensions.Options.Options.Create(new ServerOptions { PublicUrl = "https://usher.example.test" }));
-        var http = new Microsoft.AspNetCore.Http.DefaultHttpContext();
-        new SessionCookie(site).Write(http.Response, new(Guid.NewGuid(), "uss_secret", TimeProvider.System.GetUtcNow()));
-        var cookie = http.Response.Headers.SetCookie.ToString();
-        Assert.StartsWith("__Host-usher_session=uss_secret;", cookie, StringComparison.Ordinal);
-        Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain("domain", cookie, StringComparison.OrdinalIgnoreCase);
+        await using var own = await UsherApp.StartAsync(new() { ["Usher:PublicUrl"] = "https://usher.example.test" });
+        var guest = await new Guests(own).InviteAsync();
+        var visitor = new Visitor(own.CreateClient());
+        var page = await visitor.GetAsync("/sign-in");
+        Assert.Equal("max-age=31536000", Assert.Single(page.Headers.GetValues("Strict-Transport-Security")));
+        var check = await visitor.PostAsync(guest.Path, guest.Path, ("step", "check"), ("code", guest.Link.Secret));
+        var join = await visitor.PostAsync(guest.Path, guest.Path, ("step", "join"), ("first_name", "Ada"), ("last_name", ""), ("password", TestOrganization.Password));
+        Assert.Equal("/me", join.Headers.Location?.OriginalString);
+
+        Assert.All([.. page.Headers.GetValues("Set-Cookie"), .. check.Headers.GetValues("Set-Cookie"), .. join.Headers.GetValues("Set-Cookie")], cookie =>
+        {
+            Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain("domain=", cookie, StringComparison.OrdinalIgnoreCase);
+        });
+        Assert.Equal(["__Host-usher_form", "__Host-usher_session", "__Secure-usher_invitation"], visitor.Cookies.Keys.Order(StringComparer.Ordinal));
     }
 
     private Visitor NewVisitor() => new(app.CreateClient());

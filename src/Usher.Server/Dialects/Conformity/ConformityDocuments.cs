@@ -187,7 +187,8 @@ internal static class ConformityWords
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Document<UserDocument>))]
-[JsonSerializable(typeof(Document<IAsyncEnumerable<UserDocument>>))]
+// Without the generated writer, which cannot stream and is taken after the first few small answers.
+[JsonSerializable(typeof(Document<IAsyncEnumerable<UserDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(Document<ApiKeyDocument>))]
 [JsonSerializable(typeof(Document<IEnumerable<ApiKeyDocument>>))]
 [JsonSerializable(typeof(Document<AccountDocument>))]

@@ -119,7 +119,7 @@ internal static class JoinEndpoints
 
     private static string ReturnQuery(HttpContext http) => ReturnTo(http) is { } url ? $"?return_to={Uri.EscapeDataString(url)}" : "";
 
-    private static string? ReturnTo(HttpContext http) => http.Request.Query["return_to"] is [{ Length: > 0 and <= 2000 } url] ? url : null;
+    private static string? ReturnTo(HttpContext http) => http.Request.Query["return_to"] is [{ Length: > 0 and <= 1000 } url] ? url : null;
 
     private static async Task<Uri?> ReturnAddressAsync(InvitationLink link, Services services) =>
         Uri.TryCreate(ReturnTo(services.Http), UriKind.Absolute, out var address)
