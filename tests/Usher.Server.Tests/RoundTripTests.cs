@@ -1,0 +1,87 @@
+using System.Net;
+using Microsoft.EntityFrameworkCore;
+using Usher.Core.Members;
+using Usher.Server.Tests.Infrastructure;
+
+namespace Usher.Server.Tests;
+
+/// <summary>
+/// What a request may cost: one read to find out who calls, one read for the operation, one write. On PostgreSQL a write is one batch; on SQLite, where a
+/// statement costs no round trip, the commits count.
+/// </summary>
+public sealed class RoundTripTests
+{
+    // Without its workers: every statement is then a request's.
+    private static Task<UsherApp> StartAsync() => UsherApp.StartAsync([], workers: false);
+
+    [Fact]
+    public async Task A_read_costs_the_caller_and_one_read_more()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        var member = await org.InviteAsync("ada@example.test", sendMail: false);
+        foreach (var path in new[]
+        {
+            "/v1/users", "/v1/users/whoami", $"/v1/users/{Json.ShortId.Of(member.Id)}", "/v1/api-keys", "/v1/accounts", "/api/v2/user", "/api/v2/user/ada@example.test",
+            "/users", $"/users/{member.Id}", $"/users/{member.Number}",
+        })
+        {
+            var (reads, writes, commits) = await CostAsync(app, () => org.Admin.GetAsync(path, TestContext.Current.CancellationToken), HttpStatusCode.OK);
+            Assert.True((reads, writes, commits) is (2, 0, 0), $"{path}: {reads} reads, {writes} writes, {commits} commits");
+        }
+    }
+
+    [Fact]
+    public async Task An_invite_costs_the_caller_one_read_and_one_commit()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        var role = "{{\"data\":{{\"attributes\":{{\"firstName\":\"A\",\"lastName\":\"B\",\"role\":\"USER\",\"email\":\"{0}\",\"accessList\":[{{\"account\":\"" + org.Accounts[0] + "\",\"level\":\"FULL\"}}]}}}}}}";
+        string Conformity(string email) => string.Format(System.Globalization.CultureInfo.InvariantCulture, role, email);
+        (string What, string Path, string Body, HttpStatusCode Status)[] invites =
+        [
+            ("Conformity, new", "/v1/users", Conformity("c@example.test"), HttpStatusCode.OK),
+            ("Conformity, pending", "/v1/users", Conformity("c@example.test"), HttpStatusCode.OK),
+            ("Wavefront", "/api/v2/user/invite", """[{"emailAddress":"w@example.test","groups":["ingestion"],"userGroups":[]}]""", HttpStatusCode.OK),
+            ("DeployHQ", "/users", """{"user":{"first_name":"D","email_address":"d@example.test","can_manage_users":true}}""", HttpStatusCode.Created),
+        ];
+        foreach (var (what, path, body, status) in invites) await AssertInviteAsync(what, () => org.Admin.PostTextAsync(path, body), status);
+
+        var removed = await org.MemberAsync("c@example.test");
+        await app.WithAsync<MemberService, Core.Result<Member>>(s => s.RemoveAsync(org.System, removed.Id, TestContext.Current.CancellationToken));
+        await AssertInviteAsync("Conformity, removed", () => org.Admin.PostTextAsync("/v1/users", Conformity("c@example.test")), HttpStatusCode.OK);
+
+        async Task AssertInviteAsync(string what, Func<Task<HttpResponseMessage>> call, HttpStatusCode status)
+        {
+            var (reads, writes, commits) = await CostAsync(app, call, status);
+            Assert.True(reads is 2 && commits is 1, $"{what}: {reads} reads, {writes} writes, {commits} commits");
+            if (TestDatabase.IsPostgres) Assert.True(writes is 1, $"{what}: {writes} batches");
+        }
+    }
+
+    [Fact]
+    public async Task A_thousand_invites_in_one_call_cost_two_reads_and_one_commit()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        var body = $"[{string.Join(',', Enumerable.Range(0, 1000).Select(i => $$"""{"emailAddress":"bulk{{i}}@example.test","groups":[]}"""))}]";
+        var (reads, writes, commits) = await CostAsync(app, () => org.Admin.PostTextAsync("/api/v2/user/invite", body), HttpStatusCode.OK);
+        Assert.True(reads <= 3 && commits is 1, $"{reads} reads, {commits} commits");
+        if (TestDatabase.IsPostgres) Assert.True(writes <= 10, $"{writes} batches");
+        Assert.Equal(1000, await app.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.OrganizationId == org.Id, TestContext.Current.CancellationToken)));
+    }
+
+    // Members' numbers come in blocks of a thousand, which are reserved apart.
+    private static async Task<(int Reads, int Writes, int Commits)> CostAsync(UsherApp app, Func<Task<HttpResponseMessage>> call, HttpStatusCode expected)
+    {
+        app.Commands.Total.Take();
+        using var answer = await call();
+        Assert.Equal(expected, answer.StatusCode);
+        await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        var commits = app.Commands.Total.Commits;
+        List<string> own = [.. app.Commands.Total.Take().Where(c => !c.Contains("number_blocks", StringComparison.Ordinal))];
+        return (own.Count(c => !IsWrite(c)), own.Count(IsWrite), commits);
+    }
+
+    private static bool IsWrite(string command) => command.Contains("INSERT INTO", StringComparison.Ordinal) || command.TrimStart().StartsWith("UPDATE", StringComparison.Ordinal);
+}
