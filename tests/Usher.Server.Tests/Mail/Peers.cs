@@ -54,6 +54,17 @@ internal sealed class SmtpSink : IAsyncDisposable
         return next;
     }
 
+    /// <summary>The next message, however often a client broke off before.</summary>
+    public async Task<JsonElement> NextMessageAsync(TimeSpan patience)
+    {
+        while (true)
+        {
+            var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(patience);
+            var next = JsonSerializer.Deserialize<JsonElement>(line!);
+            if (next.GetProperty("event").GetString() is "message") return next.GetProperty("parsed");
+        }
+    }
+
     /// <summary>Ends it, and says what it still had to tell.</summary>
     public async Task<IReadOnlyList<JsonElement>> EndAsync()
     {
