@@ -142,11 +142,18 @@ public sealed class ProcessTests
     }
 
     [Fact]
-    public async Task A_second_server_on_the_same_directory_is_refused()
+    public async Task A_second_server_is_refused_on_one_sqlite_directory_and_welcome_on_one_postgresql()
     {
-        Assert.SkipWhen(TestDatabase.IsPostgres, "Several nodes on one PostgreSQL are meant to be.");
         await using var database = await TestDatabase.CreateAsync();
         await using var first = await ServerProcess.StartAsync(database, Bootstrap());
+        if (TestDatabase.IsPostgres)
+        {
+            await using var node = await ServerProcess.StartAsync(database, Bootstrap());
+            Assert.Equal(HttpStatusCode.Created, (await InviteAsync(ClientOf(node), "second@acme.test")).StatusCode);
+            Assert.Equal(2, (await (await ClientOf(first).GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync()).GetArrayLength());
+            return;
+        }
+
         await using var second = await ServerProcess.RunToEndAsync(database, Bootstrap());
         Assert.Contains("Usher:DataDirectory", Assert.Single(second.Output, l => l.StartsWith("usher: ", StringComparison.Ordinal)), StringComparison.Ordinal);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.EntityFrameworkCore;
+using Usher.Core;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;
 
@@ -13,6 +14,15 @@ public sealed class RoundTripTests
 {
     // Without its workers: every statement is then a request's.
     private static Task<UsherApp> StartAsync() => UsherApp.StartAsync([], workers: false);
+
+    [Fact]
+    public async Task Who_calls_and_what_he_may_costs_one_read()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        var (reads, writes, commits) = await CostAsync(app, () => org.Admin.GetAsync("/users/no-id", TestContext.Current.CancellationToken), HttpStatusCode.NotFound);
+        Assert.True((reads, writes, commits) is (1, 0, 0), $"{reads} reads, {writes} writes, {commits} commits");
+    }
 
     [Fact]
     public async Task A_read_costs_the_caller_and_one_read_more()
@@ -48,7 +58,7 @@ public sealed class RoundTripTests
         foreach (var (what, path, body, status) in invites) await AssertInviteAsync(what, () => org.Admin.PostTextAsync(path, body), status);
 
         var removed = await org.MemberAsync("c@example.test");
-        await app.WithAsync<MemberService, Core.Result<Member>>(s => s.RemoveAsync(org.System, removed.Id, TestContext.Current.CancellationToken));
+        await app.WithAsync<MemberService, Result<Member>>(s => s.RemoveAsync(org.System, removed.Id, TestContext.Current.CancellationToken));
         await AssertInviteAsync("Conformity, removed", () => org.Admin.PostTextAsync("/v1/users", Conformity("c@example.test")), HttpStatusCode.OK);
 
         async Task AssertInviteAsync(string what, Func<Task<HttpResponseMessage>> call, HttpStatusCode status)

@@ -228,6 +228,9 @@ public sealed class AccessGraph
             case Facts.Level when row.Level is { MemberId: { } holder }: members[holder].Levels.Add(row.Level); break;
             case Facts.Level when row.Level is { GroupId: { } holder }: groups[holder].Levels.Add(row.Level); break;
             case Facts.MemberPermission: members[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
+            // A later chunk of a list may name a group or role made since the first was read: it is left out.
+            case Facts.MemberGroup when !groups.ContainsKey(fact.OtherId!.Value): break;
+            case Facts.MemberRole when !roles.ContainsKey(fact.OtherId!.Value): break;
             case Facts.MemberGroup: members[fact.SubjectId].Groups.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, GroupId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
             case Facts.MemberRole: members[fact.SubjectId].Roles.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, RoleId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
             case Facts.GroupPermission: groups[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, GroupId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;

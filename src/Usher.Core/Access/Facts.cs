@@ -36,7 +36,8 @@ public sealed class Fact
 
 /// <summary>
 /// The query behind <see cref="AccessGraph"/>. Written by hand, because a union over shared subqueries is what both databases answer by index, and what a
-/// translated query does not give: each branch would repeat the search for the members and scan the organization.
+/// translated query does not give: each branch would repeat the search for the members and scan the organization. What hangs on the members found is asked for
+/// by IN, not by a join: SQLite keeps no statistics, and would start a join from the organization's whole table.
 /// </summary>
 internal static class Facts
 {
@@ -63,23 +64,23 @@ internal static class Facts
 
         UNION ALL SELECT 'group', id, NULL, NULL, NULL, NULL, NULL FROM in_groups
         UNION ALL SELECT 'group_permission', p.group_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
-            FROM in_groups g JOIN group_permissions p ON p.organization_id = {0} AND p.group_id = g.id
+            FROM group_permissions p WHERE p.organization_id = {0} AND p.group_id IN (SELECT id FROM in_groups)
         UNION ALL SELECT 'group_role', r.group_id, r.role_id, NULL, r.granted_by, r.granted_at, NULL
-            FROM in_groups g JOIN role_groups r ON r.organization_id = {0} AND r.group_id = g.id
+            FROM role_groups r WHERE r.organization_id = {0} AND r.group_id IN (SELECT id FROM in_groups)
         UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL
-            FROM in_groups g JOIN resource_access a ON a.organization_id = {0} AND a.group_id = g.id
+            FROM resource_access a WHERE a.organization_id = {0} AND a.group_id IN (SELECT id FROM in_groups)
         UNION ALL SELECT 'role', id, NULL, NULL, NULL, NULL, NULL FROM in_roles
         UNION ALL SELECT 'role_permission', p.role_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
-            FROM in_roles r JOIN role_permissions p ON p.organization_id = {0} AND p.role_id = r.id
+            FROM role_permissions p WHERE p.organization_id = {0} AND p.role_id IN (SELECT id FROM in_roles)
         """;
 
     private const string Counts = """
 
-        UNION ALL SELECT 'group_members', g.id, NULL, NULL, NULL, NULL, CASE d.system_kind
-            WHEN 'none' THEN (SELECT count(*) FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = g.id)
+        UNION ALL SELECT 'group_members', d.id, NULL, NULL, NULL, NULL, CASE d.system_kind
+            WHEN 'none' THEN (SELECT count(*) FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = d.id)
             WHEN 'everyone' THEN (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'person')
             ELSE (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'service') END
-            FROM in_groups g JOIN groups d ON d.organization_id = {0} AND d.id = g.id
+            FROM groups d WHERE d.organization_id = {0} AND d.id IN (SELECT id FROM in_groups)
         UNION ALL SELECT 'role_members', r.id, NULL, NULL, NULL, NULL,
             (SELECT count(*) FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id) FROM in_roles r
         UNION ALL SELECT 'role_groups', r.id, NULL, NULL, NULL, NULL,
@@ -88,10 +89,10 @@ internal static class Facts
 
     private const string Credentials = """
 
-        UNION ALL SELECT 'password', f.id, NULL, NULL, NULL, NULL, NULL
-            FROM found f JOIN members m ON m.organization_id = {0} AND m.id = f.id JOIN users u ON u.id = m.user_id WHERE u.password_hash IS NOT NULL
-        UNION ALL SELECT 'second_factor', f.id, NULL, NULL, NULL, NULL, NULL
-            FROM found f JOIN members m ON m.organization_id = {0} AND m.id = f.id JOIN users u ON u.id = m.user_id WHERE u.two_factor_enabled
+        UNION ALL SELECT 'password', m.id, NULL, NULL, NULL, NULL, NULL
+            FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = {0} AND m.id IN (SELECT id FROM found) AND u.password_hash IS NOT NULL
+        UNION ALL SELECT 'second_factor', m.id, NULL, NULL, NULL, NULL, NULL
+            FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = {0} AND m.id IN (SELECT id FROM found) AND u.two_factor_enabled
         """;
 
     /// <summary>The facts an <see cref="AccessQuery"/> asks for, each with the entity it is about where it is about one.</summary>
@@ -100,31 +101,31 @@ internal static class Facts
         var org = query.OrganizationId;
         List<object> parameters = [db.Raw(org)];
         var sql = $$"""
-            WITH found AS (
+            WITH found AS MATERIALIZED (
                 {{Found()}}
-            ), in_groups AS (
-                SELECT gm.group_id AS id FROM found f JOIN group_members gm ON gm.organization_id = {0} AND gm.member_id = f.id
+            ), in_groups AS MATERIALIZED (
+                SELECT gm.group_id AS id FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found)
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
                 {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds))}}
-            ), in_roles AS (
-                SELECT rm.role_id AS id FROM found f JOIN role_members rm ON rm.organization_id = {0} AND rm.member_id = f.id
-                UNION SELECT rg.role_id FROM in_groups g JOIN role_groups rg ON rg.organization_id = {0} AND rg.group_id = g.id
+            ), in_roles AS MATERIALIZED (
+                SELECT rm.role_id AS id FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found)
+                UNION SELECT rg.role_id FROM role_groups rg WHERE rg.organization_id = {0} AND rg.group_id IN (SELECT id FROM in_groups)
                 {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds))}}
             )
             SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count
                 FROM organizations WHERE id = {0}
             UNION ALL SELECT 'member', id, NULL, NULL, NULL, NULL, NULL FROM found
             UNION ALL SELECT 'invitation', i.id, NULL, NULL, NULL, NULL, NULL
-                FROM found f JOIN invitations i ON i.organization_id = {0} AND i.member_id = f.id WHERE i.status IN ('pending', 'expired')
+                FROM invitations i WHERE i.organization_id = {0} AND i.member_id IN (SELECT id FROM found) AND i.status IN ('pending', 'expired')
             UNION ALL SELECT 'member_permission', p.member_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
-                FROM found f JOIN member_permissions p ON p.organization_id = {0} AND p.member_id = f.id
+                FROM member_permissions p WHERE p.organization_id = {0} AND p.member_id IN (SELECT id FROM found)
             UNION ALL SELECT 'member_group', gm.member_id, gm.group_id, NULL, gm.granted_by, gm.granted_at, NULL
-                FROM found f JOIN group_members gm ON gm.organization_id = {0} AND gm.member_id = f.id
+                FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found)
             UNION ALL SELECT 'member_role', rm.member_id, rm.role_id, NULL, rm.granted_by, rm.granted_at, NULL
-                FROM found f JOIN role_members rm ON rm.organization_id = {0} AND rm.member_id = f.id
+                FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found)
             UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL
-                FROM found f JOIN resource_access a ON a.organization_id = {0} AND a.member_id = f.id
+                FROM resource_access a WHERE a.organization_id = {0} AND a.member_id IN (SELECT id FROM found)
             """;
         if (definitions) sql += Definitions;
         if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;

@@ -27,14 +27,14 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
 
     public static bool IsAcceptable(string secret) => Acceptable().IsMatch(secret);
 
-    /// <summary>Makes a key for a member: for oneself freely, for others with <c>token_management</c> and covering them.</summary>
+    /// <summary>Makes a key for a member: for oneself freely, for others with <c>token_management</c> and covering them. Never for one who is being removed meanwhile.</summary>
     public Task<Result<CreatedApiKey>> CreateAsync(Actor actor, Guid memberId, string name, bool readOnly, DateTimeOffset? expires, CancellationToken ct) =>
-        db.RunAsync<Result<CreatedApiKey>>(async () =>
+        db.RunLockedAsync<Result<CreatedApiKey>>(async () =>
         {
             if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
             var self = actor.IsMember && actor.Id == memberId;
-            if (!self && !actor.May(Permissions.TokenManagement)) return ApiKeyErrors.NotAllowed;
             var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
+            if (!self && graph?.Today(actor).May(Permissions.TokenManagement) is not true) return ApiKeyErrors.NotAllowed;
             if (graph?.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (member.Status is not MemberStatus.Active) return ApiKeyErrors.NotActive;
             if (!self && !graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;

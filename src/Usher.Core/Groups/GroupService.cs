@@ -40,7 +40,6 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     /// <summary>Makes a group. What it gives, its maker must hold.</summary>
     public Task<Result<Group>> CreateAsync(Actor actor, NewGroup given, CancellationToken ct) => db.RunAsync<Result<Group>>(async () =>
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         if (!Text.IsName(given.Name) || Text.Name(given.Name).Length is 0) return GroupErrors.NameInvalid;
         if (given.Description.Length > 1_000 || !Text.IsWellFormed(given.Description, joiners: true)) return GroupErrors.DescriptionInvalid;
         if (given.Permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown) return InvitationErrors.PermissionUnknown(unknown);
@@ -50,6 +49,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             ResourceIds = [.. given.Levels.Select(l => l.Resource.Id).OfType<Guid>()],
         };
         if (await AccessGraph.ReadAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
+        if (!graph.Today(actor).May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         foreach (var role in given.Roles)
             if (role.Id is not { } id || graph.Role(id) is null) return InvitationErrors.ReferenceUnknown("roles", role.Text);
         foreach (var level in given.Levels)

@@ -129,26 +129,30 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
             }, ct);
         }, ct);
 
-        // A double click, or thirty: the others find it accepted, by the very person they are.
-        return joined.Error?.Code is "invitation_used" && await FindAsync(link, ct) is { } after ? await RepeatAsync(after, person.Password, device, ct) : joined;
+        // A double click, or thirty: the others find it accepted, by the very person they are, or that person's account made since they looked.
+        return joined.Error?.Code is "invitation_used" or "must_sign_in" && await FindAsync(link, ct) is { Invitation.Status: InvitationStatus.Accepted } after
+            ? await RepeatAsync(after, person.Password, device, ct)
+            : joined;
     }
 
     /// <summary>The person it was sent to, signed in, accepts. Repeating it gives the same answer.</summary>
     public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct) => db.RunAsync<Result<Joined>>(async () =>
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
-        if (found.Invitation is { Status: InvitationStatus.Accepted } done) return done.AcceptedBy == userId ? new Joined(found.Organization.Name, null) : InvitationErrors.Ended(OfferState.Used);
+        if (found.Invitation is { Status: InvitationStatus.Accepted } done) return done.AcceptedBy == userId && found.Member.IsLive ? new Joined(found.Organization.Name, null) : InvitationErrors.Ended(OfferState.Used);
         if (await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user || !IsInvitee(found, user)) return InvitationErrors.NotYours;
         return await AcceptAsync(found, () => (user, null), ct);
     }, ct);
 
     /// <summary>The person does not want to join: the membership offered is removed.</summary>
+    /// <returns>Refused with <c>already_joined</c> for somebody who is a member without having a sign-in yet, an organization's owner say: nothing is offered to him.</returns>
     public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) => db.RunAsync<Result<Offer>>(async () =>
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
-        if (StateOf(found, now) is not (OfferState.Open or OfferState.Expired) || found.Member.UserId is not null) return InvitationErrors.Ended(StateOf(found, now));
+        if (StateOf(found, now) is not (OfferState.Open or OfferState.Expired) and var state) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
+        if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
         found.Invitation.End(InvitationStatus.Declined, now);
         RemoveMember(graph, found.Member, actor, now);
@@ -251,6 +255,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     // The state as the holder of this very secret sees it.
     private static OfferState StateOf(Found found, DateTimeOffset now) => found.Invitation.StatusAt(now) switch
     {
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null => OfferState.Superseded,
         InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence => OfferState.Replaced,
         InvitationStatus.Pending => OfferState.Open,
         InvitationStatus.Expired => OfferState.Expired,
@@ -263,7 +268,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     private static bool CanAskForNew(Found found, DateTimeOffset now) => StateOf(found, now) switch
     {
         OfferState.Expired => found.Member is { IsLive: true, UserId: null },
-        OfferState.Revoked => found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code,
+        OfferState.Revoked => found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code && found.Member.UserId is null,
         _ => false,
     };
 
@@ -296,7 +301,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var now = clock.Now();
         if (StateOf(found, now) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
-        if (found.Member is not { IsLive: true, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
+        if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
         if (!Sponsor(graph, found).Covers(graph.Of(found.Member)))
         {
             await RevokeAsync(graph, found, now, ct);
@@ -304,7 +309,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         }
 
         var (user, session) = person();
-        if (await db.Members.AnyAsync(m => m.OrganizationId == found.Organization.Id && m.UserId == user.Id && m.Status != MemberStatus.Removed, ct)) return InvitationErrors.AlreadyJoined;
+        if (await db.Members.AnyAsync(m => m.OrganizationId == found.Organization.Id && m.Id != found.Member.Id && m.UserId == user.Id && m.Status != MemberStatus.Removed, ct)) return InvitationErrors.AlreadyJoined;
         if (found.Newest.ProvesAddress)
         {
             // Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address.
@@ -362,8 +367,8 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     private async Task<Result<Joined>> RepeatAsync(Found found, string password, string? device, CancellationToken ct)
     {
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
-        if (user?.NormalizedEmail != found.Member.Identifier) return InvitationErrors.Ended(OfferState.Used);
-        var again = await sessions.SignInAsync(found.Member.Identifier, password, device, ct);
+        if (user?.NormalizedEmail != found.Member.Identifier || !found.Member.IsLive) return InvitationErrors.Ended(OfferState.Used);
+        var again = await sessions.SignInAsync(user, password, device, ct);
         return again.TryGet(out var session, out _) ? new Joined(found.Organization.Name, session) : InvitationErrors.Ended(OfferState.Used);
     }
 }

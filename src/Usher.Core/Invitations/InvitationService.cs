@@ -33,6 +33,7 @@ public sealed class InvitationService(
         {
             if (await AccessGraph.TrackAsync(db, Query(actor, read, how), ct) is not { } graph) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
             var call = new Call(graph, graph.Today(actor), how, clock.Now());
+            if (!call.Actor.May(Permissions.UserManagement)) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
             Result<Invited>[] outcomes = [.. read.Select((row, i) => row.Match(r => Invite(call, r, first + i), error => error))];
             if (how.AllOrNothing && Array.Exists(outcomes, o => o.Error is not null))
             {
@@ -50,9 +51,9 @@ public sealed class InvitationService(
     /// <returns>Refused with <c>already_joined</c> for somebody who has.</returns>
     public Task<Result<Member>> ResendAsync(Actor actor, Guid memberId, CancellationToken ct) => db.RunAsync<Result<Member>>(async () =>
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.TrackAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
-        if (graph?.Member(memberId) is not { IsLive: true, Kind: MemberKind.Person } member) return MemberErrors.NotFound;
+        if (graph?.Today(actor).May(Permissions.UserManagement) is not true) return MemberErrors.NotAllowed;
+        if (graph.Member(memberId) is not { IsLive: true, Kind: MemberKind.Person } member) return MemberErrors.NotFound;
         if (member.UserId is not null) return InvitationErrors.AlreadyJoined;
         if (!graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
 

@@ -55,10 +55,10 @@ public sealed class MemberService(UsherDb db, TimeProvider clock)
     /// <returns>Refused with <c>last_admin</c> for the only active administrator.</returns>
     public Task<Result<Member>> RemoveAsync(Actor actor, Guid memberId, CancellationToken ct) => db.RunLockedAsync<Result<Member>>(async () =>
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var query = new AccessQuery(actor.OrganizationId) { MemberIds = [memberId, actor.Id], LockOrganization = true };
         var graph = await AccessGraph.TrackAsync(db, query, ct);
-        if (graph?.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
+        if (graph?.Today(actor).May(Permissions.UserManagement) is not true) return MemberErrors.NotAllowed;
+        if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
         if (!graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
         if (IsActiveAdmin(member) && !await HasOtherAdminAsync(member, ct)) return MemberErrors.LastAdmin;
 

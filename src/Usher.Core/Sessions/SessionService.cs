@@ -45,6 +45,10 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         return user is null ? await RefuseAsync(canonical, ct) : await BeginAsync(user.Id, device, ct);
     }
 
+    /// <summary>The same for one user, whoever else has his address.</summary>
+    internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
+        await passwords.VerifyAsync(user, password, ct) ? await BeginAsync(user.Id, device, ct) : await RefuseAsync(user.NormalizedEmail, ct);
+
     /// <summary>Whose session it is; null for an ended or unknown one. One read.</summary>
     public async Task<SessionUser?> FindAsync(string secret, CancellationToken ct)
     {

@@ -50,10 +50,10 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
         if (request.Headers.Authorization is [{ } authorization, ..])
         {
             var space = authorization.IndexOf(' ', StringComparison.Ordinal);
-            if (space < 0) return (authorization, null);
+            if (space < 0) return ("", null);
             var (scheme, value) = (authorization[..space], authorization[(space + 1)..].Trim());
             if (scheme.Equals("ApiKey", StringComparison.OrdinalIgnoreCase) || scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase)) return (value, null);
-            return scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) ? ReadBasic(value) : (value, null);
+            return scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) ? ReadBasic(value) : ("", null);
         }
 
         if (request.Headers["X-AUTH-TOKEN"] is not [{ } token, ..]) return null;

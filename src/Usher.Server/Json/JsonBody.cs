@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using Usher.Core;
@@ -17,19 +18,53 @@ public static class JsonBody
         request.BodyReader.AdvanceTo(first.Buffer.Start);
         if (first.Buffer.IsEmpty) return default(JsonElement);
         if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
+        using var body = new MemoryStream();
+        await request.Body.CopyToAsync(body, ct);
+        return Parse(body.ToArray()) ?? Parse(JoinLines(body.ToArray())) ?? (Result<JsonElement>)HostErrors.NotJson;
+    }
+
+    private static JsonElement? Parse(byte[] body)
+    {
         try
         {
-            using var document = await JsonDocument.ParseAsync(request.Body, Options, ct);
-            return document.RootElement.Clone();
+            // Some clients begin with a byte order mark.
+            using var document = JsonDocument.Parse(body.AsMemory(body.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), Options);
+            return NamesAreText(document.RootElement) ? document.RootElement.Clone() : null;
         }
         catch (JsonException)
         {
-            return HostErrors.NotJson;
+            return null;
         }
+    }
+
+    // DeployHQ's page shows its curl line with a backslash at the end of every line, inside the quotes: pasted as it stands, they arrive. No JSON has one there.
+    private static byte[] JoinLines(byte[] body)
+    {
+        for (var i = 0; i + 1 < body.Length; i++)
+            if (body[i] is (byte)'\\' && body[i + 1] is (byte)'\n') body[i] = (byte)' ';
+        return body;
     }
 
     private static bool IsJson(string contentType) => MediaTypeHeaderValue.TryParse(contentType, out var type)
         && (type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase) || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase));
+
+    // A name with half of a surrogate pair is no text, and comparing it with another throws. Only an escape can bring one in.
+    private static bool NamesAreText(JsonElement document)
+    {
+        var raw = JsonMarshal.GetRawUtf8Value(document);
+        if (raw.IndexOf("\\ud"u8) < 0 && raw.IndexOf("\\uD"u8) < 0) return true;
+        var reader = new Utf8JsonReader(raw);
+        try
+        {
+            while (reader.Read())
+                if (reader is { TokenType: JsonTokenType.PropertyName, ValueIsEscaped: true }) reader.GetString();
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     extension(JsonElement element)
     {

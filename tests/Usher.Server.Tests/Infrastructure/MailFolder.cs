@@ -30,13 +30,14 @@ public sealed class MailFolder(string path)
         return mails.FindAll(m => m.To.Equals(address, StringComparison.OrdinalIgnoreCase));
     }
 
-    /// <summary>Waits for that many mails to an address.</summary>
-    public async Task<List<ArrivedMail>> WaitAsync(string address, int count = 1, int seconds = 30)
+    /// <summary>Waits for that many mails to an address, of one organization where the address is not one test's alone.</summary>
+    public async Task<List<ArrivedMail>> WaitAsync(string address, int count = 1, int seconds = 30, string? ofOrganization = null)
     {
         var patience = Stopwatch.StartNew();
         while (true)
         {
             var mails = await ToAsync(address);
+            if (ofOrganization is not null) mails.RemoveAll(m => !m.Text.Contains($"/join/{ofOrganization}/", StringComparison.Ordinal));
             if (mails.Count >= count) return mails;
             if (patience.Elapsed > TimeSpan.FromSeconds(seconds)) throw new TimeoutException($"{mails.Count} of {count} mails to {address} arrived.");
             await Task.Delay(50, TestContext.Current.CancellationToken);

@@ -52,7 +52,14 @@ public sealed class CommandCounter
     /// <summary>All since it was asked for last: commands by kind, in order.</summary>
     public Tally Total { get; } = new();
 
-    private void Count(DbCommand command) => Total.Add(command.CommandText);
+    /// <summary>Called with every command, before it is executed.</summary>
+    public Action<DbCommand>? Executing { get; set; }
+
+    private void Count(DbCommand command)
+    {
+        Executing?.Invoke(command);
+        Total.Add(command.CommandText);
+    }
 
     public sealed class Tally
     {

@@ -111,6 +111,8 @@ public sealed class UsherApp : IAsyncLifetime
             ["Usher:Passwords:HashIterations"] = "1",
             ["Usher:GuestLimits:Passwords:PerClient"] = "100000", ["Usher:GuestLimits:Passwords:PerSubject"] = "100000", ["Usher:GuestLimits:Codes:PerClient"] = "100000",
             ["Usher:GuestLimits:Codes:PerSubject"] = "100000", ["Usher:GuestLimits:Mails:PerClient"] = "100000", ["Usher:GuestLimits:Mails:PerSubject"] = "100000",
+            // As published: without the endpoint that looks for files made since the build, which takes every unknown path for a GET of its own.
+            ["ReloadStaticAssetsAtRuntime"] = "false",
             ["Logging:LogLevel:Default"] = "Debug", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Information", ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information",
         }).AddInMemoryCollection(settings);
         builder.WebHost.UseUrls("http://127.0.0.1:0");

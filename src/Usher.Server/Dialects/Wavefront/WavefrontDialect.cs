@@ -52,7 +52,7 @@ public static class WavefrontDialect
         if (!TryRead(document, out var rows, out var fault)) return new ErrorResult(fault);
         var outcomes = await invitations.InviteAsync(caller.Actor, rows, Invite, ct);
         for (var i = 0; i < outcomes.Count; i++)
-            if (outcomes[i].Error is { } error) return new ErrorResult(error.Code == InvitationErrors.EmailInvalid.Code ? WavefrontErrors.Fault($"{rows.Select(r => r.Email).First(e => !EmailAddress.TryCanonical(e, out _))} is not an e-mail address") : error);
+            if (outcomes[i].Error is { } error) return new ErrorResult(error.Code == InvitationErrors.EmailInvalid.Code ? WavefrontErrors.EmailInvalid(rows.Select(r => r.Email).First(e => !EmailAddress.TryCanonical(e, out _))) : error);
 
         List<Invited> all = [.. outcomes.Select(o => o.Value)];
         List<Invited> invited = [.. all.Where(o => o.Outcome is InviteOutcome.Invited)];
@@ -74,7 +74,7 @@ public static class WavefrontDialect
 
         void Name(string what, IEnumerable<string> which)
         {
-            if (string.Join(", ", which.Distinct()) is { Length: > 0 } list) parts.Add($"{what} found and ignored [{list}]");
+            if (string.Join(", ", which.Distinct().Select(WavefrontErrors.Shown)) is { Length: > 0 } list) parts.Add($"{what} found and ignored [{list}]");
         }
     }
 

@@ -12,6 +12,8 @@ internal sealed class WavefrontErrors : IErrorFormat
 
     public static Error Fault(string message) => new(ErrorKind.Malformed, "member_invalid", message);
 
+    public static Error EmailInvalid(string email) => Fault($"{Shown(email)} is not an e-mail address");
+
     public static Error UserUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"User with id {Shown(id)} does not exist");
 
     public static Error UserExists(string id) => new(ErrorKind.Conflict, "already_member", $"User with id {Shown(id)} is already created in our system.");
@@ -22,5 +24,6 @@ internal sealed class WavefrontErrors : IErrorFormat
         return TypedResults.Json(new Envelope(new("ERROR", errors[0].Message, status)), WavefrontJson.Default.Envelope, MediaType, status);
     }
 
-    private static string Shown(string text) => text.Length > 255 ? text[..255] : text;
+    /// <summary>What a caller wrote, as a message repeats it: an identifier's longest, and then cut.</summary>
+    public static string Shown(string text) => text.Length > 255 ? text[..255] : text;
 }

@@ -1,0 +1,69 @@
+using Microsoft.EntityFrameworkCore;
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.ApiKeys;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+
+namespace Usher.Server.Tests.Infrastructure;
+
+/// <summary>Somebody active with a key, who never signed in: for tests that are not about joining.</summary>
+public sealed record TestCaller(Member Member, string Key, HttpClient Client);
+
+/// <summary>What tests do in an organization through the core, as the system.</summary>
+public static class OrganizationSteps
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    extension(TestOrganization org)
+    {
+        /// <summary>Somebody active with a key.</summary>
+        public async Task<TestCaller> ActiveAsync(string email, Func<NewInvitation, NewInvitation>? change = null, bool readOnlyKey = false)
+        {
+            var member = await org.InviteAsync(email, change, sendMail: false);
+            await org.SetStatusAsync(member, MemberStatus.Active);
+            return await org.WithKeyAsync(member, readOnlyKey);
+        }
+
+        /// <summary>A service account with a key.</summary>
+        public async Task<TestCaller> ServiceAccountAsync(string name, BuiltInRole role = BuiltInRole.User)
+        {
+            var member = await org.App.WithAsync<MemberNumbers, Member>(async numbers => new()
+            {
+                OrganizationId = org.Id, Id = Guid.CreateVersion7(), Number = await numbers.TakeAsync(1, Ct), Identifier = "sa::" + name, FirstName = name,
+                Kind = MemberKind.Service, Status = MemberStatus.Active, CreatedAt = TimeProvider.System.Now(),
+            });
+            member.Give(role, org.System, member.CreatedAt);
+            await org.App.QueryAsync(db => { db.Add(member); return db.SaveChangesAsync(Ct); });
+            return await org.WithKeyAsync(member);
+        }
+
+        public async Task<TestCaller> WithKeyAsync(Member member, bool readOnly = false)
+        {
+            var made = await org.App.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s => s.CreateAsync(org.System, member.Id, "test", readOnly, null, Ct));
+            return new(member, made.Value.Secret, org.ClientOf(made.Value.Secret));
+        }
+
+        public Task<int> SetStatusAsync(Member member, MemberStatus status) => org.App.QueryAsync(
+            db => db.Members.Where(m => m.OrganizationId == org.Id && m.Id == member.Id).ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, status), Ct));
+
+        /// <summary>Takes somebody out of the organization, or his offer back.</summary>
+        public async Task RemoveAsync(string email)
+        {
+            var member = await org.MemberAsync(email);
+            var removed = await org.App.WithAsync<MemberService, Result<Member>>(s => s.RemoveAsync(org.System, member.Id, Ct));
+            Assert.Null(removed.Error);
+        }
+
+        public async Task<Group> GroupAsync(NewGroup group) =>
+            (await org.App.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(org.System, group, Ct))).Value;
+
+        /// <summary>The id of the group of all persons.</summary>
+        public Task<Guid> EveryoneAsync() => org.App.QueryAsync(
+            db => db.Groups.Where(g => g.OrganizationId == org.Id && g.SystemKind == SystemGroup.Everyone).Select(g => g.Id).SingleAsync(Ct));
+
+        public async Task<Role> RoleAsync(string name, params string[] permissions) =>
+            (await org.App.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(org.System, name, "", permissions, Ct))).Value;
+    }
+}
