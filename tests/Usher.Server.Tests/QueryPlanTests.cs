@@ -1,0 +1,84 @@
+using System.Data.Common;
+using System.Text.RegularExpressions;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Server.Tests.Rules;
+using Usher.Server.Tests.Infrastructure;
+using static Usher.Server.Tests.Rules.Steps;
+
+namespace Usher.Server.Tests;
+
+/// <summary>What every request asks must cost the same in an organization of ten and of a million. Planned on a server that does nothing by itself.</summary>
+public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<ClockedApp>
+{
+    private readonly UsherApp app = quiet.App;
+
+    [Fact]
+    public async Task What_every_request_asks_is_answered_by_indexes()
+    {
+        var org = await app.CreateOrganizationAsync();
+        var (group, role) = (await org.CreateGroupAsync(new("G")), await org.CreateRoleAsync("R"));
+        List<(string Sql, List<DbParameter> Parameters)> asked = [];
+        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
+        try
+        {
+            await org.Admin.GetAsync("/v1/api-keys", Ct);
+            await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = [Reference.To(group.Id)], Roles = [Reference.To(role.Id)], Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.Full)] }, by: org.Owner);
+            await org.Admin.GetAsync($"/users/{org.Created.Owner.Number}", Ct);
+            await app.WithAsync<MemberService, Result<MemberView>>(m => m.GetAsync(org.Owner, new(Identifier: org.Created.Owner.Identifier), MemberDetails.None, Ct));
+        }
+        finally
+        {
+            app.Commands.Executing = null;
+        }
+
+        var callers = asked.FindAll(a => a.Sql.Contains("WITH caller AS", StringComparison.Ordinal));
+        var graphs = asked.FindAll(a => a.Sql.Contains("WITH found AS", StringComparison.Ordinal));
+        Assert.Equal((2, 3), (callers.Count, graphs.Count));
+        foreach (var (sql, parameters) in callers.Concat(graphs))
+        {
+            var plan = await PlanAsync(sql, parameters);
+            Assert.Matches(TestDatabase.IsPostgres ? @"Index (Only )?Scan" : @"SEARCH (k|m) USING (COVERING )?INDEX", string.Join('\n', plan));
+            Assert.DoesNotContain(plan, step => TableScan().IsMatch(step));
+        }
+    }
+
+    private async Task<List<string>> PlanAsync(string sql, List<DbParameter> parameters) => (await app.QueryAsync(async db =>
+    {
+        await db.Database.OpenConnectionAsync(Ct);
+        await using var command = db.Database.GetDbConnection().CreateCommand();
+        if (TestDatabase.IsPostgres)
+        {
+            // On tables as small as a test's, reading all of one is the best plan unless that is made expensive.
+            command.CommandText = "SET enable_seqscan = off";
+            await command.ExecuteNonQueryAsync(Ct);
+        }
+
+        command.CommandText = (TestDatabase.IsPostgres ? "EXPLAIN " : "EXPLAIN QUERY PLAN ") + sql;
+        command.Parameters.AddRange(parameters.ToArray());
+        List<string> steps = [];
+        await using (var reader = await command.ExecuteReaderAsync(Ct))
+            while (await reader.ReadAsync(Ct)) steps.Add(reader.GetString(reader.FieldCount - 1));
+        if (!TestDatabase.IsPostgres) return steps;
+        command.Parameters.Clear();
+        command.CommandText = "RESET enable_seqscan";
+        await command.ExecuteNonQueryAsync(Ct);
+        return steps;
+    }))!;
+
+    private static DbParameter Copy(DbParameter parameter) =>
+        parameter is NpgsqlParameter npgsql ? npgsql.Clone() : new SqliteParameter(parameter.ParameterName, parameter.Value) { SqliteType = ((SqliteParameter)parameter).SqliteType };
+
+    // SQLite names a table by its alias in the statement: k key, m member, p permission, gm and rm places in groups and roles, i invitation, a level. To search one by its
+    // organization alone is to read all of the organization.
+    [GeneratedRegex(
+        @"^SCAN (k|m|p|gm|rm|rg|i|a|o|api_keys|members|invitations|organizations)\b|^SEARCH (m|p|gm|rm|rg|i|a|members) USING .*\(organization_id=\?\)"
+        + @"|Seq Scan on (api_keys|members|member_permissions|group_members|role_members|invitations|resource_access|organizations)\b",
+        RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex TableScan();
+}
