@@ -153,8 +153,9 @@ public sealed class EmailAddressTests
                 && canonical.IsNormalized(NormalizationForm.FormC)
                 && canonical.EnumerateRunes().All(r => Rune.ToLowerInvariant(r) == r)
                 && Encoding.UTF8.GetByteCount(canonical) <= EmailAddress.MaxLength
-                && canonical.EnumerateRunes().All(r => Rune.GetUnicodeCategory(r) is not (UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.Control
-                    or UnicodeCategory.Format or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate))));
+                && canonical.EnumerateRunes().All(r => Rune.GetUnicodeCategory(r) is not (
+                    UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
+                    or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator))));
 
     [Fact]
     public void Letter_case_and_surrounding_spaces_never_matter() =>

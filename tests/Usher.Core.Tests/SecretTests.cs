@@ -56,6 +56,7 @@ public sealed class SecretTests
             if (i + 1 < text.Length && text[i] != text[i + 1]) Assert.False(Secret.IsWellFormed($"{text[..i]}{text[i + 1]}{text[i]}{text[(i + 2)..]}", Secret.InvitationPrefix));
         }
 
-        foreach (var odd in new[] { "", "usi_", text[..^6], text + text, " " + text, text + "\n", text.ToUpperInvariant() }) Assert.False(Secret.IsWellFormed(odd, Secret.InvitationPrefix));
+        foreach (var odd in new[] { "", "usi_", text[..^6], text + text, " " + text, text + "\n", text.ToUpperInvariant() })
+            Assert.False(Secret.IsWellFormed(odd, Secret.InvitationPrefix));
     }
 }

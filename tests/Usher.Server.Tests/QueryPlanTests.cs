@@ -28,7 +28,10 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
         try
         {
             await org.Admin.GetAsync("/v1/api-keys", Ct);
-            await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = [Reference.To(group.Id)], Roles = [Reference.To(role.Id)], Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.Full)] }, by: org.Owner);
+            await org.TryInviteAsync(NewEmail("ada"), row => row with
+            {
+                Groups = [Reference.To(group.Id)], Roles = [Reference.To(role.Id)], Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.Full)],
+            }, by: org.Owner);
             await org.Admin.GetAsync($"/users/{org.Created.Owner.Number}", Ct);
             await app.WithAsync<MemberService, Result<MemberView>>(m => m.GetAsync(org.Owner, new(Identifier: org.Created.Owner.Identifier), MemberDetails.None, Ct));
         }
@@ -72,7 +75,9 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
     }))!;
 
     private static DbParameter Copy(DbParameter parameter) =>
-        parameter is NpgsqlParameter npgsql ? npgsql.Clone() : new SqliteParameter(parameter.ParameterName, parameter.Value) { SqliteType = ((SqliteParameter)parameter).SqliteType };
+        parameter is NpgsqlParameter npgsql
+            ? npgsql.Clone()
+            : new SqliteParameter(parameter.ParameterName, parameter.Value) { SqliteType = ((SqliteParameter)parameter).SqliteType };
 
     // SQLite names a table by its alias in the statement: k key, m member, p permission, gm and rm places in groups and roles, i invitation, a level. To search one by its
     // organization alone is to read all of the organization.

@@ -21,7 +21,10 @@ using Group = Usher.Core.Groups.Group;
 
 namespace Usher.Server.Tests;
 
-/// <summary>What somebody who means harm would try. What is refused inside the core is in Rules/: GrantingTests, TakingAwayTests, JoiningTests, KnownAndUnknownTests, ExpiryTests.</summary>
+/// <summary>
+/// What somebody who means harm would try. What is refused inside the core is in Rules/: GrantingTests, TakingAwayTests, JoiningTests, KnownAndUnknownTests,
+/// ExpiryTests.
+/// </summary>
 public sealed partial class SecurityTests(UsherApp app)
 {
     [Fact]
@@ -80,8 +83,9 @@ public sealed partial class SecurityTests(UsherApp app)
             request.Headers.Host = "evil.example";
             foreach (var (name, value) in new[]
             {
-                ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Prefix", "/evil.example"), ("X-Forwarded-For", "203.0.113.1"), ("X-Forwarded-Port", "666"),
-                ("Forwarded", "host=evil.example;proto=https"), ("X-Original-Host", "evil.example"), ("X-Host", "evil.example"), ("X-HTTP-Host-Override", "evil.example"), ("X-Original-URL", "/evil.example"),
+                ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Prefix", "/evil.example"), ("X-Forwarded-For", "203.0.113.1"),
+                ("X-Forwarded-Port", "666"), ("Forwarded", "host=evil.example;proto=https"), ("X-Original-Host", "evil.example"), ("X-Host", "evil.example"),
+                ("X-HTTP-Host-Override", "evil.example"), ("X-Original-URL", "/evil.example"),
             }) request.Headers.TryAddWithoutValidation(name, value);
             var answer = await org.Admin.SendAsync(request, Ct);
             Assert.True(answer.IsSuccessStatusCode);
@@ -263,7 +267,8 @@ public sealed partial class SecurityTests(UsherApp app)
     private static void AssertNotIn(byte[] bytes, string secret, string where)
     {
         var plain = Encoding.UTF8.GetBytes(secret);
-        foreach (var form in new[] { plain, Encoding.Unicode.GetBytes(secret), Encoding.ASCII.GetBytes(Convert.ToBase64String(plain)), Encoding.ASCII.GetBytes(Convert.ToHexString(plain)) })
+        byte[][] forms = [plain, Encoding.Unicode.GetBytes(secret), Encoding.ASCII.GetBytes(Convert.ToBase64String(plain)), Encoding.ASCII.GetBytes(Convert.ToHexString(plain))];
+        foreach (var form in forms)
             Assert.True(bytes.AsSpan().IndexOf(form) < 0, where);
     }
 

@@ -155,7 +155,6 @@ public sealed partial class ModelTests
     [Fact]
     public void On_postgresql_identifiers_and_name_keys_are_in_byte_order()
     {
-        using var db = Open("postgresql");
         var tables = Tables("postgresql");
         foreach (var (table, column) in new[]
         {
@@ -184,7 +183,8 @@ public sealed partial class ModelTests
     private static UsherDb Open(string database)
     {
         var options = new DbContextOptionsBuilder<UsherDb>();
-        return new((database is "sqlite" ? (DbContextOptionsBuilder<UsherDb>)options.UseUsherSqlite("Data Source=:memory:") : (DbContextOptionsBuilder<UsherDb>)options.UseUsherPostgres("Host=nowhere.invalid")).Options);
+        _ = database is "sqlite" ? options.UseUsherSqlite("Data Source=:memory:") : options.UseUsherPostgres("Host=nowhere.invalid");
+        return new(options.Options);
     }
 
     private static IModel ModelOf(UsherDb db) => db.GetService<IDesignTimeModel>().Model;

@@ -68,7 +68,8 @@ public sealed class InvitationTests
         {
             var invitation = Sent();
             invitation.End(end, Now.AddDays(1), "why");
-            foreach (var other in new[] { InvitationStatus.Declined, InvitationStatus.Revoked, InvitationStatus.Expired, InvitationStatus.Superseded }) invitation.End(other, Now.AddDays(2), "another");
+            foreach (var other in new[] { InvitationStatus.Declined, InvitationStatus.Revoked, InvitationStatus.Expired, InvitationStatus.Superseded })
+                invitation.End(other, Now.AddDays(2), "another");
             Assert.Equal((end, Now.AddDays(1), "why"), (invitation.Status, invitation.EndedAt!.Value, invitation.EndReason));
         }
 
@@ -97,6 +98,7 @@ public sealed class InvitationTests
 
     private static Member NewMember() => new()
     {
-        OrganizationId = Olivia.OrganizationId, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test", Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = Now,
+        OrganizationId = Olivia.OrganizationId, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test",
+        Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = Now,
     };
 }

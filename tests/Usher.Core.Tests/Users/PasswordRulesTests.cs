@@ -50,5 +50,7 @@ public sealed class PasswordRulesTests
 
     [Fact]
     public void No_refusal_repeats_what_was_typed() =>
-        Assert.All(new[] { "elevenchars", "passwordpassword", new string('x', 300) }, typed => Assert.DoesNotContain(typed, PasswordRules.Check(typed, Email)!.Message, StringComparison.OrdinalIgnoreCase));
+        Assert.All(
+            new[] { "elevenchars", "passwordpassword", new string('x', 300) },
+            typed => Assert.DoesNotContain(typed, PasswordRules.Check(typed, Email)!.Message, StringComparison.OrdinalIgnoreCase));
 }

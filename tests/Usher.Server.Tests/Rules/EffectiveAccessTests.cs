@@ -79,14 +79,16 @@ public sealed class EffectiveAccessTests(UsherApp app)
             {
                 db.Add(new ResourceAccess
                 {
-                    OrganizationId = org.Id, Id = Guid.NewGuid(), ResourceId = org.Created.Resources[0].Id, GroupId = everyone.Id, Level = AccessLevel.ReadOnly, GrantedAt = everyone.CreatedAt,
+                    OrganizationId = org.Id, Id = Guid.NewGuid(), ResourceId = org.Created.Resources[0].Id, GroupId = everyone.Id,
+                    Level = AccessLevel.ReadOnly, GrantedAt = everyone.CreatedAt,
                 });
                 return Task.CompletedTask;
             });
             return row => row;
         }),
         ["a reader of everything"] = (AccessLevel.ReadOnly, AccessLevel.ReadOnly, _ => Change(row => row with { Role = BuiltInRole.ReadOnly })),
-        ["a reader with a level of his own"] = (AccessLevel.Full, AccessLevel.ReadOnly, org => Change(row => row with { Role = BuiltInRole.ReadOnly, Levels = [new(First(org), AccessLevel.Full)] })),
+        ["a reader with a level of his own"] = (AccessLevel.Full, AccessLevel.ReadOnly, org =>
+            Change(row => row with { Role = BuiltInRole.ReadOnly, Levels = [new(First(org), AccessLevel.Full)] })),
         ["a power user"] = (AccessLevel.Full, AccessLevel.Full, _ => Change(row => row with { Role = BuiltInRole.PowerUser })),
         ["an administrator"] = (AccessLevel.Full, AccessLevel.Full, _ => Change(row => row with { Role = BuiltInRole.Admin })),
         ["all resources"] = (AccessLevel.Full, AccessLevel.Full, _ => Change(row => row with { AllResources = true })),

@@ -180,7 +180,8 @@ public sealed class GrantingTests(UsherApp app)
             new("G") { IsAdmin = true }, new("G") { AllResources = true }, new("G") { Permissions = [NotMine] }, new("G") { Roles = [world.Roles["beyond"]] },
             new("G") { Levels = [new(world.Resource(1), AccessLevel.Full)] }, new("G") { IsDefault = true, Permissions = [NotMine] },
         ];
-        foreach (var group in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(world.Max, group, Ct))).Error);
+        foreach (var group in refused)
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(world.Max, group, Ct))).Error);
         Assert.Null((await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(
             world.Max, new("G") { Permissions = [Mine], Roles = [world.Roles["within"]], Levels = [new(world.Resource(0), AccessLevel.Full)] }, Ct))).Error);
         Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(world.Max, "R", "", [Mine, NotMine], Ct))).Error);
@@ -233,7 +234,8 @@ public sealed class GrantingTests(UsherApp app)
         Assert.Equal(MemberErrors.NotFound, (await mine.CreateKeyAsync(mine.Owner, theirs.Created.Owner.Id)).Error);
         Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Groups = [Reference.To(group.Id)] })).Error?.Code);
         Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Roles = [Reference.To(role.Id)] })).Error?.Code);
-        Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Levels = [new(Reference.To(theirs.Created.Resources[0].Id), AccessLevel.ReadOnly)] })).Error?.Code);
+        var place = Reference.To(theirs.Created.Resources[0].Id);
+        Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Levels = [new(place, AccessLevel.ReadOnly)] })).Error?.Code);
         Assert.Equal(HttpStatusCode.NotFound, (await mine.Admin.GetAsync($"/users/{stranger.Id}", Ct)).StatusCode);
     }
 

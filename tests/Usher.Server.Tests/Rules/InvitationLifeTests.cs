@@ -21,8 +21,9 @@ public sealed class InvitationLifeTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var place = Reference.To(org.Created.Resources[0].Id);
-        var max = (await org.JoinedAsync(NewEmail("max"), row => row with { FirstName = "Max", Permissions = [Permissions.UserManagement, "ingestion"], Levels = [new(place, AccessLevel.Full)] })).Member;
-        var (ada, link) = await org.GuestAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"], Levels = [new(place, AccessLevel.Full)] }, by: await org.ActorAsync(max));
+        var max = (await org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement, "ingestion"], Levels = [new(place, AccessLevel.Full)] })).Member;
+        var (ada, link) = await org.GuestAsync(
+            NewEmail("ada"), row => row with { Permissions = ["ingestion"], Levels = [new(place, AccessLevel.Full)] }, by: await org.ActorAsync(max));
         await app.QueryAsync(db => what switch
         {
             "the permission" => db.MemberPermissions.Where(p => p.MemberId == max.Id && p.Permission == "ingestion").ExecuteDeleteAsync(Ct),
@@ -159,7 +160,11 @@ public sealed class InvitationLifeTests(UsherApp app)
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var (_, link) = await org.GuestAsync(NewEmail("ada"));
         var (_, another) = await org.GuestAsync(NewEmail("bob"));
-        foreach (var wrong in new[] { link with { Secret = another.Secret }, link with { InvitationId = another.InvitationId }, link with { InvitationId = Guid.NewGuid() }, link with { OrganizationSlug = other.Slug }, link with { OrganizationSlug = "nowhere" } })
+        foreach (var wrong in new[]
+        {
+            link with { Secret = another.Secret }, link with { InvitationId = another.InvitationId }, link with { InvitationId = Guid.NewGuid() },
+            link with { OrganizationSlug = other.Slug }, link with { OrganizationSlug = "nowhere" },
+        })
         {
             Assert.Equal(new Offer(OfferState.Unknown, Viewer.NewPerson), await app.LookAsync(wrong));
             Assert.Equal(InvitationErrors.LinkUnknown, (await app.JoinAsync(wrong)).Error);

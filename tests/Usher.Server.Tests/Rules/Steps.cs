@@ -78,7 +78,8 @@ internal static class Steps
             (await org.App.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(org.System, name, "", permissions, Ct))).Value;
 
         /// <summary>The system group of that kind.</summary>
-        public Task<Group> SystemGroupAsync(SystemGroup kind) => org.App.QueryAsync(db => db.Groups.AsNoTracking().SingleAsync(g => g.OrganizationId == org.Id && g.SystemKind == kind, Ct));
+        public Task<Group> SystemGroupAsync(SystemGroup kind) =>
+            org.App.QueryAsync(db => db.Groups.AsNoTracking().SingleAsync(g => g.OrganizationId == org.Id && g.SystemKind == kind, Ct));
 
         public Task GiveAsync(Group group, string permission) => org.App.ChangeAsync(db =>
         {

@@ -83,7 +83,8 @@ public sealed class TakingAwayTests(UsherApp app)
         {
             var ada = await org.JoinedAsync(NewEmail("ada"));
             var adas = await org.ActorAsync(ada.Member);
-            await AtOnceAsync(8, async i => i is 3 ? (await org.RemoveAsync(org.Owner, ada.Member.Id)).Error : (await org.CreateKeyAsync(i % 2 is 0 ? adas : org.Owner, ada.Member.Id)).Error);
+            await AtOnceAsync(8, async i =>
+                i is 3 ? (await org.RemoveAsync(org.Owner, ada.Member.Id)).Error : (await org.CreateKeyAsync(i % 2 is 0 ? adas : org.Owner, ada.Member.Id)).Error);
             Assert.Equal(MemberStatus.Removed, (await org.MemberAsync(ada.Member.Identifier)).Status);
             Assert.Equal(0, await app.QueryAsync(db => db.ApiKeys.CountAsync(k => k.MemberId == ada.Member.Id, Ct)));
         }

@@ -6,7 +6,11 @@ namespace Usher.Server.Pages.Me;
 /// <summary>A person's own page: who he is here, and where he is a member.</summary>
 internal static class MeEndpoints
 {
-    public static void MapMe(this IEndpointRouteBuilder pages) => pages.MapMethods("/me", PagesExtensions.Read, ShowAsync);
+    public static void MapMe(this IEndpointRouteBuilder pages)
+    {
+        pages.MapMethods("/", PagesExtensions.Read, () => PageResults.SeeOther("/me")); // whoever opens the bare address wants to know where he is
+        pages.MapMethods("/me", PagesExtensions.Read, ShowAsync);
+    }
 
     private static async Task<IResult> ShowAsync(HttpContext http, UserService users, CancellationToken ct) =>
         await http.SignedInUserAsync() is { } user && await users.MeAsync(user, ct) is { } me
