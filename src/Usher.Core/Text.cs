@@ -28,6 +28,9 @@ public static class Text
     /// <summary>Whether it may be a name: well formed and, as it is stored, 0 to <see cref="MaxNameLength"/> characters.</summary>
     public static bool IsName(string text) => IsWellFormed(text, joiners: true) && Name(text).Length <= MaxNameLength;
 
+    /// <summary>Whether it may describe something: well formed, 0 to 1,000 characters.</summary>
+    public static bool IsDescription(string text) => text.Length <= 1_000 && IsWellFormed(text, joiners: true);
+
     /// <summary>How a name is stored.</summary>
     public static string Name(string text) => text.Trim().Normalize(NormalizationForm.FormC);
 
@@ -46,4 +49,18 @@ public static class Text
     /// <summary>Whether it names a time zone of the TZ database, such as <c>Europe/Berlin</c>.</summary>
     public static bool IsTimeZone(string text) =>
         text.Length is > 0 and <= 64 && IsWellFormed(text) && TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) && zone.HasIanaId;
+
+    /// <summary>A name as a part of addresses: 1 to 50 characters of a-z, 0-9 and inner hyphens.</summary>
+    public static string Slug(string name)
+    {
+        var slug = new StringBuilder();
+        foreach (var c in Key(name).Normalize(NormalizationForm.FormD))
+        {
+            if (char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) slug.Append(c);
+            else if (CharUnicodeInfo.GetUnicodeCategory(c) is not UnicodeCategory.NonSpacingMark && slug is { Length: > 0 } && slug[^1] is not '-') slug.Append('-');
+        }
+
+        var text = slug.ToString(0, Math.Min(slug.Length, 50)).Trim('-');
+        return text.Length > 0 ? text : "resource";
+    }
 }

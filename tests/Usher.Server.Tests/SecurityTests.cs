@@ -190,7 +190,7 @@ public sealed partial class SecurityTests(UsherApp app)
             Assert.NotNull((await org.ResendAsync(actor, pending)).Error);
             foreach (var id in new[] { org.Created.Owner.Id, robot.Id, pending.Id }) Assert.NotNull((await org.CreateKeyAsync(actor, id)).Error);
             foreach (var id in new[] { org.Created.Owner.Id, robot.Id, pending.Id }) Assert.NotNull((await org.RemoveAsync(actor, id)).Error);
-            Assert.NotNull((await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(actor, new("Mine") { IsAdmin = true, IsDefault = true }, Ct))).Error);
+            Assert.NotNull((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(actor, new("Mine") { IsAdmin = true, IsDefault = true }, new(), Ct))).Error);
             Assert.Equal(HttpStatusCode.NotFound, (await client.PostTextAsync($"/users/{Guid.NewGuid()}/resend_invitation", "")).StatusCode);
             Assert.Equal(HttpStatusCode.Forbidden, (await client.PostTextAsync($"/users/{pending.Id}/resend_invitation", "")).StatusCode);
             Assert.False((await client.GetAsync("/v1/users", Ct)).IsSuccessStatusCode); // administrators' only

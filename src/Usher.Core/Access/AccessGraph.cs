@@ -1,6 +1,8 @@
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Groups;
+using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 
@@ -23,6 +25,8 @@ public sealed record AccessQuery(Guid OrganizationId)
     public IReadOnlyCollection<Guid> RoleIds { get; init; } = [];
 
     public IReadOnlyCollection<Guid> ResourceIds { get; init; } = [];
+
+    public IReadOnlyCollection<string> ResourceSlugs { get; init; } = [];
 
     /// <summary>Whether the operation may take an administrator away, and so must be alone with the organization.</summary>
     public bool LockOrganization { get; init; }
@@ -51,21 +55,31 @@ public enum MemberDetails
 
     /// <summary>All resources of the organization.</summary>
     Resources = 4,
+
+    /// <summary>Of every group and role read, up to a hundred of those who are in it or hold it.</summary>
+    Samples = 8,
+
+    /// <summary>The resources that the levels found lead to.</summary>
+    Reached = 16,
+
+    /// <summary>The keys of the members found. Costs a read of its own.</summary>
+    Keys = 32,
 }
 
-/// <summary>What a list of members is ordered by.</summary>
-public enum MemberOrder
-{
-    Created,
-    Identifier,
-    Number,
-}
-
-/// <summary>One chunk of the live persons of an organization.</summary>
+/// <summary>One chunk of the live members of an organization.</summary>
 /// <param name="Order">By what.</param>
-/// <param name="After">The last member of the chunk before; null for the first chunk.</param>
+/// <param name="After">The last member of the chunk before; null for the first chunk, and where <paramref name="Offset"/> says where to begin.</param>
 /// <param name="Limit">1 to 1,000.</param>
-public sealed record MemberPage(MemberOrder Order, Member? After, int Limit);
+/// <param name="Offset">How many to pass over.</param>
+/// <param name="Descending">Whether the order is turned around; not with <paramref name="After"/>.</param>
+/// <param name="WithTotal">Whether all that the filter lets through are counted.</param>
+public sealed record MemberPage(MemberOrder Order, Member? After, int Limit, int Offset = 0, bool Descending = false, bool WithTotal = false)
+{
+    public MemberFilter Filter { get; init; } = MemberFilter.Persons;
+}
+
+/// <summary>A resource as others refer to it.</summary>
+public sealed record ResourceName(Guid Id, string Name, string Slug);
 
 /// <summary>
 /// Members with all they hold, the groups and roles it comes from, and whatever an operation refers to, read in one round trip: a union of narrow rows, one
@@ -76,9 +90,11 @@ public sealed class AccessGraph
     private readonly Dictionary<Guid, Member> members = [];
     private readonly Dictionary<Guid, Group> groups = [];
     private readonly Dictionary<Guid, Role> roles = [];
-    private readonly HashSet<Guid> resources = [];
+    private readonly Dictionary<Guid, ResourceName> resources = [];
 
     private readonly Dictionary<(Guid Id, string Kind), int> counts = [];
+    private readonly Dictionary<(Guid Id, string Kind), List<string>> samples = [];
+    private ILookup<Guid, ApiKey> keys = Enumerable.Empty<ApiKey>().ToLookup(k => k.Id);
     private readonly HashSet<Guid> withPassword = [];
     private readonly HashSet<Guid> withSecondFactor = [];
 
@@ -100,10 +116,19 @@ public sealed class AccessGraph
 
     public Role? Role(Guid id) => roles.GetValueOrDefault(id);
 
-    public bool HasResource(Guid id) => resources.Contains(id);
+    public IEnumerable<Group> Groups => groups.Values;
+
+    public IEnumerable<Role> Roles => roles.Values;
+
+    /// <summary>A resource by its id, else by its slug.</summary>
+    public ResourceName? Resource(Reference reference) =>
+        reference.Id is { } id ? resources.GetValueOrDefault(id) : resources.Values.FirstOrDefault(r => r.Slug == reference.Text);
 
     /// <summary>The resources read, oldest first.</summary>
-    public IEnumerable<Guid> Resources => resources.Order();
+    public IEnumerable<ResourceName> Resources => resources.Values.OrderBy(r => r.Id);
+
+    /// <summary>How many members the page's filter lets through. Needs <see cref="MemberPage.WithTotal"/>.</summary>
+    public int Total { get; private set; }
 
     /// <summary>Whether a member's user has a password. Needs <see cref="MemberDetails.Credentials"/>.</summary>
     public bool HasPassword(Member member) => withPassword.Contains(member.Id);
@@ -120,15 +145,62 @@ public sealed class AccessGraph
     /// <summary>How many groups hold a role. Needs <see cref="MemberDetails.Counts"/>.</summary>
     public int GroupsOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleGroups));
 
+    /// <summary>Up to a hundred of a group's members, by identifier as typed, longest there first. Needs <see cref="MemberDetails.Samples"/>.</summary>
+    public IReadOnlyList<string> SampleOf(Group group) => samples.GetValueOrDefault((group.Id, Facts.GroupSample)) ?? [];
+
+    /// <summary>Up to a hundred of those who hold a role directly. Needs <see cref="MemberDetails.Samples"/>.</summary>
+    public IReadOnlyList<string> SampleOf(Role role) => samples.GetValueOrDefault((role.Id, Facts.RoleSample)) ?? [];
+
+    /// <summary>The groups that hold a role, among those read; all of them where the role was asked for with <see cref="MemberDetails.Samples"/>.</summary>
+    public IEnumerable<Group> HoldersOf(Role role) => groups.Values.Where(g => g.Roles.Exists(r => r.RoleId == role.Id));
+
+    /// <summary>A member's keys, oldest first. Needs <see cref="MemberDetails.Keys"/>.</summary>
+    public IEnumerable<ApiKey> KeysOf(Member member) => keys[member.Id];
+
     /// <summary>Takes a new or returning member in, with what he was given, so that the counts are those of after the save.</summary>
     public void Add(Member member)
     {
         members[member.Id] = member;
-        foreach (var group in GroupsOf(member)) Count(group.Id, Facts.GroupMembers);
-        foreach (var role in member.Roles) Count(role.RoleId, Facts.RoleMembers);
-
-        void Count(Guid id, string kind) => counts[(id, kind)] = counts.GetValueOrDefault((id, kind)) + 1;
+        foreach (var group in Implied(member.Kind)) Count(group.Id, Facts.GroupMembers, 1);
+        Moved(member, [], []);
     }
+
+    public void Add(Group group) => groups[group.Id] = group;
+
+    public void Add(Role role) => roles[role.Id] = role;
+
+    /// <summary>After a member's groups and roles were changed: makes counts and samples those of after the save.</summary>
+    public void Moved(Member member, IReadOnlyCollection<Guid> groupsBefore, IReadOnlyCollection<Guid> rolesBefore)
+    {
+        Moved(Facts.GroupMembers, Facts.GroupSample, groupsBefore, [.. member.Groups.Select(g => g.GroupId)]);
+        Moved(Facts.RoleMembers, Facts.RoleSample, rolesBefore, [.. member.Roles.Select(r => r.RoleId)]);
+
+        void Moved(string count, string sample, IReadOnlyCollection<Guid> before, IReadOnlyCollection<Guid> after)
+        {
+            foreach (var left in before.Except(after))
+            {
+                Count(left, count, -1);
+                samples.GetValueOrDefault((left, sample))?.Remove(member.ShownAs);
+            }
+
+            foreach (var come in after.Except(before))
+            {
+                Count(come, count, 1);
+                if (!samples.TryGetValue((come, sample), out var names)) samples.Add((come, sample), names = []);
+                if (names.Count < Facts.SampleSize) names.Add(member.ShownAs);
+            }
+        }
+    }
+
+    /// <summary>After a group's roles were changed.</summary>
+    public void Moved(Group group, IReadOnlyCollection<Guid> rolesBefore)
+    {
+        Guid[] after = [.. group.Roles.Select(r => r.RoleId)];
+        foreach (var left in rolesBefore.Except(after)) Count(left, Facts.RoleGroups, -1);
+        foreach (var come in after.Except(rolesBefore)) Count(come, Facts.RoleGroups, 1);
+    }
+
+    private void Count(Guid id, string kind, int by) => counts[(id, kind)] = counts.GetValueOrDefault((id, kind)) + by;
 
     /// <summary>An actor as he stands now, levels on resources included. Operators and the system always hold; a member who is no longer active holds nothing.</summary>
     public Actor Today(Actor actor) =>
@@ -139,7 +211,7 @@ public sealed class AccessGraph
     {
         var access = new EffectiveAccess.Builder().Add(member.Role).Add(member.Permissions.Select(p => p.Permission));
         if (member.AllResources) access.AddEverywhere(AccessLevel.Full);
-        foreach (var level in member.Levels) access.Add(level.ResourceId, level.Level, level.Capabilities);
+        foreach (var level in member.Levels) access.Add(level.ResourceId, level.Reach);
         foreach (var role in member.Roles) Confer(access, roles[role.RoleId]);
         foreach (var group in GroupsOf(member)) Confer(access, group);
         return access.Build();
@@ -156,6 +228,9 @@ public sealed class AccessGraph
         return access.Build();
     }
 
+    /// <summary>What holding a role gives.</summary>
+    public static EffectiveAccess Of(Role role) => new EffectiveAccess.Builder().Add(role.Names).Build();
+
     /// <summary>The system group whose members are all of a kind.</summary>
     public IEnumerable<Group> Implied(MemberKind kind)
     {
@@ -168,7 +243,7 @@ public sealed class AccessGraph
     {
         access.AddAdmin(group.IsAdmin).Add(group.Permissions.Select(p => p.Permission));
         if (group.AllResources) access.AddEverywhere(AccessLevel.Full);
-        foreach (var level in group.Levels) access.Add(level.ResourceId, level.Level, level.Capabilities);
+        foreach (var level in group.Levels) access.Add(level.ResourceId, level.Reach);
         foreach (var role in group.Roles) Confer(access, roles[role.RoleId]);
     }
 
@@ -184,6 +259,7 @@ public sealed class AccessGraph
 
         var graph = new AccessGraph(organization);
         graph.Take(rows);
+        if (query.Details.HasFlag(MemberDetails.Keys)) await graph.ReadKeysAsync(db, ct);
         return graph;
     }
 
@@ -202,8 +278,17 @@ public sealed class AccessGraph
         foreach (var pair in groups) more.groups.Add(pair.Key, pair.Value);
         foreach (var pair in roles) more.roles.Add(pair.Key, pair.Value);
         foreach (var pair in counts) more.counts.Add(pair.Key, pair.Value);
+        foreach (var pair in samples) more.samples.Add(pair.Key, pair.Value);
         more.Take(await Facts.Query(db, query, definitions: false).ToListAsync(ct));
+        if (query.Details.HasFlag(MemberDetails.Keys)) await more.ReadKeysAsync(db, ct);
         return more;
+    }
+
+    private async Task ReadKeysAsync(UsherDb db, CancellationToken ct)
+    {
+        Guid[] holders = [.. members.Keys];
+        var found = await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == Organization.Id && holders.Contains(k.MemberId!.Value)).OrderBy(k => k.Id).ToListAsync(ct);
+        keys = found.ToLookup(k => k.MemberId!.Value);
     }
 
     private void Take(List<Facts.Row> rows)
@@ -223,7 +308,9 @@ public sealed class AccessGraph
         var (organization, fact) = (Organization.Id, row.Fact);
         switch (fact.Kind)
         {
-            case Facts.Resource: resources.Add(fact.SubjectId); break;
+            case Facts.Resource: resources[fact.SubjectId] = new(fact.SubjectId, fact.Name!, fact.More!); break;
+            case Facts.Total: Total = fact.Count!.Value; break;
+            case Facts.GroupSample or Facts.RoleSample: samples[(fact.SubjectId, fact.Kind)] = [.. fact.More?.Split(' ') ?? []]; break;
             case Facts.Invitation when members.TryGetValue(row.Invitation!.MemberId, out var member): member.Invitations.Add(row.Invitation); break;
             case Facts.Level when row.Level is { MemberId: { } holder }: members[holder].Levels.Add(row.Level); break;
             case Facts.Level when row.Level is { GroupId: { } holder }: groups[holder].Levels.Add(row.Level); break;

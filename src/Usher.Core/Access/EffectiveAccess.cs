@@ -8,6 +8,10 @@ public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Cap
     public bool Contains(Reach other) =>
         Level is AccessLevel.Full || (Level >= other.Level && other.Capabilities.All(Capabilities.Contains));
 
+    public bool Equals(Reach other) => Level == other.Level && Capabilities.ToHashSet(StringComparer.Ordinal).SetEquals(other.Capabilities);
+
+    public override int GetHashCode() => Level.GetHashCode();
+
     public Reach Union(Reach other) => new(Level >= other.Level ? Level : other.Level, [.. Capabilities.Union(other.Capabilities)]);
 }
 
@@ -28,6 +32,9 @@ public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions
     public bool Has(string permission) => IsAdmin || Permissions.Contains(permission);
 
     public AccessLevel LevelOn(Guid resource) => ReachOf(resource).Level;
+
+    /// <summary>Whether he reaches a resource at all.</summary>
+    public bool Reaches(Guid resource) => ReachOf(resource) is not { Level: AccessLevel.None, Capabilities: [] };
 
     /// <summary>True when nothing in <paramref name="other"/> goes beyond this.</summary>
     public bool Contains(EffectiveAccess other) =>
@@ -82,9 +89,8 @@ public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions
             return this;
         }
 
-        public Builder Add(Guid resource, AccessLevel level, IReadOnlyList<string> capabilities)
+        public Builder Add(Guid resource, Reach reach)
         {
-            var reach = new Reach(level, capabilities);
             resources[resource] = resources.TryGetValue(resource, out var had) ? had.Union(reach) : reach;
             return this;
         }

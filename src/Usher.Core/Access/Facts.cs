@@ -27,6 +27,8 @@ public sealed class Fact
 
     public int? Count { get; init; }
 
+    public string? More { get; init; }
+
     internal sealed class Mapping : IEntityTypeConfiguration<Fact>
     {
         // A query's row, not a table.
@@ -60,18 +62,24 @@ internal static class Facts
     public const string RoleGroups = "role_groups";
     public const string Password = "password";
     public const string SecondFactor = "second_factor";
+    public const string Total = "total";
+    public const string GroupSample = "group_sample";
+    public const string RoleSample = "role_sample";
+
+    /// <summary>How many names a sample has at most.</summary>
+    public const int SampleSize = 100;
 
     private const string Definitions = """
 
-        UNION ALL SELECT 'group', id, NULL, NULL, NULL, NULL, NULL FROM in_groups
-        UNION ALL SELECT 'group_permission', p.group_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
+        UNION ALL SELECT 'group', id, NULL, NULL, NULL, NULL, NULL, NULL FROM in_groups
+        UNION ALL SELECT 'group_permission', p.group_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
             FROM group_permissions p WHERE p.organization_id = {0} AND p.group_id IN (SELECT id FROM in_groups)
-        UNION ALL SELECT 'group_role', r.group_id, r.role_id, NULL, r.granted_by, r.granted_at, NULL
+        UNION ALL SELECT 'group_role', r.group_id, r.role_id, NULL, r.granted_by, r.granted_at, NULL, NULL
             FROM role_groups r WHERE r.organization_id = {0} AND r.group_id IN (SELECT id FROM in_groups)
-        UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL
+        UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
             FROM resource_access a WHERE a.organization_id = {0} AND a.group_id IN (SELECT id FROM in_groups)
-        UNION ALL SELECT 'role', id, NULL, NULL, NULL, NULL, NULL FROM in_roles
-        UNION ALL SELECT 'role_permission', p.role_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
+        UNION ALL SELECT 'role', id, NULL, NULL, NULL, NULL, NULL, NULL FROM in_roles
+        UNION ALL SELECT 'role_permission', p.role_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
             FROM role_permissions p WHERE p.organization_id = {0} AND p.role_id IN (SELECT id FROM in_roles)
         """;
 
@@ -80,20 +88,37 @@ internal static class Facts
         UNION ALL SELECT 'group_members', d.id, NULL, NULL, NULL, NULL, CASE d.system_kind
             WHEN 'none' THEN (SELECT count(*) FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = d.id)
             WHEN 'everyone' THEN (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'person')
-            ELSE (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'service') END
+            ELSE (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'service') END, NULL
             FROM groups d WHERE d.organization_id = {0} AND d.id IN (SELECT id FROM in_groups)
         UNION ALL SELECT 'role_members', r.id, NULL, NULL, NULL, NULL,
-            (SELECT count(*) FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id) FROM in_roles r
+            (SELECT count(*) FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id), NULL FROM in_roles r
         UNION ALL SELECT 'role_groups', r.id, NULL, NULL, NULL, NULL,
-            (SELECT count(*) FROM role_groups rg WHERE rg.organization_id = {0} AND rg.role_id = r.id) FROM in_roles r
+            (SELECT count(*) FROM role_groups rg WHERE rg.organization_id = {0} AND rg.role_id = r.id), NULL FROM in_roles r
         """;
 
     private const string Credentials = """
 
-        UNION ALL SELECT 'password', m.id, NULL, NULL, NULL, NULL, NULL
+        UNION ALL SELECT 'password', m.id, NULL, NULL, NULL, NULL, NULL, NULL
             FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = {0} AND m.id IN (SELECT id FROM found) AND u.password_hash IS NOT NULL
-        UNION ALL SELECT 'second_factor', m.id, NULL, NULL, NULL, NULL, NULL
+        UNION ALL SELECT 'second_factor', m.id, NULL, NULL, NULL, NULL, NULL, NULL
             FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = {0} AND m.id IN (SELECT id FROM found) AND u.two_factor_enabled
+        """;
+
+    // Identifiers as typed, apart by a space, which none has; a hundred at most, for a group may have as many members as the organization.
+    private const string Samples = """
+
+        UNION ALL SELECT 'group_sample', d.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
+            SELECT coalesce(m.email, m.identifier) AS shown FROM group_members gm JOIN members m ON m.organization_id = {0} AND m.id = gm.member_id
+            WHERE gm.organization_id = {0} AND gm.group_id = d.id ORDER BY gm.member_id LIMIT 100) s)
+            FROM groups d WHERE d.organization_id = {0} AND d.id IN (SELECT id FROM in_groups) AND d.system_kind = 'none'
+        UNION ALL SELECT 'group_sample', d.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
+            SELECT coalesce(m.email, m.identifier) AS shown FROM members m
+            WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = CASE d.system_kind WHEN 'everyone' THEN 'person' ELSE 'service' END ORDER BY m.id LIMIT 100) s)
+            FROM groups d WHERE d.organization_id = {0} AND d.system_kind <> 'none'
+        UNION ALL SELECT 'role_sample', r.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
+            SELECT coalesce(m.email, m.identifier) AS shown FROM role_members rm JOIN members m ON m.organization_id = {0} AND m.id = rm.member_id
+            WHERE rm.organization_id = {0} AND rm.role_id = r.id ORDER BY rm.member_id LIMIT 100) s)
+            FROM in_roles r
         """;
 
     /// <summary>The facts an <see cref="AccessQuery"/> asks for, each with the entity it is about where it is about one.</summary>
@@ -109,31 +134,32 @@ internal static class Facts
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
                 {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds))}}
+                {{(query.Details.HasFlag(MemberDetails.Samples) && query.RoleIds.Count > 0 ? HoldersOf(query.RoleIds) : "")}}
             ), in_roles AS MATERIALIZED (
                 SELECT rm.role_id AS id FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found) AND rm.granted_at IS NOT NULL
                 UNION SELECT rg.role_id FROM role_groups rg WHERE rg.organization_id = {0} AND rg.group_id IN (SELECT id FROM in_groups) AND rg.granted_at IS NOT NULL
                 {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds))}}
             )
-            SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count
+            SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count, slug AS more
                 FROM organizations WHERE id = {0}
-            UNION ALL SELECT 'member', id, NULL, NULL, NULL, NULL, NULL FROM found
-            UNION ALL SELECT 'invitation', i.id, NULL, NULL, NULL, NULL, NULL
+            UNION ALL SELECT 'member', id, NULL, NULL, NULL, NULL, NULL, NULL FROM found
+            UNION ALL SELECT 'invitation', i.id, NULL, NULL, NULL, NULL, NULL, NULL
                 FROM invitations i WHERE i.organization_id = {0} AND i.member_id IN (SELECT id FROM found) AND i.status IN ('pending', 'expired')
-            UNION ALL SELECT 'member_permission', p.member_id, NULL, p.permission, p.granted_by, p.granted_at, NULL
+            UNION ALL SELECT 'member_permission', p.member_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
                 FROM member_permissions p WHERE p.organization_id = {0} AND p.member_id IN (SELECT id FROM found)
-            UNION ALL SELECT 'member_group', gm.member_id, gm.group_id, NULL, gm.granted_by, gm.granted_at, NULL
+            UNION ALL SELECT 'member_group', gm.member_id, gm.group_id, NULL, gm.granted_by, gm.granted_at, NULL, NULL
                 FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found)
-            UNION ALL SELECT 'member_role', rm.member_id, rm.role_id, NULL, rm.granted_by, rm.granted_at, NULL
+            UNION ALL SELECT 'member_role', rm.member_id, rm.role_id, NULL, rm.granted_by, rm.granted_at, NULL, NULL
                 FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found)
-            UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL
+            UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
                 FROM resource_access a WHERE a.organization_id = {0} AND a.member_id IN (SELECT id FROM found)
             """;
         if (definitions) sql += Definitions;
         if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;
         if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;
-        if (query.Details.HasFlag(MemberDetails.Resources)) sql += "\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {0}";
-        else if (query.ResourceIds.Count > 0)
-            sql += $"\nUNION ALL SELECT 'resource', id, NULL, NULL, NULL, NULL, NULL FROM resources WHERE organization_id = {{0}} AND id IN ({List(query.ResourceIds)})";
+        if (definitions && query.Details.HasFlag(MemberDetails.Samples)) sql += Samples;
+        if (query.Page is { WithTotal: true } counted) sql += $"\nUNION ALL SELECT 'total', {{0}}, NULL, NULL, NULL, NULL, (SELECT count(*) FROM members m WHERE {Within(counted)}), NULL";
+        foreach (var which in Resources()) sql += $"\nUNION ALL SELECT 'resource', id, NULL, name, NULL, NULL, NULL, slug FROM resources WHERE organization_id = {{0}}{which}";
 
         return
             from fact in db.Set<Fact>().FromSqlRaw(sql, [.. parameters]).AsNoTracking()
@@ -165,13 +191,83 @@ internal static class Facts
         {
             var (column, after) = page.Order switch
             {
-                MemberOrder.Created => ("id", (object?)page.After?.Id),
-                MemberOrder.Identifier => ("identifier", page.After?.Identifier),
-                MemberOrder.Number => ("number", page.After?.Number),
+                MemberOrder.Created => ("m.id", (object?)page.After?.Id),
+                MemberOrder.Identifier => ("m.identifier", page.After?.Identifier),
+                MemberOrder.Number => ("m.number", page.After?.Number),
+                MemberOrder.LastSignIn => ("coalesce(m.last_sign_in_at, m.created_at)", null),
             };
             var beyond = after is null ? "" : $"AND {column} > {Parameter(after)}";
-            return $"SELECT id FROM members WHERE organization_id = {{0}} AND status <> 'removed' AND kind = 'person' {beyond} ORDER BY {column} LIMIT {Parameter(page.Limit)}";
+            var offset = page.Offset is 0 ? "" : $"OFFSET {Parameter(page.Offset)}";
+            return $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{(page.Descending ? " DESC" : "")} LIMIT {Parameter(page.Limit)} {offset}";
         }
+
+        string Within(MemberPage page)
+        {
+            var kind = page.Filter.Kind switch { MemberKind.Person => " AND m.kind = 'person'", MemberKind.Service => " AND m.kind = 'service'", null => "" };
+            return $"m.organization_id = {{0}} AND m.status <> 'removed'{kind}{string.Concat(page.Filter.Conditions.Select(c => $" AND {(c.Negated ? "NOT " : "")}({Holds(c)})"))}";
+        }
+
+        string Holds(MemberCondition condition)
+        {
+            const string inGroup = """
+                (EXISTS (SELECT 1 FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = g.id AND gm.member_id = m.id)
+                    OR g.system_kind = CASE m.kind WHEN 'person' THEN 'everyone' ELSE 'service_accounts' END)
+                """;
+            const string holdsRole = "EXISTS (SELECT 1 FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id AND rm.member_id = m.id)";
+            const string holdsRoleByGroup = $$"""
+                EXISTS (SELECT 1 FROM role_groups rg JOIN groups g ON g.organization_id = {0} AND g.id = rg.group_id
+                    WHERE rg.organization_id = {0} AND rg.role_id = r.id AND {{inGroup}})
+                """;
+            return condition.Field switch
+            {
+                MemberField.Any => string.Join(" OR ", Texts("m.identifier"), Texts("lower(m.first_name)"), Texts("lower(m.last_name)"), Texts("lower(m.description)")),
+                MemberField.Identifier => Texts("m.identifier"),
+                MemberField.Description => Texts("lower(m.description)"),
+                MemberField.SsoId => Texts("lower(coalesce(m.sso_id, ''))"),
+                MemberField.Active => Texts("CASE m.status WHEN 'active' THEN 'true' ELSE 'false' END"),
+                MemberField.Permission => $"EXISTS (SELECT 1 FROM member_permissions p WHERE p.organization_id = {{0}} AND p.member_id = m.id AND ({Texts("p.permission")}))",
+                MemberField.Group => $"EXISTS (SELECT 1 FROM groups g WHERE g.organization_id = {{0}} AND {Named("g")} AND {inGroup})",
+                MemberField.Role => $"EXISTS (SELECT 1 FROM roles r WHERE r.organization_id = {{0}} AND {Named("r")} AND {holdsRole})",
+                MemberField.EffectiveRole => $"EXISTS (SELECT 1 FROM roles r WHERE r.organization_id = {{0}} AND {Named("r")} AND ({holdsRole} OR {holdsRoleByGroup}))",
+                MemberField.EffectivePermission => $$"""
+                    m.role = 'admin'
+                    OR EXISTS (SELECT 1 FROM groups g WHERE g.organization_id = {0} AND g.is_admin AND {{inGroup}})
+                    OR EXISTS (SELECT 1 FROM member_permissions p WHERE p.organization_id = {0} AND p.member_id = m.id AND ({{Texts("p.permission")}}))
+                    OR EXISTS (SELECT 1 FROM group_permissions p JOIN groups g ON g.organization_id = {0} AND g.id = p.group_id
+                        WHERE p.organization_id = {0} AND ({{Texts("p.permission")}}) AND {{inGroup}})
+                    OR EXISTS (SELECT 1 FROM role_permissions p JOIN roles r ON r.organization_id = {0} AND r.id = p.role_id
+                        WHERE p.organization_id = {0} AND ({{Texts("p.permission")}}) AND ({{holdsRole}} OR {{holdsRoleByGroup}}))
+                    """,
+            };
+
+            string Texts(string column) => string.Join(" OR ", condition.Texts.Select(text => Parameter(text.ToLowerInvariant())).Select(text => condition.Match switch
+            {
+                TextMatch.Exact => $"{column} = {text}",
+                TextMatch.StartsWith => $"substr({column}, 1, length({text})) = {text}",
+                TextMatch.Contains => db.IsSqlite ? $"instr({column}, {text}) > 0" : $"strpos({column}, {text}) > 0",
+            }));
+
+            string Named(string table)
+            {
+                Guid[] ids = [.. condition.Texts.Select(text => Guid.TryParse(text, out var id) ? id : Guid.Empty).Where(id => id != Guid.Empty)];
+                return $"({Texts($"{table}.name_key")}{(ids is [] ? "" : $" OR {table}.id IN ({List(ids)})")})";
+            }
+        }
+
+        // Those asked for by id or slug, those that levels found lead to, or all.
+        IEnumerable<string> Resources()
+        {
+            if (query.Details.HasFlag(MemberDetails.Resources)) return [""];
+            List<string> ways = [];
+            if (query.ResourceIds.Count > 0) ways.Add($"id IN ({List(query.ResourceIds)})");
+            if (query.ResourceSlugs.Count > 0) ways.Add($"slug IN ({List(query.ResourceSlugs)})");
+            if (query.Details.HasFlag(MemberDetails.Reached))
+                ways.Add("id IN (SELECT a.resource_id FROM resource_access a WHERE a.organization_id = {0} AND (a.member_id IN (SELECT id FROM found) OR a.group_id IN (SELECT id FROM in_groups)))");
+            return ways is [] ? [] : [$" AND ({string.Join(" OR ", ways)})"];
+        }
+
+        string HoldersOf(IReadOnlyCollection<Guid> roleIds) =>
+            $"UNION SELECT rg.group_id FROM role_groups rg WHERE rg.organization_id = {{0}} AND rg.role_id IN ({List(roleIds)}) AND rg.granted_at IS NOT NULL";
 
         string ById(string table, IReadOnlyCollection<Guid> ids) =>
             ids.Count is 0 ? "" : $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({List(ids)})";

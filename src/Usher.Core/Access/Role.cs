@@ -31,12 +31,22 @@ public sealed class Role : IVersioned, INamed
 
     public List<RolePermission> Permissions { get; } = [];
 
+    /// <summary>The permissions' names.</summary>
+    public IReadOnlyList<string> Names => [.. Permissions.Select(p => p.Permission)];
+
+    public void Give(IEnumerable<string> permissions, Actor by, DateTimeOffset now)
+    {
+        foreach (var permission in permissions)
+            Permissions.Add(new() { OrganizationId = OrganizationId, RoleId = Id, Permission = permission, GrantedBy = by.Id, GrantedAt = now });
+    }
+
     internal sealed class Mapping : IEntityTypeConfiguration<Role>
     {
         public void Configure(EntityTypeBuilder<Role> builder)
         {
             builder.ToTable("roles");
             builder.HasKey(r => new { r.OrganizationId, r.Id });
+            builder.Ignore(r => r.Names);
             builder.Property(r => r.NameKey).IsKeyText();
             builder.HasIndex(r => new { r.OrganizationId, r.NameKey }).IsUnique();
         }

@@ -7,6 +7,37 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Access;
 
+/// <summary>Why making or changing a role can be refused, besides <see cref="GroupErrors"/> about its name.</summary>
+public static class RoleErrors
+{
+    public static readonly Error NotFound = new(ErrorKind.NotFound, "role_not_found", "There is no such role.");
+    public static readonly Error HolderUnknown = new(ErrorKind.NotFound, "role_holder_not_found", "Somebody, or some group, named is not here.");
+}
+
+/// <summary>What to change about roles. What is null stays as it is.</summary>
+public sealed record RoleChange
+{
+    /// <summary>1 to 120 characters, unique in the organization, letter case aside. For one role alone.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>0 to 1,000 characters.</summary>
+    public string? Description { get; init; }
+
+    public SetChange<string>? Permissions { get; init; }
+
+    /// <summary>Who holds it directly: some more or some less, at most 1,000 at a time.</summary>
+    public SetChange<MemberKey>? Members { get; init; }
+
+    /// <summary>Whose members hold it: some more or some less.</summary>
+    public SetChange<Guid>? Groups { get; init; }
+}
+
+/// <summary>The roles a call named: each once, in its order.</summary>
+/// <param name="Roles">Those there are.</param>
+/// <param name="Unknown">Ids of none.</param>
+/// <param name="Graph">To show them by.</param>
+public sealed record RoleSelection(IReadOnlyList<Role> Roles, IReadOnlyList<Guid> Unknown, AccessGraph Graph);
+
 /// <summary>An organization's own roles.</summary>
 public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
 {
@@ -14,26 +45,160 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     public Task<Result<Role>> CreateAsync(Actor actor, string name, string description, IReadOnlyList<string> permissions, CancellationToken ct) =>
         db.RunAsync<Result<Role>>(async () =>
         {
-            if (!Text.IsName(name) || Text.Name(name).Length is 0) return GroupErrors.NameInvalid;
-            if (description.Length > 1_000 || !Text.IsWellFormed(description, joiners: true)) return GroupErrors.DescriptionInvalid;
-            if (permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown) return InvitationErrors.PermissionUnknown(unknown);
-            if (await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = actor.IsMember ? [actor.Id] : [] }, ct) is not { } graph) return MemberErrors.NotFound;
+            if (Fault(name, description, permissions) is { } fault) return fault;
+            if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
             if (!today.CanGrant(new EffectiveAccess.Builder().Add(permissions).Build())) return InvitationErrors.MoreThanYouHold;
-            var (now, key) = (clock.Now(), Text.Key(name));
-            if (await db.Roles.AnyAsync(r => r.OrganizationId == actor.OrganizationId && r.NameKey == key, ct)) return GroupErrors.NameTaken;
+            if (await IsTakenAsync(actor, name, null, ct)) return GroupErrors.NameTaken;
 
+            var now = clock.Now();
             var role = new Role
             {
-                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = key, Description = description,
-                CreatedAt = now, UpdatedAt = now, UpdatedBy = graph.Member(actor.Id)?.Identifier ?? actor.Name,
+                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = Text.Key(name), Description = description,
+                CreatedAt = now, UpdatedAt = now, UpdatedBy = NameOf(actor, graph),
             };
-            foreach (var permission in permissions.Distinct())
-                role.Permissions.Add(new() { OrganizationId = role.OrganizationId, RoleId = role.Id, Permission = permission, GrantedBy = actor.Id, GrantedAt = now });
+            role.Give(permissions.Distinct(), actor, now);
             db.Add(role);
             db.Add(UsherEvent.Record(EventTypes.RoleCreated, actor, "role", role.Id, now, new() { ["name"] = role.Name, ["permissions"] = string.Join(' ', permissions) }));
             await db.SaveChangesAsync(ct);
             return role;
         }, ct);
+
+    /// <summary>
+    /// Changes one role, or several in the same way: all that are known, or, when one is refused, none. What a role is to give more, and what it gives no longer,
+    /// the actor must hold; to hand it out or take it from somebody he must hold all that it gives.
+    /// </summary>
+    /// <returns>The roles as they are then. Refused with <c>role_not_found</c> when none is known, with <c>role_holder_not_found</c> when one to hold it is not.</returns>
+    public Task<Result<RoleSelection>> UpdateAsync(Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<RoleSelection>>(async () =>
+    {
+        if (roleIds.Count > MemberService.MaxKeys || change.Members?.Elements.Count > MemberService.MaxKeys || change.Groups?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
+        if (Fault(change.Name, change.Description, change.Permissions?.Elements ?? []) is { } fault) return fault;
+        var query = Query(actor, roleIds, details, change.Members?.Elements ?? []) with { GroupIds = change.Groups?.Elements ?? [] };
+        if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
+        var today = graph.Today(actor);
+        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        var selection = Select(graph, roleIds);
+        if (selection.Roles is []) return RoleErrors.NotFound;
+        var holders = MemberService.Select(graph, change.Members?.Elements ?? [], []);
+        if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true) return RoleErrors.HolderUnknown;
+        foreach (var role in selection.Roles)
+        {
+            var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
+            if (!today.CanGrant(new EffectiveAccess.Builder().Add(added).Add(removed).Build())) return InvitationErrors.MoreThanYouHold;
+            if ((change.Members ?? (object?)change.Groups) is not null && !today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
+            if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct)) return GroupErrors.NameTaken;
+        }
+
+        var now = clock.Now();
+        foreach (var role in selection.Roles)
+        {
+            var told = Apply(role, change, actor, now);
+            if (told.Count > 0)
+            {
+                (role.UpdatedAt, role.UpdatedBy) = (now, NameOf(actor, graph));
+                db.Add(UsherEvent.Record(EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
+            }
+
+            foreach (var member in holders.Members) Hand(member, role);
+            foreach (var group in change.Groups?.Elements.Distinct().Select(g => graph.Group(g)!) ?? []) HandTo(group, role);
+        }
+
+        await db.SaveChangesAsync(ct);
+        return selection;
+
+        void Hand(Member member, Role role)
+        {
+            Guid[] before = [.. member.Roles.Select(r => r.RoleId)];
+            if (change.Members!.How is SetChangeKind.Add) member.Give(role, actor, now);
+            else member.Take(role);
+            if (before.Length == member.Roles.Count) return;
+            graph.Moved(member, [.. member.Groups.Select(g => g.GroupId)], before);
+            db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { [before.Length < member.Roles.Count ? "roles_added" : "roles_removed"] = role.Name }));
+        }
+
+        void HandTo(Group group, Role role)
+        {
+            Guid[] before = [.. group.Roles.Select(r => r.RoleId)];
+            if (change.Groups!.How is SetChangeKind.Remove) group.Roles.RemoveAll(r => r.RoleId == role.Id);
+            else if (!before.Contains(role.Id)) group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role.Id, GroupId = group.Id, GrantedBy = actor.Id, GrantedAt = now });
+            if (before.Length == group.Roles.Count) return;
+            graph.Moved(group, before);
+            db.Add(UsherEvent.Record(EventTypes.GroupUpdated, actor, "group", group.Id, now, new() { ["name"] = group.Name, [before.Length < group.Roles.Count ? "roles_added" : "roles_removed"] = role.Name }));
+        }
+    }, ct);
+
+    /// <summary>Deletes a role, and so takes it from all who hold it. The actor must hold all that it gives.</summary>
+    /// <returns>The role as it was.</returns>
+    public Task<Result<RoleSelection>> DeleteAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<RoleSelection>>(async () =>
+    {
+        if (await AccessGraph.TrackAsync(db, Query(actor, [roleId], details), ct) is not { } graph) return RoleErrors.NotFound;
+        var today = graph.Today(actor);
+        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
+        if (!today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
+        db.Remove(role);
+        db.Add(UsherEvent.Record(EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
+        await db.SaveChangesAsync(ct);
+        return new RoleSelection([role], [], graph);
+    }, ct);
+
+    /// <summary>One role of the actor's organization.</summary>
+    public async Task<Result<RoleSelection>> GetAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [roleId], details), ct);
+        return graph?.Role(roleId) is { } role ? new RoleSelection([role], [], graph) : RoleErrors.NotFound;
+    }
+
+    /// <summary>All roles of the actor's organization, by name.</summary>
+    public async Task<RoleSelection?> ListAsync(Actor actor, MemberDetails details, CancellationToken ct)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { AllDefinitions = true }, ct);
+        return graph is null ? null : new([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
+    }
+
+    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null)
+    {
+        var query = MemberService.Query(actor.OrganizationId, members ?? [], details);
+        return query with { MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, RoleIds = roleIds };
+    }
+
+    private static RoleSelection Select(AccessGraph graph, IReadOnlyList<Guid> roleIds)
+    {
+        var found = roleIds.Distinct().ToLookup(id => graph.Role(id) is not null);
+        return new([.. found[true].Select(id => graph.Role(id)!)], [.. found[false]], graph);
+    }
+
+    private Error? Fault(string? name, string? description, IReadOnlyList<string> permissions)
+    {
+        if (name is not null && (!Text.IsName(name) || Text.Name(name).Length is 0)) return GroupErrors.NameInvalid;
+        if (description is not null && !Text.IsDescription(description)) return GroupErrors.DescriptionInvalid;
+        return permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
+    }
+
+    private Task<bool> IsTakenAsync(Actor actor, string name, Guid? by, CancellationToken ct)
+    {
+        var key = Text.Key(name);
+        return db.Roles.AnyAsync(r => r.OrganizationId == actor.OrganizationId && r.NameKey == key && r.Id != by, ct);
+    }
+
+    private static string NameOf(Actor actor, AccessGraph graph) => graph.Member(actor.Id)?.Identifier ?? actor.Name;
+
+    private static Dictionary<string, string> Apply(Role role, RoleChange change, Actor actor, DateTimeOffset now)
+    {
+        Dictionary<string, string> told = [];
+        if (change.Name is { } name && Text.Name(name) != role.Name)
+        {
+            told["renamed_from"] = role.Name;
+            (role.Name, role.NameKey) = (Text.Name(name), Text.Key(name));
+        }
+
+        if (change.Description is { } description && description != role.Description) told["description"] = role.Description = description;
+        var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
+        role.Give(added, actor, now);
+        role.Permissions.RemoveAll(p => removed.Contains(p.Permission));
+        if (added.Count > 0) told["permissions_added"] = string.Join(' ', added);
+        if (removed.Count > 0) told["permissions_removed"] = string.Join(' ', removed);
+        return told;
+    }
 }

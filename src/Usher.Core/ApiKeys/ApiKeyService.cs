@@ -12,6 +12,8 @@ public static class ApiKeyErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "api_key_not_found", "There is no such key.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "A key for somebody else needs the permission token_management.");
+    public static readonly Error InUse = new(ErrorKind.Conflict, "api_key_in_use", "The key that makes this very request cannot be revoked by it.");
+    public static readonly Error TooMany = new(ErrorKind.Conflict, "api_keys_exhausted", "A member has at most 100 keys.");
     public static readonly Error NotActive = new(ErrorKind.Conflict, "member_not_active", "Only an active member can have a key.");
     public static readonly Error SecretInvalid = new(ErrorKind.Invalid, "api_key_invalid", "A key is 32 to 128 characters of A-Z a-z 0-9 _ and -.", "api_key");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "At most 120 characters, none of them a control character.", "name");
@@ -20,9 +22,15 @@ public static class ApiKeyErrors
 /// <summary>A key just made: its secret is shown here and never again.</summary>
 public sealed record CreatedApiKey(ApiKey Key, string Secret);
 
+/// <summary>How a surface names a key: by id, or by the secret itself.</summary>
+public readonly record struct ApiKeyReference(Guid? Id = null, string? Secret = null);
+
 /// <summary>Keys that act for members.</summary>
 public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
 {
+    /// <summary>How many keys a member may have.</summary>
+    public const int MaxPerMember = 100;
+
     private const int HintLength = 8;
 
     public static bool IsAcceptable(string secret) => Acceptable().IsMatch(secret);
@@ -39,6 +47,8 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             if (member.Status is not MemberStatus.Active) return ApiKeyErrors.NotActive;
             if (!self && !graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
 
+            if (await db.ApiKeys.CountAsync(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId, ct) >= MaxPerMember) return ApiKeyErrors.TooMany;
+
             var now = clock.Now();
             var (key, secret) = New(member, Text.Name(name), readOnly, expires, given: null, now);
             db.Add(key);
@@ -50,6 +60,57 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     /// <summary>An actor's own keys, oldest first.</summary>
     public async Task<IReadOnlyList<ApiKey>> ListOwnAsync(Actor actor, CancellationToken ct) =>
         await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == actor.Id).OrderBy(k => k.Id).ToListAsync(ct);
+
+    /// <summary>A member's keys, oldest first: one's own freely, those of others with <c>token_management</c>.</summary>
+    public async Task<Result<IReadOnlyList<ApiKey>>> ListAsync(Actor actor, Guid memberId, CancellationToken ct)
+    {
+        if (!(actor.IsMember && actor.Id == memberId) && !actor.May(Permissions.TokenManagement)) return ApiKeyErrors.NotAllowed;
+        return await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId).OrderBy(k => k.Id).ToListAsync(ct);
+    }
+
+    /// <summary>Names a key anew: one's own freely, those of others with <c>token_management</c> and covering them.</summary>
+    public Task<Result<ApiKey>> RenameAsync(Actor actor, Guid memberId, ApiKeyReference reference, string name, CancellationToken ct) => db.RunAsync<Result<ApiKey>>(async () =>
+    {
+        if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
+        if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+        if (key.Name == Text.Name(name)) return key;
+        db.Add(UsherEvent.Record(EventTypes.ApiKeyUpdated, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = $"{key.Name} → {Text.Name(name)}" }));
+        key.Name = Text.Name(name);
+        await db.SaveChangesAsync(ct);
+        return key;
+    }, ct);
+
+    /// <summary>Ends a key; it is refused from the very next request on. One's own freely, those of others with <c>token_management</c> and covering them.</summary>
+    /// <param name="actor">Who asks.</param>
+    /// <param name="memberId">Whose key.</param>
+    /// <param name="reference">Which.</param>
+    /// <param name="inUse">The key that makes this request, where that may not end itself: refused with <c>api_key_in_use</c>.</param>
+    /// <param name="ct">Cancels.</param>
+    public Task<Result<ApiKey>> DeleteAsync(Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct) => db.RunAsync<Result<ApiKey>>(async () =>
+    {
+        if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+        if (key.Id == inUse) return ApiKeyErrors.InUse;
+        db.Remove(key);
+        db.Add(UsherEvent.Record(EventTypes.ApiKeyDeleted, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = key.Name }));
+        await db.SaveChangesAsync(ct);
+        return key;
+    }, ct);
+
+    private async Task<Result<ApiKey>> FindAsync(Actor actor, Guid memberId, ApiKeyReference reference, CancellationToken ct)
+    {
+        if (!(actor.IsMember && actor.Id == memberId))
+        {
+            var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.TokenManagement)) return ApiKeyErrors.NotAllowed;
+            if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
+            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
+        }
+
+        var own = db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId);
+        var hash = reference.Secret is { } secret ? Secret.Hash(secret) : [];
+        var key = await (reference.Id is { } id ? own.SingleOrDefaultAsync(k => k.Id == id, ct) : own.SingleOrDefaultAsync(k => k.Hash == hash, ct));
+        return key is null ? ApiKeyErrors.NotFound : key;
+    }
 
     internal static (ApiKey Key, string Secret) New(Member member, string name, bool readOnly, DateTimeOffset? expires, string? given, DateTimeOffset now)
     {

@@ -9,6 +9,7 @@ namespace Usher.Core.Events;
 public static class EventTypes
 {
     public const string OrganizationCreated = "organization.created";
+    public const string OrganizationUpdated = "organization.updated";
     public const string MemberInvited = "member.invited";
     public const string MemberJoined = "member.joined";
     public const string MemberCreated = "member.created";
@@ -22,9 +23,15 @@ public static class EventTypes
     public const string InvitationRequested = "invitation.requested";
     public const string InvitationUndeliverable = "invitation.undeliverable";
     public const string GroupCreated = "group.created";
+    public const string GroupUpdated = "group.updated";
+    public const string GroupDeleted = "group.deleted";
     public const string RoleCreated = "role.created";
+    public const string RoleUpdated = "role.updated";
+    public const string RoleDeleted = "role.deleted";
     public const string ResourceCreated = "resource.created";
     public const string ApiKeyCreated = "api_key.created";
+    public const string ApiKeyUpdated = "api_key.updated";
+    public const string ApiKeyDeleted = "api_key.deleted";
     public const string UserSignedIn = "user.signed_in";
     public const string UserSignedOut = "user.signed_out";
     public const string UserSignInFailed = "user.sign_in_failed";

@@ -60,6 +60,8 @@ public sealed class Group : IVersioned, INamed
 
     public List<ResourceAccess> Levels { get; } = [];
 
+    public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
+
     internal sealed class Mapping : IEntityTypeConfiguration<Group>
     {
         public void Configure(EntityTypeBuilder<Group> builder)

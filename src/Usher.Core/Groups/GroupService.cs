@@ -7,12 +7,15 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Groups;
 
-/// <summary>Why making a group or role can be refused.</summary>
+/// <summary>Why making or changing a group or role can be refused.</summary>
 public static class GroupErrors
 {
+    public static readonly Error NotFound = new(ErrorKind.NotFound, "group_not_found", "There is no such group.");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");
     public static readonly Error DescriptionInvalid = new(ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.", "description");
+    public static readonly Error SystemGroup = new(ErrorKind.Invalid, "system_group", "The name and the members of a system group cannot be changed, and it cannot be deleted.");
+    public static readonly Error MembersUnknown = new(ErrorKind.Invalid, "members_unknown", "Somebody named is no member here.", "members");
 }
 
 /// <summary>A group to make, and all that membership of it gives.</summary>
@@ -32,48 +35,213 @@ public sealed record NewGroup(string Name)
     public IReadOnlyList<Reference> Roles { get; init; } = [];
 
     public IReadOnlyList<NewLevel> Levels { get; init; } = [];
+
+    public IReadOnlyList<MemberKey> Members { get; init; } = [];
 }
 
 /// <summary>Named sets of members.</summary>
 public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
 {
     /// <summary>Makes a group. What it gives, its maker must hold.</summary>
-    public Task<Result<Group>> CreateAsync(Actor actor, NewGroup given, CancellationToken ct) => db.RunAsync<Result<Group>>(async () =>
+    public Task<Result<GroupView>> CreateAsync(Actor actor, NewGroup given, GroupOptions how, CancellationToken ct)
     {
-        if (!Text.IsName(given.Name) || Text.Name(given.Name).Length is 0) return GroupErrors.NameInvalid;
-        if (given.Description.Length > 1_000 || !Text.IsWellFormed(given.Description, joiners: true)) return GroupErrors.DescriptionInvalid;
-        if (given.Permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown) return InvitationErrors.PermissionUnknown(unknown);
-        var query = new AccessQuery(actor.OrganizationId)
+        var change = new GroupChange
         {
-            MemberIds = actor.IsMember ? [actor.Id] : [], RoleIds = [.. given.Roles.Select(r => r.Id).OfType<Guid>()],
-            ResourceIds = [.. given.Levels.Select(l => l.Resource.Id).OfType<Guid>()],
+            Name = given.Name, Description = given.Description, IsAdmin = given.IsAdmin, AllResources = given.AllResources, IsDefault = given.IsDefault,
+            Permissions = SetChange.Add(given.Permissions), Roles = SetChange.Add(given.Roles), Levels = given.Levels, Members = SetChange.Add(given.Members),
         };
-        if (await AccessGraph.ReadAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
-        if (!graph.Today(actor).May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        foreach (var role in given.Roles)
-            if (role.Id is not { } id || graph.Role(id) is null) return InvitationErrors.ReferenceUnknown("roles", role.Text);
-        foreach (var level in given.Levels)
-            if (level.Resource.Id is not { } id || !graph.HasResource(id)) return InvitationErrors.ReferenceUnknown("levels", level.Resource.Text);
+        return SaveAsync(actor, null, change, how, ct);
+    }
 
-        var (now, key, by) = (clock.Now(), Text.Key(given.Name), actor.Id);
-        var group = new Group
-        {
-            OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = Text.Name(given.Name), NameKey = key, Description = given.Description,
-            IsAdmin = given.IsAdmin, IsAdminGrantedBy = by, IsAdminGrantedAt = given.IsAdmin ? now : null, IsDefault = given.IsDefault,
-            AllResources = given.AllResources, AllResourcesGrantedBy = by, AllResourcesGrantedAt = given.AllResources ? now : null, CreatedAt = now,
-        };
-        foreach (var permission in given.Permissions.Distinct())
-            group.Permissions.Add(new() { OrganizationId = group.OrganizationId, GroupId = group.Id, Permission = permission, GrantedBy = by, GrantedAt = now });
-        foreach (var role in given.Roles.Select(r => r.Id!.Value).Distinct())
-            group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role, GroupId = group.Id, GrantedBy = by, GrantedAt = now });
-        foreach (var (resource, level) in given.Levels.GroupBy(l => l.Resource.Id!.Value).Select(l => (l.Key, l.Last().Level)))
-            group.Levels.Add(new() { OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource, GroupId = group.Id, Level = level, GrantedBy = by, GrantedAt = now });
+    /// <summary>
+    /// Changes a group. What it is to give more, and what it gives no longer, the actor must hold; to put somebody in or out he must hold all that it gives.
+    /// </summary>
+    /// <returns>The group as it is then. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>, <c>more_than_you_hold</c>, …</returns>
+    public Task<Result<GroupView>> UpdateAsync(Actor actor, Guid groupId, GroupChange change, GroupOptions how, CancellationToken ct) => SaveAsync(actor, groupId, change, how, ct);
 
-        if (!graph.Today(actor).CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
-        if (await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key, ct)) return GroupErrors.NameTaken;
-        db.Add(group);
-        db.Add(UsherEvent.Record(EventTypes.GroupCreated, actor, "group", group.Id, now, new() { ["name"] = group.Name }));
+    /// <summary>Deletes a group: its members stay, without what it gave them. The actor must hold all that it gives.</summary>
+    /// <returns>The group as it was.</returns>
+    public Task<Result<GroupView>> DeleteAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
+    {
+        if (await AccessGraph.TrackAsync(db, Query(actor, [groupId], how.Details), ct) is not { } graph) return GroupErrors.NotFound;
+        var today = graph.Today(actor);
+        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
+        if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
+        if (!today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+
+        db.Remove(group);
+        db.Add(UsherEvent.Record(EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
         await db.SaveChangesAsync(ct);
-        return group;
+        return new GroupView(group, graph, []);
     }, ct);
+
+    /// <summary>One group of the actor's organization.</summary>
+    public async Task<Result<GroupView>> GetAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [groupId], how.Details), ct);
+        return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None) ? new GroupView(group, graph, []) : GroupErrors.NotFound;
+    }
+
+    /// <summary>All groups of the actor's organization, in no particular order.</summary>
+    public async Task<IReadOnlyList<GroupView>> ListAsync(Actor actor, GroupOptions how, CancellationToken ct)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { AllDefinitions = true }, ct);
+        return graph is null ? [] : [.. graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, []))];
+    }
+
+    /// <summary>Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.</summary>
+    public IAsyncEnumerable<GroupMembership> StreamMembersAsync(Actor actor, IReadOnlyCollection<Guid> groupIds) => (
+        from place in db.GroupMembers.AsNoTracking()
+        join member in db.Members.AsNoTracking() on new { place.OrganizationId, Id = place.MemberId } equals new { member.OrganizationId, member.Id }
+        where place.OrganizationId == actor.OrganizationId && groupIds.Contains(place.GroupId)
+        orderby place.GroupId, place.MemberId
+        select new GroupMembership(place.GroupId, member)).AsAsyncEnumerable();
+
+    private Task<Result<GroupView>> SaveAsync(Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
+    {
+        if (change.Name is { } name && (!Text.IsName(name) || Text.Name(name).Length is 0)) return GroupErrors.NameInvalid;
+        if (change.Description is { } description && !Text.IsDescription(description)) return GroupErrors.DescriptionInvalid;
+        if (change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
+        if (change.Members?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
+
+        // Who is in it is read only where it decides who has to leave.
+        var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
+            ? await db.GroupMembers.Where(g => g.OrganizationId == actor.OrganizationId && g.GroupId == known).Select(g => g.MemberId).ToListAsync(ct) : [];
+        var query = Query(actor, groupId is { } id ? [id] : [], how.Details, change.Members?.Elements ?? []);
+        query = query with
+        {
+            MemberIds = [.. query.MemberIds, .. present], RoleIds = [.. change.Roles?.Elements.Select(r => r.Id).OfType<Guid>() ?? []],
+            ResourceIds = [.. change.Levels.Select(l => l.Resource.Id).OfType<Guid>()], ResourceSlugs = [.. change.Levels.Where(l => l.Resource.Id is null).Select(l => l.Resource.Text)],
+        };
+        if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return GroupErrors.NotFound;
+        var today = graph.Today(actor);
+        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        var now = clock.Now();
+        var group = groupId is { } of ? graph.Group(of) : New(actor, Text.Name(change.Name!), now);
+        if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
+
+        var named = new ReferenceReader(graph, UnknownReferences.Refuse);
+        var levels = named.Levels(change.Levels);
+        var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. group.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
+        if (named.Refused is { } unknown) return unknown;
+        var members = MemberService.Select(graph, change.Members?.Elements ?? [], []);
+        if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
+        var places = change.Members?.As(members.Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
+        var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
+        if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null)) return GroupErrors.SystemGroup;
+
+        var (given, taken) = Conferred(group, change, roles, levels);
+        if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;
+        var handsOut = places is not ([], []) || (change.IsDefault is { } isDefault && isDefault != group.IsDefault);
+        if (handsOut && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        if ((renamed || groupId is null) && Text.Key(change.Name!) is var key
+            && await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key && g.Id != group.Id, ct)) return GroupErrors.NameTaken;
+
+        Guid[] rolesBefore = [.. group.Roles.Select(r => r.RoleId)];
+        var details = Apply(group, change, roles, levels, actor, now);
+        graph.Add(group);
+        graph.Moved(group, rolesBefore);
+        if (groupId is null) db.Add(group);
+        if (groupId is null || details.Count > 0)
+            db.Add(UsherEvent.Record(groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now, new(details) { ["name"] = group.Name }));
+        foreach (var member in places.Added) Move(member, "groups_added", () => member.Give(group, actor, now));
+        foreach (var member in places.Removed) Move(member, "groups_removed", () => member.Take(group));
+        await db.SaveChangesAsync(ct);
+        return new GroupView(group, graph, members.Unknown);
+
+        void Move(Member member, string what, Action move)
+        {
+            Guid[] groupsBefore = [.. member.Groups.Select(g => g.GroupId)];
+            move();
+            graph.Moved(member, groupsBefore, [.. member.Roles.Select(r => r.RoleId)]);
+            db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { [what] = group.Name }));
+        }
+    }, ct);
+
+    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null)
+    {
+        var query = MemberService.Query(actor.OrganizationId, members ?? [], details);
+        return query with { MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, GroupIds = groupIds };
+    }
+
+    private static Group New(Actor actor, string name, DateTimeOffset now) =>
+        new() { OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now };
+
+    // What its members would have more, and what they would have no longer.
+    private static (EffectiveAccess Given, EffectiveAccess Taken) Conferred(
+        Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels)
+    {
+        var (given, taken) = (new EffectiveAccess.Builder(), new EffectiveAccess.Builder());
+        if (change.IsAdmin is { } admin && admin != group.IsAdmin) (admin ? given : taken).AddAdmin(true);
+        if (change.AllResources is { } all && all != group.AllResources) (all ? given : taken).AddEverywhere(AccessLevel.Full);
+        var permissions = change.Permissions?.Against([.. group.Permissions.Select(p => p.Permission)]) ?? ([], []);
+        given.Add(permissions.Added);
+        taken.Add(permissions.Removed);
+        foreach (var role in roles.Added) AccessGraph.Confer(given, role);
+        foreach (var role in roles.Removed) AccessGraph.Confer(taken, role);
+        foreach (var (resource, reach) in levels)
+        {
+            if (group.ReachOf(resource) == reach) continue;
+            given.Add(resource, reach);
+            taken.Add(resource, group.ReachOf(resource));
+        }
+
+        if (change.ReplaceLevels)
+            foreach (var level in group.Levels.Where(l => !levels.Any(n => n.Resource == l.ResourceId))) taken.Add(level.ResourceId, level.Reach);
+        return (given.Build(), taken.Build());
+    }
+
+    private static Dictionary<string, string> Apply(
+        Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)
+    {
+        Dictionary<string, string> details = [];
+        if (change.Name is { } name && Text.Name(name) != group.Name)
+        {
+            details["renamed_from"] = group.Name;
+            (group.Name, group.NameKey) = (Text.Name(name), Text.Key(name));
+        }
+
+        if (change.Description is { } description && description != group.Description) details["description"] = group.Description = description;
+        if (change.IsAdmin is { } admin && admin != group.IsAdmin)
+        {
+            (group.IsAdmin, group.IsAdminGrantedBy, group.IsAdminGrantedAt) = (admin, actor.Id, admin ? now : null);
+            details["is_admin"] = admin ? "given" : "taken";
+        }
+
+        if (change.AllResources is { } all && all != group.AllResources)
+        {
+            (group.AllResources, group.AllResourcesGrantedBy, group.AllResourcesGrantedAt) = (all, actor.Id, all ? now : null);
+            details["all_resources"] = all ? "given" : "taken";
+        }
+
+        if (change.IsDefault is { } isDefault && isDefault != group.IsDefault) details["is_default"] = (group.IsDefault = isDefault) ? "yes" : "no";
+        var permissions = change.Permissions?.Against([.. group.Permissions.Select(p => p.Permission)]) ?? ([], []);
+        foreach (var permission in permissions.Added)
+            group.Permissions.Add(new() { OrganizationId = group.OrganizationId, GroupId = group.Id, Permission = permission, GrantedBy = actor.Id, GrantedAt = now });
+        group.Permissions.RemoveAll(p => permissions.Removed.Contains(p.Permission));
+        Tell("permissions", permissions.Added, permissions.Removed);
+        foreach (var role in roles.Added)
+            group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role.Id, GroupId = group.Id, GrantedBy = actor.Id, GrantedAt = now });
+        group.Roles.RemoveAll(r => roles.Removed.Any(x => x.Id == r.RoleId));
+        Tell("roles", roles.Added.Select(r => r.Name), roles.Removed.Select(r => r.Name));
+
+        foreach (var (resource, reach) in levels)
+        {
+            if (group.Levels.Find(l => l.ResourceId == resource) is not { } row)
+                group.Levels.Add(row = new() { OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource, GroupId = group.Id });
+            else if (row.Reach == reach) continue;
+            row.Set(reach, actor, now);
+            details[$"level {resource}"] = string.Join('+', [SnakeCaseName.Of(reach.Level.ToString()), .. reach.Capabilities]);
+        }
+
+        if (change.ReplaceLevels && group.Levels.RemoveAll(l => !levels.Any(n => n.Resource == l.ResourceId)) is > 0 and var gone) details["levels_removed"] = $"{gone}";
+        return details;
+
+        void Tell(string what, IEnumerable<string> added, IEnumerable<string> removed)
+        {
+            if (string.Join(", ", added) is { Length: > 0 } more) details[$"{what}_added"] = more;
+            if (string.Join(", ", removed) is { Length: > 0 } less) details[$"{what}_removed"] = less;
+        }
+    }
 }

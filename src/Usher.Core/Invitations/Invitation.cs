@@ -106,6 +106,9 @@ public sealed class Invitation : IVersioned
         Secrets.Add(new() { OrganizationId = OrganizationId, InvitationId = Id, Hash = hash, SentAt = now, Sequence = SentCount, ProvesAddress = provesAddress });
     }
 
+    /// <summary>Somebody changed what it gives, or to whom: he stands for it from now on.</summary>
+    public void Edited(Actor sponsor) => (SponsorId, SponsorKind, SponsorName) = (sponsor.Id, sponsor.Kind, sponsor.Name);
+
     /// <summary>The person joins. The member's own state is changed by <see cref="Member.Join"/>.</summary>
     public void Accept(Guid userId, DateTimeOffset now) => (Status, AcceptedBy, AcceptedAt) = (InvitationStatus.Accepted, userId, now);
 

@@ -12,7 +12,8 @@ public static class InvitationErrors
     public static readonly Error AlreadyInvited = new(ErrorKind.Conflict, "already_invited", "This address has been invited already.", "email");
     public static readonly Error AlreadyMember = new(ErrorKind.Conflict, "already_member", "This address belongs to a member already.", "email");
     public static readonly Error SeatsExhausted = new(ErrorKind.Conflict, "seats_exhausted", "The organization has no free seat.");
-    public static readonly Error MoreThanYouHold = new(ErrorKind.Forbidden, "more_than_you_hold", "Nobody can hand out what they do not hold.");
+    public static readonly Error NoIdentityProvider = new(ErrorKind.Conflict, "no_identity_provider", "The organization has no external identity provider.");
+    public static readonly Error MoreThanYouHold = new(ErrorKind.Forbidden, "more_than_you_hold", "Nobody can hand out, or take away, what they do not hold.");
     public static readonly Error TooManyRows = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
     public static readonly Error AlreadyJoined = new(ErrorKind.Conflict, "already_joined", "This person has joined already.");
     public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", "Whoever sent this invitation may no longer give what it gives. The organization's administrators have been told.");

@@ -120,6 +120,7 @@ public sealed class InvitationService(
             GroupIds = [.. good.SelectMany(r => r.Given.Groups ?? []).Select(g => g.Id).OfType<Guid>().Distinct()],
             RoleIds = [.. good.SelectMany(r => r.Given.Roles).Select(g => g.Id).OfType<Guid>().Distinct()],
             ResourceIds = [.. good.SelectMany(r => r.Given.Levels).Select(l => l.Resource.Id).OfType<Guid>().Distinct()],
+            ResourceSlugs = [.. good.SelectMany(r => r.Given.Levels).Where(l => l.Resource.Id is null).Select(l => l.Resource.Text).Distinct()],
             Details = how.Details,
         };
     }
@@ -129,7 +130,12 @@ public sealed class InvitationService(
     {
         var (graph, organization, given) = (call.Graph, call.Graph.Organization, row.Given);
         if (organization.AllowedEmailDomains is { Count: > 0 } domains && !domains.Contains(EmailAddress.DomainOf(row.Identifier))) return InvitationErrors.DomainNotAllowed;
-        if (!TryResolve(call, given, out var grants, out var ignored, out var unknown)) return unknown;
+        if (call.How.ActivateAtOnce && organization.ExternalIdentityProvider is null) return InvitationErrors.NoIdentityProvider;
+        var named = new ReferenceReader(graph, call.How.UnknownReferences);
+        var grants = new Grants(
+            given.Permissions ?? organization.DefaultPermissions, given.Groups is null ? [.. graph.DefaultGroups] : named.Groups(given.Groups), named.Roles(given.Roles), named.Levels(given.Levels));
+        if (named.Refused is { } unknown) return unknown;
+        var ignored = named.Ignored;
 
         var member = graph.Member(row.Identifier);
         if (member is { IsLive: true })
@@ -154,19 +160,26 @@ public sealed class InvitationService(
         if (outcome is InviteOutcome.Invited) member = db.Add(NewMember(organization, row, number, call.Now)).Entity;
         if (outcome is not InviteOutcome.Refreshed) call.NewSeats++;
 
-        member!.FirstName = given.FirstName is { } first ? Text.Name(first) : member.FirstName;
+        Guid[] groupsBefore = [.. member!.Groups.Select(g => g.GroupId)], rolesBefore = [.. member.Roles.Select(r => r.RoleId)];
+        member.FirstName = given.FirstName is { } first ? Text.Name(first) : member.FirstName;
         member.LastName = given.LastName is { } last ? Text.Name(last) : member.LastName;
         member.TimeZone = given.TimeZone ?? member.TimeZone;
         Give(member, given, grants, call);
-        if (outcome is not InviteOutcome.Refreshed) graph.Add(member);
+        if (outcome is InviteOutcome.Refreshed) graph.Moved(member, groupsBefore, rolesBefore);
+        else graph.Add(member);
         call.Done.Add(row.Identifier);
 
-        db.Add(UsherEvent.Record(EventTypes.MemberInvited, call.Actor, "member", member.Id, call.Now, new()
+        db.Add(UsherEvent.Record(call.How.ActivateAtOnce ? EventTypes.MemberCreated : EventTypes.MemberInvited, call.Actor, "member", member.Id, call.Now, new()
         {
             ["email"] = member.Identifier, ["role"] = SnakeCaseName.Of(member.Role.ToString()), ["outcome"] = SnakeCaseName.Of(outcome.ToString()),
             ["permissions"] = string.Join(' ', member.Permissions.Select(p => p.Permission)),
         }));
-        if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now);
+        if (call.How.ActivateAtOnce)
+        {
+            member.Activate();
+            foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, call.Now);
+        }
+        else if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now);
         return new Invited(member, graph, outcome, ignored);
     }
 
@@ -176,31 +189,7 @@ public sealed class InvitationService(
         Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = now,
     };
 
-    private sealed record Grants(IReadOnlyList<string> Permissions, IReadOnlyList<Group> Groups, IReadOnlyList<Role> Roles, IReadOnlyList<(Guid Resource, AccessLevel Level)> Levels);
-
-    private static bool TryResolve(Call call, NewInvitation given, out Grants grants, out IReadOnlyList<IgnoredReference> ignored, [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out Error? unknown)
-    {
-        var (graph, left, refused) = (call.Graph, new List<IgnoredReference>(), (Error?)null);
-        grants = new(
-            given.Permissions ?? graph.Organization.DefaultPermissions,
-            given.Groups is null ? [.. graph.DefaultGroups] : [.. Known("groups", given.Groups, graph.Group)],
-            [.. Known("roles", given.Roles, graph.Role)],
-            [.. Known("levels", [.. given.Levels.Select(l => l.Resource)], (Guid id) => graph.HasResource(id) ? (object)id : null)
-                .Cast<Guid>().Distinct().Select(id => (id, given.Levels.Last(l => l.Resource.Id == id).Level))]);
-        (ignored, unknown) = (left, refused);
-        return refused is null;
-
-        IEnumerable<T> Known<T>(string set, IReadOnlyList<Reference> references, Func<Guid, T?> find)
-            where T : class
-        {
-            for (var i = 0; i < references.Count; i++)
-            {
-                if (references[i].Id is { } id && find(id) is { } found) yield return found;
-                else if (call.How.UnknownReferences is UnknownReferences.Ignore) left.Add(new(set, references[i].Text));
-                else refused ??= InvitationErrors.ReferenceUnknown($"{set}/{i}", references[i].Text);
-            }
-        }
-    }
+    private sealed record Grants(IReadOnlyList<string> Permissions, IReadOnlyList<Group> Groups, IReadOnlyList<Role> Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels);
 
     // All that the new member would have by this invitation, being one of Everyone included: exactly what his sponsor must cover when he joins.
     private static EffectiveAccess Conferred(AccessGraph graph, NewInvitation given, Grants grants)
@@ -209,7 +198,7 @@ public sealed class InvitationService(
         if (given.AllResources is true) access.AddEverywhere(AccessLevel.Full);
         foreach (var role in grants.Roles) AccessGraph.Confer(access, role);
         foreach (var group in grants.Groups.Concat(graph.Implied(MemberKind.Person))) graph.Confer(access, group);
-        foreach (var (resource, level) in grants.Levels) access.Add(resource, level, []);
+        foreach (var (resource, reach) in grants.Levels) access.Add(resource, reach);
         return access.Build();
     }
 
@@ -221,7 +210,7 @@ public sealed class InvitationService(
         foreach (var permission in grants.Permissions) member.Give(permission, actor, now);
         foreach (var group in grants.Groups) member.Give(group, actor, now);
         foreach (var role in grants.Roles) member.Give(role, actor, now);
-        foreach (var (resource, level) in grants.Levels) member.Give(resource, level, actor, now);
+        foreach (var (resource, reach) in grants.Levels) member.Give(resource, reach, actor, now);
     }
 
     private static IReadOnlyList<Result<Invited>> Refused<T>(IReadOnlyList<Result<T>> rows)

@@ -10,7 +10,13 @@ public readonly record struct Reference(string Text, Guid? Id)
 }
 
 /// <summary>A level to give on one resource.</summary>
-public sealed record NewLevel(Reference Resource, AccessLevel Level);
+public sealed record NewLevel(Reference Resource, AccessLevel Level)
+{
+    /// <summary>Single things below a full level; see <see cref="Access.Capabilities"/>.</summary>
+    public IReadOnlyList<string> Capabilities { get; init; } = [];
+
+    public Reach Reach => new(Level, Capabilities);
+}
 
 /// <summary>One person to invite. A set that is null means the organization's defaults, an empty one means none.</summary>
 /// <param name="Email">As typed; see <see cref="EmailAddress"/>.</param>
@@ -82,9 +88,10 @@ public enum UnknownReferences
 /// <param name="UnknownReferences">For what does not exist.</param>
 /// <param name="AllOrNothing">Whether one refused row stops all others.</param>
 /// <param name="Details">What the answer shows besides the member.</param>
+/// <param name="ActivateAtOnce">Whether the member is active without an invitation, because the organization's external identity provider signs its people in. Refused where it has none.</param>
 public sealed record InviteOptions(
     OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences, bool AllOrNothing = false,
-    MemberDetails Details = MemberDetails.None);
+    MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false);
 
 /// <summary>What a row came to.</summary>
 public enum InviteOutcome

@@ -44,6 +44,9 @@ public sealed class Member : IVersioned
 
     public string LastName { get; set; } = "";
 
+    /// <summary>What a service account is for. 0 to 1,000 characters.</summary>
+    public string Description { get; set; } = "";
+
     public string? Locale { get; set; }
 
     /// <summary>TZ database name, or none.</summary>
@@ -95,9 +98,17 @@ public sealed class Member : IVersioned
     /// <summary>What to call him: his name, else his identifier.</summary>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Identifier;
 
+    /// <summary>His identifier as it was typed.</summary>
+    public string ShownAs => Email ?? Identifier;
+
     public Invitation? PendingInvitation => Invitations.Find(i => i.Status is InvitationStatus.Pending);
 
     public bool IsLive => Status is not MemberStatus.Removed;
+
+    public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
+
+    /// <summary>One of those of whom an organization must keep one.</summary>
+    public bool IsActiveAdmin => this is { Status: MemberStatus.Active, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
 
     /// <summary>A person who takes up a seat.</summary>
     public bool TakesSeat => Kind is MemberKind.Person && IsLive;
@@ -132,16 +143,25 @@ public sealed class Member : IVersioned
         Roles.Add(new() { OrganizationId = OrganizationId, RoleId = role.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
     }
 
-    /// <summary>Sets the level on one resource, which resets its capabilities. None is stored too: it says that somebody took the level away.</summary>
-    public void Give(Guid resource, AccessLevel level, Actor by, DateTimeOffset now)
+    /// <summary>Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the level away.</summary>
+    public void Give(Guid resource, Reach reach, Actor by, DateTimeOffset now)
     {
         var row = Levels.Find(l => l.ResourceId == resource);
         if (row is null) Levels.Add(row = new() { OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id });
-        (row.Level, row.Capabilities, row.GrantedBy, row.GrantedAt) = (level, [], by.Id, now);
+        row.Set(reach, by, now);
     }
+
+    public void Take(string permission) => Permissions.RemoveAll(p => p.Permission == permission);
+
+    public void Take(Group group) => Groups.RemoveAll(g => g.GroupId == group.Id);
+
+    public void Take(Role role) => Roles.RemoveAll(r => r.RoleId == role.Id);
 
     /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
     public void Join(Guid userId, DateTimeOffset now) => (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
+
+    /// <summary>Somebody whose sign-in is another's matter is in at once, without a user.</summary>
+    public void Activate() => Status = MemberStatus.Active;
 
     /// <summary>Names the person behind a member who is active already.</summary>
     public void Bind(Guid userId) => UserId = userId;
@@ -172,6 +192,8 @@ public sealed class Member : IVersioned
             builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
             builder.HasIndex(m => m.UserId);
+            // An address is looked for in all organizations by whoever asks for his link, and at a sign-in.
+            builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier").HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
         }
     }
 }

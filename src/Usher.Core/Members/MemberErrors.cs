@@ -6,5 +6,17 @@ public static class MemberErrors
     public static readonly Error NotFound = new(ErrorKind.NotFound, "member_not_found", "There is no such member.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "This needs the permission user_management.");
     public static readonly Error NotCovered = new(ErrorKind.Forbidden, "member_not_covered", "This member holds something you do not.");
+    public static readonly Error AdminsOnly = new(ErrorKind.Forbidden, "grants_by_admins_only", "Only an administrator can change what members hold.");
     public static readonly Error LastAdmin = new(ErrorKind.Conflict, "last_admin", "An organization must keep at least one active administrator.", "role");
+    public static readonly Error IsAdmin = new(ErrorKind.Forbidden, "member_is_admin", "An administrator cannot be removed.");
+    public static readonly Error IsSelf = new(ErrorKind.Forbidden, "member_is_self", "Nobody removes himself.");
+    public static readonly Error NotJoined = new(ErrorKind.Conflict, "member_not_joined", "Somebody who has not joined yet cannot be suspended.");
+    public static readonly Error NoAddress = new(ErrorKind.Invalid, "member_has_no_address", "A service account has no e-mail address.", "email");
+    public static readonly Error SsoIdInvalid = new(ErrorKind.Invalid, "sso_id_invalid", "At most 120 characters, none of them a control character.", "sso_id");
+    public static readonly Error DescriptionInvalid = new(ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.", "description");
+    public static readonly Error NotForServiceAccounts = new(ErrorKind.Invalid, "permission_not_for_service_accounts", "A service account cannot hold token_management.", "permissions");
+    public static readonly Error NoneNamed = new(ErrorKind.Invalid, "none_named", "Nobody is named.");
+    public static readonly Error TooMany = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 at a time.");
+    public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.", "name");
+    public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");
 }

@@ -4,6 +4,7 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
+using Usher.Core.Outbox;
 
 namespace Usher.Core.Members;
 
@@ -13,9 +14,12 @@ public sealed record MemberView(Member Member, AccessGraph Graph);
 /// <summary>How a surface names a member.</summary>
 public readonly record struct MemberKey(Guid? Id = null, string? Identifier = null, long? Number = null);
 
-/// <summary>Seeing and ending memberships.</summary>
-public sealed class MemberService(UsherDb db, TimeProvider clock)
+/// <summary>Seeing, changing and ending memberships.</summary>
+public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
 {
+    /// <summary>How many members one call may name.</summary>
+    public const int MaxKeys = 1_000;
+
     private const int ChunkSize = 1_000;
 
     /// <summary>A live member of the actor's organization. Anybody may look himself up; for others a surface may ask for more.</summary>
@@ -23,69 +27,212 @@ public sealed class MemberService(UsherDb db, TimeProvider clock)
     /// <param name="key">By id, identifier or number.</param>
     /// <param name="details">What the answer shows besides the member.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<Result<MemberView>> GetAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct)
+    public async Task<Result<MemberView>> GetAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct) =>
+        await AccessGraph.ReadAsync(db, Query(actor.OrganizationId, [key], details), ct) is { } graph && Live(graph, key) is { } member ? new MemberView(member, graph) : MemberErrors.NotFound;
+
+    /// <summary>The live members a call names, and the keys that are nobody's. Changes nothing.</summary>
+    /// <param name="actor">Who asks.</param>
+    /// <param name="keys">At most 1,000.</param>
+    /// <param name="details">What the answer shows besides the members.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<Result<MemberSelection>> FindAsync(Actor actor, IReadOnlyList<MemberKey> keys, MemberDetails details, CancellationToken ct)
     {
-        var query = new AccessQuery(actor.OrganizationId)
-        {
-            MemberIds = key.Id is { } id ? [id] : [], Identifiers = key.Identifier is { } identifier ? [identifier] : [],
-            Numbers = key.Number is { } number ? [number] : [], Details = details,
-        };
-        var graph = await AccessGraph.ReadAsync(db, query, ct);
-        return graph?.Members.FirstOrDefault(m => m.IsLive) is { } member ? new MemberView(member, graph) : MemberErrors.NotFound;
+        if (keys.Count > MaxKeys) return MemberErrors.TooMany;
+        var graph = await AccessGraph.ReadAsync(db, Query(actor.OrganizationId, keys, details), ct);
+        return graph is null ? MemberErrors.NotFound : Select(graph, keys, []);
     }
 
-    /// <summary>All live persons of the actor's organization, in order, read in chunks of a thousand: memory does not grow with their number.</summary>
-    public async IAsyncEnumerable<MemberView> StreamAsync(Actor actor, MemberOrder order, MemberDetails details, [EnumeratorCancellation] CancellationToken ct)
+    /// <summary>All live members a filter lets through, in order, read in chunks of a thousand: memory does not grow with their number.</summary>
+    /// <param name="actor">Who asks.</param>
+    /// <param name="order">By creation, identifier or number.</param>
+    /// <param name="details">What the answer shows besides the members.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <param name="filter">Null: all persons.</param>
+    public async IAsyncEnumerable<MemberView> StreamAsync(
+        Actor actor, MemberOrder order, MemberDetails details, [EnumeratorCancellation] CancellationToken ct, MemberFilter? filter = null)
     {
-        var page = new MemberPage(order, null, ChunkSize);
+        var page = new MemberPage(order, null, ChunkSize) { Filter = filter ?? MemberFilter.Persons };
         var query = new AccessQuery(actor.OrganizationId) { Page = page, AllDefinitions = true, Details = details };
         var graph = await AccessGraph.ReadAsync(db, query, ct);
         while (graph is not null)
         {
-            var members = Ordered(graph, order);
+            var members = Ordered(graph, page);
             foreach (var member in members) yield return new(member, graph);
             if (members is not [.., var last] || members.Count < ChunkSize) yield break;
             graph = await graph.ReadMoreAsync(db, query with { Page = page with { After = last } }, ct);
         }
     }
 
-    /// <summary>
-    /// Ends a membership, or the offer of one: permissions, roles, groups and keys go, levels on resources stay for a re-invite. Acts on the member's very next request.
-    /// </summary>
-    /// <returns>Refused with <c>last_admin</c> for the only active administrator.</returns>
-    public Task<Result<Member>> RemoveAsync(Actor actor, Guid memberId, CancellationToken ct) => db.RunLockedAsync<Result<Member>>(async () =>
+    /// <summary>One page of the live members a filter lets through, and how many it lets through in all.</summary>
+    public async Task<(IReadOnlyList<MemberView> Items, int Total)> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {
-        var query = new AccessQuery(actor.OrganizationId) { MemberIds = [memberId, actor.Id], LockOrganization = true };
-        var graph = await AccessGraph.TrackAsync(db, query, ct);
-        if (graph?.Today(actor).May(Permissions.UserManagement) is not true) return MemberErrors.NotAllowed;
-        if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
-        if (!graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
-        if (IsActiveAdmin(member) && !await HasOtherAdminAsync(member, ct)) return MemberErrors.LastAdmin;
+        var query = new AccessQuery(actor.OrganizationId) { Page = page with { WithTotal = true }, Details = details };
+        return await AccessGraph.ReadAsync(db, query, ct) is { } graph ? ([.. Ordered(graph, page).Select(m => new MemberView(m, graph))], graph.Total) : ([], 0);
+    }
 
-        var now = clock.Now();
-        db.RemoveRange(await db.ApiKeys.Where(k => k.OrganizationId == member.OrganizationId && k.MemberId == member.Id).ToListAsync(ct));
-        if (member.TakesSeat && graph.Organization.SeatLimit is not null) db.ChangeSeats(member.OrganizationId, -1);
-        foreach (var invitation in member.Invitations)
+    /// <summary>
+    /// Changes one member, or up to 1,000 in the same way: all that are known, or, when one of them is refused, none. What is given and what is taken away the
+    /// actor must hold; the address, the SSO id and the standing of a member, and whatever a pending one is offered, need him to cover the member.
+    /// </summary>
+    /// <returns>The members as they are then. Refused with <c>member_not_found</c> when none is known.</returns>
+    public Task<Result<MemberSelection>> UpdateAsync(Actor actor, IReadOnlyList<MemberKey> keys, MemberChange change, MemberUpdateOptions how, CancellationToken ct)
+    {
+        if (Fault(keys, change) is { } fault) return Task.FromResult<Result<MemberSelection>>(fault);
+        var email = change.Email is null ? null : EmailAddress.TryCanonical(change.Email, out var canonical) ? canonical : "";
+        if (email is "") return Task.FromResult<Result<MemberSelection>>(InvitationErrors.EmailInvalid);
+        return change.MayTakeAdminAway ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct);
+
+        async Task<Result<MemberSelection>> OnceAsync()
         {
-            invitation.End(InvitationStatus.Revoked, now);
-            db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
+            var query = Query(actor.OrganizationId, keys, how.Details);
+            query = query with
+            {
+                MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, Identifiers = email is null ? query.Identifiers : [.. query.Identifiers, email],
+                GroupIds = [.. Named(change.Groups)], RoleIds = [.. Named(change.Roles)], LockOrganization = change.MayTakeAdminAway,
+                ResourceIds = [.. change.Levels.Select(l => l.Resource.Id).OfType<Guid>()], ResourceSlugs = [.. change.Levels.Where(l => l.Resource.Id is null).Select(l => l.Resource.Text)],
+            };
+            if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
+            var today = graph.Today(actor);
+            if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            var named = new ReferenceReader(graph, how.UnknownReferences);
+            var wanted = new Wanted(change, email, change.Groups?.As(named.Groups(change.Groups.Elements)), change.Roles?.As(named.Roles(change.Roles.Elements)), named.Levels(change.Levels));
+            var selection = Select(graph, keys, named.Ignored);
+            if (selection.Members is []) return MemberErrors.NotFound;
+            if (named.Refused is { } unknown) return unknown;
+
+            var plans = new List<MemberPlan>(selection.Members.Count);
+            foreach (var member in selection.Members)
+            {
+                var planned = MemberPlan.Make(graph, today, member, wanted, how.GrantsByAdminsOnly);
+                if (!planned.TryGet(out var plan, out var refused)) return refused;
+                plans.Add(plan);
+            }
+
+            Guid[] demoted = [.. plans.Where(p => p.TakesAdminAway).Select(p => p.Member.Id)];
+            if (demoted.Length > 0 && !await HasOtherAdminAsync(actor.OrganizationId, demoted, ct)) return MemberErrors.LastAdmin;
+
+            var now = clock.Now();
+            var changes = false;
+            foreach (var plan in plans)
+            {
+                if (plan.VoidsLink && plan.Member.PendingInvitation is { } pending) await VoidAsync(pending, ct);
+                if (plan.Apply(graph, actor, now) is not { Count: > 0 } details) continue;
+                db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", plan.Member.Id, now, details));
+                changes = true;
+            }
+
+            if (changes) await db.SaveChangesAsync(ct);
+            return selection;
+        }
+    }
+
+    /// <summary>Ends one membership; see <see cref="RemoveAsync(Actor, IReadOnlyList{MemberKey}, MemberRemoveOptions, CancellationToken)"/>.</summary>
+    public async Task<Result<Member>> RemoveAsync(Actor actor, Guid memberId, CancellationToken ct) =>
+        (await RemoveAsync(actor, [new(Id: memberId)], new(), ct)).Match<Result<Member>>(removed => removed.Members[0], error => error);
+
+    /// <summary>
+    /// Ends memberships, or the offer of them: permissions, roles, groups and keys go, levels on resources stay for a re-invite. Acts on the member's very next
+    /// request. All that are known, at most 1,000, or, when one of them is refused, none.
+    /// </summary>
+    /// <returns>Refused with <c>member_not_found</c> when none is known, with <c>last_admin</c> when no active administrator would be left.</returns>
+    public Task<Result<MemberSelection>> RemoveAsync(Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) => db.RunLockedAsync<Result<MemberSelection>>(async () =>
+    {
+        if (keys.Count > MaxKeys) return MemberErrors.TooMany;
+        var query = Query(actor.OrganizationId, keys, MemberDetails.None);
+        var graph = await AccessGraph.TrackAsync(db, query with { MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, LockOrganization = true }, ct);
+        if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        var selection = Select(graph, keys, []);
+        if (selection.Members is []) return MemberErrors.NotFound;
+        foreach (var member in selection.Members)
+        {
+            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
+            if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
+            if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
         }
 
-        member.Remove(actor, now);
-        db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
+        Guid[] ids = [.. selection.Members.Select(m => m.Id)];
+        if (selection.Members.Any(m => m.IsActiveAdmin) && !await HasOtherAdminAsync(actor.OrganizationId, ids, ct)) return MemberErrors.LastAdmin;
+
+        var now = clock.Now();
+        db.RemoveRange(await db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && ids.Contains(k.MemberId!.Value)).ToListAsync(ct));
+        if (graph.Organization.SeatLimit is not null) db.ChangeSeats(actor.OrganizationId, -selection.Members.Count(m => m.TakesSeat));
+        foreach (var member in selection.Members)
+        {
+            foreach (var invitation in member.Invitations)
+            {
+                invitation.End(InvitationStatus.Revoked, now);
+                db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
+            }
+
+            member.Remove(actor, now);
+            db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
+        }
+
         await db.SaveChangesAsync(ct);
-        return member;
+        return selection;
     }, ct);
 
-    private static bool IsActiveAdmin(Member member) => member is { Status: MemberStatus.Active, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
-
-    private Task<bool> HasOtherAdminAsync(Member member, CancellationToken ct) => db.Members.AnyAsync(
-        m => m.OrganizationId == member.OrganizationId && m.Id != member.Id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin, ct);
-
-    private static List<Member> Ordered(AccessGraph graph, MemberOrder order) => order switch
+    /// <summary>What reads the members named.</summary>
+    internal static AccessQuery Query(Guid organization, IReadOnlyList<MemberKey> keys, MemberDetails details) => new(organization)
     {
-        MemberOrder.Created => [.. graph.Members.OrderBy(m => m.Id)],
-        MemberOrder.Identifier => [.. graph.Members.OrderBy(m => m.Identifier, Text.KeyOrder)],
-        MemberOrder.Number => [.. graph.Members.OrderBy(m => m.Number)],
+        MemberIds = [.. keys.Select(k => k.Id).OfType<Guid>().Distinct()], Identifiers = [.. keys.Select(k => k.Identifier).OfType<string>().Distinct()],
+        Numbers = [.. keys.Select(k => k.Number).OfType<long>().Distinct()], Details = details,
     };
+
+    /// <summary>The members named, among those read.</summary>
+    internal static MemberSelection Select(AccessGraph graph, IReadOnlyList<MemberKey> keys, IReadOnlyList<IgnoredReference> ignored)
+    {
+        var byNumber = graph.Members.Where(m => m.IsLive).ToDictionary(m => m.Number);
+        var byIdentifier = byNumber.Values.ToDictionary(m => m.Identifier);
+        List<Member> found = [];
+        List<MemberKey> unknown = [];
+        foreach (var key in keys.Distinct())
+        {
+            var member = key.Id is { } id ? graph.Member(id) : key.Number is { } number ? byNumber.GetValueOrDefault(number) : byIdentifier.GetValueOrDefault(key.Identifier ?? "");
+            if (member is { IsLive: true }) found.Add(member);
+            else unknown.Add(key);
+        }
+
+        return new([.. found.Distinct()], unknown, ignored, graph);
+    }
+
+    private Error? Fault(IReadOnlyList<MemberKey> keys, MemberChange change)
+    {
+        if (keys.Count > MaxKeys) return MemberErrors.TooMany;
+        if (change.FirstName is { } first && !Text.IsName(first)) return InvitationErrors.FirstNameInvalid;
+        if (change.LastName is { } last && !Text.IsName(last)) return InvitationErrors.LastNameInvalid;
+        if (change.TimeZone.Or(null) is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
+        if (change.SsoId.Or(null) is { } sso && !Text.IsName(sso)) return MemberErrors.SsoIdInvalid;
+        if (change.Description is { } description && !Text.IsDescription(description)) return MemberErrors.DescriptionInvalid;
+        return change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
+    }
+
+    // The link that went to the old address opens no more, and a mail with it that has not left yet is not sent.
+    private async Task VoidAsync(Invitation invitation, CancellationToken ct)
+    {
+        db.RemoveRange(await db.InvitationSecrets.Where(s => s.OrganizationId == invitation.OrganizationId && s.InvitationId == invitation.Id).ToListAsync(ct));
+        foreach (var mail in await db.OutboxMessages
+            .Where(m => m.OrganizationId == invitation.OrganizationId && m.InvitationId == invitation.Id && m.State == OutboxState.Queued).ToListAsync(ct))
+            (mail.State, mail.Secret) = (OutboxState.Abandoned, null);
+        invitation.Delivery = DeliveryState.None;
+    }
+
+    private static IEnumerable<Guid> Named(SetChange<Reference>? change) => change?.Elements.Select(e => e.Id).OfType<Guid>().Distinct() ?? [];
+
+    private static Member? Live(AccessGraph graph, MemberKey key) => Select(graph, [key], []).Members is [var member] ? member : null;
+
+    private Task<bool> HasOtherAdminAsync(Guid organization, Guid[] ids, CancellationToken ct) => db.Members.AnyAsync(
+        m => m.OrganizationId == organization && !ids.Contains(m.Id) && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin, ct);
+
+    private static List<Member> Ordered(AccessGraph graph, MemberPage page)
+    {
+        IEnumerable<Member> ordered = page.Order switch
+        {
+            MemberOrder.Created => graph.Members.OrderBy(m => m.Id),
+            MemberOrder.Identifier => graph.Members.OrderBy(m => m.Identifier, Text.KeyOrder),
+            MemberOrder.Number => graph.Members.OrderBy(m => m.Number),
+            MemberOrder.LastSignIn => graph.Members.OrderBy(m => m.LastSignInAt ?? m.CreatedAt),
+        };
+        return page.Descending ? [.. ordered.Reverse()] : [.. ordered];
+    }
 }

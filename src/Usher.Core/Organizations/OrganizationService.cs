@@ -9,6 +9,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
 using Usher.Core.Users;
+using Group = Usher.Core.Groups.Group;
 
 namespace Usher.Core.Organizations;
 
@@ -16,6 +17,8 @@ namespace Usher.Core.Organizations;
 public static class OrganizationErrors
 {
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "operator_only", "Only an operator can do this.");
+    public static readonly Error AdminsOnly = new(ErrorKind.Forbidden, "not_allowed", "Only an administrator can change this.");
+    public static readonly Error IdentityProviderInvalid = new(ErrorKind.Invalid, "identity_provider_invalid", "1 to 120 characters, none of them a control character.", "external_identity_provider");
     public static readonly Error NotFound = new(ErrorKind.NotFound, "organization_not_found", "There is no such organization.");
     public static readonly Error SlugInvalid = new(ErrorKind.Invalid, "slug_invalid", "1 to 63 characters of a-z, 0-9 and inner hyphens.", "slug");
     public static readonly Error SlugTaken = new(ErrorKind.Conflict, "slug_taken", "Another organization has this slug.", "slug");
@@ -30,6 +33,9 @@ public static class OrganizationErrors
 public sealed record NewOrganization(string Slug, string Name, string OwnerEmail)
 {
     public string TimeZone { get; init; } = "Etc/UTC";
+
+    /// <summary>See <see cref="Organization.ExternalIdentityProvider"/>.</summary>
+    public string? ExternalIdentityProvider { get; init; }
 
     public string OwnerFirstName { get; init; } = "";
 
@@ -48,8 +54,32 @@ public sealed record NewOrganization(string Slug, string Name, string OwnerEmail
 /// <summary>A new organization; the secrets are shown here and never again.</summary>
 public sealed record CreatedOrganization(Organization Organization, Member Owner, string ApiKey, InvitationLink? OwnerLink, IReadOnlyList<Resource> Resources);
 
+/// <summary>What to change about an organization. What is left out, or null where null is no value, stays as it is.</summary>
+public sealed record OrganizationChange
+{
+    /// <summary>1 to 120 characters.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>TZ database name.</summary>
+    public string? TimeZone { get; init; }
+
+    /// <summary>What its identity provider is called, 1 to 120 characters; or none.</summary>
+    public Optional<string> ExternalIdentityProvider { get; init; }
+
+    /// <summary>What an invitation that names no permissions gives.</summary>
+    public IReadOnlyList<string>? DefaultPermissions { get; init; }
+
+    /// <summary>The groups an invitation that names none puts into: these and no others.</summary>
+    public IReadOnlyList<Reference>? DefaultGroups { get; init; }
+
+    internal bool NeedsAdmin => Name is not null || TimeZone is not null || ExternalIdentityProvider.IsGiven;
+}
+
+/// <summary>An organization as its members see it.</summary>
+public sealed record OrganizationView(Organization Organization, IReadOnlyList<Group> DefaultGroups, int ResourceCount);
+
 /// <summary>Making organizations, and what is set for a whole one. An operator's matter.</summary>
-public sealed partial class OrganizationService(UsherDb db, MemberNumbers numbers, InvitationMails mails, PasswordService passwords, TimeProvider clock)
+public sealed partial class OrganizationService(UsherDb db, MemberNumbers numbers, InvitationMails mails, PasswordService passwords, PermissionCatalogue catalogue, TimeProvider clock)
 {
     public static bool IsSlug(string text) => Slug().IsMatch(text);
 
@@ -60,6 +90,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         if (!IsSlug(given.Slug)) return OrganizationErrors.SlugInvalid;
         if (!Text.IsName(given.Name) || Text.Name(given.Name).Length is 0) return OrganizationErrors.NameInvalid;
         if (!Text.IsTimeZone(given.TimeZone)) return InvitationErrors.TimeZoneUnknown;
+        if (given.ExternalIdentityProvider is { } provider && (!Text.IsName(provider) || Text.Name(provider).Length is 0)) return OrganizationErrors.IdentityProviderInvalid;
         if (!EmailAddress.TryCanonical(given.OwnerEmail, out var email)) return InvitationErrors.EmailInvalid;
         if (!Text.IsName(given.OwnerFirstName)) return InvitationErrors.FirstNameInvalid;
         if (!Text.IsName(given.OwnerLastName)) return InvitationErrors.LastNameInvalid;
@@ -72,12 +103,13 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         {
             if (await db.Organizations.AnyAsync(o => o.Slug == given.Slug, ct)) return OrganizationErrors.SlugTaken;
             var now = clock.Now();
-            var organization = new Organization { Id = Uuid.Create(now), Slug = given.Slug, Name = Text.Name(given.Name), TimeZone = given.TimeZone, CreatedAt = now };
+            var organization = new Organization { Id = Uuid.Create(now), Slug = given.Slug, Name = Text.Name(given.Name), TimeZone = given.TimeZone, ExternalIdentityProvider = given.ExternalIdentityProvider, CreatedAt = now };
             var by = actor with { OrganizationId = organization.Id };
             db.Add(organization);
             db.Add(SystemGroupOf(organization, SystemGroup.Everyone, "Everyone", "System group which contains all users", now));
             db.Add(SystemGroupOf(organization, SystemGroup.ServiceAccounts, "Service Accounts", "System group which contains all service accounts", now));
-            List<Resource> resources = [.. given.Resources.Select(name => ResourceService.New(organization.Id, name, [], now))];
+            List<Resource> resources = [];
+            foreach (var name in given.Resources) resources.Add(ResourceService.New(organization.Id, name, [], resources.Select(r => r.Slug).ToHashSet(StringComparer.Ordinal), now));
             db.AddRange(resources);
 
             var owner = new Member
@@ -96,6 +128,59 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             return new CreatedOrganization(organization, owner, secret, link, resources);
         }, ct);
     }
+
+    /// <summary>The actor's own organization.</summary>
+    public async Task<Result<OrganizationView>> GetAsync(Actor actor, CancellationToken ct)
+    {
+        var found = await db.Organizations.AsNoTracking().Where(o => o.Id == actor.OrganizationId).Select(o => new
+        {
+            Organization = o, Groups = db.Groups.Where(g => g.OrganizationId == o.Id && g.IsDefault).OrderBy(g => g.Id).ToList(), Resources = db.Resources.Count(r => r.OrganizationId == o.Id),
+        }).SingleOrDefaultAsync(ct);
+        return found is null ? OrganizationErrors.NotFound : new OrganizationView(found.Organization, found.Groups, found.Resources);
+    }
+
+    /// <summary>
+    /// Changes the actor's own organization. Its name, zone and identity provider are an administrator's matter; what new members get by default needs
+    /// <c>user_management</c>, and that the actor holds what comes and what goes.
+    /// </summary>
+    public Task<Result<Organization>> UpdateAsync(Actor actor, OrganizationChange change, CancellationToken ct) => db.RunAsync<Result<Organization>>(async () =>
+    {
+        if (change.Name is { } name && (!Text.IsName(name) || Text.Name(name).Length is 0)) return OrganizationErrors.NameInvalid;
+        if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
+        if (change.ExternalIdentityProvider.Or(null) is { } provider && (!Text.IsName(provider) || Text.Name(provider).Length is 0)) return OrganizationErrors.IdentityProviderInvalid;
+        if (change.DefaultPermissions?.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
+        var query = new AccessQuery(actor.OrganizationId) { MemberIds = actor.IsMember ? [actor.Id] : [], GroupIds = [.. change.DefaultGroups?.Select(g => g.Id).OfType<Guid>() ?? []] };
+        if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return OrganizationErrors.NotFound;
+        var (today, organization) = (graph.Today(actor), graph.Organization);
+        if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
+        if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        var named = new ReferenceReader(graph, UnknownReferences.Refuse);
+        var groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : named.Groups(change.DefaultGroups);
+        if (named.Refused is { } unknown) return unknown;
+        if (groups.Any(g => g.SystemKind is not SystemGroup.None)) groups = [.. groups.Where(g => g.SystemKind is SystemGroup.None)]; // everybody is in it anyway
+
+        var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions).Distinct(StringComparer.Ordinal).ToList();
+        Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];
+        var handed = new EffectiveAccess.Builder().Add(permissions.Except(organization.DefaultPermissions)).Add(organization.DefaultPermissions.Except(permissions));
+        foreach (var group in moved) graph.Confer(handed, group);
+        if (!today.CanGrant(handed.Build())) return InvitationErrors.MoreThanYouHold;
+
+        db.Attach(organization);
+        var before = (organization.Name, organization.TimeZone, organization.ExternalIdentityProvider, string.Join(' ', organization.DefaultPermissions));
+        organization.Name = change.Name is { } newName ? Text.Name(newName) : organization.Name;
+        organization.TimeZone = change.TimeZone ?? organization.TimeZone;
+        organization.ExternalIdentityProvider = change.ExternalIdentityProvider.Or(organization.ExternalIdentityProvider);
+        if (!permissions.SequenceEqual(organization.DefaultPermissions, StringComparer.Ordinal)) organization.DefaultPermissions = permissions;
+        foreach (var group in moved) group.IsDefault = !group.IsDefault;
+        var after = (organization.Name, organization.TimeZone, organization.ExternalIdentityProvider, string.Join(' ', permissions));
+        if (before == after && moved is []) return organization;
+        db.Add(UsherEvent.Record(EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()
+        {
+            ["before"] = $"{before}", ["after"] = $"{after}", ["default_groups"] = string.Join(", ", groups.Select(g => g.Name)),
+        }));
+        await db.SaveChangesAsync(ct);
+        return organization;
+    }, ct);
 
     /// <summary>Sets or lifts the seat limit. The seats in use are counted anew under the organization's lock; a limit below them stops new invitations only.</summary>
     /// <param name="actor">An operator or the system.</param>
@@ -123,7 +208,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         return null;
     }
 
-    private static Groups.Group SystemGroupOf(Organization organization, SystemGroup kind, string name, string description, DateTimeOffset now) => new()
+    private static Group SystemGroupOf(Organization organization, SystemGroup kind, string name, string description, DateTimeOffset now) => new()
     {
         OrganizationId = organization.Id, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), Description = description, SystemKind = kind, CreatedAt = now,
     };

@@ -19,6 +19,9 @@ public sealed class Resource : IVersioned, INamed
     /// <summary>How the name is compared; unique in the organization.</summary>
     public required string NameKey { get; set; }
 
+    /// <summary>The name in addresses: 1 to 63 characters of a-z, 0-9 and inner hyphens; unique in the organization; made from the first name.</summary>
+    public required string Slug { get; init; }
+
     /// <summary>What a surface keeps with it, such as <c>environment</c>.</summary>
     public Dictionary<string, string> Attributes { get; set; } = [];
 
@@ -33,7 +36,9 @@ public sealed class Resource : IVersioned, INamed
             builder.ToTable("resources");
             builder.HasKey(r => new { r.OrganizationId, r.Id });
             builder.Property(r => r.NameKey).IsKeyText();
+            builder.Property(r => r.Slug).IsKeyText();
             builder.HasIndex(r => new { r.OrganizationId, r.NameKey }).IsUnique();
+            builder.HasIndex(r => new { r.OrganizationId, r.Slug }).IsUnique();
         }
     }
 }
@@ -61,12 +66,21 @@ public sealed class ResourceAccess : IGrantRow
 
     public DateTimeOffset GrantedAt { get; set; }
 
+    public Reach Reach => new(Level, Capabilities);
+
+    public void Set(Reach reach, Actor by, DateTimeOffset now)
+    {
+        if (reach.Equals(Reach) && GrantedAt != default) return;
+        (Level, Capabilities, GrantedBy, GrantedAt) = (reach.Level, [.. reach.Capabilities], by.Id, now);
+    }
+
     internal sealed class Mapping : IEntityTypeConfiguration<ResourceAccess>
     {
         public void Configure(EntityTypeBuilder<ResourceAccess> builder)
         {
             builder.ToTable("resource_access", t => t.HasCheckConstraint("ck_resource_access_one_holder", "(member_id IS NULL) <> (group_id IS NULL)"));
             builder.HasKey(a => new { a.OrganizationId, a.Id });
+            builder.Ignore(a => a.Reach);
             builder.HasIndex(a => new { a.OrganizationId, a.MemberId, a.ResourceId }).IsUnique().HasFilter("member_id IS NOT NULL");
             builder.HasIndex(a => new { a.OrganizationId, a.GroupId, a.ResourceId }).IsUnique().HasFilter("group_id IS NOT NULL");
             builder.HasOne<Resource>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.ResourceId }).OnDelete(DeleteBehavior.Cascade);

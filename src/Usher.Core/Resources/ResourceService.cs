@@ -1,17 +1,26 @@
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Invitations;
 
 namespace Usher.Core.Resources;
 
 /// <summary>Why making or seeing a resource can be refused.</summary>
 public static class ResourceErrors
 {
+    public static readonly Error NotFound = new(ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not reach it.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "This needs the permission resource_creation.");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
     public static readonly Error AttributesInvalid = new(ErrorKind.Invalid, "attributes_invalid", "Attributes are at most 1,000 characters each, none of them a control character.", "attributes");
+}
+
+public enum ResourceOrder
+{
+    Created,
+    Name,
 }
 
 /// <summary>Things to reach.</summary>
@@ -24,11 +33,13 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
             if (!Text.IsName(name) || Text.Name(name).Length is 0) return ResourceErrors.NameInvalid;
             if (attributes.Any(a => a.Value.Length > 1_000 || !Text.IsWellFormed(a.Value, joiners: true))) return ResourceErrors.AttributesInvalid;
-            var key = Text.Key(name);
-            if (await db.Resources.AnyAsync(r => r.OrganizationId == actor.OrganizationId && r.NameKey == key, ct)) return ResourceErrors.NameTaken;
+            var (key, slug) = (Text.Key(name), Text.Slug(name));
+            var near = await db.Resources.Where(r => r.OrganizationId == actor.OrganizationId && (r.NameKey == key || r.Slug == slug || r.Slug.StartsWith(slug + "-")))
+                .Select(r => new { r.NameKey, r.Slug }).ToListAsync(ct);
+            if (near.Exists(r => r.NameKey == key)) return ResourceErrors.NameTaken;
 
             var now = clock.Now();
-            var resource = New(actor.OrganizationId, name, new(attributes), now);
+            var resource = New(actor.OrganizationId, name, new(attributes), [.. near.Select(r => r.Slug)], now);
             db.Add(resource);
             if (actor.IsMember && actor.Access.Everywhere is not AccessLevel.Full)
             {
@@ -44,17 +55,43 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             return resource;
         }, ct);
 
-    /// <summary>The resources an actor reaches at any level, oldest first.</summary>
-    public async Task<IReadOnlyList<Resource>> ListAsync(Actor actor, CancellationToken ct)
+    /// <summary>The resources an actor reaches at any level. Memory does not grow with their number.</summary>
+    public async IAsyncEnumerable<Resource> StreamAsync(Actor actor, ResourceOrder order, [EnumeratorCancellation] CancellationToken ct)
     {
-        var all = db.Resources.AsNoTracking().Where(r => r.OrganizationId == actor.OrganizationId).OrderBy(r => r.Id);
-        if (actor.Access.Everywhere is not AccessLevel.None) return await all.ToListAsync(ct);
-        var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [actor.Id] }, ct);
-        if (graph is null) return [];
-        Guid[] reached = [.. graph.Today(actor).Access.Resources.Where(r => r.Value.Level is not AccessLevel.None || r.Value.Capabilities is not []).Select(r => r.Key)];
-        return await all.Where(r => reached.Contains(r.Id)).ToListAsync(ct);
+        var all = db.Resources.AsNoTracking().Where(r => r.OrganizationId == actor.OrganizationId);
+        if (actor.Access.Everywhere is AccessLevel.None)
+        {
+            var access = await LevelsOfAsync(actor, ct);
+            Guid[] reached = [.. access.Resources.Keys.Where(access.Reaches)];
+            all = all.Where(r => reached.Contains(r.Id));
+        }
+
+        var ordered = order is ResourceOrder.Created ? all.OrderBy(r => r.Id) : all.OrderBy(r => r.NameKey);
+        await foreach (var resource in ordered.AsAsyncEnumerable().WithCancellation(ct)) yield return resource;
     }
 
-    internal static Resource New(Guid organization, string name, Dictionary<string, string> attributes, DateTimeOffset now) =>
-        new() { OrganizationId = organization, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = Text.Key(name), Attributes = attributes, CreatedAt = now };
+    /// <summary>How many resources the organization has.</summary>
+    public Task<int> CountAsync(Actor actor, CancellationToken ct) => db.Resources.CountAsync(r => r.OrganizationId == actor.OrganizationId, ct);
+
+    /// <summary>A resource by id, else by slug. One that the actor does not reach is answered like one that does not exist.</summary>
+    public async Task<Result<Resource>> GetAsync(Actor actor, Reference reference, CancellationToken ct)
+    {
+        var found = await db.Resources.AsNoTracking().SingleOrDefaultAsync(
+            r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
+        if (found is null) return ResourceErrors.NotFound;
+        return actor.Access.Everywhere is not AccessLevel.None || (await LevelsOfAsync(actor, ct)).Reaches(found.Id) ? found : ResourceErrors.NotFound;
+    }
+
+    internal static Resource New(Guid organization, string name, Dictionary<string, string> attributes, HashSet<string> slugsTaken, DateTimeOffset now)
+    {
+        var slug = Text.Slug(name);
+        return new()
+        {
+            OrganizationId = organization, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = Text.Key(name), Attributes = attributes, CreatedAt = now,
+            Slug = Enumerable.Range(1, slugsTaken.Count + 1).Select(i => i is 1 ? slug : $"{slug}-{i}").First(s => !slugsTaken.Contains(s)),
+        };
+    }
+
+    private async Task<EffectiveAccess> LevelsOfAsync(Actor actor, CancellationToken ct) =>
+        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [actor.Id] }, ct) is { } graph ? graph.Today(actor).Access : EffectiveAccess.Nothing;
 }

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Members;
@@ -105,11 +106,29 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         var user = await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct);
         if (user is null) return Wrong;
         user.LastSignInAt = now;
+        if (user is { EmailProvedAt: not null, NormalizedEmail: { } address }) await BindAsync(userId, address, now, ct);
         foreach (var member in await db.Members.Where(m => m.UserId == userId && m.Status == MemberStatus.Active).ToListAsync(ct)) member.LastSignInAt = now;
         var signedIn = Add(userId, device, now);
         await db.SaveChangesAsync(ct);
         return signedIn;
     }, ct);
+
+    // Whoever was added where an identity provider signs people in is active without a user until the first sign-in that proves his address.
+    private async Task BindAsync(Guid userId, string address, DateTimeOffset now, CancellationToken ct)
+    {
+        var unbound = await (
+            from member in db.Members
+            join organization in db.Organizations on member.OrganizationId equals organization.Id
+            where member.Identifier == address && member.UserId == null && member.Kind == MemberKind.Person && member.Status == MemberStatus.Active
+                && organization.ExternalIdentityProvider != null && !db.Members.Any(m => m.OrganizationId == member.OrganizationId && m.UserId == userId && m.Status != MemberStatus.Removed)
+            orderby member.OrganizationId
+            select member).ToListAsync(ct);
+        foreach (var member in unbound)
+        {
+            member.Join(userId, now);
+            db.Add(UsherEvent.Record(EventTypes.MemberJoined, new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing), "member", member.Id, now, new() { ["email"] = member.Identifier }));
+        }
+    }
 
     private async Task<Result<SignedIn>> RefuseAsync(string? canonical, CancellationToken ct)
     {

@@ -123,6 +123,10 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("kind");
 
+                    b.Property<string>("More")
+                        .HasColumnType("text")
+                        .HasColumnName("more");
+
                     b.Property<string>("Name")
                         .HasColumnType("text")
                         .HasColumnName("name");
@@ -837,6 +841,11 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Description")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("description");
+
                     b.Property<string>("Email")
                         .HasColumnType("text")
                         .HasColumnName("email");
@@ -920,6 +929,10 @@ namespace Usher.Migrations.Postgres.Migrations
 
                     b.HasKey("OrganizationId", "Id")
                         .HasName("pk_members");
+
+                    b.HasIndex("Identifier")
+                        .HasDatabaseName("ix_members_unbound_identifier")
+                        .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
 
                     b.HasIndex("UserId")
                         .HasDatabaseName("ix_members_user_id");
@@ -1170,6 +1183,12 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnName("name_key")
                         .UseCollation("C");
 
+                    b.Property<string>("Slug")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("slug")
+                        .UseCollation("C");
+
                     b.Property<int>("Version")
                         .IsConcurrencyToken()
                         .HasColumnType("integer")
@@ -1181,6 +1200,10 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.HasIndex("OrganizationId", "NameKey")
                         .IsUnique()
                         .HasDatabaseName("ix_resources_organization_id_name_key");
+
+                    b.HasIndex("OrganizationId", "Slug")
+                        .IsUnique()
+                        .HasDatabaseName("ix_resources_organization_id_slug");
 
                     b.ToTable("resources", (string)null);
                 });

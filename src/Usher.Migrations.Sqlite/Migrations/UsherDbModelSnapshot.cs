@@ -116,6 +116,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("kind");
 
+                    b.Property<string>("More")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("more");
+
                     b.Property<string>("Name")
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
@@ -845,6 +849,11 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Description")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("description");
+
                     b.Property<string>("Email")
                         .HasColumnType("TEXT")
                         .HasColumnName("email");
@@ -928,6 +937,10 @@ namespace Usher.Migrations.Sqlite.Migrations
 
                     b.HasKey("OrganizationId", "Id")
                         .HasName("pk_members");
+
+                    b.HasIndex("Identifier")
+                        .HasDatabaseName("ix_members_unbound_identifier")
+                        .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
 
                     b.HasIndex("UserId")
                         .HasDatabaseName("ix_members_user_id");
@@ -1177,6 +1190,11 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("name_key");
 
+                    b.Property<string>("Slug")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("slug");
+
                     b.Property<int>("Version")
                         .IsConcurrencyToken()
                         .HasColumnType("INTEGER")
@@ -1188,6 +1206,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasIndex("OrganizationId", "NameKey")
                         .IsUnique()
                         .HasDatabaseName("ix_resources_organization_id_name_key");
+
+                    b.HasIndex("OrganizationId", "Slug")
+                        .IsUnique()
+                        .HasDatabaseName("ix_resources_organization_id_slug");
 
                     b.ToTable("resources", (string)null);
                 });

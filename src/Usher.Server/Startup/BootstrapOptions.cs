@@ -24,6 +24,9 @@ public sealed class BootstrapOrganization
     /// <summary>TZ database name. Default: Etc/UTC.</summary>
     public string TimeZone { get; set; } = "Etc/UTC";
 
+    /// <summary>What the identity provider that signs its people in is called; null: none, and people join by invitation only.</summary>
+    public string? ExternalIdentityProvider { get; set; }
+
     /// <summary>Names of resources it begins with. Default: none.</summary>
     public IList<string> Resources { get; } = [];
 }

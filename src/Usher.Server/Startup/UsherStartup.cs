@@ -88,7 +88,7 @@ public sealed class UsherStartup(
         if (given.Organization.Name is not { } name || await db.Organizations.AnyAsync(ct)) return;
         var made = await organizations.CreateAsync(Actor.System(Organization.Installation), new(given.Organization.Slug ?? "", name, given.Owner.Email ?? "")
         {
-            TimeZone = given.Organization.TimeZone, OwnerFirstName = given.Owner.FirstName, OwnerLastName = given.Owner.LastName,
+            TimeZone = given.Organization.TimeZone, ExternalIdentityProvider = given.Organization.ExternalIdentityProvider, OwnerFirstName = given.Owner.FirstName, OwnerLastName = given.Owner.LastName,
             OwnerPassword = given.Owner.Password, OwnerApiKey = given.Owner.ApiKey, Resources = [.. given.Organization.Resources],
         }, ct);
         if (!made.TryGet(out var created, out var refused)) throw new StartupException($"{SettingOf(refused)}: {refused.Message}");
@@ -107,6 +107,7 @@ public sealed class UsherStartup(
     {
         "slug" => "Organization:Slug",
         "name" => "Organization:Name",
+        "external_identity_provider" => "Organization:ExternalIdentityProvider",
         "time_zone" => "Organization:TimeZone",
         "email" => "Owner:Email",
         "first_name" => "Owner:FirstName",

@@ -57,7 +57,7 @@ public static class OrganizationSteps
         }
 
         public async Task<Group> GroupAsync(NewGroup group) =>
-            (await org.App.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(org.System, group, Ct))).Value;
+            (await org.App.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(org.System, group, new(), Ct))).Value.Group;
 
         /// <summary>The id of the group of all persons.</summary>
         public Task<Guid> EveryoneAsync() => org.App.QueryAsync(

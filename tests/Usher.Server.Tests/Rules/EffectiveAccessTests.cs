@@ -147,7 +147,7 @@ public sealed class EffectiveAccessTests(UsherApp app)
         Assert.Equal(actor.Access.Everywhere, caller.Access.Everywhere);
         Assert.Equal(others, actor.Access.LevelOn(Guid.NewGuid())); // one that is still to come
 
-        var reached = await app.WithAsync<ResourceService, IReadOnlyList<Resource>>(s => s.ListAsync(caller, Ct));
+        var reached = await app.WithAsync<ResourceService, List<Resource>>(async s => await s.StreamAsync(caller, ResourceOrder.Created, Ct).ToListAsync(Ct));
         Assert.Equal(org.Created.Resources.Where(r => actor.Access.LevelOn(r.Id) is not AccessLevel.None).Select(r => r.Id), reached.Select(r => r.Id));
     }
 

@@ -166,7 +166,7 @@ public sealed class GrantingTests(UsherApp app)
         Assert.Equal(MemberErrors.NotAllowed, (await org.ResendAsync(actor, other)).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await org.RemoveAsync(actor, other.Id)).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await org.RemoveAsync(actor, actor.Id)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(actor, new("G"), Ct))).Error);
+        Assert.Equal(MemberErrors.NotAllowed, (await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(actor, new("G"), new(), Ct))).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(actor, "R", "", [], Ct))).Error);
         Assert.Equal(ResourceErrors.NotAllowed, (await app.WithAsync<ResourceService, Result<Resource>>(s => s.CreateAsync(actor, "R", new Dictionary<string, string>(), Ct))).Error);
     }
@@ -181,9 +181,9 @@ public sealed class GrantingTests(UsherApp app)
             new("G") { Levels = [new(world.Resource(1), AccessLevel.Full)] }, new("G") { IsDefault = true, Permissions = [NotMine] },
         ];
         foreach (var group in refused)
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(world.Max, group, Ct))).Error);
-        Assert.Null((await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(
-            world.Max, new("G") { Permissions = [Mine], Roles = [world.Roles["within"]], Levels = [new(world.Resource(0), AccessLevel.Full)] }, Ct))).Error);
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(world.Max, group, new(), Ct))).Error);
+        Assert.Null((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(
+            world.Max, new("G") { Permissions = [Mine], Roles = [world.Roles["within"]], Levels = [new(world.Resource(0), AccessLevel.Full)] }, new(), Ct))).Error);
         Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(world.Max, "R", "", [Mine, NotMine], Ct))).Error);
         Assert.Null((await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(world.Max, "R", "", [Mine], Ct))).Error);
     }
@@ -220,7 +220,7 @@ public sealed class GrantingTests(UsherApp app)
         Assert.NotNull((await org.RemoveAsync(manager, pending.Id)).Error);
         Assert.NotNull((await org.CreateKeyAsync(manager, ada.Member.Id)).Error);
         Assert.NotNull((await org.CreateKeyAsync(manager, manager.Id)).Error);
-        Assert.NotNull((await app.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(manager, new("G"), Ct))).Error);
+        Assert.NotNull((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(manager, new("G"), new(), Ct))).Error);
     }
 
     [Fact]

@@ -72,7 +72,7 @@ internal static class Steps
         public Task<Result<CreatedApiKey>> CreateKeyAsync(Actor by, Guid member, bool readOnly = false, DateTimeOffset? expires = null) =>
             org.App.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s => s.CreateAsync(by, member, "key", readOnly, expires, Ct));
 
-        public async Task<Group> CreateGroupAsync(NewGroup given) => (await org.App.WithAsync<GroupService, Result<Group>>(s => s.CreateAsync(org.System, given, Ct))).Value;
+        public async Task<Group> CreateGroupAsync(NewGroup given) => (await org.App.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(org.System, given, new(), Ct))).Value.Group;
 
         public async Task<Role> CreateRoleAsync(string name, params string[] permissions) =>
             (await org.App.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(org.System, name, "", permissions, Ct))).Value;

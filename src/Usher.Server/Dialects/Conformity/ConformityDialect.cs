@@ -32,7 +32,7 @@ public static partial class ConformityDialect
         conformity.MapGet("/users/{id}", GetAsync);
         conformity.MapGet("/api-keys", ListKeysAsync);
         conformity.MapGet("/api-keys/{id}", GetKeyAsync);
-        conformity.MapGet("/accounts", ListAccountsAsync);
+        conformity.MapGet("/accounts", ListAccounts);
         conformity.MapPost("/accounts", CreateAccountAsync).RequireAuthorization(AdminPolicy);
     }
 
@@ -71,8 +71,8 @@ public static partial class ConformityDialect
         return key is null ? new ErrorResult(ApiKeyErrors.NotFound) : Json(new Document<ApiKeyDocument>(ApiKeyDocument.From(key)));
     }
 
-    private static async Task<IResult> ListAccountsAsync(Actor actor, ResourceService resources, CancellationToken ct) =>
-        Json(new Document<IEnumerable<AccountDocument>>((await resources.ListAsync(actor, ct)).Select(AccountDocument.From)));
+    private static IResult ListAccounts(Actor actor, ResourceService resources, CancellationToken ct) =>
+        Json(new Document<IAsyncEnumerable<AccountDocument>>(resources.StreamAsync(actor, ResourceOrder.Created, ct).Select(AccountDocument.From)));
 
     // Of "access.keys" only the AWS account's number is kept, and that only out of the role's name: nothing in there is Usher's to know.
     private static async Task<IResult> CreateAccountAsync(HttpRequest request, Actor actor, ResourceService resources, CancellationToken ct)
@@ -155,7 +155,7 @@ public static partial class ConformityDialect
     private static List<AccountAccess> OnAll(MemberView view)
     {
         var stored = view.Member.Levels.ToDictionary(l => l.ResourceId, l => l.Level);
-        return [.. view.Graph.Resources.Select(id => new AccountAccess(ShortId.Of(id), ConformityWords.Of(stored.GetValueOrDefault(id))))];
+        return [.. view.Graph.Resources.Select(r => new AccountAccess(ShortId.Of(r.Id), ConformityWords.Of(stored.GetValueOrDefault(r.Id))))];
     }
 
     private static IResult Json<T>(T document) => TypedResults.Json(document, (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)ConformityJson.Default.GetTypeInfo(typeof(T))!, ConformityErrors.MediaType);

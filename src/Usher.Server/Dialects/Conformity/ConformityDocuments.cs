@@ -192,7 +192,7 @@ internal static class ConformityWords
 [JsonSerializable(typeof(Document<ApiKeyDocument>))]
 [JsonSerializable(typeof(Document<IEnumerable<ApiKeyDocument>>))]
 [JsonSerializable(typeof(Document<AccountDocument>))]
-[JsonSerializable(typeof(Document<IEnumerable<AccountDocument>>))]
+[JsonSerializable(typeof(Document<IAsyncEnumerable<AccountDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(GatewayError))]
 internal sealed partial class ConformityJson : JsonSerializerContext;

@@ -1,0 +1,43 @@
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+
+namespace Usher.Core.Access;
+
+/// <summary>Finds what a caller named. What does not exist is refused, or left out and remembered, as the surface wants it.</summary>
+internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unknown)
+{
+    public List<IgnoredReference> Ignored { get; } = [];
+
+    /// <summary>The first that was refused.</summary>
+    public Error? Refused { get; private set; }
+
+    public IReadOnlyList<Group> Groups(IReadOnlyList<Reference> references) => Find("groups", references, r => r.Id is { } id ? graph.Group(id) : null);
+
+    public IReadOnlyList<Role> Roles(IReadOnlyList<Reference> references) => Find("roles", references, r => r.Id is { } id ? graph.Role(id) : null);
+
+    /// <summary>One per resource: of two for the same the last counts.</summary>
+    public IReadOnlyList<(Guid Resource, Reach Reach)> Levels(IReadOnlyList<NewLevel> levels)
+    {
+        Dictionary<Guid, Reach> found = [];
+        for (var i = 0; i < levels.Count; i++)
+            if (graph.Resource(levels[i].Resource) is { } resource) found[resource.Id] = levels[i].Reach;
+            else Miss("levels", i, levels[i].Resource);
+        return [.. found.Select(pair => (pair.Key, pair.Value))];
+    }
+
+    private List<T> Find<T>(string set, IReadOnlyList<Reference> references, Func<Reference, T?> find)
+        where T : class
+    {
+        List<T> found = [];
+        for (var i = 0; i < references.Count; i++)
+            if (find(references[i]) is { } one) found.Add(one);
+            else Miss(set, i, references[i]);
+        return [.. found.Distinct()];
+    }
+
+    private void Miss(string set, int index, Reference reference)
+    {
+        if (unknown is UnknownReferences.Ignore) Ignored.Add(new(set, reference.Text));
+        else Refused ??= InvitationErrors.ReferenceUnknown($"{set}/{index}", reference.Text);
+    }
+}

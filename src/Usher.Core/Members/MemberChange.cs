@@ -1,0 +1,68 @@
+using Usher.Core.Access;
+using Usher.Core.Invitations;
+
+namespace Usher.Core.Members;
+
+/// <summary>What to change about members. What is left out, or null where null is no value, stays as it is.</summary>
+public sealed record MemberChange
+{
+    /// <summary>0 to 120 characters, no control characters. The member's row alone: his user, if he has one, is his own.</summary>
+    public string? FirstName { get; init; }
+
+    public string? LastName { get; init; }
+
+    /// <summary>As typed; see <see cref="EmailAddress"/>. For persons only. A pending invitation's link is void until somebody resends.</summary>
+    public string? Email { get; init; }
+
+    /// <summary>TZ database name, or none.</summary>
+    public Optional<string> TimeZone { get; init; }
+
+    /// <summary>0 to 120 characters, or none.</summary>
+    public Optional<string> SsoId { get; init; }
+
+    /// <summary>0 to 1,000 characters.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>Takes an active member's access away, or gives it back.</summary>
+    public bool? Suspended { get; init; }
+
+    public BuiltInRole? Role { get; init; }
+
+    public bool? AllResources { get; init; }
+
+    public SetChange<string>? Permissions { get; init; }
+
+    /// <summary>System groups are implied: naming one, or leaving it out, changes nothing.</summary>
+    public SetChange<Reference>? Groups { get; init; }
+
+    public SetChange<Reference>? Roles { get; init; }
+
+    /// <summary>Levels to set. Of two for one resource the last counts.</summary>
+    public IReadOnlyList<NewLevel> Levels { get; init; } = [];
+
+    /// <summary>Whether levels that are not named go, instead of staying.</summary>
+    public bool ReplaceLevels { get; init; }
+
+    internal bool MayTakeAdminAway => Suspended is true || Role is not (null or BuiltInRole.Admin);
+}
+
+/// <summary>How one surface wants members changed.</summary>
+/// <param name="UnknownReferences">For groups, roles and resources that do not exist.</param>
+/// <param name="GrantsByAdminsOnly">Whether only an administrator may change what members hold.</param>
+/// <param name="Details">What the answer shows besides the members.</param>
+public sealed record MemberUpdateOptions(UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None);
+
+/// <summary>How one surface wants members removed.</summary>
+/// <param name="RefuseAdmins">Whether an administrator has to be made something less first.</param>
+/// <param name="RefuseSelf">Whether nobody removes himself.</param>
+public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseSelf = false);
+
+/// <summary>The members a call named: each once, in its order.</summary>
+/// <param name="Members">Those there are.</param>
+/// <param name="Unknown">Keys that are nobody's.</param>
+/// <param name="Ignored">References that were left out.</param>
+/// <param name="Graph">To show the members by.</param>
+public sealed record MemberSelection(IReadOnlyList<Member> Members, IReadOnlyList<MemberKey> Unknown, IReadOnlyList<IgnoredReference> Ignored, AccessGraph Graph)
+{
+    public IEnumerable<MemberView> Views => Members.Select(m => new MemberView(m, Graph));
+}

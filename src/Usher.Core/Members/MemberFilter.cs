@@ -1,0 +1,65 @@
+namespace Usher.Core.Members;
+
+/// <summary>What a list of members is ordered by.</summary>
+public enum MemberOrder
+{
+    Created,
+    Identifier,
+    Number,
+    LastSignIn,
+}
+
+/// <summary>Which live members a list has. All conditions must hold.</summary>
+public sealed record MemberFilter
+{
+    public static readonly MemberFilter Persons = new() { Kind = MemberKind.Person };
+
+    public static readonly MemberFilter ServiceAccounts = new() { Kind = MemberKind.Service };
+
+    /// <summary>Null: persons and service accounts.</summary>
+    public MemberKind? Kind { get; init; }
+
+    public IReadOnlyList<MemberCondition> Conditions { get; init; } = [];
+}
+
+/// <summary>One thing to ask of a member: some value of a field matches one of the texts, or, negated, none does.</summary>
+/// <param name="Field">What is looked at.</param>
+/// <param name="Match">How, letter case aside.</param>
+/// <param name="Texts">One of them is enough.</param>
+/// <param name="Negated">Whether none may match.</param>
+public sealed record MemberCondition(MemberField Field, TextMatch Match, IReadOnlyList<string> Texts, bool Negated = false);
+
+public enum TextMatch
+{
+    Contains,
+    StartsWith,
+    Exact,
+}
+
+/// <summary>What of a member can be searched. Groups and roles are found by their id or their name.</summary>
+public enum MemberField
+{
+    /// <summary>Identifier, names or description.</summary>
+    Any,
+    Identifier,
+    Description,
+    SsoId,
+
+    /// <summary><c>true</c> or <c>false</c>: whether he is active.</summary>
+    Active,
+
+    /// <summary>A permission granted directly.</summary>
+    Permission,
+
+    /// <summary>A group he is in, the implied one included.</summary>
+    Group,
+
+    /// <summary>A role he holds directly.</summary>
+    Role,
+
+    /// <summary>A role he holds, directly or by a group.</summary>
+    EffectiveRole,
+
+    /// <summary>A permission he holds, by whatever way.</summary>
+    EffectivePermission,
+}

@@ -1,0 +1,146 @@
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+
+namespace Usher.Core.Members;
+
+/// <summary>A change with what it names found.</summary>
+internal sealed record Wanted(
+    MemberChange Change, string? Identifier, SetChange<Group>? Groups, SetChange<Role>? Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels);
+
+/// <summary>What a change comes to for one member: only what differs. Made and judged before anything is touched.</summary>
+internal sealed class MemberPlan
+{
+    private readonly Wanted wanted;
+    private readonly (IReadOnlyList<string> Added, IReadOnlyList<string> Removed) permissions;
+    private readonly (IReadOnlyList<Group> Added, IReadOnlyList<Group> Removed) groups;
+    private readonly (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles;
+    private readonly IReadOnlyList<(Guid Resource, Reach Reach)> levels;
+    private readonly IReadOnlyList<Guid> levelsRemoved;
+    private readonly BuiltInRole? role;
+    private readonly bool? allResources;
+    private readonly bool? suspended;
+    private readonly bool readdressed;
+
+    private MemberPlan(AccessGraph graph, Member member, Wanted wanted)
+    {
+        (Member, this.wanted) = (member, wanted);
+        var change = wanted.Change;
+        role = change.Role is { } given && given != member.Role ? given : null;
+        allResources = change.AllResources is { } all && all != member.AllResources ? all : null;
+        permissions = change.Permissions?.Against([.. member.Permissions.Select(p => p.Permission)]) ?? ([], []);
+        // System groups are implied: they neither come nor go.
+        groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)]).Against([.. member.Groups.Select(g => graph.Group(g.GroupId)!)]) ?? ([], []);
+        roles = wanted.Roles?.Against([.. member.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
+        levels = [.. wanted.Levels.Where(l => Member.ReachOf(l.Resource) != l.Reach)];
+        levelsRemoved = change.ReplaceLevels ? [.. member.Levels.Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
+        suspended = change.Suspended is { } stop && stop != member.Status is MemberStatus.Suspended ? stop : null;
+        readdressed = wanted.Identifier is { } identifier && identifier != member.Identifier;
+    }
+
+    public Member Member { get; }
+
+    /// <summary>Whether an active administrator becomes something less.</summary>
+    public bool TakesAdminAway => Member.IsActiveAdmin && (suspended is true || role is not null);
+
+    /// <summary>Whether the link that went out must not open any more.</summary>
+    public bool VoidsLink => readdressed;
+
+    private bool ChangesGrants =>
+        role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;
+
+    /// <summary>The plan, or why the actor may not carry it out.</summary>
+    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted, bool grantsByAdminsOnly)
+    {
+        var plan = new MemberPlan(graph, member, wanted);
+        return plan.Refusal(graph, actor, grantsByAdminsOnly) is { } refusal ? refusal : plan;
+    }
+
+    /// <summary>Carries it out.</summary>
+    /// <returns>What changed, for the event: empty when nothing did.</returns>
+    public Dictionary<string, string> Apply(AccessGraph graph, Actor actor, DateTimeOffset now)
+    {
+        Dictionary<string, string> details = [];
+        var change = wanted.Change;
+        Guid[] groupsBefore = [.. Member.Groups.Select(g => g.GroupId)], rolesBefore = [.. Member.Roles.Select(r => r.RoleId)];
+        Set("first_name", Member.FirstName, change.FirstName is { } first ? Text.Name(first) : Member.FirstName, v => Member.FirstName = v);
+        Set("last_name", Member.LastName, change.LastName is { } last ? Text.Name(last) : Member.LastName, v => Member.LastName = v);
+        Set("description", Member.Description, change.Description ?? Member.Description, v => Member.Description = v);
+        Set("time_zone", Member.TimeZone, change.TimeZone.Or(Member.TimeZone), v => Member.TimeZone = v);
+        Set("sso_id", Member.SsoId, change.SsoId.Or(Member.SsoId), v => Member.SsoId = v);
+        Set("identifier", Member.Identifier, wanted.Identifier ?? Member.Identifier, v => Member.Identifier = v);
+        Set("email", Member.Email, change.Email?.Trim() ?? Member.Email, v => Member.Email = v);
+        Set("status", SnakeCaseName.Of(Member.Status.ToString()), suspended switch { true => "suspended", false => "active", null => SnakeCaseName.Of(Member.Status.ToString()) }, v => Member.Status = SnakeCaseName.Parse<MemberStatus>(v));
+        if (role is { } newRole)
+        {
+            details["role"] = $"{SnakeCaseName.Of(Member.Role.ToString())} → {SnakeCaseName.Of(newRole.ToString())}";
+            Member.Give(newRole, actor, now);
+        }
+
+        if (allResources is { } all)
+        {
+            details["all_resources"] = all ? "given" : "taken";
+            Member.GiveAllResources(all, actor, now);
+        }
+
+        Change("permissions", permissions, p => p, p => Member.Give(p, actor, now), p => Member.Take(p));
+        Change("groups", groups, g => g.Name, g => Member.Give(g, actor, now), g => Member.Take(g));
+        Change("roles", roles, r => r.Name, r => Member.Give(r, actor, now), r => Member.Take(r));
+        foreach (var (resource, reach) in levels) Member.Give(resource, reach, actor, now);
+        if (levels.Count > 0) details["levels_set"] = string.Join(' ', levels.Select(l => $"{l.Resource}={string.Join('+', [SnakeCaseName.Of(l.Reach.Level.ToString()), .. l.Reach.Capabilities])}"));
+        Member.Levels.RemoveAll(l => levelsRemoved.Contains(l.ResourceId));
+        if (levelsRemoved.Count > 0) details["levels_removed"] = string.Join(' ', levelsRemoved);
+
+        if (ChangesGrants || readdressed)
+            foreach (var invitation in Member.Invitations) invitation.Edited(actor);
+        graph.Moved(Member, groupsBefore, rolesBefore);
+        return details;
+
+        void Set<T>(string name, T before, T after, Action<T> set)
+        {
+            if (EqualityComparer<T>.Default.Equals(before, after)) return;
+            details[name] = $"{before} → {after}";
+            set(after);
+        }
+
+        void Change<T>(string name, (IReadOnlyList<T> Added, IReadOnlyList<T> Removed) set, Func<T, string> shown, Action<T> give, Action<T> take)
+        {
+            foreach (var one in set.Added) give(one);
+            foreach (var one in set.Removed) take(one);
+            if (set.Added.Count > 0) details[$"{name}_added"] = string.Join(", ", set.Added.Select(shown));
+            if (set.Removed.Count > 0) details[$"{name}_removed"] = string.Join(", ", set.Removed.Select(shown));
+        }
+    }
+
+    private Error? Refusal(AccessGraph graph, Actor actor, bool grantsByAdminsOnly)
+    {
+        var change = wanted.Change;
+        if (grantsByAdminsOnly && ChangesGrants && !actor.Access.IsAdmin) return MemberErrors.AdminsOnly;
+        if (Member.Kind is MemberKind.Service && permissions.Added.Contains(Permissions.TokenManagement)) return MemberErrors.NotForServiceAccounts;
+        if (!actor.CanGrant(Conferred(graph, given: true)) || !actor.CanGrant(Conferred(graph, given: false))) return InvitationErrors.MoreThanYouHold;
+
+        var needsCover = readdressed || suspended is not null || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
+            || (ChangesGrants && Member.Status is MemberStatus.Invited); // whoever edits an offer stands for all of it
+        if (needsCover && !actor.Covers(graph.Of(Member))) return MemberErrors.NotCovered;
+        if (suspended is not null && Member.Status is MemberStatus.Invited) return MemberErrors.NotJoined;
+        if (wanted.Identifier is not { } identifier) return null;
+        if (Member.Kind is not MemberKind.Person) return MemberErrors.NoAddress;
+        if (readdressed && graph.Organization.AllowedEmailDomains is { Count: > 0 } domains && !domains.Contains(EmailAddress.DomainOf(identifier))) return InvitationErrors.DomainNotAllowed;
+        return graph.Member(identifier) is { IsLive: true } other && other.Id != Member.Id ? InvitationErrors.AlreadyMember : null;
+    }
+
+    // All that would come to the member, or all that would go.
+    private EffectiveAccess Conferred(AccessGraph graph, bool given)
+    {
+        var access = new EffectiveAccess.Builder().Add(given ? permissions.Added : permissions.Removed);
+        if (role is { } newRole) access.Add(given ? newRole : Member.Role);
+        if (allResources is { } all && all == given) access.AddEverywhere(AccessLevel.Full);
+        foreach (var group in given ? groups.Added : groups.Removed) graph.Confer(access, group);
+        foreach (var one in given ? roles.Added : roles.Removed) AccessGraph.Confer(access, one);
+        foreach (var (resource, reach) in levels) access.Add(resource, given ? reach : Member.ReachOf(resource));
+        if (!given)
+            foreach (var resource in levelsRemoved) access.Add(resource, Member.ReachOf(resource));
+        return access.Build();
+    }
+}

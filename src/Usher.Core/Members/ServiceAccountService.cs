@@ -1,0 +1,87 @@
+using System.Text.RegularExpressions;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Events;
+using Usher.Core.Groups;
+using Usher.Core.Invitations;
+
+namespace Usher.Core.Members;
+
+/// <summary>A service account to make. It has what is given here and what its system group gives, no defaults.</summary>
+/// <param name="Name">With or without <c>sa::</c> before it; 1 to 120 characters of a-z, 0-9, '.', '_' and '-', letter case aside.</param>
+public sealed record NewServiceAccount(string Name)
+{
+    /// <summary>0 to 1,000 characters.</summary>
+    public string Description { get; init; } = "";
+
+    /// <summary>One that is not active has no keys that act.</summary>
+    public bool Active { get; init; } = true;
+
+    public IReadOnlyList<string> Permissions { get; init; } = [];
+
+    public IReadOnlyList<Reference> Groups { get; init; } = [];
+
+    public IReadOnlyList<Reference> Roles { get; init; } = [];
+}
+
+/// <summary>Making members of kind service: keys only, no user, no seat. They are changed and removed like any member.</summary>
+public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogue catalogue, MemberNumbers numbers, TimeProvider clock)
+{
+    /// <summary>What their identifiers begin with.</summary>
+    public const string Prefix = "sa::";
+
+    /// <summary>How a service account is called in full: lower case, with the prefix. Null for what cannot be a name.</summary>
+    public static string? Canonical(string name)
+    {
+        var full = name.Trim().ToLowerInvariant();
+        if (!full.StartsWith(Prefix, StringComparison.Ordinal)) full = Prefix + full;
+        return Name().IsMatch(full) ? full : null;
+    }
+
+    /// <summary>Makes a service account. What it is given, its maker must hold.</summary>
+    public async Task<Result<MemberView>> CreateAsync(Actor actor, NewServiceAccount given, UnknownReferences unknown, MemberDetails details, CancellationToken ct)
+    {
+        if (Canonical(given.Name) is not { } identifier) return MemberErrors.NameInvalid;
+        if (!Text.IsDescription(given.Description)) return MemberErrors.DescriptionInvalid;
+        if (given.Permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
+        if (given.Permissions.Contains(Permissions.TokenManagement)) return MemberErrors.NotForServiceAccounts;
+        var number = await numbers.TakeAsync(1, ct);
+
+        return await db.RunAsync<Result<MemberView>>(async () =>
+        {
+            var query = new AccessQuery(actor.OrganizationId)
+            {
+                Identifiers = [identifier], MemberIds = actor.IsMember ? [actor.Id] : [], Details = details,
+                GroupIds = [.. given.Groups.Select(g => g.Id).OfType<Guid>().Distinct()], RoleIds = [.. given.Roles.Select(r => r.Id).OfType<Guid>().Distinct()],
+            };
+            if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
+            var today = graph.Today(actor);
+            if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (graph.Member(identifier) is { IsLive: true }) return MemberErrors.NameTaken;
+            var named = new ReferenceReader(graph, unknown);
+            var (groups, roles) = (named.Groups(given.Groups), named.Roles(given.Roles));
+            if (named.Refused is { } refused) return refused;
+
+            var now = clock.Now();
+            var member = new Member
+            {
+                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Number = number, Identifier = identifier, FirstName = identifier[Prefix.Length..],
+                Description = given.Description, Kind = MemberKind.Service, Status = given.Active ? MemberStatus.Active : MemberStatus.Suspended, CreatedAt = now,
+            };
+            member.Give(BuiltInRole.User, actor, now);
+            foreach (var permission in given.Permissions) member.Give(permission, actor, now);
+            foreach (var group in groups) member.Give(group, actor, now);
+            foreach (var role in roles) member.Give(role, actor, now);
+            if (!today.CanGrant(graph.Of(member))) return InvitationErrors.MoreThanYouHold;
+
+            db.Add(member);
+            graph.Add(member);
+            db.Add(UsherEvent.Record(EventTypes.MemberCreated, actor, "member", member.Id, now, new() { ["identifier"] = identifier, ["permissions"] = string.Join(' ', given.Permissions) }));
+            await db.SaveChangesAsync(ct);
+            return new MemberView(member, graph);
+        }, ct);
+    }
+
+    [GeneratedRegex("^sa::[a-z0-9._-]{1,120}$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Name();
+}
