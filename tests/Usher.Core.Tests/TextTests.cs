@@ -91,4 +91,13 @@ public sealed class TextTests
     [InlineData("Europe/Berlin\n")]
     [InlineData("+02:00")]
     public void Nothing_else_is(string zone) => Assert.False(Text.IsTimeZone(zone));
+
+    [Theory]
+    [InlineData("Storefront", "storefront")]
+    [InlineData("  Müller & Söhne GmbH ", "muller-sohne-gmbh")]
+    [InlineData("--a--b--", "a-b")]
+    [InlineData("王小明", "resource")]
+    [InlineData("", "resource")]
+    [InlineData("A very long name that goes on and on until nobody reads it any more", "a-very-long-name-that-goes-on-and-on-until-nobody-r")]
+    public void A_name_becomes_a_part_of_addresses(string name, string slug) => Assert.Equal(slug, Text.Slug(name));
 }

@@ -235,6 +235,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     {
         ChangeTracker.DetectChanges();
         var entries = ChangeTracker.Entries().ToList();
+        // A level taken out of its holder's collection: to the framework it hangs on two optional things, and would stay without either.
+        foreach (var level in entries.Where(e => e is { State: EntityState.Modified, Entity: ResourceAccess { MemberId: null, GroupId: null } })) level.State = EntityState.Deleted;
         var stored = entries.Where(e => e.Entity is IVersioned && e.State is EntityState.Unchanged or EntityState.Modified).ToDictionary(KeyOf);
         if (stored.Count is 0) return;
 
@@ -248,7 +250,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             // A row hangs on those that have it in a collection of theirs. A place in a group is the member's: the group has no such collection, or every invite into one group would
             // race every other.
             foreach (var key in entry.Metadata.GetForeignKeys().Where(k => k.PrincipalToDependent is not null))
-                if (entry.Property(key.Properties[^1].Name).CurrentValue is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
+                if (entry.Property(key.Properties[^1].Name) is var holder && (holder.CurrentValue ?? holder.OriginalValue) is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
         }
 
         foreach (var entry in changed) ((IVersioned)entry.Entity).Version++;

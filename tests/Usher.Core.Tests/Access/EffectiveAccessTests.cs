@@ -14,7 +14,7 @@ public sealed class EffectiveAccessTests
             (1, Gen.Constant(BuiltInRole.Admin)), (2, Gen.Constant(BuiltInRole.PowerUser)), (2, Gen.Constant(BuiltInRole.ReadOnly)), (6, Gen.Constant(BuiltInRole.User)))
         from permissions in Gen.SubListOf("a", "b", "c")
         from levels in Gen.Zip(Gen.Elements(Places), Gen.Zip(Gen.Elements(AccessLevel.None, AccessLevel.ReadOnly, AccessLevel.Full), Gen.SubListOf("x", "y"))).ListOf()
-        select levels.Aggregate(new EffectiveAccess.Builder().Add(role).Add(permissions), (access, l) => access.Add(l.Item1, l.Item2.Item1, [.. l.Item2.Item2])).Build();
+        select levels.Aggregate(new EffectiveAccess.Builder().Add(role).Add(permissions), (access, l) => access.Add(l.Item1, new(l.Item2.Item1, [.. l.Item2.Item2]))).Build();
 
     private static readonly Gen<(EffectiveAccess A, EffectiveAccess B, EffectiveAccess C)> AnyThree = from a in Any from b in Any from c in Any select (a, b, c);
 
@@ -58,7 +58,7 @@ public sealed class EffectiveAccessTests
     public void A_level_on_all_there_is_today_is_less_than_a_level_everywhere()
     {
         var everywhere = new EffectiveAccess.Builder().AddEverywhere(AccessLevel.Full).Build();
-        var today = Places.Aggregate(new EffectiveAccess.Builder(), (access, place) => access.Add(place, AccessLevel.Full, [])).Build();
+        var today = Places.Aggregate(new EffectiveAccess.Builder(), (access, place) => access.Add(place, new(AccessLevel.Full, []))).Build();
         Assert.True(everywhere.Contains(today));
         Assert.False(today.Contains(everywhere));
         Assert.False(today.Contains(new EffectiveAccess.Builder().Add(BuiltInRole.ReadOnly).Build()));
@@ -73,7 +73,7 @@ public sealed class EffectiveAccessTests
         Assert.True(EffectiveAccess.Everything.Has("a permission that does not exist yet"));
     }
 
-    private static EffectiveAccess Of(AccessLevel level, params string[] capabilities) => new EffectiveAccess.Builder().Add(Places[0], level, capabilities).Build();
+    private static EffectiveAccess Of(AccessLevel level, params string[] capabilities) => new EffectiveAccess.Builder().Add(Places[0], new(level, capabilities)).Build();
 
     private static EffectiveAccess United(params EffectiveAccess[] sources)
     {
@@ -81,7 +81,7 @@ public sealed class EffectiveAccessTests
         foreach (var source in sources)
         {
             access.AddAdmin(source.IsAdmin).AddEverywhere(source.Everywhere).Add(source.Permissions);
-            foreach (var (resource, reach) in source.Resources) access.Add(resource, reach.Level, reach.Capabilities);
+            foreach (var (resource, reach) in source.Resources) access.Add(resource, reach);
         }
 
         return access.Build();

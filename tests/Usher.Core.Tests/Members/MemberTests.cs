@@ -17,7 +17,7 @@ public sealed class MemberTests
         ada.Give(BuiltInRole.ReadOnly, Admin, Now);
         ada.Give("alerts_management", Admin, Now);
         ada.GiveAllResources(true, Admin, Now);
-        ada.Give(resource, AccessLevel.Full, Admin, Now);
+        ada.Give(resource, new(AccessLevel.Full, []), Admin, Now);
 
         ada.Give(BuiltInRole.ReadOnly, Other, Now.AddDays(1));
         ada.Give("alerts_management", Other, Now.AddDays(1));
@@ -41,9 +41,9 @@ public sealed class MemberTests
     public void Setting_a_level_resets_its_capabilities_and_none_is_kept_as_a_level()
     {
         var (ada, resource) = (NewMember(), Guid.NewGuid());
-        ada.Give(resource, AccessLevel.ReadOnly, Admin, Now);
+        ada.Give(resource, new(AccessLevel.ReadOnly, []), Admin, Now);
         ada.Levels[0].Capabilities = [Capabilities.DeployAll];
-        ada.Give(resource, AccessLevel.None, Other, Now.AddDays(1));
+        ada.Give(resource, new(AccessLevel.None, []), Other, Now.AddDays(1));
         var level = Assert.Single(ada.Levels);
         Assert.Equal((AccessLevel.None, Other.Id, Now.AddDays(1)), (level.Level, level.GrantedBy, level.GrantedAt));
         Assert.Empty(level.Capabilities);

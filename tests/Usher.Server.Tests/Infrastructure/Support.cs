@@ -119,4 +119,7 @@ public static class HttpExtensions
 
     public static Task<HttpResponseMessage> PostTextAsync(this HttpClient client, string path, string body, string mediaType = "application/json") =>
         client.PostAsync(path, new StringContent(body, System.Text.Encoding.UTF8, mediaType), TestContext.Current.CancellationToken);
+
+    public static Task<HttpResponseMessage> SendTextAsync(this HttpClient client, HttpMethod method, string path, string body, string mediaType = "application/json") =>
+        client.SendAsync(new(method, path) { Content = new StringContent(body, System.Text.Encoding.UTF8, mediaType) }, TestContext.Current.CancellationToken);
 }

@@ -6,6 +6,7 @@ using Usher.Core.ApiKeys;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Organizations;
 using Usher.Core.Resources;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
@@ -86,6 +87,140 @@ public sealed class GrantingTests(UsherApp app)
         // An administrator can.
         Assert.Null((await world.Org.TryInviteAsync(NewEmail("bob"), row => Refused[what](world, row), by: world.Org.Owner)).Error);
     }
+
+    [Theory]
+    [MemberData(nameof(AllowedGrants))]
+    public async Task A_user_manager_can_give_and_take_by_a_change(string what)
+    {
+        var world = await CreateAsync();
+        var row = Allowed[what](world, new("x@example.test") { Permissions = [], Groups = [] });
+        foreach (var ada in new[] { (await world.Org.TryInviteAsync(NewEmail("ada"))).Value.Member, (await world.Org.JoinedAsync(NewEmail("bob"))).Member })
+        {
+            Assert.Null((await world.Org.UpdateAsync(world.Max, ada.Id, Giving(row))).Error);
+            Assert.Null((await world.Org.UpdateAsync(world.Max, ada.Id, Taking(row))).Error);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(RefusedGrants))]
+    public async Task A_user_manager_cannot_give_or_take_by_a_change(string what)
+    {
+        var world = await CreateAsync();
+        var org = world.Org;
+        var row = Refused[what](world, new("x@example.test") { Permissions = [], Groups = [] });
+        var (plain, holder) = ((await org.JoinedAsync(NewEmail("ada"))).Member, (await org.JoinedAsync(NewEmail("bob"), r => Refused[what](world, r))).Member);
+        var events = (await org.EventsAsync()).Count;
+        foreach (var id in new[] { plain.Id, world.Max.Id }) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, id, Giving(row))).Error);
+        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, holder.Id, Taking(row))).Error);
+        Assert.Equal(events, (await org.EventsAsync()).Count);
+        var members = await org.MembersAsync();
+        Assert.All(new[] { plain, holder }, before => Assert.Equal(before.Version, members.Single(m => m.Id == before.Id).Version));
+
+        Assert.Null((await org.UpdateAsync(org.Owner, plain.Id, Giving(row))).Error);
+        Assert.Null((await org.UpdateAsync(org.Owner, holder.Id, Taking(row))).Error);
+    }
+
+    [Theory]
+    [MemberData(nameof(RefusedGrants))]
+    public async Task A_user_manager_cannot_readdress_suspend_or_change_the_offer_of_somebody_who_has(string what)
+    {
+        var world = await CreateAsync();
+        var org = world.Org;
+        var pending = (await org.TryInviteAsync(NewEmail("ada"), row => Refused[what](world, row))).Value.Member;
+        var active = (await org.JoinedAsync(NewEmail("bob"), row => Refused[what](world, row))).Member;
+        MemberChange[] changes = [new() { Email = NewEmail("mine") }, new() { SsoId = "mine" }, new() { Permissions = SetChange.Add(Permissions.UserManagement) }];
+        foreach (var change in changes) Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, pending.Id, change)).Error);
+        foreach (var change in changes[..2]) Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, active.Id, change)).Error);
+        Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, active.Id, new() { Suspended = true })).Error);
+        Assert.Null((await org.UpdateAsync(world.Max, active.Id, new() { FirstName = "Bobby", Permissions = SetChange.Add(Mine) })).Error); // a name and what is his own to give
+    }
+
+    [Fact]
+    public async Task A_user_manager_gives_and_takes_nothing_beyond_his_own_by_a_group()
+    {
+        var world = await CreateAsync();
+        var (org, max) = (world.Org, world.Max);
+        var (within, permission) = (world.Groups["within"].Id!.Value, world.Groups["permission"].Id!.Value);
+        var ada = (await org.JoinedAsync(NewEmail("ada"), row => row with { Groups = [world.Groups["permission"], world.Groups["within"]] })).Member;
+        var self = SetChange.Add(new MemberKey(Id: max.Id));
+        (Guid Group, GroupChange Change)[] refused =
+        [
+            (within, new() { IsAdmin = true }), (within, new() { AllResources = true }), (within, new() { Permissions = SetChange.Add(NotMine) }),
+            (within, new() { Roles = SetChange.Add(world.Roles["beyond"]) }), (within, new() { Levels = [new(world.Resource(1), AccessLevel.Full)] }),
+            (permission, new() { Members = self }), (permission, new() { Members = SetChange.Remove(new MemberKey(Id: ada.Id)) }), (permission, new() { IsDefault = true }),
+            (permission, new() { Permissions = SetChange.Remove(NotMine) }), (world.Groups["admin"].Id!.Value, new() { IsAdmin = false }),
+            (world.Groups["level"].Id!.Value, new() { ReplaceLevels = true }), (world.Groups["role"].Id!.Value, new() { Roles = SetChange.To<Reference>([]) }),
+            ((await org.SystemGroupAsync(SystemGroup.Everyone)).Id, new() { Roles = SetChange.Add(world.Roles["beyond"]) }),
+        ];
+        foreach (var (group, change) in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(max, group, change)).Error);
+        foreach (var group in new[] { "permission", "admin", "all", "level", "role" })
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.DeleteGroupAsync(max, world.Groups[group].Id!.Value)).Error);
+        Assert.False((await org.ActorAsync(await org.MemberAsync((await org.MembersAsync()).Single(m => m.Id == max.Id).Identifier))).May(NotMine));
+
+        Assert.Null((await org.UpdateGroupAsync(max, permission, new() { Name = "renamed" })).Error);
+        Assert.Null((await org.UpdateGroupAsync(max, within, new() { Members = self, IsDefault = true })).Error);
+        Assert.Null((await org.UpdateGroupAsync(max, within, new() { Permissions = SetChange.To<string>([]), Roles = SetChange.To<Reference>([]), ReplaceLevels = true })).Error);
+        Assert.Null((await org.DeleteGroupAsync(max, within)).Error);
+    }
+
+    [Fact]
+    public async Task A_user_manager_gives_and_takes_nothing_beyond_his_own_by_a_role()
+    {
+        var world = await CreateAsync();
+        var (org, max) = (world.Org, world.Max);
+        var (within, beyond) = (world.Roles["within"].Id!.Value, world.Roles["beyond"].Id!.Value);
+        var ada = (await org.JoinedAsync(NewEmail("ada"), row => row with { Roles = [world.Roles["beyond"]] })).Member;
+        (Guid Role, RoleChange Change)[] refused =
+        [
+            (within, new() { Permissions = SetChange.Add(NotMine) }), (beyond, new() { Permissions = SetChange.To<string>([]) }), (beyond, new() { Members = SetChange.Add(new MemberKey(Id: max.Id)) }),
+            (beyond, new() { Members = SetChange.Remove(new MemberKey(Id: ada.Id)) }), (beyond, new() { Groups = SetChange.Add(world.Groups["within"].Id!.Value) }),
+        ];
+        foreach (var (role, change) in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(max, role, change)).Error);
+        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.DeleteRoleAsync(max, beyond)).Error);
+        Assert.Null((await org.UpdateRoleAsync(max, within, new() { Members = SetChange.Add(new MemberKey(Id: ada.Id)), Groups = SetChange.Add(world.Groups["permission"].Id!.Value) })).Error);
+        Assert.Null((await org.DeleteRoleAsync(max, within)).Error);
+    }
+
+    [Fact]
+    public async Task What_everybody_new_gets_can_be_set_only_by_somebody_who_holds_it()
+    {
+        var world = await CreateAsync();
+        var (org, max) = (world.Org, world.Max);
+        OrganizationChange[] refused =
+        [
+            new() { DefaultPermissions = [Mine, NotMine] }, new() { DefaultGroups = [world.Groups["permission"]] }, new() { DefaultGroups = [world.Groups["admin"]] },
+        ];
+        foreach (var change in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(max, change)).Error);
+        Assert.Equal("not_allowed", (await org.UpdateAsync(max, new OrganizationChange { Name = "Mine" })).Error?.Code);
+        Assert.Null((await org.UpdateAsync(org.Owner, refused[0])).Error);
+        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(max, new OrganizationChange { DefaultPermissions = [Mine] })).Error); // nor taken away
+        Assert.Null((await org.UpdateAsync(org.Owner, new OrganizationChange { DefaultPermissions = [] })).Error);
+        Assert.Null((await org.UpdateAsync(max, new OrganizationChange { DefaultPermissions = [Mine], DefaultGroups = [world.Groups["within"]] })).Error);
+    }
+
+    [Fact]
+    public async Task A_service_account_can_be_given_what_its_maker_holds_and_never_the_keys_of_others()
+    {
+        var world = await CreateAsync();
+        var org = world.Org;
+        NewServiceAccount[] refused = [new("a") { Permissions = [NotMine] }, new("a") { Groups = [world.Groups["admin"]] }, new("a") { Roles = [world.Roles["beyond"]] }];
+        foreach (var given in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.CreateServiceAccountAsync(world.Max, given)).Error);
+        Assert.Equal(MemberErrors.NotForServiceAccounts, (await org.CreateServiceAccountAsync(org.Owner, new("a") { Permissions = [Permissions.TokenManagement] })).Error);
+        var made = (await org.CreateServiceAccountAsync(world.Max, new("a") { Permissions = [Mine], Groups = [world.Groups["within"]] })).Value.Member;
+        Assert.Equal(MemberErrors.NotForServiceAccounts, (await org.UpdateAsync(org.Owner, made.Id, new() { Permissions = SetChange.Add(Permissions.TokenManagement) })).Error);
+    }
+
+    private static MemberChange Giving(NewInvitation row) => new()
+    {
+        Role = row.Role is BuiltInRole.User ? null : row.Role, AllResources = row.AllResources, Permissions = SetChange.Add([.. row.Permissions ?? []]),
+        Groups = SetChange.Add([.. row.Groups ?? []]), Roles = SetChange.Add([.. row.Roles]), Levels = row.Levels,
+    };
+
+    private static MemberChange Taking(NewInvitation row) => new()
+    {
+        Role = row.Role is BuiltInRole.User ? null : BuiltInRole.User, AllResources = row.AllResources is true ? false : null, Permissions = SetChange.Remove([.. row.Permissions ?? []]),
+        Groups = SetChange.Remove([.. row.Groups ?? []]), Roles = SetChange.Remove([.. row.Roles]), Levels = [.. row.Levels.Select(l => l with { Level = AccessLevel.None })],
+    };
 
     [Fact]
     public async Task Defaults_beyond_what_he_has_are_nothing_he_can_give_by_leaving_them_unsaid()

@@ -69,6 +69,30 @@ internal static class Steps
 
         public Task<Result<Member>> RemoveAsync(Actor by, Guid member) => org.App.WithAsync<MemberService, Result<Member>>(s => s.RemoveAsync(by, member, Ct));
 
+        /// <summary>Changes one member through the core.</summary>
+        public Task<Result<MemberSelection>> UpdateAsync(Actor by, Guid member, MemberChange change, MemberUpdateOptions? how = null) =>
+            org.UpdateAsync(by, [new(Id: member)], change, how);
+
+        public Task<Result<MemberSelection>> UpdateAsync(Actor by, IReadOnlyList<MemberKey> members, MemberChange change, MemberUpdateOptions? how = null) =>
+            org.App.WithAsync<MemberService, Result<MemberSelection>>(s => s.UpdateAsync(by, members, change, how ?? new(UnknownReferences.Refuse), Ct));
+
+        public Task<Result<GroupView>> UpdateGroupAsync(Actor by, Guid group, GroupChange change) =>
+            org.App.WithAsync<GroupService, Result<GroupView>>(s => s.UpdateAsync(by, group, change, new(), Ct));
+
+        public Task<Result<GroupView>> DeleteGroupAsync(Actor by, Guid group) => org.App.WithAsync<GroupService, Result<GroupView>>(s => s.DeleteAsync(by, group, new(), Ct));
+
+        public Task<Result<RoleSelection>> UpdateRoleAsync(Actor by, Guid role, RoleChange change) =>
+            org.App.WithAsync<RoleService, Result<RoleSelection>>(s => s.UpdateAsync(by, [role], change, MemberDetails.None, Ct));
+
+        public Task<Result<RoleSelection>> DeleteRoleAsync(Actor by, Guid role) =>
+            org.App.WithAsync<RoleService, Result<RoleSelection>>(s => s.DeleteAsync(by, role, MemberDetails.None, Ct));
+
+        public Task<Result<Organization>> UpdateAsync(Actor by, OrganizationChange change) =>
+            org.App.WithAsync<OrganizationService, Result<Organization>>(s => s.UpdateAsync(by, change, Ct));
+
+        public Task<Result<MemberView>> CreateServiceAccountAsync(Actor by, NewServiceAccount given) =>
+            org.App.WithAsync<ServiceAccountService, Result<MemberView>>(s => s.CreateAsync(by, given, UnknownReferences.Refuse, MemberDetails.None, Ct));
+
         public Task<Result<CreatedApiKey>> CreateKeyAsync(Actor by, Guid member, bool readOnly = false, DateTimeOffset? expires = null) =>
             org.App.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s => s.CreateAsync(by, member, "key", readOnly, expires, Ct));
 
@@ -123,20 +147,14 @@ internal static class Steps
             return await org.ActorAsync(joined.Member);
         }
 
-        /// <summary>A service account with these permissions; making one is an operation still to come.</summary>
+        /// <summary>A service account with these permissions, of which the system may give any.</summary>
         public async Task<Member> ServiceAccountAsync(params string[] permissions)
         {
-            var now = org.Created.Organization.CreatedAt;
-            var member = new Member
+            var member = (await org.CreateServiceAccountAsync(org.System, new(Guid.NewGuid().ToString("N")))).Value.Member;
+            await org.App.ChangeAsync(async db =>
             {
-                OrganizationId = org.Id, Id = Uuid.Create(now), Number = Random.Shared.NextInt64(1L << 40, 1L << 50), Identifier = "sa::" + Guid.NewGuid().ToString("N"),
-                Kind = MemberKind.Service, Status = MemberStatus.Active, CreatedAt = now,
-            };
-            foreach (var permission in permissions) member.Give(permission, org.System, now);
-            await org.App.ChangeAsync(db =>
-            {
-                db.Add(member);
-                return Task.CompletedTask;
+                var its = await db.Members.SingleAsync(m => m.OrganizationId == org.Id && m.Id == member.Id, Ct);
+                foreach (var permission in permissions) its.Give(permission, org.System, its.CreatedAt);
             });
             return member;
         }

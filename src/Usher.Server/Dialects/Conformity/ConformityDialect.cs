@@ -20,6 +20,11 @@ public static partial class ConformityDialect
 
     private static readonly InviteOptions Invite = new(OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse, Details: MemberDetails.Credentials);
 
+    // The provider signs him in: active at once, no mail.
+    private static readonly InviteOptions AddSso = Invite with { SendMail = false, ActivateAtOnce = true };
+
+    private static readonly MemberUpdateOptions Update = new(UnknownReferences.Refuse, Details: MemberDetails.Credentials);
+
     public static void AddConformity(this IServiceCollection services) => services.AddAuthorizationBuilder()
         .AddPolicy(AdminPolicy, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.Access.IsAdmin)));
 
@@ -28,11 +33,15 @@ public static partial class ConformityDialect
         conformity.WithTags("Conformity").RequireAuthorization(Policies.Key);
         conformity.MapGet("/users", List).RequireAuthorization(AdminPolicy);
         conformity.MapPost("/users", InviteAsync).RequireAuthorization(AdminPolicy);
+        conformity.MapPost("/users/sso", AddSsoAsync).RequireAuthorization(AdminPolicy);
         conformity.MapGet("/users/whoami", WhoAmIAsync);
         conformity.MapGet("/users/{id}", GetAsync);
+        conformity.MapPatch("/users/{id}", UpdateAsync).RequireAuthorization(AdminPolicy);
+        conformity.MapDelete("/users/{id}", RevokeAsync).RequireAuthorization(AdminPolicy);
         conformity.MapGet("/api-keys", ListKeysAsync);
         conformity.MapGet("/api-keys/{id}", GetKeyAsync);
         conformity.MapGet("/accounts", ListAccounts);
+        conformity.MapGet("/accounts/{id}", GetAccountAsync);
         conformity.MapPost("/accounts", CreateAccountAsync).RequireAuthorization(AdminPolicy);
     }
 
@@ -41,12 +50,17 @@ public static partial class ConformityDialect
         Json(new Document<IAsyncEnumerable<UserDocument>>(members.StreamAsync(actor, MemberOrder.Created, MemberDetails.Credentials, ct).Select(UserDocument.Listed)));
 
     // Answers 200, never 201: the vendor's Terraform provider takes any other status for a failure.
-    private static async Task<IResult> InviteAsync(HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct)
+    private static Task<IResult> InviteAsync(HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct) => AddAsync(request, actor, invitations, Invite, ct);
+
+    // Source: "Add SSO user". The same body, the same levels; refused where no external identity provider is set up.
+    private static Task<IResult> AddSsoAsync(HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct) => AddAsync(request, actor, invitations, AddSso, ct);
+
+    private static async Task<IResult> AddAsync(HttpRequest request, Actor actor, InvitationService invitations, InviteOptions how, CancellationToken ct)
     {
         var body = await JsonBody.ReadAsync(request, ct);
         if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
-        if (!TryRead(document, out var row, out var faults)) return new ErrorResult(faults);
-        var outcomes = await invitations.InviteAsync(actor, [row], Invite, ct);
+        if (!TryRead(document, out NewInvitation? row, out var faults)) return new ErrorResult(faults);
+        var outcomes = await invitations.InviteAsync(actor, [row], how, ct);
         return outcomes[0].ToHttp(invited => Json(new Document<UserDocument>(UserDocument.Listed(new(invited.Member, invited.Graph)))));
     }
 
@@ -62,6 +76,26 @@ public static partial class ConformityDialect
         return found.ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, actor.Access.IsAdmin ? OnAll(view) : actor.Id == memberId ? Reached(view) : null))));
     }
 
+    // Source: "Update a user's role and account access". Unlike the invite's, its members are directly in "data". Levels are merged, as in the invite; an empty list changes none.
+    private static async Task<IResult> UpdateAsync(string id, HttpRequest request, Actor actor, MemberService members, CancellationToken ct)
+    {
+        var body = await JsonBody.ReadAsync(request, ct);
+        if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
+        if (!TryRead(document, out MemberChange? change, out var faults)) return new ErrorResult(faults);
+        var updated = await members.UpdateAsync(actor, [new(Id: memberId)], change, Update, ct);
+        return updated.Match<IResult>(
+            selection => Json(new Document<UserDocument>(UserDocument.Single(new(selection.Members[0], selection.Graph), null))),
+            error => new ErrorResult(error.Field?.Split('/') is ["levels", var index] ? ConformityErrors.AccountUnknown($"/data/accessList/{index}/account") : error));
+    }
+
+    // A body and 200, never 204: the vendor's clients parse it.
+    private static async Task<IResult> RevokeAsync(string id, Actor actor, MemberService members, CancellationToken ct)
+    {
+        if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
+        return (await members.RemoveAsync(actor, memberId, ct)).ToHttp(_ => Json(new MetaDocument(new("revoked"))));
+    }
+
     private static async Task<IResult> ListKeysAsync(Actor actor, ApiKeyService keys, CancellationToken ct) =>
         Json(new Document<IEnumerable<ApiKeyDocument>>((await keys.ListOwnAsync(actor, ct)).Select(ApiKeyDocument.From)));
 
@@ -73,6 +107,15 @@ public static partial class ConformityDialect
 
     private static IResult ListAccounts(Actor actor, ResourceService resources, CancellationToken ct) =>
         Json(new Document<IAsyncEnumerable<AccountDocument>>(resources.StreamAsync(actor, ResourceOrder.Created, ct).Select(AccountDocument.From)));
+
+    // Whoever does not see every account is not told which of the others exist.
+    private static async Task<IResult> GetAccountAsync(string id, Actor actor, ResourceService resources, CancellationToken ct)
+    {
+        var found = ShortId.Parse(id) is { } resourceId ? await resources.GetAsync(actor, Reference.To(resourceId), ct) : ResourceErrors.NotFound;
+        return found.Match<IResult>(
+            resource => Json(new Document<AccountDocument>(AccountDocument.From(resource))),
+            error => new ErrorResult(actor.Access.Everywhere is AccessLevel.None ? KeyErrors.NotAllowed : error));
+    }
 
     // Of "access.keys" only the AWS account's number is kept, and that only out of the role's name: nothing in there is Usher's to know.
     private static async Task<IResult> CreateAccountAsync(HttpRequest request, Actor actor, ResourceService resources, CancellationToken ct)
@@ -108,9 +151,27 @@ public static partial class ConformityDialect
         var email = Required("email", "Email", faults, given);
         BuiltInRole? role = given.Member("role") is not { } roleGiven ? null : roleGiven.Text switch { "ADMIN" => BuiltInRole.Admin, "USER" => BuiltInRole.User, _ => null };
         if (role is null) faults.Add(ConformityErrors.Fault("/data/attributes/role", given.Member("role") is null ? "Role is required" : "Role is invalid"));
-        var levels = Levels(given.Member("accessList"), faults);
+        var levels = Levels(given.Member("accessList"), "/data/attributes/accessList", faults);
         if (faults.Count > 0) return false;
         row = new(email!) { FirstName = firstName, LastName = lastName, Role = role!.Value, Levels = levels };
+        return true;
+    }
+
+    private static bool TryRead(JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out MemberChange? change, out List<Error> faults)
+    {
+        (change, faults) = (null, []);
+        if (document.Member("data") is not { IsObject: true } given)
+        {
+            faults.Add(ConformityErrors.Fault("/data", "Attributes are required"));
+            return false;
+        }
+
+        var role = ConformityWords.Role(given.Member("role")?.Text);
+        if (role is null) faults.Add(ConformityErrors.Fault("/data/role", given.Member("role") is null ? "Role is required" : "Role is invalid"));
+        if (role is BuiltInRole.User && given.Member("accessList") is null) faults.Add(ConformityErrors.Fault("/data/accessList", "Access list is required"));
+        var levels = Levels(given.Member("accessList"), "/data/accessList", faults);
+        if (faults.Count > 0) return false;
+        change = new() { Role = role, Levels = levels };
         return true;
     }
 
@@ -125,9 +186,8 @@ public static partial class ConformityDialect
         return null;
     }
 
-    private static List<NewLevel> Levels(JsonElement? list, List<Error> faults)
+    private static List<NewLevel> Levels(JsonElement? list, string pointer, List<Error> faults)
     {
-        const string pointer = "/data/attributes/accessList";
         List<NewLevel> levels = [];
         if (list is null) return levels;
         if (list is not { IsArray: true } entries)

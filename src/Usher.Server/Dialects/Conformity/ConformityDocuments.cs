@@ -146,6 +146,11 @@ internal sealed record AccountAttributes
 
 internal sealed record AccountRelationships(OrganisationLink Organisation);
 
+/// <summary>What a revoke answers.</summary>
+internal sealed record MetaDocument(MetaStatus Meta);
+
+internal sealed record MetaStatus(string Status);
+
 internal sealed record ErrorDocument(IReadOnlyList<ErrorEntry> Errors);
 
 /// <summary>Unlike JSON:API: a numeric status, and <c>details</c>.</summary>
@@ -167,6 +172,15 @@ internal static class ConformityWords
         BuiltInRole.PowerUser => "POWER_USER",
         BuiltInRole.ReadOnly => "READ_ONLY",
         BuiltInRole.User => "USER",
+    };
+
+    public static BuiltInRole? Role(string? text) => text switch
+    {
+        "ADMIN" => BuiltInRole.Admin,
+        "POWER_USER" => BuiltInRole.PowerUser,
+        "READ_ONLY" => BuiltInRole.ReadOnly,
+        "USER" => BuiltInRole.User,
+        _ => null,
     };
 
     public static string Of(AccessLevel level) => level switch
@@ -193,6 +207,7 @@ internal static class ConformityWords
 [JsonSerializable(typeof(Document<IEnumerable<ApiKeyDocument>>))]
 [JsonSerializable(typeof(Document<AccountDocument>))]
 [JsonSerializable(typeof(Document<IAsyncEnumerable<AccountDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(MetaDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(GatewayError))]
 internal sealed partial class ConformityJson : JsonSerializerContext;

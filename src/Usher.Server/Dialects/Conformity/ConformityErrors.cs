@@ -17,6 +17,9 @@ internal sealed class ConformityErrors : IErrorFormat
     /// <summary>A fault of the request's own shape: which member, and what about it.</summary>
     public static Error Fault(string pointer, string details) => new(ErrorKind.Invalid, "attribute_invalid", details, pointer);
 
+    /// <summary>An access list names an account that is not here.</summary>
+    public static Error AccountUnknown(string pointer) => Fault(pointer, "Account not found");
+
     public IResult Write(IReadOnlyList<Error> errors)
     {
         var first = errors[0];
@@ -43,6 +46,9 @@ internal sealed class ConformityErrors : IErrorFormat
         { Kind: ErrorKind.Malformed } => new(status, null, "Invalid JSON"),
         { Code: "member_not_found" } => new(status, new("/data/attributes"), "No such user"),
         { Code: "api_key_not_found" } => new(status, new("/data/attributes"), "No such API key"),
+        { Code: "resource_not_found" } => new(status, new("/data/attributes"), "No such account"),
+        { Code: "last_admin" } => new(status, new("/data/role"), "Organisation must have at least one ADMIN"),
+        { Code: "no_identity_provider" } => new(status, new("/data/attributes"), "Organisation does not have an external identity provider"),
         { Code: "already_member" or "already_invited" } => new(status, new("/data/attributes/email"), "User already exists"),
         { Code: "email_invalid" } => new(status, new("/data/attributes/email"), "Email is invalid"),
         { Code: "name_invalid", Field: "first_name" } => new(status, new("/data/attributes/firstName"), "First name is invalid"),

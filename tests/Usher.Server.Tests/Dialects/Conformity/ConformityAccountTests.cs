@@ -137,6 +137,21 @@ public sealed class ConformityAccountTests(UsherApp app)
         Assert.Equal(["Production", "Staging", "Sandbox"], await NamesAsync(org.Admin));
     }
 
+    [Fact]
+    public async Task One_account_is_an_object_for_whoever_reaches_it_and_the_401_of_a_missing_privilege_for_all_others()
+    {
+        var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
+        var some = await org.ActiveAsync("some@acme.test", r => r with { Levels = [Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None)] });
+        var listed = (await org.Admin.GetAsync("/v1/accounts", Ct).OkAsync()).At("data/0").GetRawText();
+        foreach (var client in new[] { some.Client, org.Admin }) await client.GetAsync("/v1/accounts/" + org.Accounts[0], Ct).AssertAsync(200, $$"""{ "data": {{listed}} }""");
+
+        // Whoever does not reach an account is not told whether there is one.
+        foreach (var id in new[] { org.Accounts[1], org.Accounts[2], other.Accounts[0], "nope" })
+            await some.Client.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(401, NotAuthorized);
+        foreach (var id in new[] { other.Accounts[0], "nope" })
+            await org.Admin.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such account" }] }""");
+    }
+
     private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) => new(Reference.To(org.Created.Resources[resource].Id), level);
 
     private static Task<HttpResponseMessage> AddAsync(HttpClient client, string attributes) =>
