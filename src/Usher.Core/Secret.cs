@@ -10,6 +10,7 @@ public static class Secret
     public const string ApiKeyPrefix = "usk_";
     public const string InvitationPrefix = "usi_";
     public const string SessionPrefix = "uss_";
+    public const string AddressPrefix = "usa_";
 
     private const int RandomBytes = 32;
     private const int CheckLength = 6;

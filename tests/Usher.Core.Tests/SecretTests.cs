@@ -10,6 +10,7 @@ public sealed class SecretTests
     [InlineData(Secret.ApiKeyPrefix)]
     [InlineData(Secret.InvitationPrefix)]
     [InlineData(Secret.SessionPrefix)]
+    [InlineData(Secret.AddressPrefix)]
     public void A_secret_is_a_prefix_43_random_characters_and_6_check_characters(string prefix)
     {
         var (text, hash) = Secret.Create(prefix);

@@ -217,9 +217,10 @@ public sealed partial class SecurityTests(UsherApp app)
         var mailed = await quiet.QueryAsync(async db => (await db.OutboxMessages.AsNoTracking().SingleAsync(m => m.OrganizationId == org.Id, Ct)).Secret!);
         var (_, link) = await org.GuestAsync(NewEmail("eve"));
         await quiet.SignInAsync(ada.Member.Identifier, "a password typed into the wrong field");
+        var address = await quiet.AskAsync(await org.ActorAsync(ada.Member), NewEmail("ada"));
         string[] secrets =
         [
-            org.Key, org.Created.OwnerLink!.Secret, ada.Key, ada.Joined.Session!.Secret, TestOrganization.Password, "a password typed into the wrong field", link.Secret,
+            org.Key, org.Created.OwnerLink!.Secret, ada.Key, ada.Joined.Session!.Secret, TestOrganization.Password, "a password typed into the wrong field", link.Secret, address.Secret,
             quiet.Services.GetRequiredService<OutboxSecrets>().Reveal(mailed),
         ];
 

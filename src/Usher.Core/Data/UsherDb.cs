@@ -62,6 +62,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<InvitationSecret> InvitationSecrets => Set<InvitationSecret>();
 
+    public DbSet<AddressChange> AddressChanges => Set<AddressChange>();
+
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
 
     public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
@@ -148,6 +150,17 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             $"""
             SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
                 JOIN invitations i ON i.organization_id = m.organization_id AND i.member_id = m.id AND i.id = {invitation} FOR NO KEY UPDATE OF m
+            """, ct);
+    }
+
+    /// <summary>The same for the member who wants another address.</summary>
+    public async Task LockAddressChangeAsync(string organizationSlug, Guid change, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync(
+            $"""
+            SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
+                JOIN address_changes c ON c.organization_id = m.organization_id AND c.member_id = m.id AND c.id = {change} FOR NO KEY UPDATE OF m
             """, ct);
     }
 

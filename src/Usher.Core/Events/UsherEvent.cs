@@ -15,6 +15,7 @@ public static class EventTypes
     public const string MemberCreated = "member.created";
     public const string MemberRemoved = "member.removed";
     public const string MemberUpdated = "member.updated";
+    public const string AddressChangeRequested = "address_change.requested";
     public const string InvitationSent = "invitation.sent";
     public const string InvitationAccepted = "invitation.accepted";
     public const string InvitationDeclined = "invitation.declined";

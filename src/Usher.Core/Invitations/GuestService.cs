@@ -313,8 +313,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         if (found.Newest.ProvesAddress)
         {
             // Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address.
-            foreach (var other in await db.Users.Where(u => u.NormalizedEmail == found.Member.Identifier && u.EmailProvedAt == null && u.Id != user.Id).ToListAsync(ct))
-                (other.Email, other.NormalizedEmail, other.EmailConfirmed) = (null, null, false);
+            foreach (var other in await db.Users.Where(u => u.NormalizedEmail == found.Member.Identifier && u.EmailProvedAt == null && u.Id != user.Id).ToListAsync(ct)) other.LoseAddress();
         }
 
         var actor = new Actor(ActorKind.Member, found.Member.Id, found.Member.DisplayName, found.Organization.Id, EffectiveAccess.Nothing);

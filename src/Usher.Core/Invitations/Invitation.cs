@@ -109,6 +109,13 @@ public sealed class Invitation : IVersioned
     /// <summary>Somebody changed what it gives, or to whom: he stands for it from now on.</summary>
     public void Edited(Actor sponsor) => (SponsorId, SponsorKind, SponsorName) = (sponsor.Id, sponsor.Kind, sponsor.Name);
 
+    /// <summary>The member's address changed: what was mailed to the old one opens no longer. It stays what it is, unsent until it is sent anew. Needs its secrets.</summary>
+    public void VoidLinks()
+    {
+        Secrets.Clear();
+        (Delivery, DeliveryReason) = (DeliveryState.None, null);
+    }
+
     /// <summary>The person joins. The member's own state is changed by <see cref="Member.Join"/>.</summary>
     public void Accept(Guid userId, DateTimeOffset now) => (Status, AcceptedBy, AcceptedAt) = (InvitationStatus.Accepted, userId, now);
 

@@ -5,6 +5,7 @@ using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Resources;
+using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
@@ -94,6 +95,8 @@ public sealed class Member : IVersioned
     public List<ResourceAccess> Levels { get; } = [];
 
     public List<Invitation> Invitations { get; } = [];
+
+    public List<AddressChange> AddressChanges { get; } = [];
 
     /// <summary>What to call him: his name, else his identifier.</summary>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Identifier;

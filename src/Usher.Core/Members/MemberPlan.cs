@@ -44,8 +44,8 @@ internal sealed class MemberPlan
     /// <summary>Whether an active administrator becomes something less.</summary>
     public bool TakesAdminAway => Member.IsActiveAdmin && (suspended is true || role is not null);
 
-    /// <summary>Whether the link that went out must not open any more.</summary>
-    public bool VoidsLink => readdressed;
+    /// <summary>Whether his address changes, and so the links that went out must not open any more.</summary>
+    public bool Readdresses => readdressed;
 
     private bool ChangesGrants =>
         role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;

@@ -4,7 +4,7 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
-using Usher.Core.Outbox;
+using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
@@ -115,7 +115,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             var changes = false;
             foreach (var plan in plans)
             {
-                if (plan.VoidsLink && plan.Member.PendingInvitation is { } pending) await VoidAsync(pending, ct);
+                if (plan.Readdresses) await Readdressing.VoidAsync(db, plan.Member, now, ct);
                 if (plan.Apply(graph, actor, now) is not { Count: > 0 } details) continue;
                 db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", plan.Member.Id, now, details));
                 changes = true;
@@ -155,6 +155,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
 
         var now = clock.Now();
         db.RemoveRange(await db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && ids.Contains(k.MemberId!.Value)).ToListAsync(ct));
+        foreach (var change in await db.AddressChanges.Where(c => c.OrganizationId == actor.OrganizationId && ids.Contains(c.MemberId) && c.Status == AddressChangeStatus.Pending).ToListAsync(ct)) change.Supersede(now);
         if (graph.Organization.SeatLimit is not null) db.ChangeSeats(actor.OrganizationId, -selection.Members.Count(m => m.TakesSeat));
         foreach (var member in selection.Members)
         {
@@ -205,16 +206,6 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (change.SsoId.Or(null) is { } sso && !Text.IsName(sso)) return MemberErrors.SsoIdInvalid;
         if (change.Description is { } description && !Text.IsDescription(description)) return MemberErrors.DescriptionInvalid;
         return change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
-    }
-
-    // The link that went to the old address opens no more, and a mail with it that has not left yet is not sent.
-    private async Task VoidAsync(Invitation invitation, CancellationToken ct)
-    {
-        db.RemoveRange(await db.InvitationSecrets.Where(s => s.OrganizationId == invitation.OrganizationId && s.InvitationId == invitation.Id).ToListAsync(ct));
-        foreach (var mail in await db.OutboxMessages
-            .Where(m => m.OrganizationId == invitation.OrganizationId && m.InvitationId == invitation.Id && m.State == OutboxState.Queued).ToListAsync(ct))
-            (mail.State, mail.Secret) = (OutboxState.Abandoned, null);
-        invitation.Delivery = DeliveryState.None;
     }
 
     private static IEnumerable<Guid> Named(SetChange<Reference>? change) => change?.Elements.Select(e => e.Id).OfType<Guid>().Distinct() ?? [];

@@ -14,6 +14,12 @@ public enum OutboxKind
 
     /// <summary>To the administrators: somebody whose invitation was revoked asks for a new one.</summary>
     InvitationRequested,
+
+    /// <summary>To a member's new address: "is this yours?", with the link.</summary>
+    AddressChange,
+
+    /// <summary>To his old one: it was changed.</summary>
+    AddressChanged,
 }
 
 public enum OutboxState

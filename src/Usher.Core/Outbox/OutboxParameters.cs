@@ -19,6 +19,12 @@ public static class OutboxParameters
     /// <summary>Whom a message to administrators is about, by name.</summary>
     public const string Person = "person";
 
-    /// <summary>And by address.</summary>
+    /// <summary>And by address. In mails about a change of address, the new one.</summary>
     public const string Email = "email";
+
+    /// <summary>The id of the change of address that the link confirms.</summary>
+    public const string AddressChange = "address_change";
+
+    /// <summary><c>true</c> when the changed address is also what he signs in with.</summary>
+    public const string SignsIn = "signs_in";
 }

@@ -5,12 +5,13 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
+using Usher.Core.Users;
 
 namespace Usher.Core.Outbox;
 
 /// <summary>A claimed message that may be sent now.</summary>
 /// <param name="Message">As it was claimed.</param>
-/// <param name="Secret">The secret of an invitation's link, in clear; null for the other kinds.</param>
+/// <param name="Secret">The secret of its link, in clear; null for the kinds without one.</param>
 public sealed record OpenedMessage(OutboxMessage Message, string? Secret)
 {
     // A record would print the secret wherever it is interpolated.
@@ -82,6 +83,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     /// <returns>Null when it is not to be sent; it is abandoned then.</returns>
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
+        if (message.Kind is OutboxKind.AddressChange) return await OpenAddressChangeAsync(message, ct);
         if (message.Kind is not OutboxKind.Invitation) return new(message, null);
 
         var invitation = await db.Invitations
@@ -104,6 +106,18 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             await AbandonAsync(message, Unreadable, DeliveryState.Failed, ct);
         else
             return new(message, secret);
+        return null;
+    }
+
+    // Of several changes asked for in a row, only the last one's mail is of use.
+    private async Task<OpenedMessage?> OpenAddressChangeAsync(OutboxMessage message, CancellationToken ct)
+    {
+        var now = clock.Now();
+        var id = Guid.Parse(message.Parameters[OutboxParameters.AddressChange]);
+        var isOpen = await db.AddressChanges.AnyAsync(
+            c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct);
+        if (isOpen && TryReveal(message.Secret, out var secret)) return new(message, secret);
+        await AbandonAsync(message, isOpen ? "The secret of the link cannot be read with this installation's master key." : "no longer wanted", DeliveryState.None, ct);
         return null;
     }
 

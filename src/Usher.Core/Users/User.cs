@@ -39,6 +39,23 @@ public sealed class User : IdentityUser<Guid>
         };
     }
 
+    /// <summary>He showed that mail to an address reaches him: it is what he signs in with, and his alone.</summary>
+    public void Prove(string email, DateTimeOffset now)
+    {
+        (Email, NormalizedEmail, EmailConfirmed, EmailProvedAt) = (email, email, true, now);
+        Stamp();
+    }
+
+    /// <summary>Somebody else proved the address he only once typed.</summary>
+    public void LoseAddress()
+    {
+        (Email, NormalizedEmail, EmailConfirmed) = (null, null, false);
+        Stamp();
+    }
+
+    // Who read him before and saves after has lost the race, and reads again.
+    private void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
+
     internal sealed class Mapping : IEntityTypeConfiguration<User>
     {
         public void Configure(EntityTypeBuilder<User> builder)

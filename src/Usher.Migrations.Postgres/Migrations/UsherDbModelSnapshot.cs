@@ -1308,6 +1308,71 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("sessions", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<Guid>("MemberId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("member_id");
+
+                    b.Property<string>("NewEmail")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("new_email");
+
+                    b.Property<string>("NewIdentifier")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("new_identifier");
+
+                    b.Property<string>("OldIdentifier")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("old_identifier");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("status");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_address_changes");
+
+                    b.HasIndex("OrganizationId", "MemberId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_address_changes_one_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("OrganizationId", "MemberId", "CreatedAt")
+                        .HasDatabaseName("ix_address_changes_organization_id_member_id_created_at");
+
+                    b.ToTable("address_changes", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Users.User", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1599,6 +1664,16 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasConstraintName("fk_sessions_users_user_id");
                 });
 
+            modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
+                {
+                    b.HasOne("Usher.Core.Members.Member", null)
+                        .WithMany("AddressChanges")
+                        .HasForeignKey("OrganizationId", "MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_address_changes_members_organization_id_member_id");
+                });
+
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
                 {
                     b.Navigation("Permissions");
@@ -1625,6 +1700,8 @@ namespace Usher.Migrations.Postgres.Migrations
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
+                    b.Navigation("AddressChanges");
+
                     b.Navigation("Groups");
 
                     b.Navigation("Invitations");

@@ -1317,6 +1317,72 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("sessions", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.Property<byte[]>("MemberId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("member_id");
+
+                    b.Property<string>("NewEmail")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("new_email");
+
+                    b.Property<string>("NewIdentifier")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("new_identifier");
+
+                    b.Property<string>("OldIdentifier")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("old_identifier");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_address_changes");
+
+                    b.HasIndex("OrganizationId", "MemberId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_address_changes_one_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("OrganizationId", "MemberId", "CreatedAt")
+                        .HasDatabaseName("ix_address_changes_organization_id_member_id_created_at");
+
+                    b.ToTable("address_changes", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Users.User", b =>
                 {
                     b.Property<byte[]>("Id")
@@ -1607,6 +1673,16 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasConstraintName("fk_sessions_users_user_id");
                 });
 
+            modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
+                {
+                    b.HasOne("Usher.Core.Members.Member", null)
+                        .WithMany("AddressChanges")
+                        .HasForeignKey("OrganizationId", "MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_address_changes_members_organization_id_member_id");
+                });
+
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
                 {
                     b.Navigation("Permissions");
@@ -1633,6 +1709,8 @@ namespace Usher.Migrations.Sqlite.Migrations
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
+                    b.Navigation("AddressChanges");
+
                     b.Navigation("Groups");
 
                     b.Navigation("Invitations");

@@ -35,11 +35,20 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
         ? expires.ToString("dddd, d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)
         : null;
 
-    /// <summary>The secret: what the join page's form takes where scripts are off.</summary>
+    /// <summary>In mails about a change of address, the new one: canonical and as it stands.</summary>
+    public string Email => parameters.GetValueOrDefault(OutboxParameters.Email, "");
+
+    /// <summary>Whether the changed address is also what he signs in with.</summary>
+    public bool SignsIn => parameters.GetValueOrDefault(OutboxParameters.SignsIn) is "true";
+
+    /// <summary>The secret: what the page's form takes where scripts are off.</summary>
     public string Code => opened.Secret ?? "";
 
     /// <summary>With the secret.</summary>
     public string JoinLink => links.Join(parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""), opened.Message.InvitationId.GetValueOrDefault(), Code);
+
+    /// <summary>With the secret.</summary>
+    public string ConfirmLink => links.Confirm(parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""), parameters.GetValueOrDefault(OutboxParameters.AddressChange, ""), Code);
 
     public string MeLink => links.Me;
 

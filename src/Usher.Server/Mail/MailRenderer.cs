@@ -14,6 +14,8 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         OutboxKind.Invitation => RenderAsync<InvitationMail>(opened),
         OutboxKind.SponsorLostRight => RenderAsync<SponsorLostRightMail>(opened),
         OutboxKind.InvitationRequested => RenderAsync<InvitationRequestedMail>(opened),
+        OutboxKind.AddressChange => RenderAsync<AddressChangeMail>(opened),
+        OutboxKind.AddressChanged => RenderAsync<AddressChangedMail>(opened),
     };
 
     private async Task<OutgoingMail> RenderAsync<T>(OpenedMessage opened)

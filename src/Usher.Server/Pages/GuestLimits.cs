@@ -14,7 +14,7 @@ public sealed class GuestLimitOptions
     /// <summary>Passwords tried on the sign-in page; its subject is the e-mail address.</summary>
     public GuestLimit Passwords { get; set; } = new() { PerClient = 30, PerSubject = 10, Window = TimeSpan.FromMinutes(1) };
 
-    /// <summary>Codes of invitations tried, and answers given with them; its subject is the invitation. A code cannot be guessed: this only spares the database.</summary>
+    /// <summary>Codes of mailed links tried, and answers given with them; its subject is the invitation, or the change of address. A code cannot be guessed: this only spares the database.</summary>
     public GuestLimit Codes { get; set; } = new() { PerClient = 120, PerSubject = 30, Window = TimeSpan.FromMinutes(1) };
 
     /// <summary>Mails that a guest can make Usher send; its subject is the address, or the invitation.</summary>

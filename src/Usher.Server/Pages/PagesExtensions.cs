@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Usher.Server.Auth;
+using Usher.Server.Pages.Confirm;
 using Usher.Server.Pages.Join;
 using Usher.Server.Pages.Me;
 using Usher.Server.Pages.SignIn;
@@ -34,6 +35,7 @@ public static class PagesExtensions
         services.AddSingleton<SiteCookies>();
         services.AddSingleton<SessionCookie>();
         services.AddSingleton<CheckedCodes>();
+        services.AddSingleton<CheckedConfirmations>();
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
         return services;
     }
@@ -43,6 +45,7 @@ public static class PagesExtensions
         app.MapStaticAssets();
         var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(MaxFormBytes)).AddEndpointFilter(RequireOwnFormAsync);
         pages.MapJoin();
+        pages.MapConfirm();
         pages.MapSignIn();
         pages.MapMe();
     }

@@ -174,6 +174,7 @@ public sealed partial class ModelTests
         AssertUnique("members", "status <> 'removed'", "organization_id", "identifier");
         AssertUnique("members", "status <> 'removed' AND user_id IS NOT NULL", "organization_id", "user_id");
         AssertUnique("invitations", "status = 'pending'", "organization_id", "member_id");
+        AssertUnique("address_changes", "status = 'pending'", "organization_id", "member_id");
         AssertUnique("users", "email_proved_at IS NOT NULL", "normalized_email");
 
         void AssertUnique(string table, string filter, params string[] columns) => Assert.Contains(

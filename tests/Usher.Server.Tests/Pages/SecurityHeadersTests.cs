@@ -7,6 +7,7 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [Theory]
     [InlineData("/sign-in")]
     [InlineData("/join/acme/1")]
+    [InlineData("/confirm/acme/1")]
     [InlineData("/join")]
     public async Task Every_page_has_a_strict_policy_and_is_kept_by_nobody(string path)
     {
@@ -47,7 +48,7 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [Fact]
     public async Task Pages_hold_no_script_or_style_of_their_own()
     {
-        foreach (var path in new[] { "/sign-in", "/join/acme/1", "/nowhere" })
+        foreach (var path in new[] { "/sign-in", "/join/acme/1", "/confirm/acme/1", "/nowhere" })
         {
             var html = await Visitor.TextAsync(await new Visitor(app.CreateClient()).GetAsync(path));
             Assert.DoesNotContain("<style", html, StringComparison.OrdinalIgnoreCase);
