@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -32,7 +33,7 @@ public static class OrganizationSteps
             var member = await org.App.WithAsync<MemberNumbers, Member>(async numbers => new()
             {
                 OrganizationId = org.Id, Id = Guid.CreateVersion7(), Number = await numbers.TakeAsync(1, Ct), Identifier = "sa::" + name, FirstName = name,
-                Kind = MemberKind.Service, Status = MemberStatus.Active, CreatedAt = TimeProvider.System.Now(),
+                Kind = MemberKind.Service, Status = MemberStatus.Active, CreatedAt = org.App.Services.GetRequiredService<TimeProvider>().Now(),
             });
             member.Give(role, org.System, member.CreatedAt);
             await org.App.QueryAsync(db => { db.Add(member); return db.SaveChangesAsync(Ct); });

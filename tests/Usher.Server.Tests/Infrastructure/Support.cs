@@ -35,9 +35,10 @@ public static partial class Secrets
 }
 
 /// <summary>A clock that stands until it is moved.</summary>
-public sealed class TestClock : TimeProvider
+/// <param name="start">Null: the time it is.</param>
+public sealed class TestClock(DateTimeOffset? start = null) : TimeProvider
 {
-    private DateTimeOffset now = System.GetUtcNow();
+    private DateTimeOffset now = start ?? System.GetUtcNow();
 
     public void Advance(TimeSpan by) => now += by;
 

@@ -1,0 +1,82 @@
+using System.Collections;
+using System.Globalization;
+using Microsoft.EntityFrameworkCore;
+using Usher.Core.Data;
+using Usher.Core.Organizations;
+using Usher.Core.Sessions;
+using Usher.Core.Users;
+using Usher.Server.Json;
+
+namespace Usher.Server.Tests.Infrastructure;
+
+/// <summary>
+/// Every row of one organization, whichever tables the model has, and every user and session: to prove that a call changed nothing. For servers on which nothing happens by itself.
+/// </summary>
+public sealed class OrganizationDigest(UsherApp app, Guid organization)
+{
+    private HashSet<string> last = [];
+
+    /// <summary>Every UUID in the organization's rows, and how Conformity writes it.</summary>
+    public List<string> Ids
+    {
+        get
+        {
+            HashSet<Guid> ids = [];
+            foreach (var value in last.Where(row => row.StartsWith("own|", StringComparison.Ordinal)).SelectMany(row => row.Split('|')))
+                if (Guid.TryParseExact(value, "D", out var id) && id != Guid.Empty) ids.Add(id);
+            return [.. ids.Select(id => id.ToString()), .. ids.Select(ShortId.Of)];
+        }
+    }
+
+    /// <summary>Whether all is as it was when this was asked last.</summary>
+    public async Task<bool> IsUnchangedAsync()
+    {
+        var rows = await app.QueryAsync(async db =>
+        {
+            HashSet<string> rows = [];
+            await db.Database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+            await using var command = db.Database.GetDbConnection().CreateCommand();
+            var tables = Tables(db);
+            command.CommandText = string.Join(' ', tables.Select(t => t.Sql));
+            var id = command.CreateParameter();
+            (id.ParameterName, id.Value) = ("organization", db.Raw(organization));
+            command.Parameters.Add(id);
+            await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
+            var values = new object[100];
+            foreach (var (name, _) in tables)
+            {
+                while (await reader.ReadAsync(TestContext.Current.CancellationToken)) rows.Add($"{name}|{string.Join('|', values.Take(reader.GetValues(values)).Select(Text))}");
+                await reader.NextResultAsync(TestContext.Current.CancellationToken);
+            }
+
+            return rows;
+        });
+        var same = last.SetEquals(rows);
+        last = rows;
+        return same;
+    }
+
+    // Of the global tables those that no other organization's doings touch.
+    private static List<(string Name, string Sql)> Tables(UsherDb db)
+    {
+        List<(string Name, string Sql)> tables = [];
+        foreach (var entity in db.Model.GetEntityTypes().Where(e => e.GetTableName() is not null && !e.IsMappedToJson()))
+        {
+            var table = entity.GetTableName();
+            var key = entity.ClrType == typeof(Organization) ? entity.FindProperty(nameof(Organization.Id)) : entity.FindProperty("OrganizationId");
+            if (key is not null) tables.Add(($"own|{table}", $"SELECT * FROM {table} WHERE {key.GetColumnName()} = @organization;"));
+            else if (entity.ClrType == typeof(User) || entity.ClrType == typeof(Session)) tables.Add((table!, $"SELECT * FROM {table};"));
+        }
+
+        return tables;
+    }
+
+    private static string Text(object value) => value switch
+    {
+        byte[] { Length: 16 } id => new Guid(id, bigEndian: true).ToString(), // SQLite's UUIDs
+        byte[] bytes => Convert.ToHexString(bytes),
+        string text => text,
+        IEnumerable many => string.Join(',', many.Cast<object>()),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+}

@@ -1,0 +1,341 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Groups;
+using Usher.Core.Members;
+using Usher.Core.Resources;
+using Usher.Server.Json;
+using Usher.Server.Tests.Dialects;
+using Usher.Server.Tests.Infrastructure;
+
+namespace Usher.Server.Tests;
+
+/// <summary>
+/// Every route of every surface with every kind of caller, made from the server's own route table. What is asserted needs to know of a route only its row in <see cref="Rows"/>, and
+/// a route without a row fails.
+/// </summary>
+public sealed partial class RouteTableTests(RouteTableTests.World world) : IClassFixture<RouteTableTests.World>
+{
+    // Who may enter. What a caller may then do to whom is for the core's own tests.
+    private static readonly Entry Everybody = new(_ => true);
+    private static readonly Entry UserManagement = new(caller => caller.May(Permissions.UserManagement));
+    private static readonly Entry Admin = new(caller => caller.IsAdmin);
+
+    // One line per route: who enters, and for what writes a body that would be accepted. In braces stand ids, see Ids; {new} is an address nobody has. Conformity's alias below /api
+    // needs none of its own.
+    private static readonly Dictionary<string, Row> Rows = new()
+    {
+        ["GET /v1/users"] = new(Admin),
+        ["POST /v1/users"] = new(Admin, """{"data":{"attributes":{"firstName":"A","lastName":"B","role":"USER","email":"{new}","accessList":[{"account":"{resource.short}","level":"FULL"}] } } }"""),
+        ["GET /v1/users/whoami"] = new(Everybody),
+        ["GET /v1/users/{id}"] = new(Everybody),
+        ["GET /v1/api-keys"] = new(Everybody),
+        ["GET /v1/api-keys/{id}"] = new(Everybody),
+        ["GET /v1/accounts"] = new(Everybody),
+        ["POST /v1/accounts"] = new(Admin, """{"data":{"attributes":{"name":"{new}"} } }"""),
+
+        ["GET /api/v2/user"] = new(UserManagement),
+        ["GET /api/v2/user/{id}"] = new(UserManagement),
+        ["POST /api/v2/user/invite"] = new(UserManagement, """[{"emailAddress":"{new}","groups":[],"userGroups":["{group}"],"roles":["{role}"]}]"""),
+
+        ["GET /users"] = new(UserManagement),
+        ["POST /users"] = new(UserManagement, """{"user":{"first_name":"A","email_address":"{new}"} }"""),
+        ["GET /users/{identifier}"] = new(UserManagement),
+        ["POST /users/{identifier}/resend_invitation"] = new(UserManagement),
+    };
+
+    // How a parameter is filled: by the first of these that the pattern begins with, once with each of its ids.
+    private static readonly (string Prefix, string[] Ids)[] Parameters =
+    [
+        ("/v1/users/", ["{member.short}"]), ("/v1/api-keys/", ["{key.short}"]), ("/v1/accounts/", ["{resource.short}"]),
+        ("/api/v2/usergroup/", ["{group}"]), ("/api/v2/role/", ["{role}"]), ("/api/v2/account/serviceaccount/", ["{bot}"]),
+        ("/api/v2/user/", ["{email}", "{bot}"]), ("/api/v2/account/", ["{email}", "{bot}"]),
+        ("/users/", ["{member}", "{number}"]), ("/teams/", ["{group}"]), ("/projects/", ["{resource}"]), ("/security/api_keys/", ["{key}"]),
+    ];
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void Every_route_has_its_row_and_every_row_its_route()
+    {
+        var names = world.Routes.Select(r => r.Name).ToHashSet();
+        Assert.Empty(names.Except(Rows.Keys));
+        Assert.Empty(Rows.Keys.Except(names));
+    }
+
+    [Fact]
+    public Task Without_a_key_that_may_act_nobody_enters() => ForEachAsync(world.Locked, async (_, caller, call) =>
+    {
+        call.AssertRefused(caller.Key is null ? Refusal.KeyMissing : Refusal.KeyRefused);
+        Assert.True(await world.IsUnchangedAsync(), "Something changed.");
+    });
+
+    [Fact]
+    public Task A_key_that_may_only_read_reads_and_changes_nothing() => ForEachAsync([world.ReadOnlyKey], async (route, _, call) =>
+    {
+        if (!route.Reads && RowOf(route)?.ChangesNothing is not true) call.AssertRefused(Refusal.KeyReadOnly);
+        if (route.Reads) Assert.DoesNotContain(call.Status, new[] { HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden });
+        Assert.True(await world.IsUnchangedAsync(), "Something changed.");
+    });
+
+    [Fact]
+    public Task Whoever_does_not_meet_the_condition_of_entry_is_refused_and_changes_nothing() => ForEachAsync(world.Members, async (_, _, call) =>
+    {
+        call.AssertRefused(Refusal.NotAllowed);
+        Assert.True(await world.IsUnchangedAsync(), "Something changed.");
+    }, only: (route, caller) => RowOf(route)?.Entry.Admits(caller) is false);
+
+    [Fact]
+    public Task Whoever_meets_it_is_let_in() => ForEachAsync(world.Members, async (route, _, call) =>
+    {
+        Assert.DoesNotContain(call.Status, new[] { HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden });
+        if (route.Reads || RowOf(route)!.ChangesNothing) Assert.True(await world.IsUnchangedAsync(), "Something changed.");
+        else await world.RebuildIfChangedAsync();
+    }, only: (route, caller) => RowOf(route)?.Entry.Admits(caller) is true);
+
+    [Fact]
+    public Task An_administrator_of_another_organization_finds_and_learns_nothing() => ForEachAsync([world.Foreigner], async (route, caller, call) =>
+    {
+        // The same with ids that nobody has: where the same is answered, nothing is told.
+        var same = await SendAsync(route, caller, call.Template, world.MadeUp);
+        Assert.Equal(same.Status, call.Status);
+        Assert.Equal(same.Comparable, call.Comparable);
+        if (call.Template.Contains('{', StringComparison.Ordinal)) Assert.Equal(route.Surface is "Conformity" ? HttpStatusCode.UnprocessableEntity : HttpStatusCode.NotFound, call.Status);
+        Assert.True(await world.IsUnchangedAsync(), "Something changed.");
+
+        var told = call.Body;
+        foreach (var sent in call.Sent) told = told.Replace(sent, "", StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("quokka", told, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(world.Slug, told, StringComparison.Ordinal);
+        Assert.All(world.AllIds, id => Assert.DoesNotContain(id, told, StringComparison.Ordinal));
+    });
+
+    // Calls every route as each of these callers, and tells all failures at once.
+    private async Task ForEachAsync(
+        IEnumerable<Caller> callers, Func<ApiRoute, Caller, Call, Task> judge, Func<ApiRoute, Caller, bool>? only = null)
+    {
+        List<string> failures = [];
+        foreach (var route in world.Routes)
+        foreach (var template in Templates(route))
+        foreach (var caller in callers.Where(c => only?.Invoke(route, c) ?? true))
+        {
+            var call = await SendAsync(route, caller, template, world.Ids);
+            try
+            {
+                Assert.True((int)call.Status < 500, "A fault of the server.");
+                await judge(route, caller, call);
+            }
+            catch (Xunit.Sdk.XunitException e)
+            {
+                failures.Add($"{route} as {template} by {caller.Name}: {e.Message}\n  {(int)call.Status} {call.Body}");
+                await world.RebuildIfChangedAsync();
+            }
+        }
+
+        Assert.True(failures is [], $"{failures.Count} failed.\n{string.Join('\n', failures)}");
+    }
+
+    private static Row? RowOf(ApiRoute route) => Rows.GetValueOrDefault(route.Name);
+
+    private static IEnumerable<string> Templates(ApiRoute route)
+    {
+        var pattern = route.Pattern.Replace("{permission}", Permissions.UserManagement, StringComparison.Ordinal);
+        if (!pattern.Contains('{', StringComparison.Ordinal)) return [pattern];
+        var name = route.Name[(route.Name.IndexOf(' ', StringComparison.Ordinal) + 1)..];
+        var found = Array.Find(Parameters, p => name.StartsWith(p.Prefix, StringComparison.Ordinal));
+        Assert.True(found.Ids is not null, $"Nothing says how to fill the parameter of {route}.");
+        return found.Ids.Select(id => Parameter().Replace(pattern, id));
+    }
+
+    private async Task<Call> SendAsync(ApiRoute route, Caller caller, string template, Dictionary<string, string> ids)
+    {
+        Dictionary<string, string> all = new(ids) { ["{new}"] = $"{Guid.NewGuid():N}@example.test" };
+        Dictionary<string, string> sent = [];
+        using var request = new HttpRequestMessage(new(route.Method), Fill(template));
+        if (caller.Key is not null) request.Headers.Add("X-AUTH-TOKEN", caller.Key);
+        if (!route.Reads)
+        {
+            var body = RowOf(route)?.Body ?? "{}";
+            request.Content = new StringContent(Fill(body), Encoding.UTF8, body is ['{' or '[', ..] ? "application/json" : "application/x-www-form-urlencoded");
+        }
+
+        using var answer = await world.Http.SendAsync(request, Ct);
+        return new(route.Surface, template, answer.StatusCode, await answer.Content.ReadAsStringAsync(Ct), sent, answer.Headers.WwwAuthenticate.ToString());
+
+        string Fill(string text) => Token().Replace(text, found => all.TryGetValue(found.Value, out var id) ? sent[found.Value] = id : found.Value);
+    }
+
+    // In a pattern any parameter; in templates and bodies the names of ids.
+    [GeneratedRegex(@"\{[^}]+\}", RegexOptions.None, 1000)]
+    private static partial Regex Parameter();
+
+    [GeneratedRegex(@"\{[a-z.]+\}", RegexOptions.None, 1000)]
+    private static partial Regex Token();
+
+    [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Made();
+
+    private enum Refusal
+    {
+        KeyMissing,
+        KeyRefused,
+        KeyReadOnly,
+        NotAllowed,
+    }
+
+    /// <summary>Whom a route lets in.</summary>
+    private sealed record Entry(Func<Caller, bool> Admits);
+
+    /// <param name="Entry">Whom it lets in.</param>
+    /// <param name="Body">For what writes: JSON, or a form.</param>
+    /// <param name="ChangesNothing">A POST that only reads, such as a search.</param>
+    private sealed record Row(Entry Entry, string Body = "{}", bool ChangesNothing = false);
+
+    /// <summary>One of the kinds of callers, with what he holds.</summary>
+    public sealed record Caller(string Name, string? Key, params IReadOnlyList<string> Permissions)
+    {
+        public bool IsAdmin { get; init; }
+
+        public bool May(string permission) => IsAdmin || Permissions.Contains(permission);
+    }
+
+    private sealed record Call(string Surface, string Template, HttpStatusCode Status, string Body, Dictionary<string, string> SentIds, string Challenge)
+    {
+        public IEnumerable<string> Sent => SentIds.Values;
+
+        /// <summary>The answer without what was sent; of one that is no refusal also without what was made for it.</summary>
+        public string Comparable
+        {
+            get
+            {
+                var text = SentIds.Aggregate(Body, (body, sent) => Regex.Replace(body, $@"(?<!\w){Regex.Escape(sent.Value)}(?!\w)", sent.Key, RegexOptions.None, TimeSpan.FromSeconds(1)));
+                return (int)Status < 300 ? Made().Replace(text, "#") : text;
+            }
+        }
+
+        public void AssertRefused(Refusal refusal)
+        {
+            var (status, told) = (Surface, refusal) switch
+            {
+                ("Conformity", Refusal.KeyMissing) => (401, """{"message":"Unauthorized"}"""),
+                ("Conformity", Refusal.KeyRefused) => (403, """{"Message":"User is not authorized to access this resource with an explicit deny"}"""),
+                ("Conformity", Refusal.KeyReadOnly) => (401, """{"errors":[{"status":401,"details":"This API key may only read."}]}"""),
+                ("Conformity", _) => (401, """{"errors":[{"status":401,"details":"You are not authorized to perform such actions"}]}"""),
+                ("Wavefront", Refusal.KeyMissing or Refusal.KeyRefused) => (401, "ERROR 401"),
+                ("Wavefront", _) => (403, "ERROR 403"),
+                (_, Refusal.KeyMissing or Refusal.KeyRefused) => (401, "unauthorized"),
+                (_, Refusal.KeyReadOnly) => (403, "api_key_read_only"),
+                _ => (403, "forbidden"),
+            };
+            Assert.Equal(status, (int)Status);
+            var body = JsonDocument.Parse(Body).RootElement;
+            Assert.Equal(told, Surface switch
+            {
+                "Conformity" => Wire.Compact(Body),
+                "Wavefront" => $"{body.TextAt("status/result")} {body.At("status/code")}",
+                _ => body.TextAt("error_code"),
+            });
+            if (Surface is "DeployHQ" && status is 401) Assert.Equal("Basic realm=\"DeployHQ\"", Challenge);
+        }
+    }
+
+    /// <summary>An organization with one caller of each kind and something of each kind to reach for; its names all have a quokka in them. Nothing happens in it by itself.</summary>
+    public sealed class World : IAsyncLifetime
+    {
+        private UsherApp app = null!;
+        private TestOrganization org = null!;
+        private OrganizationDigest digest = null!;
+        private int built;
+
+        public HttpClient Http { get; private set; } = null!;
+
+        public string Slug => org.Slug;
+
+        public List<ApiRoute> Routes { get; private set; } = [];
+
+        /// <summary>Nobody, and those whose keys may not act.</summary>
+        public List<Caller> Locked { get; private set; } = [];
+
+        /// <summary>Everybody who may, from least to most.</summary>
+        public List<Caller> Members { get; private set; } = [];
+
+        public Caller ReadOnlyKey { get; private set; } = null!;
+
+        public Caller Foreigner { get; private set; } = null!;
+
+        /// <summary>Of what there is in the organization, in the forms that paths and bodies have them.</summary>
+        public Dictionary<string, string> Ids { get; private set; } = [];
+
+        /// <summary>The same forms, of nothing there is.</summary>
+        public Dictionary<string, string> MadeUp { get; } = Forms(Guid.NewGuid(), 999_999_999_999, "nobody@example.test", Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), "sa::nobody");
+
+        public async ValueTask InitializeAsync()
+        {
+            app = await UsherApp.StartAsync([], workers: false);
+            (Http, Routes) = (app.CreateClient(), ApiRoute.Of(app));
+            (org, var other) = (await app.CreateOrganizationAsync(o => o.Name = "Quokka Inc"), await app.CreateOrganizationAsync());
+            digest = new(app, org.Id);
+            var nothing = await org.ActiveAsync("quokka-nothing@example.test");
+            var readOnly = await org.ActiveAsync("quokka-read@example.test", row => row with { Role = BuiltInRole.ReadOnly });
+            var power = await org.ActiveAsync("quokka-power@example.test", row => row with { Role = BuiltInRole.PowerUser });
+            var manager = await org.ActiveAsync("quokka-manager@example.test", row => row with { Permissions = [Permissions.UserManagement] });
+            var all = await org.ActiveAsync("quokka-all@example.test", row => row with { Permissions = Permissions.BuiltIn });
+            var service = await org.ServiceAccountAsync("quokka-service");
+            var suspended = await org.ActiveAsync("quokka-suspended@example.test", row => row with { Role = BuiltInRole.Admin });
+            await org.SetStatusAsync(suspended.Member, MemberStatus.Suspended);
+            Members =
+            [
+                new("user with nothing", nothing.Key), new("read_only", readOnly.Key), new("power_user", power.Key), new("service account", service.Key),
+                new("user with user_management", manager.Key, Permissions.UserManagement), new("user with every permission", all.Key, Permissions.BuiltIn),
+                new("admin", org.Key) { IsAdmin = true },
+            ];
+            Locked = [new("nobody", null), new("unknown key", "usk_0000000000000000000000000000000000000000000000000"), new("suspended admin", suspended.Key)];
+            ReadOnlyKey = new("admin with a read-only key", (await org.WithKeyAsync(org.Created.Owner, readOnly: true)).Key) { IsAdmin = true };
+            Foreigner = new("admin of another organization", other.Key) { IsAdmin = true };
+            await RebuildAsync();
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Http.Dispose();
+            return app.DisposeAsync();
+        }
+
+        public Task<bool> IsUnchangedAsync() => digest.IsUnchangedAsync();
+
+        /// <summary>All there are in the organization, as UUIDs and in short.</summary>
+        public List<string> AllIds => digest.Ids;
+
+        /// <summary>New things to reach for, when a call may have used up the old ones.</summary>
+        public async Task RebuildIfChangedAsync()
+        {
+            if (!await digest.IsUnchangedAsync()) await RebuildAsync();
+        }
+
+        // Whoever manages users covers them: group and role confer nothing.
+        private async Task RebuildAsync()
+        {
+            var name = $"quokka{++built}";
+            var (group, role) = (await org.GroupAsync(new(name)), await org.RoleAsync(name));
+            var member = await org.InviteAsync(name + "@example.test", row => row with
+            {
+                FirstName = name, LastName = "Quokka", Groups = [Core.Invitations.Reference.To(group.Id)], Roles = [Core.Invitations.Reference.To(role.Id)],
+            }, sendMail: false);
+            var resource = (await app.WithAsync<ResourceService, Core.Result<Resource>>(s => s.CreateAsync(org.System, name, new Dictionary<string, string>(), Ct))).Value;
+            var bot = await org.ServiceAccountAsync(name);
+            var key = (await app.WithAsync<Core.ApiKeys.ApiKeyService, Core.Result<Core.ApiKeys.CreatedApiKey>>(s => s.CreateAsync(org.System, bot.Member.Id, name, false, null, Ct))).Value.Key;
+            Ids = Forms(member.Id, member.Number, member.Identifier, group.Id, role.Id, resource.Id, key.Id, bot.Member.Identifier);
+            await digest.IsUnchangedAsync();
+        }
+
+        private static Dictionary<string, string> Forms(Guid member, long number, string email, Guid group, Guid role, Guid resource, Guid key, string bot) => new()
+        {
+            ["{member}"] = member.ToString(), ["{member.short}"] = ShortId.Of(member), ["{number}"] = $"{number}", ["{email}"] = email, ["{bot}"] = bot,
+            ["{group}"] = group.ToString(), ["{role}"] = role.ToString(), ["{resource}"] = resource.ToString(), ["{resource.short}"] = ShortId.Of(resource),
+            ["{key}"] = key.ToString(), ["{key.short}"] = ShortId.Of(key),
+        };
+    }
+}
