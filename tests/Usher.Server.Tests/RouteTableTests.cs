@@ -23,6 +23,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     private static readonly Entry Everybody = new(_ => true);
     private static readonly Entry UserManagement = new(caller => caller.May(Permissions.UserManagement));
     private static readonly Entry Admin = new(caller => caller.IsAdmin);
+    private static readonly Entry Reaches = new(caller => caller.ReachesAll);
 
     // One line per route: who enters, and for what writes a body that would be accepted. In braces stand ids, see Ids; {new} is an address nobody has. Conformity's alias below /api
     // needs none of its own.
@@ -30,11 +31,15 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     {
         ["GET /v1/users"] = new(Admin),
         ["POST /v1/users"] = new(Admin, """{"data":{"attributes":{"firstName":"A","lastName":"B","role":"USER","email":"{new}","accessList":[{"account":"{resource.short}","level":"FULL"}] } } }"""),
+        ["POST /v1/users/sso"] = new(Admin, """{"data":{"attributes":{"firstName":"A","lastName":"B","role":"USER","email":"{new}"} } }"""),
         ["GET /v1/users/whoami"] = new(Everybody),
         ["GET /v1/users/{id}"] = new(Everybody),
+        ["PATCH /v1/users/{id}"] = new(Admin, """{"data":{"role":"USER","accessList":[{"account":"{resource.short}","level":"FULL"}] } }"""),
+        ["DELETE /v1/users/{id}"] = new(Admin),
         ["GET /v1/api-keys"] = new(Everybody),
         ["GET /v1/api-keys/{id}"] = new(Everybody),
         ["GET /v1/accounts"] = new(Everybody),
+        ["GET /v1/accounts/{id}"] = new(Reaches),
         ["POST /v1/accounts"] = new(Admin, """{"data":{"attributes":{"name":"{new}"} } }"""),
 
         ["GET /api/v2/user"] = new(UserManagement),
@@ -197,7 +202,14 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     /// <summary>One of the kinds of callers, with what he holds.</summary>
     public sealed record Caller(string Name, string? Key, params IReadOnlyList<string> Permissions)
     {
-        public bool IsAdmin { get; init; }
+        public bool IsAdmin
+        {
+            get;
+            init => (field, ReachesAll) = (value, value);
+        }
+
+        /// <summary>Whether he reads every resource.</summary>
+        public bool ReachesAll { get; init; }
 
         public bool May(string permission) => IsAdmin || Permissions.Contains(permission);
     }
@@ -288,7 +300,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             await org.SetStatusAsync(suspended.Member, MemberStatus.Suspended);
             Members =
             [
-                new("user with nothing", nothing.Key), new("read_only", readOnly.Key), new("power_user", power.Key), new("service account", service.Key),
+                new("user with nothing", nothing.Key), new("read_only", readOnly.Key) { ReachesAll = true }, new("power_user", power.Key) { ReachesAll = true }, new("service account", service.Key),
                 new("user with user_management", manager.Key, Permissions.UserManagement), new("user with every permission", all.Key, Permissions.BuiltIn),
                 new("admin", org.Key) { IsAdmin = true },
             ];

@@ -10,7 +10,7 @@ namespace Usher.Server.Auth;
 /// <summary>Conditions of entry. What may be done inside is the core's to say.</summary>
 public static class Policies
 {
-    /// <summary>A live key, and one that may write where the method writes.</summary>
+    /// <summary>A live key, and one that may write where the route writes.</summary>
     public const string Key = "key";
 
     /// <summary>The caller holds <c>user_management</c>.</summary>
@@ -21,9 +21,21 @@ public static class Policies
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ExplainedRefusals>();
         return services.AddAuthorizationBuilder()
             .AddPolicy(Key, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
-                .AddRequirements(new RequireCaller(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method))))
+                .AddRequirements(new RequireCaller(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || Reads(http))))
             .AddPolicy(UserManagement, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
                 .AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
+    }
+
+    /// <summary>Marks a route that only reads, though its method writes elsewhere: a search whose conditions are a body.</summary>
+    public static TBuilder OnlyReads<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(ReadsAnyway.Instance);
+
+    private static bool Reads(HttpContext http) =>
+        HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) || http.GetEndpoint()?.Metadata.GetMetadata<ReadsAnyway>() is not null;
+
+    private sealed class ReadsAnyway
+    {
+        public static readonly ReadsAnyway Instance = new();
     }
 
     // A refused requirement answers with its own error, in the surface's format.

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Usher.Core.Access;
+using Usher.Core.Organizations;
 using Usher.Server.Json;
 using Usher.Server.Tests.Dialects;
 using Usher.Server.Tests.Infrastructure;
@@ -52,6 +53,28 @@ public sealed class ConformityStory() : Story("Conformity")
         await CallAsync("get-user-himself", HttpMethod.Get, "/v1/users/" + ShortId.Of(kim.Member.Id), caller: asKim);
         await CallAsync("get-user-unknown", HttpMethod.Get, "/v1/users/" + nothing);
         await CallAsync("list-accounts-as-user", HttpMethod.Get, "/v1/accounts", caller: asKim);
+        await CallAsync("get-account", HttpMethod.Get, "/v1/accounts/" + production, caller: asKim);
+        await CallAsync("get-account-not-reached", HttpMethod.Get, "/v1/accounts/" + staging, caller: asKim);
+        await CallAsync("get-account-unknown", HttpMethod.Get, "/v1/accounts/" + nothing);
+
+        var (hers, his) = ("/v1/users/" + mara.Value.TextAt("data/id"), "/v1/users/" + ShortId.Of(kim.Member.Id));
+        await PatchAsync("update-user", his, $$"""{"data":{"role":"USER","accessList":[{"account":"{{staging}}","level":"READONLY"}] } }""");
+        await PatchAsync("update-user-to-power-user", hers, """{"data":{"role":"POWER_USER","accessList":[]} }""");
+        await PatchAsync("update-every-fault", his, """{"data":{"role":"CUSTOM","accessList":[{"level":"FULL"},{"account":"x","level":"ALL"}]} }""");
+        await PatchAsync("update-no-access-list", his, """{"data":{"role":"USER"} }""");
+        await PatchAsync("update-account-unknown", his, $$"""{"data":{"role":"USER","accessList":[{"account":"{{nothing}}","level":"FULL"}]} }""");
+        await PatchAsync("update-unknown", "/v1/users/" + nothing, """{"data":{"role":"ADMIN"} }""");
+        var owner = "/v1/users/" + ShortId.Of(Organization.Created.Owner.Id);
+        await PatchAsync("update-last-admin", owner, """{"data":{"role":"USER","accessList":[]} }""");
+        await CallAsync("revoke-last-admin", HttpMethod.Delete, owner);
+        await CallAsync("revoke-user", HttpMethod.Delete, hers);
+        await CallAsync("revoke-user-again", HttpMethod.Delete, hers);
+        await PostAsync("invite-revoked", "/v1/users", Invite("mara.lind@acme.test", "USER", $$"""[{"account":"{{staging}}","level":"FULL"}]"""));
+
+        await PostAsync("add-sso-user-no-provider", "/v1/users/sso", Invite("sid@acme.test", "USER"));
+        Assert.Null((await Organization.UpdateAsync(Organization.System, new OrganizationChange { ExternalIdentityProvider = "Acme ID" })).Error);
+        await PostAsync("add-sso-user", "/v1/users/sso", Invite("sid@acme.test", "USER", levels));
+        await PostAsync("add-sso-user-again", "/v1/users/sso", Invite("sid@acme.test", "USER"));
 
         var keys = await CallAsync("list-api-keys", HttpMethod.Get, "/v1/api-keys");
         await CallAsync("get-api-key", HttpMethod.Get, "/v1/api-keys/" + keys!.Value.TextAt("data/0/id"));
@@ -64,6 +87,8 @@ public sealed class ConformityStory() : Story("Conformity")
     private static string Invite(string email, string role, string levels = "null") => $$"""
         {"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"{{role}}","email":"{{email}}","accessList":{{levels}} } } }
         """;
+
+    private Task<JsonElement?> PatchAsync(string name, string path, string body) => CallAsync(name, HttpMethod.Patch, path, body, mediaType: "application/vnd.api+json");
 
     private Task<JsonElement?> PostAsync(string name, string path, string body) => CallAsync(name, HttpMethod.Post, path, body, mediaType: "application/vnd.api+json");
 }

@@ -149,6 +149,7 @@ public static partial class ConformityDialect
         var firstName = Required("firstName", "First name", faults, given);
         var lastName = Required("lastName", "Last name", faults, given);
         var email = Required("email", "Email", faults, given);
+        if (email is not null && !EmailAddress.TryCanonical(email, out _)) faults.Add(ConformityErrors.Fault("/data/attributes/email", "Email is invalid"));
         BuiltInRole? role = given.Member("role") is not { } roleGiven ? null : roleGiven.Text switch { "ADMIN" => BuiltInRole.Admin, "USER" => BuiltInRole.User, _ => null };
         if (role is null) faults.Add(ConformityErrors.Fault("/data/attributes/role", given.Member("role") is null ? "Role is required" : "Role is invalid"));
         var levels = Levels(given.Member("accessList"), "/data/attributes/accessList", faults);
