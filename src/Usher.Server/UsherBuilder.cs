@@ -44,6 +44,7 @@ public static class UsherBuilder
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
         });
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning); // it writes paths down, and a path may have a token in it
         services.AddSingleton(TimeProvider.System);
         services.AddUsherOptions();
         services.AddUsherCore(DatabaseSettings.From(builder.Configuration));

@@ -33,6 +33,8 @@ public sealed class RoundTripTests
         foreach (var path in new[]
         {
             "/v1/users", "/v1/users/whoami", $"/v1/users/{Json.ShortId.Of(member.Id)}", "/v1/api-keys", "/v1/accounts", "/api/v2/user", "/api/v2/user/ada@example.test",
+            "/api/v2/user/ada@example.test/businessFunctions", "/api/v2/account", "/api/v2/account/ada@example.test", "/api/v2/account/ada@example.test/businessFunctions",
+            "/api/v2/account/user", "/api/v2/account/user/admin", "/api/v2/account/user/ada@example.test", "/api/v2/apitoken",
             "/users", $"/users/{member.Id}", $"/users/{member.Number}",
         })
         {
@@ -66,6 +68,26 @@ public sealed class RoundTripTests
             var (reads, writes, commits) = await CostAsync(app, call, status);
             Assert.True(reads is 2 && commits is 1, $"{what}: {reads} reads, {writes} writes, {commits} commits");
             if (TestDatabase.IsPostgres) Assert.True(writes is 1, $"{what}: {writes} batches");
+        }
+    }
+
+    [Fact]
+    public async Task A_change_of_one_account_or_of_many_in_Wavefronts_way_costs_the_caller_one_read_and_one_commit()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        foreach (var name in new[] { "ada", "bob" }) await org.InviteAsync(name + "@example.test", sendMail: false);
+        var group = await org.GroupAsync(new("Ops"));
+        (string Method, string Path, string Body)[] changes =
+        [
+            ("PUT", "user/ada@example.test", """{ "groups": ["ingestion"], "ssoId": "ada" }"""), ("POST", "account/ada@example.test/grant/log_management", "null"),
+            ("POST", "user/ada@example.test/addUserGroups", $"[\"{group.Id}\"]"), ("POST", "user/grant/alerts_management", """["ada@example.test", "bob@example.test", "nobody@example.test"]"""),
+        ];
+        foreach (var (method, path, body) in changes)
+        {
+            var expected = body.Contains("nobody", StringComparison.Ordinal) ? HttpStatusCode.Accepted : HttpStatusCode.OK;
+            var (reads, writes, commits) = await CostAsync(app, () => org.Admin.SendAsync(new(new(method), "/api/v2/" + path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") }), expected);
+            Assert.True(reads is 2 && commits is 1, $"{path}: {reads} reads, {writes} writes, {commits} commits");
         }
     }
 

@@ -90,6 +90,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
+        ChangeTracker.Clear(); // of an operation before it in the same request
         try
         {
             return await operation();

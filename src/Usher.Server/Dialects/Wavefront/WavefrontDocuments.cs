@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization;
 using Usher.Core.Access;
+using Usher.Core.ApiKeys;
 using Usher.Core.Groups;
 using Usher.Core.Members;
 
@@ -39,20 +41,18 @@ internal record UserModel
     };
 }
 
-internal sealed record InvitedUsers : UserModel
+/// <summary>A user at top level with what the newer shape has, beside him.</summary>
+internal sealed record Superset<T> : UserModel
 {
+    [SetsRequiredMembers]
+    internal Superset(UserModel top, ResponseStatus status, T response)
+        : base(top) => (Status, Response) = (status, response);
+
     [JsonPropertyOrder(1)]
-    public required ResponseStatus Status { get; init; }
+    public ResponseStatus Status { get; }
 
-    /// <summary>All that were invited, in the order of the request.</summary>
     [JsonPropertyOrder(2)]
-    public required IReadOnlyList<UserModel> Response { get; init; }
-
-    public static InvitedUsers From(IReadOnlyList<UserModel> users, ResponseStatus status) => new()
-    {
-        Identifier = users[0].Identifier, Customer = users[0].Customer, SsoId = users[0].SsoId, LastSuccessfulLogin = users[0].LastSuccessfulLogin,
-        Groups = users[0].Groups, UserGroups = users[0].UserGroups, Roles = users[0].Roles, Status = status, Response = users,
-    };
+    public T Response { get; }
 }
 
 /// <summary>A group inside a user: without its members, which would make a list of users grow with its square.</summary>
@@ -85,9 +85,86 @@ internal sealed record ResponseStatus(string Result, string Message, int Code);
 
 internal sealed record Envelope(ResponseStatus Status);
 
+internal sealed record Envelope<T>(ResponseStatus Status, T Response);
+
+/// <summary>A part of a list. The next begins at offset + limit, while there are more.</summary>
+internal sealed record Page<T>(IReadOnlyList<T> Items, int Offset, int Limit, int TotalItems, bool MoreItems, Sort Sort);
+
+internal sealed record Sort(bool Ascending, string Field, bool Default);
+
+/// <summary>Which identifiers are somebody's. The others come back as they were written.</summary>
+internal sealed record Validation(IReadOnlyList<UserModel> ValidUsers, IReadOnlyList<string> InvalidIdentifiers);
+
+/// <summary>A user or service account in the newer face: groups and roles by their ids, and what comes of them.</summary>
+/// <param name="Identifier">The e-mail address as first given, or <c>sa::name</c>.</param>
+/// <param name="Groups">Permissions granted directly.</param>
+/// <param name="UserGroups">Ids.</param>
+/// <param name="Roles">Ids of those held directly.</param>
+/// <param name="UnitedRoles">Ids, those that come by groups included.</param>
+/// <param name="UnitedPermissions">All that is held by whatever way; an administrator's are the whole catalogue.</param>
+internal sealed record Account(
+    string Identifier, IReadOnlyList<string> Groups, IReadOnlyList<string> UserGroups, IReadOnlyList<string> Roles, IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions)
+{
+    public static Account From(MemberView view, PermissionCatalogue catalogue)
+    {
+        var (member, graph) = view;
+        var access = graph.Of(member);
+        var united = member.Roles.Select(r => r.RoleId).Concat(graph.GroupsOf(member).SelectMany(g => g.Roles.Select(r => r.RoleId))).Distinct();
+        return new(
+            member.ShownAs, [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], [.. graph.GroupsOf(member).Select(g => g.Id.ToString())],
+            [.. member.Roles.Select(r => r.RoleId.ToString())], [.. united.Select(r => r.ToString())],
+            access.IsAdmin ? catalogue.Names : [.. access.Permissions.Order(StringComparer.Ordinal)]);
+    }
+}
+
+/// <summary>A service account: groups and roles as objects, and its tokens by their ids.</summary>
+internal sealed record ServiceAccount(
+    string Identifier, bool Active, string Description, IReadOnlyList<string> Groups, IReadOnlyList<UserGroup> UserGroups, IReadOnlyList<RoleDto> Roles,
+    IReadOnlyList<UserApiToken> Tokens, IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions, long? LastUsed)
+{
+    public static ServiceAccount From(MemberView view, string customer, PermissionCatalogue catalogue)
+    {
+        var (member, graph) = view;
+        var (user, account) = (UserModel.From(view, customer), Account.From(view, catalogue));
+        List<UserApiToken> tokens = [.. graph.KeysOf(member).Select(k => UserApiToken.From(k, member.ShownAs, UserApiToken.TypeOf(member)))];
+        return new(
+            user.Identifier, member.Status is MemberStatus.Active, member.Description, user.Groups, user.UserGroups, user.Roles, tokens, account.UnitedRoles, account.UnitedPermissions,
+            tokens.Max(t => t.LastUsed));
+    }
+}
+
+/// <summary>A key of somebody's. Times are milliseconds since the epoch.</summary>
+/// <param name="TokenID">The secret in the answer that made it; its id ever after.</param>
+/// <param name="TokenName">What it was named; empty at first.</param>
+/// <param name="Account">Whose it is.</param>
+/// <param name="AccountType"><c>USER_ACCOUNT</c>, <c>SERVICE_ACCOUNT</c> or <c>INACTIVE_SERVICE_ACCOUNT</c>.</param>
+/// <param name="DateGenerated">When it was made.</param>
+/// <param name="LastUsed">Absent until it was used.</param>
+internal sealed record UserApiToken(
+    [property: JsonPropertyName("tokenID")] string TokenID, string TokenName, string Account, string AccountType, long DateGenerated, long? LastUsed)
+{
+    public static string TypeOf(Member holder) =>
+        holder switch { { Kind: MemberKind.Person } => "USER_ACCOUNT", { Status: MemberStatus.Active } => "SERVICE_ACCOUNT", _ => "INACTIVE_SERVICE_ACCOUNT" };
+
+    public static UserApiToken From(ApiKey key, string account, string accountType) =>
+        new(key.Id.ToString(), key.Name, account, accountType, key.CreatedAt.ToUnixTimeMilliseconds(), key.LastUsedAt?.ToUnixTimeMilliseconds());
+}
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(UserModel))]
-[JsonSerializable(typeof(InvitedUsers))]
+[JsonSerializable(typeof(Superset<UserModel>))]
+[JsonSerializable(typeof(Superset<IReadOnlyList<UserModel>>))]
+[JsonSerializable(typeof(Superset<IReadOnlyList<string>>))]
 [JsonSerializable(typeof(IAsyncEnumerable<UserModel>))]
 [JsonSerializable(typeof(Envelope))]
+[JsonSerializable(typeof(Envelope<IReadOnlyList<string>>))]
+[JsonSerializable(typeof(Envelope<IAsyncEnumerable<string>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(Envelope<IAsyncEnumerable<UserModel>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(Envelope<Validation>))]
+[JsonSerializable(typeof(Envelope<Account>))]
+[JsonSerializable(typeof(Envelope<Page<Account>>))]
+[JsonSerializable(typeof(Envelope<ServiceAccount>))]
+[JsonSerializable(typeof(Envelope<IAsyncEnumerable<ServiceAccount>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(Envelope<UserApiToken>))]
+[JsonSerializable(typeof(Envelope<IReadOnlyList<UserApiToken>>))]
 internal sealed partial class WavefrontJson : JsonSerializerContext;

@@ -1,4 +1,7 @@
 using Usher.Core;
+using Usher.Core.ApiKeys;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.Wavefront;
@@ -9,6 +12,23 @@ internal sealed class WavefrontErrors : IErrorFormat
     public const string MediaType = "application/json";
 
     public static readonly Error BodyInvalid = new(ErrorKind.Malformed, "body_invalid", "The body must be a JSON array of users.");
+    public static readonly Error NoObject = BodyInvalid with { Message = "The body must be a JSON object." };
+    public static readonly Error NoIdentifiers = BodyInvalid with { Message = "The body must be a JSON array of account identifiers." };
+    public static readonly Error NoIds = BodyInvalid with { Message = "The body must be a JSON array of ids." };
+    public static readonly Error NoForm = HostErrors.WrongMediaType with { Message = "The body must be application/x-www-form-urlencoded." };
+
+    // 409 is kept for identifiers and names in use; other states that forbid a change are 400 here.
+    private static readonly HashSet<string> BadRequests = [MemberErrors.LastAdmin.Code, MemberErrors.NotJoined.Code, ApiKeyErrors.NotActive.Code, ApiKeyErrors.TooMany.Code];
+
+    private static readonly Dictionary<string, string> Words = new()
+    {
+        [MemberErrors.LastAdmin.Code] = "The last administrator cannot be deleted or deactivated.",
+        [MemberErrors.NotCovered.Code] = "This account holds something you do not.",
+        [MemberErrors.NotJoined.Code] = "A user who has not joined yet cannot be deactivated.",
+        [ApiKeyErrors.NotFound.Code] = "There is no such API token.",
+        [ApiKeyErrors.TooMany.Code] = "An account has at most 100 API tokens.",
+        [ApiKeyErrors.NotActive.Code] = "Only an active account can have an API token.",
+    };
 
     public static Error Fault(string message) => new(ErrorKind.Malformed, "member_invalid", message);
 
@@ -16,12 +36,28 @@ internal sealed class WavefrontErrors : IErrorFormat
 
     public static Error UserUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"User with id {Shown(id)} does not exist");
 
+    public static Error UsersUnknown(IEnumerable<string> ids) => new(ErrorKind.NotFound, "member_not_found", $"None of these accounts exists [{string.Join(", ", ids.Select(Shown))}]");
+
+    public static Error ServiceAccountUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"Service account with id {Shown(id)} does not exist");
+
+    public static Error GroupUnknown(string id) => new(ErrorKind.NotFound, "group_not_found", $"User group with id {Shown(id)} does not exist");
+
+    public static Error RoleUnknown(string id) => new(ErrorKind.NotFound, "role_not_found", $"Role with id {Shown(id)} does not exist");
+
     public static Error UserExists(string id) => new(ErrorKind.Conflict, "already_member", $"User with id {Shown(id)} is already created in our system.");
+
+    /// <summary>A refusal that is about one account, naming it as the caller did.</summary>
+    public static Error About(string id, Error error) =>
+        error == MemberErrors.NotFound ? UserUnknown(id)
+        : error == InvitationErrors.EmailInvalid ? EmailInvalid(id)
+        : error == InvitationErrors.AlreadyInvited || error == InvitationErrors.AlreadyMember || error == MemberErrors.NameTaken ? UserExists(id)
+        : error;
 
     public IResult Write(IReadOnlyList<Error> errors)
     {
-        var status = errors[0].Kind is ErrorKind.Invalid or ErrorKind.Gone ? StatusCodes.Status400BadRequest : errors[0].StatusCode;
-        return TypedResults.Json(new Envelope(new("ERROR", errors[0].Message, status)), WavefrontJson.Default.Envelope, MediaType, status);
+        var error = errors[0];
+        var status = error.Kind is ErrorKind.Invalid or ErrorKind.Gone || BadRequests.Contains(error.Code) ? StatusCodes.Status400BadRequest : error.StatusCode;
+        return TypedResults.Json(new Envelope(new("ERROR", Words.GetValueOrDefault(error.Code, error.Message), status)), WavefrontJson.Default.Envelope, MediaType, status);
     }
 
     /// <summary>What a caller wrote, as a message repeats it: an identifier's longest, and then cut.</summary>

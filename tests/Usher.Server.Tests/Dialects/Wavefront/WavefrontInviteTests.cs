@@ -273,7 +273,7 @@ public sealed class WavefrontInviteTests(UsherApp app)
         foreach (var grant in new[] { """ "groups": ["alerts_management"] """, $$""" "roles": ["{{role.Id}}"] """, $$""" "userGroups": ["{{ops.Id}}"] """ })
         {
             await InviteAsync(manager.Client, $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com", {{grant}} }]""")
-                .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "Nobody can hand out what they do not hold.", "code": 403 } }""");
+                .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""");
         }
 
         Assert.Equal(2, (await org.MembersAsync()).Count);

@@ -1,0 +1,44 @@
+using System.Text.Json.Serialization.Metadata;
+using Usher.Core.Invitations;
+
+namespace Usher.Server.Dialects.Wavefront;
+
+/// <summary>
+/// The three shapes of an answer. Bare: a user, or an array of them. Envelope: <c>status</c> and <c>response</c>. Superset: both at once, for the operations that
+/// are documented bare and were seen in an envelope. A client decides by the presence of <c>status</c> what it looks at, so that each has its place.
+/// </summary>
+internal static class WavefrontAnswers
+{
+    private static readonly ResponseStatus Ok = new("OK", "", StatusCodes.Status200OK);
+
+    public static IResult Bare(UserModel user) => Json(user, StatusCodes.Status200OK);
+
+    /// <summary>An envelope with nothing in it.</summary>
+    public static IResult Done() => Json(new Envelope(Ok), StatusCodes.Status200OK);
+
+    public static IResult Envelope<T>(T response, ResponseStatus? status = null) => Json(new Envelope<T>(status ?? Ok, response), (status ?? Ok).Code);
+
+    public static IResult Superset<T>(UserModel top, T response, ResponseStatus? status = null) => Json(new Superset<T>(top, status ?? Ok, response), (status ?? Ok).Code);
+
+    /// <summary>200, or 202 with the names of what was left out.</summary>
+    /// <param name="left">What it is, and which of it: <c>Invalid roles</c>.</param>
+    public static ResponseStatus Without(params ReadOnlySpan<(string What, IEnumerable<string> Which)> left)
+    {
+        List<string> parts = [];
+        foreach (var (what, which) in left)
+        {
+            string[] names = [.. which.Distinct().Select(WavefrontErrors.Shown)];
+            if (names is not []) parts.Add($"{what} found and ignored [{string.Join(", ", names)}]");
+        }
+
+        return parts is [] ? Ok : new("OK", string.Join("; ", parts), StatusCodes.Status202Accepted);
+    }
+
+    /// <summary>The same for groups and roles that do not exist.</summary>
+    public static ResponseStatus Without(IReadOnlyList<IgnoredReference> ignored) => Without(("Invalid user groups", Of("groups", ignored)), ("Invalid roles", Of("roles", ignored)));
+
+    public static IEnumerable<string> Of(string set, IEnumerable<IgnoredReference> ignored) => ignored.Where(i => i.Set == set).Select(i => i.Text);
+
+    private static IResult Json<T>(T body, int status) =>
+        TypedResults.Json(body, (JsonTypeInfo<T>)WavefrontJson.Default.GetTypeInfo(typeof(T))!, WavefrontErrors.MediaType, status);
+}
