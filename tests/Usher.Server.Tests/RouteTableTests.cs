@@ -22,10 +22,13 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     // Who may enter. What a caller may then do to whom is for the core's own tests.
     private static readonly Entry Everybody = new(_ => true);
     private static readonly Entry UserManagement = new(caller => caller.May(Permissions.UserManagement));
+    private static readonly Entry TokenManagement = new(caller => caller.May(Permissions.TokenManagement));
+    private static readonly Entry ResourceCreation = new(caller => caller.May(Permissions.ResourceCreation));
+    private static readonly Entry Persons = new(caller => caller.IsPerson);
     private static readonly Entry Admin = new(caller => caller.IsAdmin);
     private static readonly Entry Reaches = new(caller => caller.ReachesAll);
 
-    // One line per route: who enters, and for what writes a body that would be accepted. In braces stand ids, see Ids; {new} is an address nobody has. Conformity's alias below /api
+    // One line per route: who enters, and for what writes a body that would be accepted. In braces stand ids, see Ids; {new} is an address nobody has, {name} a name. Conformity's alias below /api
     // needs none of its own.
     private static readonly Dictionary<string, Row> Rows = new()
     {
@@ -46,17 +49,115 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /api/v2/user/{id}"] = new(UserManagement),
         ["POST /api/v2/user/invite"] = new(UserManagement, """[{"emailAddress":"{new}","groups":[],"userGroups":["{group}"],"roles":["{role}"]}]"""),
 
+        ["POST /api/v2/user"] = new(UserManagement, """{"emailAddress":"{new}","groups":[],"userGroups":["{group}"],"roles":["{role}"]}"""),
+        ["PUT /api/v2/user/{id}"] = new(UserManagement, """{"groups":["user_management"],"userGroups":["{group}"],"roles":["{role}"]}"""),
+        ["DELETE /api/v2/user/{id}"] = new(UserManagement),
+        ["POST /api/v2/user/deleteUsers"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/user/validateUsers"] = new(UserManagement, """["{email}","{bot}"]""", ChangesNothing: true),
+        ["GET /api/v2/user/{id}/businessFunctions"] = new(UserManagement),
+        ["POST /api/v2/user/{id}/addUserGroups"] = new(UserManagement, """["{group}"]"""),
+        ["POST /api/v2/user/{id}/removeUserGroups"] = new(UserManagement, """["{group}"]"""),
+        ["POST /api/v2/user/{id}/grant"] = new(UserManagement, "group=user_management"),
+        ["POST /api/v2/user/{id}/revoke"] = new(UserManagement, "group=user_management"),
+        ["POST /api/v2/user/grant/{permission}"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/user/revoke/{permission}"] = new(UserManagement, """["{email}","{bot}"]"""),
+
+        ["GET /api/v2/account"] = new(UserManagement),
+        ["GET /api/v2/account/{id}"] = new(UserManagement),
+        ["DELETE /api/v2/account/{id}"] = new(UserManagement),
+        ["POST /api/v2/account/deleteAccounts"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/account/validateAccounts"] = new(UserManagement, """["{email}","{bot}"]""", ChangesNothing: true),
+        ["GET /api/v2/account/{id}/businessFunctions"] = new(UserManagement),
+        ["POST /api/v2/account/{id}/grant/{permission}"] = new(UserManagement),
+        ["POST /api/v2/account/{id}/revoke/{permission}"] = new(UserManagement),
+        ["POST /api/v2/account/grant/{permission}"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/account/revoke/{permission}"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/account/{id}/addUserGroups"] = new(UserManagement, """["{group}"]"""),
+        ["POST /api/v2/account/{id}/removeUserGroups"] = new(UserManagement, """["{group}"]"""),
+        ["POST /api/v2/account/{id}/addRoles"] = new(UserManagement, """["{role}"]"""),
+        ["POST /api/v2/account/{id}/removeRoles"] = new(UserManagement, """["{role}"]"""),
+        ["GET /api/v2/account/user"] = new(UserManagement),
+        ["POST /api/v2/account/user"] = new(UserManagement, """{"emailAddress":"{new}","groups":[],"userGroups":["{group}"],"roles":["{role}"]}"""),
+        ["GET /api/v2/account/user/{id}"] = new(UserManagement),
+        ["PUT /api/v2/account/user/{id}"] = new(UserManagement, """{"groups":["user_management"],"userGroups":["{group}"],"roles":["{role}"]}"""),
+        ["POST /api/v2/account/user/invite"] = new(UserManagement, """[{"emailAddress":"{new}","groups":[],"userGroups":["{group}"],"roles":["{role}"]}]"""),
+        ["GET /api/v2/account/user/admin"] = new(UserManagement),
+        ["GET /api/v2/account/serviceaccount"] = new(UserManagement),
+        ["POST /api/v2/account/serviceaccount"] = new(UserManagement, """{"identifier":"sa::{name}","active":true,"groups":[],"userGroups":["{group}"],"roles":["{role}"]}"""),
+        ["GET /api/v2/account/serviceaccount/{id}"] = new(UserManagement),
+        ["PUT /api/v2/account/serviceaccount/{id}"] = new(UserManagement, """{"identifier":"{bot}","active":false,"description":"d","userGroups":["{group}"]}"""),
+        ["POST /api/v2/account/serviceaccount/{id}/activate"] = new(UserManagement),
+        ["POST /api/v2/account/serviceaccount/{id}/deactivate"] = new(UserManagement),
+
+        ["GET /api/v2/apitoken"] = new(Everybody),
+        ["POST /api/v2/apitoken"] = new(Everybody),
+        ["PUT /api/v2/apitoken/{id}"] = new(Everybody, """{"tokenName":"{name}"}"""),
+        ["DELETE /api/v2/apitoken/{id}"] = new(Everybody),
+        ["GET /api/v2/apitoken/serviceaccount/{id}"] = new(TokenManagement),
+        ["POST /api/v2/apitoken/serviceaccount/{id}"] = new(TokenManagement, """{"tokenName":"{name}"}"""),
+        ["PUT /api/v2/apitoken/serviceaccount/{id}/{token}"] = new(TokenManagement, """{"tokenName":"{name}"}"""),
+        ["DELETE /api/v2/apitoken/serviceaccount/{id}/{token}"] = new(TokenManagement),
+
+        ["GET /api/v2/usergroup"] = new(UserManagement),
+        ["POST /api/v2/usergroup"] = new(UserManagement, """{"name":"{name}","roleIDs":["{role}"]}"""),
+        ["GET /api/v2/usergroup/{id}"] = new(UserManagement),
+        ["PUT /api/v2/usergroup/{id}"] = new(UserManagement, """{"name":"{name}","description":"d","roleIDs":["{role}"]}"""),
+        ["DELETE /api/v2/usergroup/{id}"] = new(UserManagement),
+        ["POST /api/v2/usergroup/{id}/addUsers"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/usergroup/{id}/removeUsers"] = new(UserManagement, """["{email}","{bot}"]"""),
+        ["POST /api/v2/usergroup/{id}/addRoles"] = new(UserManagement, """["{role}"]"""),
+        ["POST /api/v2/usergroup/{id}/removeRoles"] = new(UserManagement, """["{role}"]"""),
+        ["GET /api/v2/role"] = new(UserManagement),
+        ["POST /api/v2/role"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
+        ["GET /api/v2/role/{id}"] = new(UserManagement),
+        ["PUT /api/v2/role/{id}"] = new(UserManagement, """{"id":"{role}","name":"{name}","permissions":["user_management"]}"""),
+        ["DELETE /api/v2/role/{id}"] = new(UserManagement),
+        ["POST /api/v2/role/{id}/addAssignees"] = new(UserManagement, """["{email}","{group}"]"""),
+        ["POST /api/v2/role/{id}/removeAssignees"] = new(UserManagement, """["{email}","{group}"]"""),
+        ["POST /api/v2/role/grant/{permission}"] = new(UserManagement, """["{role}"]"""),
+        ["POST /api/v2/role/revoke/{permission}"] = new(UserManagement, """["{role}"]"""),
+        ["POST /api/v2/search/user"] = new(UserManagement, """{"query":[{"key":"identifier","value":"{email}","matchingMethod":"EXACT"}]}""", ChangesNothing: true),
+        ["POST /api/v2/search/usergroup"] = new(UserManagement, """{"query":[{"key":"id","value":"{group}","matchingMethod":"EXACT"}]}""", ChangesNothing: true),
+        ["POST /api/v2/search/role"] = new(UserManagement, """{"query":[{"key":"id","value":"{role}","matchingMethod":"EXACT"}]}""", ChangesNothing: true),
+        ["POST /api/v2/search/account"] = new(UserManagement, """{"query":[{"key":"identifier","value":"{email}","matchingMethod":"EXACT"}]}""", ChangesNothing: true),
+        ["POST /api/v2/search/serviceaccount"] = new(UserManagement, """{"query":[{"key":"identifier","value":"{bot}","matchingMethod":"EXACT"}]}""", ChangesNothing: true),
+        ["GET /api/v2/customer/permissions"] = new(UserManagement),
+        ["GET /api/v2/customer/preferences"] = new(UserManagement),
+        ["POST /api/v2/customer/preferences"] = new(UserManagement, """{"invitePermissions":["user_management"],"defaultUserGroups":["{group}"]}"""),
+        ["GET /api/v2/customer/preferences/defaultUserGroups"] = new(UserManagement),
+
         ["GET /users"] = new(UserManagement),
         ["POST /users"] = new(UserManagement, """{"user":{"first_name":"A","email_address":"{new}"} }"""),
         ["GET /users/{identifier}"] = new(UserManagement),
         ["POST /users/{identifier}/resend_invitation"] = new(UserManagement),
+        ["PUT /users/{identifier}"] = new(UserManagement, """{"user":{"first_name":"B"} }"""),
+        ["PATCH /users/{identifier}"] = new(UserManagement, """{"user":{"last_name":"C"} }"""),
+        ["DELETE /users/{identifier}"] = new(UserManagement),
+        ["GET /teams"] = new(UserManagement),
+        ["POST /teams"] = new(UserManagement, """{"team":{"name":"{name}","can_manage_users":true,"user_ids":[{number}]} }"""),
+        ["GET /teams/{identifier}"] = new(UserManagement),
+        ["PUT /teams/{identifier}"] = new(UserManagement, """{"team":{"name":"{name}","user_ids":[{number}]} }"""),
+        ["PATCH /teams/{identifier}"] = new(UserManagement, """{"team":{"can_manage_users":true} }"""),
+        ["DELETE /teams/{identifier}"] = new(UserManagement),
+        ["GET /projects"] = new(Everybody),
+        ["GET /projects/{identifier}"] = new(Everybody),
+        ["POST /projects"] = new(ResourceCreation, """{"project":{"name":"{name}"} }"""),
+        ["GET /profile"] = new(Everybody),
+        ["PUT /profile"] = new(Persons, """{"user":{"first_name":"{name}"} }"""),
+        ["PATCH /profile"] = new(Persons, """{"user":{"last_name":"{name}"} }"""),
+        ["GET /account"] = new(Everybody),
+        ["PUT /account"] = new(Admin, """{"account":{"name":"{name}"} }"""),
+        ["PATCH /account"] = new(Admin, """{"account":{"name":"{name}"} }"""),
+        ["GET /account/billing_status"] = new(Everybody),
+        ["POST /security/api_keys"] = new(Everybody, """{"api_key":{"description":"{name}","read_only":true} }"""),
+        ["DELETE /security/api_keys/{identifier}"] = new(Everybody),
     };
 
-    // How a parameter is filled: by the first of these that the pattern begins with, once with each of its ids.
+    // How parameters are filled: by the first of these that the pattern begins with, once with each of its ids; of several in one pattern one after the other.
     private static readonly (string Prefix, string[] Ids)[] Parameters =
     [
         ("/v1/users/", ["{member.short}"]), ("/v1/api-keys/", ["{key.short}"]), ("/v1/accounts/", ["{resource.short}"]),
-        ("/api/v2/usergroup/", ["{group}"]), ("/api/v2/role/", ["{role}"]), ("/api/v2/account/serviceaccount/", ["{bot}"]),
+        ("/api/v2/usergroup/", ["{group}"]), ("/api/v2/role/", ["{role}"]), ("/api/v2/account/serviceaccount/", ["{bot}"]), ("/api/v2/apitoken/serviceaccount/", ["{bot} {key}"]), ("/api/v2/apitoken/", ["{key}"]),
         ("/api/v2/user/", ["{email}", "{bot}"]), ("/api/v2/account/", ["{email}", "{bot}"]),
         ("/users/", ["{member}", "{number}"]), ("/teams/", ["{group}"]), ("/projects/", ["{resource}"]), ("/security/api_keys/", ["{key}"]),
     ];
@@ -152,12 +253,16 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         var name = route.Name[(route.Name.IndexOf(' ', StringComparison.Ordinal) + 1)..];
         var found = Array.Find(Parameters, p => name.StartsWith(p.Prefix, StringComparison.Ordinal));
         Assert.True(found.Ids is not null, $"Nothing says how to fill the parameter of {route}.");
-        return found.Ids.Select(id => Parameter().Replace(pattern, id));
+        return found.Ids.Select(ids =>
+        {
+            var each = new Queue<string>(ids.Split(' '));
+            return Parameter().Replace(pattern, _ => each.Count > 1 ? each.Dequeue() : each.Peek());
+        });
     }
 
     private async Task<Call> SendAsync(ApiRoute route, Caller caller, string template, Dictionary<string, string> ids)
     {
-        Dictionary<string, string> all = new(ids) { ["{new}"] = $"{Guid.NewGuid():N}@example.test" };
+        Dictionary<string, string> all = new(ids) { ["{new}"] = $"{Guid.NewGuid():N}@example.test", ["{name}"] = $"n{Guid.NewGuid():N}" };
         Dictionary<string, string> sent = [];
         using var request = new HttpRequestMessage(new(route.Method), Fill(template));
         if (caller.Key is not null) request.Headers.Add("X-AUTH-TOKEN", caller.Key);
@@ -207,6 +312,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             get;
             init => (field, ReachesAll) = (value, value);
         }
+
+        public bool IsPerson { get; init; } = true;
 
         /// <summary>Whether he reads every resource.</summary>
         public bool ReachesAll { get; init; }
@@ -300,7 +407,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             await org.SetStatusAsync(suspended.Member, MemberStatus.Suspended);
             Members =
             [
-                new("user with nothing", nothing.Key), new("read_only", readOnly.Key) { ReachesAll = true }, new("power_user", power.Key) { ReachesAll = true }, new("service account", service.Key),
+                new("user with nothing", nothing.Key), new("read_only", readOnly.Key) { ReachesAll = true }, new("power_user", power.Key) { ReachesAll = true }, new("service account", service.Key) { IsPerson = false },
                 new("user with user_management", manager.Key, Permissions.UserManagement), new("user with every permission", all.Key, Permissions.BuiltIn),
                 new("admin", org.Key) { IsAdmin = true },
             ];

@@ -26,7 +26,7 @@ internal static class WavefrontAccounts
         managed.MapGet("/account", PageAsync);
         managed.MapDelete("/account/{id}", DeleteAsync);
         managed.MapPost("/account/deleteAccounts", WavefrontUsers.DeleteSeveralAsync);
-        managed.MapPost("/account/validateAccounts", WavefrontUsers.ValidateAsync);
+        managed.MapPost("/account/validateAccounts", WavefrontUsers.ValidateAsync).OnlyReads();
         managed.MapPost("/account/grant/{permission}", WavefrontUsers.GrantToSeveral(SetChangeKind.Add));
         managed.MapPost("/account/revoke/{permission}", WavefrontUsers.GrantToSeveral(SetChangeKind.Remove));
         managed.MapPost("/account/{id}/grant/{permission}", Grant(SetChangeKind.Add));

@@ -29,7 +29,7 @@ internal static class WavefrontUsers
         managed.MapPost("/user", CreateAsync);
         managed.MapPost("/user/invite", InviteAsync);
         managed.MapPost("/user/deleteUsers", DeleteSeveralAsync);
-        managed.MapPost("/user/validateUsers", ValidateAsync);
+        managed.MapPost("/user/validateUsers", ValidateAsync).OnlyReads();
         managed.MapPost("/user/grant/{permission}", GrantToSeveral(SetChangeKind.Add));
         managed.MapPost("/user/revoke/{permission}", GrantToSeveral(SetChangeKind.Remove));
         managed.MapPut("/user/{id}", UpdateAsync);
