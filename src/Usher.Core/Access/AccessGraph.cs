@@ -39,6 +39,9 @@ public sealed record AccessQuery(Guid OrganizationId)
 
     /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
     public bool AllDefinitions { get; init; }
+
+    /// <summary>What to ask of every group's members and of those who hold each role directly; see <see cref="AccessGraph.HasHolder"/>.</summary>
+    public IReadOnlyList<MemberCondition> Holders { get; init; } = [];
 }
 
 /// <summary>What a surface shows besides the members themselves. Read in the same round trip, and only where it is shown.</summary>
@@ -97,6 +100,7 @@ public sealed class AccessGraph
     private ILookup<Guid, ApiKey> keys = Enumerable.Empty<ApiKey>().ToLookup(k => k.Id);
     private readonly HashSet<Guid> withPassword = [];
     private readonly HashSet<Guid> withSecondFactor = [];
+    private readonly HashSet<(Guid Id, int Condition)> held = [];
 
     private AccessGraph(Organization organization) => Organization = organization;
 
@@ -153,6 +157,9 @@ public sealed class AccessGraph
 
     /// <summary>The groups that hold a role, among those read; all of them where the role was asked for with <see cref="MemberDetails.Samples"/>.</summary>
     public IEnumerable<Group> HoldersOf(Role role) => groups.Values.Where(g => g.Roles.Exists(r => r.RoleId == role.Id));
+
+    /// <summary>Whether a group has a member, or a role is held directly by one, of whom one of <see cref="AccessQuery.Holders"/> holds.</summary>
+    public bool HasHolder(Guid groupOrRole, int condition) => held.Contains((groupOrRole, condition));
 
     /// <summary>A member's keys, oldest first. Needs <see cref="MemberDetails.Keys"/>.</summary>
     public IEnumerable<ApiKey> KeysOf(Member member) => keys[member.Id];
@@ -324,6 +331,7 @@ public sealed class AccessGraph
             case Facts.GroupRole: groups[fact.SubjectId].Roles.Add(new() { OrganizationId = organization, GroupId = fact.SubjectId, RoleId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
             case Facts.RolePermission: roles[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, RoleId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
             case Facts.GroupMembers or Facts.RoleMembers or Facts.RoleGroups: counts[(fact.SubjectId, fact.Kind)] = fact.Count!.Value; break;
+            case Facts.GroupHolder or Facts.RoleHolder: held.Add((fact.SubjectId, fact.Count!.Value)); break;
             case Facts.Password: withPassword.Add(fact.SubjectId); break;
             case Facts.SecondFactor: withSecondFactor.Add(fact.SubjectId); break;
         }

@@ -65,6 +65,8 @@ internal static class Facts
     public const string Total = "total";
     public const string GroupSample = "group_sample";
     public const string RoleSample = "role_sample";
+    public const string GroupHolder = "group_holder";
+    public const string RoleHolder = "role_holder";
 
     /// <summary>How many names a sample has at most.</summary>
     public const int SampleSize = 100;
@@ -159,6 +161,7 @@ internal static class Facts
         if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;
         if (definitions && query.Details.HasFlag(MemberDetails.Samples)) sql += Samples;
         if (query.Page is { WithTotal: true } counted) sql += $"\nUNION ALL SELECT 'total', {{0}}, NULL, NULL, NULL, NULL, (SELECT count(*) FROM members m WHERE {Within(counted)}), NULL";
+        for (var i = 0; i < query.Holders.Count; i++) sql += HoldersWhere(i, query.Holders[i]);
         foreach (var which in Resources()) sql += $"\nUNION ALL SELECT 'resource', id, NULL, name, NULL, NULL, NULL, slug FROM resources WHERE organization_id = {{0}}{which}";
 
         return
@@ -198,7 +201,9 @@ internal static class Facts
             };
             var beyond = after is null ? "" : $"AND {column} > {Parameter(after)}";
             var offset = page.Offset is 0 ? "" : $"OFFSET {Parameter(page.Offset)}";
-            return $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{(page.Descending ? " DESC" : "")} LIMIT {Parameter(page.Limit)} {offset}";
+            var direction = page.Descending ? " DESC" : "";
+            var among = page.Order is MemberOrder.LastSignIn ? $", m.id{direction}" : ""; // of two at the same time one comes first, on every page
+            return $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{direction}{among} LIMIT {Parameter(page.Limit)} {offset}";
         }
 
         string Within(MemberPage page)
@@ -224,34 +229,61 @@ internal static class Facts
                 MemberField.Identifier => Texts("m.identifier"),
                 MemberField.Description => Texts("lower(m.description)"),
                 MemberField.SsoId => Texts("lower(coalesce(m.sso_id, ''))"),
+                MemberField.LastSignIn => Texts(Milliseconds("m.last_sign_in_at")),
                 MemberField.Active => Texts("CASE m.status WHEN 'active' THEN 'true' ELSE 'false' END"),
                 MemberField.Permission => $"EXISTS (SELECT 1 FROM member_permissions p WHERE p.organization_id = {{0}} AND p.member_id = m.id AND ({Texts("p.permission")}))",
                 MemberField.Group => $"EXISTS (SELECT 1 FROM groups g WHERE g.organization_id = {{0}} AND {Named("g")} AND {inGroup})",
                 MemberField.Role => $"EXISTS (SELECT 1 FROM roles r WHERE r.organization_id = {{0}} AND {Named("r")} AND {holdsRole})",
                 MemberField.EffectiveRole => $"EXISTS (SELECT 1 FROM roles r WHERE r.organization_id = {{0}} AND {Named("r")} AND ({holdsRole} OR {holdsRoleByGroup}))",
                 MemberField.EffectivePermission => $$"""
-                    m.role = 'admin'
-                    OR EXISTS (SELECT 1 FROM groups g WHERE g.organization_id = {0} AND g.is_admin AND {{inGroup}})
+                    {{(condition.AdminsHoldIt ? "m.role = 'admin' OR EXISTS (SELECT 1 FROM groups g WHERE g.organization_id = {0} AND g.is_admin AND " + inGroup + ")" : "1 = 0")}}
                     OR EXISTS (SELECT 1 FROM member_permissions p WHERE p.organization_id = {0} AND p.member_id = m.id AND ({{Texts("p.permission")}}))
                     OR EXISTS (SELECT 1 FROM group_permissions p JOIN groups g ON g.organization_id = {0} AND g.id = p.group_id
                         WHERE p.organization_id = {0} AND ({{Texts("p.permission")}}) AND {{inGroup}})
                     OR EXISTS (SELECT 1 FROM role_permissions p JOIN roles r ON r.organization_id = {0} AND r.id = p.role_id
                         WHERE p.organization_id = {0} AND ({{Texts("p.permission")}}) AND ({{holdsRole}} OR {{holdsRoleByGroup}}))
                     """,
+                MemberField.Key => $"EXISTS (SELECT 1 FROM api_keys k WHERE k.organization_id = {{0}} AND k.member_id = m.id AND ({Texts("lower(k.name)")} OR {Texts(Id("k"))}))",
+                MemberField.LastUse => Texts($"(SELECT {Milliseconds("max(k.last_used_at)")} FROM api_keys k WHERE k.organization_id = {{0}} AND k.member_id = m.id)"),
             };
 
-            string Texts(string column) => string.Join(" OR ", condition.Texts.Select(text => Parameter(text.ToLowerInvariant())).Select(text => condition.Match switch
+            // However many texts, one parameter: a chain of conditions as long as a caller likes is more than SQLite parses. No text that is kept has a zero in it, and PostgreSQL takes none.
+            string Texts(string column)
             {
-                TextMatch.Exact => $"{column} = {text}",
-                TextMatch.StartsWith => $"substr({column}, 1, length({text})) = {text}",
-                TextMatch.Contains => db.IsSqlite ? $"instr({column}, {text}) > 0" : $"strpos({column}, {text}) > 0",
-            }));
-
-            string Named(string table)
-            {
-                Guid[] ids = [.. condition.Texts.Select(text => Guid.TryParse(text, out var id) ? id : Guid.Empty).Where(id => id != Guid.Empty)];
-                return $"({Texts($"{table}.name_key")}{(ids is [] ? "" : $" OR {table}.id IN ({List(ids)})")})";
+                var texts = List([.. condition.Texts.Where(text => !text.Contains('\0')).Select(text => text.ToLowerInvariant())]);
+                var any = db.IsSqlite ? $"EXISTS (SELECT 1 FROM ({texts}) t WHERE " : $"EXISTS (SELECT 1 FROM ({texts}) t(value) WHERE ";
+                return condition.Match switch
+                {
+                    TextMatch.Exact => $"{column} IN ({texts})",
+                    TextMatch.StartsWith => $"{any}substr({column}, 1, length(t.value)) = t.value)",
+                    TextMatch.Contains => $"{any}{(db.IsSqlite ? "instr" : "strpos")}({column}, t.value) > 0)",
+                    TextMatch.Path => $"{any}{column} = t.value OR substr({column}, 1, length(t.value) + 1) = t.value || '.')",
+                };
             }
+
+            string Named(string table) => $"({Texts($"{table}.name_key")} OR {Texts(Id(table))})";
+
+            // As it is written everywhere: lower case, with hyphens.
+            string Id(string table) => db.IsSqlite
+                ? $"lower({string.Join(" || '-' || ", new[] { (1, 8), (9, 4), (13, 4), (17, 4), (21, 12) }.Select(part => $"substr(hex({table}.id), {part.Item1}, {part.Item2})"))})"
+                : $"{table}.id::text";
+
+            string Milliseconds(string instant) => $"coalesce({(db.IsSqlite ? $"CAST({instant} AS TEXT)" : $"(extract(epoch FROM {instant}) * 1000)::bigint::text")}, '')";
+        }
+
+        // Which groups have a member, and which roles are held directly by one, of whom a condition holds.
+        string HoldersWhere(int index, MemberCondition condition)
+        {
+            var live = $"m.organization_id = {{0}} AND m.status <> 'removed' AND ({Holds(condition)})";
+            return $$"""
+
+                UNION ALL SELECT 'group_holder', g.id, NULL, NULL, NULL, NULL, {{index}}, NULL FROM groups g WHERE g.organization_id = {0} AND (
+                    g.id IN (SELECT gm.group_id FROM group_members gm JOIN members m ON m.id = gm.member_id WHERE gm.organization_id = {0} AND {{live}})
+                    OR (g.system_kind = 'everyone' AND EXISTS (SELECT 1 FROM members m WHERE m.kind = 'person' AND {{live}}))
+                    OR (g.system_kind = 'service_accounts' AND EXISTS (SELECT 1 FROM members m WHERE m.kind = 'service' AND {{live}})))
+                UNION ALL SELECT 'role_holder', rm.role_id, NULL, NULL, NULL, NULL, {{index}}, NULL
+                    FROM role_members rm JOIN members m ON m.id = rm.member_id WHERE rm.organization_id = {0} AND {{live}}
+                """;
         }
 
         // Those asked for by id or slug, those that levels found lead to, or all.

@@ -87,6 +87,9 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
             if (!today.CanGrant(new EffectiveAccess.Builder().Add(added).Add(removed).Build())) return InvitationErrors.MoreThanYouHold;
             if ((change.Members ?? (object?)change.Groups) is not null && !today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
+            // Whoever edits an offer stands for all of it.
+            var edited = holders.Members.Where(m => m.Status is MemberStatus.Invited && m.Roles.Exists(r => r.RoleId == role.Id) == change.Members!.How is SetChangeKind.Remove);
+            if (!edited.All(m => today.Covers(graph.Of(m)))) return MemberErrors.NotCovered;
             if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct)) return GroupErrors.NameTaken;
         }
 
@@ -113,6 +116,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             if (change.Members!.How is SetChangeKind.Add) member.Give(role, actor, now);
             else member.Take(role);
             if (before.Length == member.Roles.Count) return;
+            foreach (var invitation in member.Invitations) invitation.Edited(actor);
             graph.Moved(member, [.. member.Groups.Select(g => g.GroupId)], before);
             db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { [before.Length < member.Roles.Count ? "roles_added" : "roles_removed"] = role.Name }));
         }
@@ -151,9 +155,13 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     }
 
     /// <summary>All roles of the actor's organization, by name.</summary>
-    public async Task<RoleSelection?> ListAsync(Actor actor, MemberDetails details, CancellationToken ct)
+    /// <param name="actor">Who asks.</param>
+    /// <param name="details">What the answer shows besides the roles.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <param name="holders">What to ask of those who hold them directly; see <see cref="AccessGraph.HasHolder"/>.</param>
+    public async Task<RoleSelection?> ListAsync(Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
-        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { AllDefinitions = true }, ct);
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
         return graph is null ? null : new([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
     }
 

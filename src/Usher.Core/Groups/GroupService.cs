@@ -84,9 +84,13 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     }
 
     /// <summary>All groups of the actor's organization, in no particular order.</summary>
-    public async Task<IReadOnlyList<GroupView>> ListAsync(Actor actor, GroupOptions how, CancellationToken ct)
+    /// <param name="actor">Who asks.</param>
+    /// <param name="how">As the surface has groups.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <param name="holders">What to ask of their members; see <see cref="AccessGraph.HasHolder"/>.</param>
+    public async Task<IReadOnlyList<GroupView>> ListAsync(Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
-        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { AllDefinitions = true }, ct);
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
         return graph is null ? [] : [.. graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, []))];
     }
 
@@ -121,6 +125,9 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var group = groupId is { } of ? graph.Group(of) : New(actor, Text.Name(change.Name!), now);
         if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
 
+        var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
+        if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null)) return GroupErrors.SystemGroup;
+
         var named = new ReferenceReader(graph, UnknownReferences.Refuse);
         var levels = named.Levels(change.Levels);
         var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. group.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
@@ -128,13 +135,13 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var members = MemberService.Select(graph, change.Members?.Elements ?? [], []);
         if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
         var places = change.Members?.As(members.Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
-        var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
-        if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null)) return GroupErrors.SystemGroup;
 
         var (given, taken) = Conferred(group, change, roles, levels);
         if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;
         var handsOut = places is not ([], []) || (change.IsDefault is { } isDefault && isDefault != group.IsDefault);
         if (handsOut && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        // Whoever edits an offer stands for all of it.
+        if (places.Added.Concat(places.Removed).Any(m => m.Status is MemberStatus.Invited && !today.Covers(graph.Of(m)))) return MemberErrors.NotCovered;
         if ((renamed || groupId is null) && Text.Key(change.Name!) is var key
             && await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key && g.Id != group.Id, ct)) return GroupErrors.NameTaken;
 
@@ -154,6 +161,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         {
             Guid[] groupsBefore = [.. member.Groups.Select(g => g.GroupId)];
             move();
+            foreach (var invitation in member.Invitations) invitation.Edited(actor);
             graph.Moved(member, groupsBefore, [.. member.Roles.Select(r => r.RoleId)]);
             db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { [what] = group.Name }));
         }

@@ -27,13 +27,39 @@ public sealed record MemberFilter
 /// <param name="Match">How, letter case aside.</param>
 /// <param name="Texts">One of them is enough.</param>
 /// <param name="Negated">Whether none may match.</param>
-public sealed record MemberCondition(MemberField Field, TextMatch Match, IReadOnlyList<string> Texts, bool Negated = false);
+public sealed record MemberCondition(MemberField Field, TextMatch Match, IReadOnlyList<string> Texts, bool Negated = false)
+{
+    /// <summary>Whether what is asked for is a permission there is, which an administrator then holds.</summary>
+    internal bool AdminsHoldIt { get; init; } = true;
+}
 
 public enum TextMatch
 {
     Contains,
     StartsWith,
     Exact,
+
+    /// <summary>The text itself, or what lies below it when periods are the levels: <c>a.b</c> finds <c>a.b</c> and <c>a.b.c</c>.</summary>
+    Path,
+}
+
+public static class TextMatching
+{
+    extension(TextMatch match)
+    {
+        /// <summary>Whether a value matches one of the texts, letter case aside: what a <see cref="MemberCondition"/> asks of a column, asked of a value.</summary>
+        public bool Finds(string value, IEnumerable<string> texts)
+        {
+            value = value.ToLowerInvariant();
+            return texts.Select(t => t.ToLowerInvariant()).Any(text => match switch
+            {
+                TextMatch.Contains => value.Contains(text, StringComparison.Ordinal),
+                TextMatch.StartsWith => value.StartsWith(text, StringComparison.Ordinal),
+                TextMatch.Exact => value == text,
+                TextMatch.Path => value == text || value.StartsWith(text + '.', StringComparison.Ordinal),
+            });
+        }
+    }
 }
 
 /// <summary>What of a member can be searched. Groups and roles are found by their id or their name.</summary>
@@ -44,6 +70,9 @@ public enum MemberField
     Identifier,
     Description,
     SsoId,
+
+    /// <summary>When he signed in last, in milliseconds since the epoch; nothing before the first time.</summary>
+    LastSignIn,
 
     /// <summary><c>true</c> or <c>false</c>: whether he is active.</summary>
     Active,
@@ -62,4 +91,10 @@ public enum MemberField
 
     /// <summary>A permission he holds, by whatever way.</summary>
     EffectivePermission,
+
+    /// <summary>A key of his: its name or its id.</summary>
+    Key,
+
+    /// <summary>When a key of his was used last, in milliseconds since the epoch; nothing before the first time.</summary>
+    LastUse,
 }

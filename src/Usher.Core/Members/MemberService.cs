@@ -51,7 +51,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     public async IAsyncEnumerable<MemberView> StreamAsync(
         Actor actor, MemberOrder order, MemberDetails details, [EnumeratorCancellation] CancellationToken ct, MemberFilter? filter = null)
     {
-        var page = new MemberPage(order, null, ChunkSize) { Filter = filter ?? MemberFilter.Persons };
+        var page = new MemberPage(order, null, ChunkSize) { Filter = Known(filter ?? MemberFilter.Persons) };
         var query = new AccessQuery(actor.OrganizationId) { Page = page, AllDefinitions = true, Details = details };
         var graph = await AccessGraph.ReadAsync(db, query, ct);
         while (graph is not null)
@@ -66,7 +66,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// <summary>One page of the live members a filter lets through, and how many it lets through in all.</summary>
     public async Task<(IReadOnlyList<MemberView> Items, int Total)> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {
-        var query = new AccessQuery(actor.OrganizationId) { Page = page with { WithTotal = true }, Details = details };
+        var query = new AccessQuery(actor.OrganizationId) { Page = page with { WithTotal = true, Filter = Known(page.Filter) }, Details = details };
         return await AccessGraph.ReadAsync(db, query, ct) is { } graph ? ([.. Ordered(graph, page).Select(m => new MemberView(m, graph))], graph.Total) : ([], 0);
     }
 
@@ -176,7 +176,8 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// <summary>What reads the members named.</summary>
     internal static AccessQuery Query(Guid organization, IReadOnlyList<MemberKey> keys, MemberDetails details) => new(organization)
     {
-        MemberIds = [.. keys.Select(k => k.Id).OfType<Guid>().Distinct()], Identifiers = [.. keys.Select(k => k.Identifier).OfType<string>().Distinct()],
+        // Nobody has an identifier with control characters, and PostgreSQL takes no zero.
+        MemberIds = [.. keys.Select(k => k.Id).OfType<Guid>().Distinct()], Identifiers = [.. keys.Select(k => k.Identifier).OfType<string>().Where(i => Text.IsWellFormed(i)).Distinct()],
         Numbers = [.. keys.Select(k => k.Number).OfType<long>().Distinct()], Details = details,
     };
 
@@ -208,6 +209,12 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         return change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
     }
 
+    // Only the catalogue knows what an administrator holds.
+    private MemberFilter Known(MemberFilter filter) => filter with
+    {
+        Conditions = [.. filter.Conditions.Select(c => c.Field is MemberField.EffectivePermission ? c with { AdminsHoldIt = catalogue.Names.Any(name => c.Match.Finds(name, c.Texts)) } : c)],
+    };
+
     private static IEnumerable<Guid> Named(SetChange<Reference>? change) => change?.Elements.Select(e => e.Id).OfType<Guid>().Distinct() ?? [];
 
     private static Member? Live(AccessGraph graph, MemberKey key) => Select(graph, [key], []).Members is [var member] ? member : null;
@@ -222,7 +229,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             MemberOrder.Created => graph.Members.OrderBy(m => m.Id),
             MemberOrder.Identifier => graph.Members.OrderBy(m => m.Identifier, Text.KeyOrder),
             MemberOrder.Number => graph.Members.OrderBy(m => m.Number),
-            MemberOrder.LastSignIn => graph.Members.OrderBy(m => m.LastSignInAt ?? m.CreatedAt),
+            MemberOrder.LastSignIn => graph.Members.OrderBy(m => m.LastSignInAt ?? m.CreatedAt).ThenBy(m => m.Id),
         };
         return page.Descending ? [.. ordered.Reverse()] : [.. ordered];
     }

@@ -78,6 +78,12 @@ public sealed record OrganizationChange
 /// <summary>An organization as its members see it.</summary>
 public sealed record OrganizationView(Organization Organization, IReadOnlyList<Group> DefaultGroups, int ResourceCount);
 
+/// <summary>What an invitation gives that names nothing.</summary>
+/// <param name="Organization">Whose it is; it has the permissions.</param>
+/// <param name="Groups">The groups it puts into.</param>
+/// <param name="Graph">To show the groups by.</param>
+public sealed record DefaultsView(Organization Organization, IReadOnlyList<Group> Groups, AccessGraph Graph);
+
 /// <summary>Making organizations, and what is set for a whole one. An operator's matter.</summary>
 public sealed partial class OrganizationService(UsherDb db, MemberNumbers numbers, InvitationMails mails, PasswordService passwords, PermissionCatalogue catalogue, TimeProvider clock)
 {
@@ -143,13 +149,31 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
     /// Changes the actor's own organization. Its name, zone and identity provider are an administrator's matter; what new members get by default needs
     /// <c>user_management</c>, and that the actor holds what comes and what goes.
     /// </summary>
-    public Task<Result<Organization>> UpdateAsync(Actor actor, OrganizationChange change, CancellationToken ct) => db.RunAsync<Result<Organization>>(async () =>
+    public async Task<Result<Organization>> UpdateAsync(Actor actor, OrganizationChange change, CancellationToken ct) =>
+        (await SaveAsync(actor, change, MemberDetails.None, ct)).Match<Result<Organization>>(saved => saved.Organization, error => error);
+
+    /// <summary>What an invitation gives that names nothing.</summary>
+    public async Task<Result<DefaultsView>> GetDefaultsAsync(Actor actor, MemberDetails details, CancellationToken ct) =>
+        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Details = details }, ct) is { } graph ? Defaults(graph) : OrganizationErrors.NotFound;
+
+    /// <summary>Changes that; see <see cref="UpdateAsync"/>.</summary>
+    /// <param name="actor">Who does it.</param>
+    /// <param name="permissions">Null leaves them.</param>
+    /// <param name="groups">Null leaves them.</param>
+    /// <param name="details">What the answer shows besides.</param>
+    /// <param name="ct">Cancels.</param>
+    public Task<Result<DefaultsView>> SetDefaultsAsync(Actor actor, IReadOnlyList<string>? permissions, IReadOnlyList<Reference>? groups, MemberDetails details, CancellationToken ct) =>
+        SaveAsync(actor, new() { DefaultPermissions = permissions, DefaultGroups = groups }, details, ct);
+
+    private static DefaultsView Defaults(AccessGraph graph) => new(graph.Organization, [.. graph.DefaultGroups.OrderBy(g => g.NameKey, Text.KeyOrder)], graph);
+
+    private Task<Result<DefaultsView>> SaveAsync(Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<DefaultsView>>(async () =>
     {
         if (change.Name is { } name && (!Text.IsName(name) || Text.Name(name).Length is 0)) return OrganizationErrors.NameInvalid;
         if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
         if (change.ExternalIdentityProvider.Or(null) is { } provider && (!Text.IsName(provider) || Text.Name(provider).Length is 0)) return OrganizationErrors.IdentityProviderInvalid;
         if (change.DefaultPermissions?.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
-        var query = new AccessQuery(actor.OrganizationId) { MemberIds = actor.IsMember ? [actor.Id] : [], GroupIds = [.. change.DefaultGroups?.Select(g => g.Id).OfType<Guid>() ?? []] };
+        var query = new AccessQuery(actor.OrganizationId) { Details = details, MemberIds = actor.IsMember ? [actor.Id] : [], GroupIds = [.. change.DefaultGroups?.Select(g => g.Id).OfType<Guid>() ?? []] };
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return OrganizationErrors.NotFound;
         var (today, organization) = (graph.Today(actor), graph.Organization);
         if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
@@ -173,13 +197,13 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         if (!permissions.SequenceEqual(organization.DefaultPermissions, StringComparer.Ordinal)) organization.DefaultPermissions = permissions;
         foreach (var group in moved) group.IsDefault = !group.IsDefault;
         var after = (organization.Name, organization.TimeZone, organization.ExternalIdentityProvider, string.Join(' ', permissions));
-        if (before == after && moved is []) return organization;
+        if (before == after && moved is []) return Defaults(graph);
         db.Add(UsherEvent.Record(EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()
         {
             ["before"] = $"{before}", ["after"] = $"{after}", ["default_groups"] = string.Join(", ", groups.Select(g => g.Name)),
         }));
         await db.SaveChangesAsync(ct);
-        return organization;
+        return Defaults(graph);
     }, ct);
 
     /// <summary>Sets or lifts the seat limit. The seats in use are counted anew under the organization's lock; a limit below them stops new invitations only.</summary>

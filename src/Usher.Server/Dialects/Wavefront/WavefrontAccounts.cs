@@ -51,10 +51,9 @@ internal static class WavefrontAccounts
 
     private static async Task<IResult> PageAsync(HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
     {
-        if (!WavefrontBody.Page(request).TryGet(out var page, out var fault)) return new ErrorResult(fault);
-        var (items, total) = await members.PageAsync(caller.Actor, new(MemberOrder.Identifier, null, page.Limit, page.Offset) { Filter = new() }, MemberDetails.None, ct);
-        return Envelope(new Page<Account>(
-            [.. items.Select(view => Account.From(view, catalogue))], page.Offset, page.Limit, total, (long)page.Offset + items.Count < total && items.Count > 0, new(true, "id", true)));
+        if (!Window.From(request).TryGet(out var window, out var fault)) return new ErrorResult(fault);
+        var (items, total) = await members.PageAsync(caller.Actor, new(MemberOrder.Identifier, null, window.Limit, window.Offset) { Filter = new() }, MemberDetails.None, ct);
+        return Envelope(window.Page<Account>([.. items.Select(view => Account.From(view, catalogue))], total, new(true, "id", true)));
     }
 
     private static Task<IResult> GetAsync(string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Text.Json;
 using Usher.Core;
 using Usher.Core.Access;
@@ -43,7 +42,12 @@ internal static class WavefrontBody
         text.StartsWith(ServiceAccountService.Prefix, StringComparison.OrdinalIgnoreCase) ? ServiceAccountService.Canonical(text)
         : EmailAddress.TryCanonical(text, out var canonical) ? canonical : null;
 
-    public static Reference Reference(string text) => new(text, Guid.TryParseExact(text, "D", out var id) ? id : null);
+    public static Guid? Id(string text) => Guid.TryParseExact(text, "D", out var id) ? id : null;
+
+    public static Reference Reference(string text) => new(text, Id(text));
+
+    /// <summary>An account by what names it, which may be nobody.</summary>
+    public static MemberKey Key(string text) => new(Identifier: Identifier(text) ?? text);
 
     /// <summary>What granting or revoking one permission changes.</summary>
     public static MemberChange Permission(string permission, SetChangeKind how) => new() { Permissions = new(Kept([permission]), how) };
@@ -53,14 +57,6 @@ internal static class WavefrontBody
     {
         send = false;
         return request.Query["sendEmail"] is not [_, ..] given || (given.Count is 1 && bool.TryParse(given[0], out send));
-    }
-
-    /// <summary>The query's <c>offset</c> and <c>limit</c>: 0 and 100 where they are left out.</summary>
-    public static Result<(int Offset, int Limit)> Page(HttpRequest request)
-    {
-        if (!TryNumber(request, "offset", 0, out var offset)) return WavefrontErrors.Fault("offset must be a number of at least 0");
-        if (!TryNumber(request, "limit", 100, out var limit) || limit is < 1 or > 1000) return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
-        return (offset, limit);
     }
 
     /// <summary>A body of identifiers, at most 1,000.</summary>
@@ -79,6 +75,21 @@ internal static class WavefrontBody
         if (!TryTexts(document, out var texts)) return WavefrontErrors.NoIds;
         return texts.Count > MemberService.MaxKeys ? MemberErrors.TooMany : texts.ConvertAll(Reference);
     }
+
+    /// <summary>A body of texts, each once. Whoever writes back what he read may have objects where ids are meant.</summary>
+    public static async Task<Result<List<string>>> TextsAsync(HttpRequest request, CancellationToken ct)
+    {
+        if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
+        return TryTexts(document, out var texts, objects: true) ? texts.Distinct().ToList() : WavefrontErrors.NoIds;
+    }
+
+    /// <summary>A member that is text; null when there is none.</summary>
+    public static Result<string?> Text(JsonElement body, string name) =>
+        body.Member(name) is not { } member ? (Result<string?>)(string?)null : member.Text is { } text ? text : WavefrontErrors.Fault($"{name} must be a string");
+
+    /// <summary>A member that is a set, of texts or of objects with ids; null when it is absent, empty when it is null.</summary>
+    public static Result<List<string>?> Set(JsonElement body, string name) =>
+        TryTexts(body, name, out var texts, nullIsEmpty: true, objects: true) ? texts?.Distinct().ToList() : WavefrontErrors.Fault($"{name} must be an array of strings");
 
     /// <summary>The one permission in a form's field <c>group</c>.</summary>
     public static async Task<Result<string>> PermissionAsync(HttpRequest request, CancellationToken ct)
@@ -165,13 +176,7 @@ internal static class WavefrontBody
         return fault is null;
     }
 
-    private static List<string> Kept(List<string> permissions) => permissions.FindAll(p => p is not Browse);
-
-    private static bool TryNumber(HttpRequest request, string name, int otherwise, out int number)
-    {
-        number = otherwise;
-        return request.Query[name] is not [_, ..] given || (given.Count is 1 && int.TryParse(given[0], NumberStyles.None, CultureInfo.InvariantCulture, out number));
-    }
+    public static List<string> Kept(List<string> permissions) => permissions.FindAll(p => p is not Browse);
 
     private static bool TryTexts(JsonElement body, string name, out List<string>? texts, bool nullIsEmpty = false, bool objects = false)
     {

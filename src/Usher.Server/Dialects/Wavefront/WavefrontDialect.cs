@@ -13,6 +13,10 @@ public static class WavefrontDialect
         wavefront.MapUsers();
         wavefront.MapAccounts();
         wavefront.MapTokens();
+        wavefront.MapGroups();
+        wavefront.MapRoles();
+        wavefront.MapSearch();
+        wavefront.MapCustomer();
     }
 
     /// <summary>The routes of a family that ask for <c>user_management</c>: all but looking at oneself.</summary>

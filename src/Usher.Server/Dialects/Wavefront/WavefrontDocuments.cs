@@ -88,9 +88,9 @@ internal sealed record Envelope(ResponseStatus Status);
 internal sealed record Envelope<T>(ResponseStatus Status, T Response);
 
 /// <summary>A part of a list. The next begins at offset + limit, while there are more.</summary>
-internal sealed record Page<T>(IReadOnlyList<T> Items, int Offset, int Limit, int TotalItems, bool MoreItems, Sort Sort);
+internal sealed record Page<T>(IReadOnlyList<T> Items, int Offset, int Limit, int TotalItems, bool MoreItems, PageSort Sort);
 
-internal sealed record Sort(bool Ascending, string Field, bool Default);
+internal sealed record PageSort(bool Ascending, string Field, bool Default);
 
 /// <summary>Which identifiers are somebody's. The others come back as they were written.</summary>
 internal sealed record Validation(IReadOnlyList<UserModel> ValidUsers, IReadOnlyList<string> InvalidIdentifiers);
@@ -167,4 +167,13 @@ internal sealed record UserApiToken(
 [JsonSerializable(typeof(Envelope<IAsyncEnumerable<ServiceAccount>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(Envelope<UserApiToken>))]
 [JsonSerializable(typeof(Envelope<IReadOnlyList<UserApiToken>>))]
+[JsonSerializable(typeof(Envelope<UserGroupModel>))]
+[JsonSerializable(typeof(Envelope<Page<UserGroupModel>>))]
+[JsonSerializable(typeof(Envelope<RoleModel>))]
+[JsonSerializable(typeof(Envelope<Page<RoleModel>>))]
+[JsonSerializable(typeof(Envelope<Page<FoundUser>>))]
+[JsonSerializable(typeof(Envelope<Page<ServiceAccount>>))]
+[JsonSerializable(typeof(Envelope<IReadOnlyList<UserGroup>>))]
+[JsonSerializable(typeof(IReadOnlyList<PermissionInfo>))]
+[JsonSerializable(typeof(CustomerPreferencesAnswer))]
 internal sealed partial class WavefrontJson : JsonSerializerContext;

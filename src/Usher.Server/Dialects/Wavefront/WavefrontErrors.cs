@@ -44,6 +44,10 @@ internal sealed class WavefrontErrors : IErrorFormat
 
     public static Error RoleUnknown(string id) => new(ErrorKind.NotFound, "role_not_found", $"Role with id {Shown(id)} does not exist");
 
+    public static Error KeyUnknown(string key) => Fault($"There is nothing to search by {Shown(key)}");
+
+    public static Error SortUnknown(string field) => Fault($"There is nothing to sort by {Shown(field)}");
+
     public static Error UserExists(string id) => new(ErrorKind.Conflict, "already_member", $"User with id {Shown(id)} is already created in our system.");
 
     /// <summary>A refusal that is about one account, naming it as the caller did.</summary>

@@ -1,0 +1,74 @@
+using System.Text.Json.Serialization;
+using Usher.Core.Organizations;
+
+namespace Usher.Server.Dialects.Wavefront;
+
+/// <summary>A permission as the user interface names it: BusinessActionGroupBasicDTO.</summary>
+/// <param name="GroupName">The name in requests and answers.</param>
+/// <param name="DisplayName">What people read.</param>
+/// <param name="Description">What it is for.</param>
+/// <param name="RequiredDefault">Whether everybody has it. Nothing is.</param>
+internal sealed record PermissionInfo(string GroupName, string DisplayName, string Description, bool RequiredDefault)
+{
+    private static readonly Dictionary<string, string> Shown = new()
+    {
+        ["agent_management"] = "Proxies", ["alerts_management"] = "Alerts", ["application_management"] = "Applications", ["batch_query_priority"] = "Batch Query Priority",
+        ["dashboard_management"] = "Dashboards", ["derived_metrics_management"] = "Derived Metrics", ["embedded_charts"] = "Chart Embedding", ["events_management"] = "Events",
+        ["external_links_management"] = "External Links", ["host_tag_management"] = "Source Tags", ["ingestion"] = "Direct Data Ingestion", ["log_management"] = "Logs",
+        ["metrics_management"] = "Metrics", ["monitored_application_service_management"] = "Integrations", ["saml_sso_management"] = "SAML IdP Admin", ["token_management"] = "API Tokens",
+        ["user_management"] = "Accounts", ["billing_management"] = "Billing", ["resource_creation"] = "Resources",
+    };
+
+    /// <summary>One that an installation added is called by its name.</summary>
+    public static PermissionInfo Of(string permission)
+    {
+        var shown = Shown.GetValueOrDefault(permission, permission);
+        return new(permission, shown, $"Permission: {shown}", false);
+    }
+}
+
+/// <summary>What is set for a whole tenant: what concerns users, and what a client needs to find besides.</summary>
+internal record CustomerPreferences
+{
+    public required string CustomerId { get; init; }
+
+    /// <summary>What an invitation gives that names no permissions.</summary>
+    public required IReadOnlyList<string> InvitePermissions { get; init; }
+
+    /// <summary>The groups an invitation puts into that names none, besides the system's.</summary>
+    public required IReadOnlyList<UserGroup> DefaultUserGroups { get; init; }
+
+    public IReadOnlyDictionary<string, int> HiddenMetricPrefixes { get; } = new Dictionary<string, int>();
+
+    public bool GrantModifyAccessToEveryone { get; }
+
+    [JsonPropertyName("hideTSWhenQuerybuilderShown")]
+    public bool HideTsWhenQuerybuilderShown { get; }
+
+    public bool ShowOnboarding { get; }
+
+    public bool ShowQuerybuilderByDefault { get; }
+
+    public static CustomerPreferences From(DefaultsView defaults) => new()
+    {
+        CustomerId = defaults.Organization.Slug, InvitePermissions = [.. defaults.Organization.DefaultPermissions.Order(StringComparer.Ordinal)], DefaultUserGroups = GroupsOf(defaults),
+    };
+
+    public static IReadOnlyList<UserGroup> GroupsOf(DefaultsView defaults) => [.. defaults.Groups.Select(g => UserGroup.From(g, defaults.Graph, defaults.Organization.Slug))];
+}
+
+/// <summary>Bare, as it is documented, and with the envelope's members beside, as other answers are recorded.</summary>
+internal sealed record CustomerPreferencesAnswer : CustomerPreferences
+{
+    [JsonPropertyOrder(1)]
+    public required ResponseStatus Status { get; init; }
+
+    [JsonPropertyOrder(2)]
+    public required CustomerPreferences Response { get; init; }
+
+    public static CustomerPreferencesAnswer Of(CustomerPreferences preferences) => new()
+    {
+        CustomerId = preferences.CustomerId, InvitePermissions = preferences.InvitePermissions, DefaultUserGroups = preferences.DefaultUserGroups,
+        Status = new("OK", "", StatusCodes.Status200OK), Response = preferences,
+    };
+}
