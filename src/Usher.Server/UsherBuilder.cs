@@ -83,11 +83,7 @@ public static class UsherBuilder
         }
 
         if (dialects.Wavefront.Enabled) app.MapSurface("/api/v2", new WavefrontErrors()).MapWavefront();
-        if (dialects.DeployHq.Enabled)
-        {
-            app.MapSurface("/users", new DeployHqErrors(), jsonSuffix: true).MapDeployHq();
-            app.Services.GetRequiredService<Surfaces>().Fallback = new DeployHqErrors();
-        }
+        if (dialects.DeployHq.Enabled) app.MapDeployHq();
 
         app.MapUsherPages();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });

@@ -35,7 +35,7 @@ public sealed class RoundTripTests
             "/v1/users", "/v1/users/whoami", $"/v1/users/{Json.ShortId.Of(member.Id)}", "/v1/api-keys", "/v1/accounts", "/api/v2/user", "/api/v2/user/ada@example.test",
             "/api/v2/user/ada@example.test/businessFunctions", "/api/v2/account", "/api/v2/account/ada@example.test", "/api/v2/account/ada@example.test/businessFunctions",
             "/api/v2/account/user", "/api/v2/account/user/admin", "/api/v2/account/user/ada@example.test", "/api/v2/apitoken",
-            "/users", $"/users/{member.Id}", $"/users/{member.Number}",
+            "/users", $"/users/{member.Id}", $"/users/{member.Number}", "/projects", "/projects/staging", "/account", $"/v1/accounts/{org.Accounts[0]}",
         })
         {
             var (reads, writes, commits) = await CostAsync(app, () => org.Admin.GetAsync(path, TestContext.Current.CancellationToken), HttpStatusCode.OK);
@@ -88,6 +88,20 @@ public sealed class RoundTripTests
             var expected = body.Contains("nobody", StringComparison.Ordinal) ? HttpStatusCode.Accepted : HttpStatusCode.OK;
             var (reads, writes, commits) = await CostAsync(app, () => org.Admin.SendAsync(new(new(method), "/api/v2/" + path) { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") }), expected);
             Assert.True(reads is 2 && commits is 1, $"{path}: {reads} reads, {writes} writes, {commits} commits");
+        }
+    }
+
+    [Fact]
+    public async Task A_change_in_DeployHQs_words_costs_the_caller_one_read_and_one_commit()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        var member = await org.InviteAsync("ada@example.test", sendMail: false);
+        foreach (var user in new[] { """{"first_name":"Mara","can_create_projects":true}""", """{"all_projects_allowed":true,"can_manage_agents":true}""" })
+        {
+            using var body = new StringContent($$"""{"user":{{user}}}""", System.Text.Encoding.UTF8, "application/json");
+            var (reads, _, commits) = await CostAsync(app, () => org.Admin.PutAsync($"/users/{member.Id}", body, TestContext.Current.CancellationToken), HttpStatusCode.OK);
+            Assert.True((reads, commits) is (2, 1), $"{user}: {reads} reads, {commits} commits");
         }
     }
 

@@ -285,7 +285,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     [GeneratedRegex(@"\{[a-z.]+\}", RegexOptions.None, 1000)]
     private static partial Regex Token();
 
-    [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("usk_[A-Za-z0-9_-]{43,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Made();
 
     private enum Refusal

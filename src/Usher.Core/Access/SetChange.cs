@@ -5,7 +5,10 @@ namespace Usher.Core.Access;
 /// <param name="How">Which of the three.</param>
 public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
 {
-    /// <summary>The same change of a set of something else.</summary>
+    /// <summary>What is to be taken out besides, where some more come.</summary>
+    public IReadOnlyList<T> Less { get; init; } = [];
+
+    /// <summary>The same change of a set of something else, what goes besides left aside.</summary>
     public SetChange<TOther> As<TOther>(IReadOnlyList<TOther> elements) => new(elements, How);
 
     /// <summary>What is to come and what is to go, each element once.</summary>
@@ -14,7 +17,7 @@ public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
         How switch
         {
             SetChangeKind.Exactly => [.. present.Except(Elements)],
-            SetChangeKind.Add => [],
+            SetChangeKind.Add => [.. present.Intersect(Less)],
             SetChangeKind.Remove => [.. present.Intersect(Elements)],
         });
 }
@@ -31,6 +34,9 @@ public static class SetChange
     public static SetChange<T> To<T>(IReadOnlyList<T> elements) => new(elements, SetChangeKind.Exactly);
 
     public static SetChange<T> Add<T>(params IReadOnlyList<T> elements) => new(elements, SetChangeKind.Add);
+
+    /// <summary>Some more and some less at once; what is in neither stays.</summary>
+    public static SetChange<T> Edit<T>(IReadOnlyList<T> more, IReadOnlyList<T> less) => new(more, SetChangeKind.Add) { Less = less };
 
     public static SetChange<T> Remove<T>(params IReadOnlyList<T> elements) => new(elements, SetChangeKind.Remove);
 }

@@ -20,7 +20,11 @@ public static class ApiKeyErrors
 }
 
 /// <summary>A key just made: its secret is shown here and never again.</summary>
-public sealed record CreatedApiKey(ApiKey Key, string Secret);
+public sealed record CreatedApiKey(ApiKey Key, string Secret)
+{
+    /// <summary>Whose it is.</summary>
+    public required Member Member { get; init; }
+}
 
 /// <summary>How a surface names a key: by id, or by the secret itself.</summary>
 public readonly record struct ApiKeyReference(Guid? Id = null, string? Secret = null);
@@ -54,7 +58,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             db.Add(key);
             db.Add(UsherEvent.Record(EventTypes.ApiKeyCreated, actor, "api_key", key.Id, now, new() { ["member"] = member.Identifier, ["name"] = key.Name }));
             await db.SaveChangesAsync(ct);
-            return new CreatedApiKey(key, secret);
+            return new CreatedApiKey(key, secret) { Member = member };
         }, ct);
 
     /// <summary>An actor's own keys, oldest first.</summary>

@@ -39,7 +39,9 @@ public sealed record GroupChange
 /// <param name="UnknownMembers">For members who do not exist: refuse, or leave them out as long as one is known.</param>
 /// <param name="SystemGroups">Whether the surface knows the system groups; they do not exist for one that does not.</param>
 /// <param name="Details">What the answer shows besides the group.</param>
-public sealed record GroupOptions(UnknownReferences UnknownMembers = UnknownReferences.Refuse, bool SystemGroups = true, MemberDetails Details = MemberDetails.None);
+/// <param name="AllResourcesReplaceLevels">Whether a group newly given all resources loses the levels on single ones that the change does not set.</param>
+public sealed record GroupOptions(
+    UnknownReferences UnknownMembers = UnknownReferences.Refuse, bool SystemGroups = true, MemberDetails Details = MemberDetails.None, bool AllResourcesReplaceLevels = false);
 
 /// <summary>A group with the graph to show it by.</summary>
 /// <param name="Group">The group.</param>

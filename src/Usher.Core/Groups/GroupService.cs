@@ -124,6 +124,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var now = clock.Now();
         var group = groupId is { } of ? graph.Group(of) : New(actor, Text.Name(change.Name!), now);
         if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
+        var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources ? change with { ReplaceLevels = true } : change;
 
         var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
         if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null)) return GroupErrors.SystemGroup;
@@ -136,7 +137,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
         var places = change.Members?.As(members.Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
 
-        var (given, taken) = Conferred(group, change, roles, levels);
+        var (given, taken) = Conferred(group, wish, roles, levels);
         if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;
         var handsOut = places is not ([], []) || (change.IsDefault is { } isDefault && isDefault != group.IsDefault);
         if (handsOut && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
@@ -146,7 +147,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             && await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key && g.Id != group.Id, ct)) return GroupErrors.NameTaken;
 
         Guid[] rolesBefore = [.. group.Roles.Select(r => r.RoleId)];
-        var details = Apply(group, change, roles, levels, actor, now);
+        var details = Apply(group, wish, roles, levels, actor, now);
         graph.Add(group);
         graph.Moved(group, rolesBefore);
         if (groupId is null) db.Add(group);

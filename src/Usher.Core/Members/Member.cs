@@ -50,7 +50,7 @@ public sealed class Member : IVersioned
 
     public string? Locale { get; set; }
 
-    /// <summary>TZ database name, or none.</summary>
+    /// <summary>TZ database name. Null: none said, the organization's is his; "": none, on purpose.</summary>
     public string? TimeZone { get; set; }
 
     public required MemberKind Kind { get; init; }

@@ -14,7 +14,7 @@ public sealed record MemberChange
     /// <summary>As typed; see <see cref="EmailAddress"/>. For persons only. A pending invitation's link is void until somebody resends.</summary>
     public string? Email { get; init; }
 
-    /// <summary>TZ database name, or none.</summary>
+    /// <summary>TZ database name; null for none said, "" for none on purpose. See <see cref="Member.TimeZone"/>.</summary>
     public Optional<string> TimeZone { get; init; }
 
     /// <summary>0 to 120 characters, or none.</summary>
@@ -27,6 +27,9 @@ public sealed record MemberChange
     public bool? Suspended { get; init; }
 
     public BuiltInRole? Role { get; init; }
+
+    /// <summary>Whether he is an administrator. Taken away it leaves the role <c>user</c>; whoever is none keeps the role he has. Not with <see cref="Role"/>.</summary>
+    public bool? IsAdmin { get; init; }
 
     public bool? AllResources { get; init; }
 
@@ -43,14 +46,17 @@ public sealed record MemberChange
     /// <summary>Whether levels that are not named go, instead of staying.</summary>
     public bool ReplaceLevels { get; init; }
 
-    internal bool MayTakeAdminAway => Suspended is true || Role is not (null or BuiltInRole.Admin);
+    internal bool MayTakeAdminAway => Suspended is true || IsAdmin is false || Role is not (null or BuiltInRole.Admin);
 }
 
 /// <summary>How one surface wants members changed.</summary>
 /// <param name="UnknownReferences">For groups, roles and resources that do not exist.</param>
 /// <param name="GrantsByAdminsOnly">Whether only an administrator may change what members hold.</param>
 /// <param name="Details">What the answer shows besides the members.</param>
-public sealed record MemberUpdateOptions(UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None);
+/// <param name="AdminsShowAll">Whether the surface shows an administrator with every permission and all resources: giving these to one who stays an administrator is then no change.</param>
+/// <param name="AllResourcesReplaceLevels">Whether whoever is newly given all resources loses the levels on single ones that the change does not set.</param>
+public sealed record MemberUpdateOptions(
+    UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None, bool AdminsShowAll = false, bool AllResourcesReplaceLevels = false);
 
 /// <summary>How one surface wants members removed.</summary>
 /// <param name="RefuseAdmins">Whether an administrator has to be made something less first.</param>

@@ -23,18 +23,23 @@ internal sealed class MemberPlan
     private readonly bool? suspended;
     private readonly bool readdressed;
 
-    private MemberPlan(AccessGraph graph, Member member, Wanted wanted)
+    private MemberPlan(AccessGraph graph, Member member, Wanted wanted, MemberUpdateOptions how)
     {
         (Member, this.wanted) = (member, wanted);
         var change = wanted.Change;
-        role = change.Role is { } given && given != member.Role ? given : null;
+        var asked = change.IsAdmin switch { true => BuiltInRole.Admin, false when member.Role is BuiltInRole.Admin => BuiltInRole.User, _ => change.Role };
+        role = asked is { } given && given != member.Role ? given : null;
         allResources = change.AllResources is { } all && all != member.AllResources ? all : null;
         permissions = change.Permissions?.Against([.. member.Permissions.Select(p => p.Permission)]) ?? ([], []);
+        // He is shown with them already: whoever sends back what he was shown changes nothing.
+        if (how.AdminsShowAll && member.Role is BuiltInRole.Admin && role is null) (allResources, permissions) = (allResources is true ? null : allResources, ([], permissions.Removed));
         // System groups are implied: they neither come nor go.
         groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)]).Against([.. member.Groups.Select(g => graph.Group(g.GroupId)!)]) ?? ([], []);
         roles = wanted.Roles?.Against([.. member.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
         levels = [.. wanted.Levels.Where(l => Member.ReachOf(l.Resource) != l.Reach)];
-        levelsRemoved = change.ReplaceLevels ? [.. member.Levels.Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
+        // A level of none says that somebody took it away: there is nothing left to go.
+        levelsRemoved = change.ReplaceLevels || (how.AllResourcesReplaceLevels && allResources is true)
+            ? [.. member.Levels.Where(l => l.Reach is not { Level: AccessLevel.None, Capabilities: [] }).Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
         suspended = change.Suspended is { } stop && stop != member.Status is MemberStatus.Suspended ? stop : null;
         readdressed = wanted.Identifier is { } identifier && identifier != member.Identifier;
     }
@@ -51,10 +56,10 @@ internal sealed class MemberPlan
         role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;
 
     /// <summary>The plan, or why the actor may not carry it out.</summary>
-    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted, bool grantsByAdminsOnly)
+    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted, MemberUpdateOptions how)
     {
-        var plan = new MemberPlan(graph, member, wanted);
-        return plan.Refusal(graph, actor, grantsByAdminsOnly) is { } refusal ? refusal : plan;
+        var plan = new MemberPlan(graph, member, wanted, how);
+        return plan.Refusal(graph, actor, how.GrantsByAdminsOnly) is { } refusal ? refusal : plan;
     }
 
     /// <summary>Carries it out.</summary>

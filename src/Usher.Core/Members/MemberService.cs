@@ -12,7 +12,11 @@ namespace Usher.Core.Members;
 public sealed record MemberView(Member Member, AccessGraph Graph);
 
 /// <summary>How a surface names a member.</summary>
-public readonly record struct MemberKey(Guid? Id = null, string? Identifier = null, long? Number = null);
+/// <param name="Id">Of these three exactly one.</param>
+/// <param name="Identifier">Canonical.</param>
+/// <param name="Number">See <see cref="Member.Number"/>.</param>
+/// <param name="Kind">Where the surface knows this kind alone: for it the other does not exist.</param>
+public readonly record struct MemberKey(Guid? Id = null, string? Identifier = null, long? Number = null, MemberKind? Kind = null);
 
 /// <summary>Seeing, changing and ending memberships.</summary>
 public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
@@ -103,7 +107,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             var plans = new List<MemberPlan>(selection.Members.Count);
             foreach (var member in selection.Members)
             {
-                var planned = MemberPlan.Make(graph, today, member, wanted, how.GrantsByAdminsOnly);
+                var planned = MemberPlan.Make(graph, today, member, wanted, how);
                 if (!planned.TryGet(out var plan, out var refused)) return refused;
                 plans.Add(plan);
             }
@@ -145,9 +149,9 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (selection.Members is []) return MemberErrors.NotFound;
         foreach (var member in selection.Members)
         {
-            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
             if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
             if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
+            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
         }
 
         Guid[] ids = [.. selection.Members.Select(m => m.Id)];
@@ -191,7 +195,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         foreach (var key in keys.Distinct())
         {
             var member = key.Id is { } id ? graph.Member(id) : key.Number is { } number ? byNumber.GetValueOrDefault(number) : byIdentifier.GetValueOrDefault(key.Identifier ?? "");
-            if (member is { IsLive: true }) found.Add(member);
+            if (member is { IsLive: true } && (key.Kind ?? member.Kind) == member.Kind) found.Add(member);
             else unknown.Add(key);
         }
 
@@ -203,7 +207,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (keys.Count > MaxKeys) return MemberErrors.TooMany;
         if (change.FirstName is { } first && !Text.IsName(first)) return InvitationErrors.FirstNameInvalid;
         if (change.LastName is { } last && !Text.IsName(last)) return InvitationErrors.LastNameInvalid;
-        if (change.TimeZone.Or(null) is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
+        if (change.TimeZone.Or(null) is { Length: > 0 } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
         if (change.SsoId.Or(null) is { } sso && !Text.IsName(sso)) return MemberErrors.SsoIdInvalid;
         if (change.Description is { } description && !Text.IsDescription(description)) return MemberErrors.DescriptionInvalid;
         return change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;

@@ -39,6 +39,41 @@ public sealed class DeployHqStory() : Story("DeployHQ")
         await CallAsync("resend-invitation-not-covered", HttpMethod.Post, $"/users/{noor.Value.TextAt("identifier")}/resend_invitation", caller: asUma);
         await CallAsync("resend-invitation-unknown", HttpMethod.Post, $"/users/{Nothing}/resend_invitation");
 
+        await CallAsync("update-user", HttpMethod.Put, "/users/" + noor.Value.TextAt("identifier"), """
+            {"user":{"first_name":"Nora","can_create_projects":"0"},"project_assignments":[{"identifier":"staging","can_deploy_all":true}]}
+            """);
+        await CallAsync("update-user-zone-none", HttpMethod.Patch, "/users/" + noor.Value.TextAt("identifier"), """{"user":{"time_zone":null}}""");
+        await CallAsync("update-user-flags-as-manager", HttpMethod.Put, "/users/" + noor.Value.TextAt("identifier"), """{"user":{"can_manage_users":true}}""", asUma);
+        await CallAsync("update-last-administrator", HttpMethod.Put, $"/users/{Organization.Created.Owner.Id}", """{"user":{"account_administrator":false}}""");
+        await CallAsync("remove-administrator", HttpMethod.Delete, $"/users/{Organization.Created.Owner.Id}");
+        await CallAsync("remove-user", HttpMethod.Delete, "/users/" + noor.Value.TextAt("identifier"));
+
+        var team = await CallAsync("create-team", HttpMethod.Post, "/teams", $$"""
+            {"team":{"name":"Release crew","can_create_projects":1,"user_ids":[{{uma.Member.Number}}],"project_assignments":[{"identifier":"staging","can_deploy_all":true}] } }
+            """);
+        await CallAsync("create-team-user-unknown", HttpMethod.Post, "/teams", """{"team":{"name":"Crew","user_ids":[0]}}""");
+        await CallAsync("list-teams", HttpMethod.Get, "/teams");
+        await CallAsync("get-team", HttpMethod.Get, "/teams/" + team!.Value.TextAt("identifier"));
+        await CallAsync("update-team", HttpMethod.Put, "/teams/" + team.Value.TextAt("identifier"), """{"team":{"all_projects_allowed":true}}""");
+        await CallAsync("update-team-administrators", HttpMethod.Patch, "/teams/" + team.Value.TextAt("identifier"), """{"team":{"is_admin":true,"user_ids":[]}}""");
+        await CallAsync("delete-team", HttpMethod.Delete, "/teams/" + team.Value.TextAt("identifier"));
+
+        await CallAsync("create-project", HttpMethod.Post, "/projects", """{"project":{"name":"Web Shop"}}""");
+        await CallAsync("list-projects", HttpMethod.Get, "/projects");
+        await CallAsync("get-project", HttpMethod.Get, "/projects/web-shop");
+        await CallAsync("get-project-unknown", HttpMethod.Get, "/projects/nowhere");
+
+        await CallAsync("get-profile", HttpMethod.Get, "/profile", caller: asUma);
+        await CallAsync("update-profile", HttpMethod.Put, "/profile", """{"user":{"last_name":"Udo"}}""", asUma);
+        await CallAsync("update-profile-zone", HttpMethod.Patch, "/profile", """{"user":{"time_zone":"Asia/Seoul"}}""", asUma);
+        await CallAsync("get-account", HttpMethod.Get, "/account");
+        await CallAsync("update-account", HttpMethod.Put, "/account", """{"account":{"time_zone":"Europe/Berlin"}}""");
+        await CallAsync("update-account-not-supported", HttpMethod.Patch, "/account", """{"account":{"permalink":"other","ip_restricted":true}}""");
+        await CallAsync("update-account-nothing", HttpMethod.Patch, "/account", """{"account":{}}""");
+        await CallAsync("get-billing-status", HttpMethod.Get, "/account/billing_status");
+        var made = await CallAsync("create-api-key", HttpMethod.Post, "/security/api_keys", """{"api_key":{"description":"Laptop","read_only":true}}""");
+        await CallAsync("delete-api-key", HttpMethod.Delete, "/security/api_keys/" + made!.Value.TextAt("identifier"));
+
         var lee = await Organization.ActiveAsync("lee@acme.test");
         var readOnly = await Organization.WithKeyAsync(Organization.Created.Owner, readOnly: true);
         await TellRefusalsAsync(

@@ -1,5 +1,7 @@
 using Usher.Core;
+using Usher.Core.ApiKeys;
 using Usher.Core.Invitations;
+using Usher.Core.Members;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 
@@ -24,11 +26,17 @@ internal sealed class DeployHqErrors : IErrorFormat
         {
             ErrorKind.Conflict when first.Code == InvitationErrors.AlreadyJoined.Code =>
                 TypedResults.Json(new StateError("User already activated"), DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
+            ErrorKind.Conflict when first.Code == ApiKeyErrors.InUse.Code =>
+                TypedResults.Json(new StateError("The API key used for this request cannot be revoked"), DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
+            ErrorKind.Conflict when first.Code == MemberErrors.LastAdmin.Code => Rule("Cannot remove the last account administrator"),
             ErrorKind.Invalid or ErrorKind.Conflict or ErrorKind.Gone => Fields(errors),
-            ErrorKind.Forbidden when first.Code == InvitationErrors.MoreThanYouHold.Code => Rule("Only account administrators can change permissions"),
-            ErrorKind.Forbidden when first.Code == "member_not_covered" => Rule("You cannot manage a user with more permissions than your own"),
+            ErrorKind.Forbidden when first.Code == InvitationErrors.MoreThanYouHold.Code || first.Code == MemberErrors.AdminsOnly.Code => Rule("Only account administrators can change permissions"),
+            ErrorKind.Forbidden when first.Code == MemberErrors.NotCovered.Code => Rule("You cannot manage a user with more permissions than your own"),
+            ErrorKind.Forbidden when first.Code == MemberErrors.IsAdmin.Code => Rule("Cannot remove the account administrator"),
+            ErrorKind.Forbidden when first.Code == MemberErrors.IsSelf.Code => Rule("You cannot remove yourself"),
             ErrorKind.Forbidden when first.Code == KeyErrors.ReadOnly.Code => General(403, "This API key is read-only", "api_key_read_only", "Use a key that may write."),
-            ErrorKind.Forbidden => General(403, "You are not allowed to access this resource", "forbidden", "This needs an account administrator, or the permission to manage users."),
+            ErrorKind.Forbidden => General(403, "You are not allowed to access this resource", "forbidden",
+                first == KeyErrors.NotAllowed || first == MemberErrors.NotAllowed ? "This needs an account administrator, or the permission to manage users." : first.Message),
             ErrorKind.Unauthenticated => new Challenge(General(401, "Unauthorized", "unauthorized", "Authenticate with your e-mail address and an API key by HTTP Basic.")),
             ErrorKind.NotFound when first.Code == HostErrors.RouteNotFound.Code => NotFound("No such endpoint", "invalid_api_method", "There is no such endpoint."),
             ErrorKind.WrongMethod => NotFound("No such endpoint", "invalid_api_method", "This endpoint does not take that method."),
@@ -65,10 +73,14 @@ internal sealed class DeployHqErrors : IErrorFormat
 
     private static (string Field, string Text) Entry(Error error) => error switch
     {
-        { Code: "already_invited" or "already_member" } => ("email_address", "has already been taken"),
+        { Code: "already_invited" or "already_member" or "email_taken" } => ("email_address", "has already been taken"),
         { Code: "email_invalid" } => ("email_address", "is invalid"),
         { Code: "email_domain_not_allowed" } => ("email_address", "is not of an allowed domain"),
         { Code: "name_invalid", Field: { } field } => (field, "is invalid"),
+        { Code: "name_taken" } => ("name", "has already been taken"),
+        { Code: "members_unknown" } => ("user_ids", "is invalid"),
+        { Code: "too_many_rows" } => ("user_ids", "is too long (maximum is 1000)"),
+        { Code: "reference_unknown" } => ("project_assignments", "is invalid"),
         { Code: "time_zone_unknown" } => ("time_zone", "is not included in the list"),
         { Code: "seats_exhausted" } => ("base", "Your package does not allow additional users"),
         { Code: "member_invalid", Field: { } field } => (field, error.Message),

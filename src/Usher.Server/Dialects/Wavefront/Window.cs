@@ -14,16 +14,16 @@ internal sealed record Window(int Offset, int Limit)
     /// <summary>From the query's <c>offset</c> and <c>limit</c>.</summary>
     public static Result<Window> From(HttpRequest request)
     {
-        if (!TryRead(request.Query["offset"], 0, out var offset)) return WavefrontErrors.Fault("offset must be a number");
-        if (!TryRead(request.Query["limit"], DefaultLimit, out var limit)) return WavefrontErrors.Fault("limit must be a number");
+        if (!TryRead(request.Query["offset"], 0, out var offset)) return WavefrontErrors.Fault("offset must be a number of at least 0");
+        if (!TryRead(request.Query["limit"], DefaultLimit, out var limit)) return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
         return Checked(offset, limit);
     }
 
     /// <summary>From a search's members of the same names.</summary>
     public static Result<Window> From(JsonElement search)
     {
-        if (!TryRead(search.Member("offset"), 0, out var offset)) return WavefrontErrors.Fault("offset must be a number");
-        if (!TryRead(search.Member("limit"), DefaultLimit, out var limit)) return WavefrontErrors.Fault("limit must be a number");
+        if (!TryRead(search.Member("offset"), 0, out var offset)) return WavefrontErrors.Fault("offset must be a number of at least 0");
+        if (!TryRead(search.Member("limit"), DefaultLimit, out var limit)) return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
         return Checked(offset, limit);
     }
 
@@ -35,14 +35,14 @@ internal sealed record Window(int Offset, int Limit)
 
     private static Result<Window> Checked(int offset, int limit)
     {
-        if (offset < 0) return WavefrontErrors.Fault("offset must not be negative");
-        return limit is < 1 or > MaxLimit ? WavefrontErrors.Fault("limit must be 1 to 1000") : new Window(offset, limit);
+        if (offset < 0) return WavefrontErrors.Fault("offset must be a number of at least 0");
+        return limit is < 1 or > MaxLimit ? WavefrontErrors.Fault("limit must be a number of 1 to 1000") : new Window(offset, limit);
     }
 
     private static bool TryRead(string? text, int absent, out int value)
     {
         value = absent;
-        return string.IsNullOrEmpty(text) || int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+        return text is null || int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
     }
 
     private static bool TryRead(JsonElement? member, int absent, out int value)

@@ -43,8 +43,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
     [InlineData("""{ "name": 7 }""", "name must be a string")]
     [InlineData("""{ "name": "X", "description": [] }""", "description must be a string")]
     [InlineData("""{ "name": "X", "roleIDs": "r" }""", "roleIDs must be an array of strings")]
-    [InlineData("""[]""", "The body must be a JSON object")]
-    [InlineData("", "The body must be a JSON object")]
+    [InlineData("""[]""", "The body must be a JSON object.")]
+    [InlineData("", "The body must be a JSON object.")]
     [InlineData("""{ "name": " " }""", "1 to 120 characters, none of them a control character.")]
     [InlineData("""{ "name": "X", "roleIDs": ["nonsense"] }""", "There is no nonsense here.")]
     [InlineData("""{ "name": "X", "roleIDs": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""", "There is no 8b23136b-ecd2-4cb5-8c92-62477dcc4090 here.")]
@@ -86,11 +86,11 @@ public sealed class WavefrontGroupTests(UsherApp app)
     }
 
     [Theory]
-    [InlineData("offset=-1", "offset must not be negative")]
-    [InlineData("limit=0", "limit must be 1 to 1000")]
-    [InlineData("limit=1001", "limit must be 1 to 1000")]
-    [InlineData("limit=many", "limit must be a number")]
-    [InlineData("offset=9999999999", "offset must be a number")]
+    [InlineData("offset=-1", "offset must be a number of at least 0")]
+    [InlineData("limit=0", "limit must be a number of 1 to 1000")]
+    [InlineData("limit=1001", "limit must be a number of 1 to 1000")]
+    [InlineData("limit=many", "limit must be a number of 1 to 1000")]
+    [InlineData("offset=9999999999", "offset must be a number of at least 0")]
     public async Task A_page_that_cannot_be_is_a_400(string query, string message)
     {
         var org = await app.CreateOrganizationAsync();

@@ -35,7 +35,7 @@ public sealed class WavefrontRoleTests(UsherApp app)
     [InlineData("""{ "name": "X", "permissions": "ingestion" }""", "permissions must be an array of strings")]
     [InlineData("""{ "name": "X", "permissions": ["nonsense"] }""", "There is no permission nonsense.")]
     [InlineData("""{ "name": "X", "permissions": ["Ingestion"] }""", "There is no permission Ingestion.")]
-    [InlineData("""["X"]""", "The body must be a JSON object")]
+    [InlineData("""["X"]""", "The body must be a JSON object.")]
     public async Task What_cannot_be_made_is_a_400_and_nothing_is_made(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();

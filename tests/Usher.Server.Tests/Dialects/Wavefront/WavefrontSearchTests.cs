@@ -174,10 +174,10 @@ public sealed class WavefrontSearchTests(UsherApp app)
     [InlineData("""{ "query": [{ "key": "nonsense", "value": "x" }] }""", "There is nothing to search by nonsense")]
     [InlineData("""{ "sort": { "field": "nonsense" } }""", "There is nothing to sort by nonsense")]
     [InlineData("""{ "sort": "name" }""", "sort must be an object with a field")]
-    [InlineData("""{ "limit": 0 }""", "limit must be 1 to 1000")]
-    [InlineData("""{ "limit": 1001 }""", "limit must be 1 to 1000")]
-    [InlineData("""{ "limit": "10" }""", "limit must be a number")]
-    [InlineData("""{ "offset": -1 }""", "offset must not be negative")]
+    [InlineData("""{ "limit": 0 }""", "limit must be a number of 1 to 1000")]
+    [InlineData("""{ "limit": 1001 }""", "limit must be a number of 1 to 1000")]
+    [InlineData("""{ "limit": "10" }""", "limit must be a number of 1 to 1000")]
+    [InlineData("""{ "offset": -1 }""", "offset must be a number of at least 0")]
     public async Task What_cannot_be_searched_is_a_400_that_says_what(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();

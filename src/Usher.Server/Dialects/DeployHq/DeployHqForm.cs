@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Text.Json;
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Server.Json;
+
+namespace Usher.Server.Dialects.DeployHq;
+
+/// <summary>What stands in a body's wrapper, read member by member. Faults are kept, so that all are told at once.</summary>
+internal sealed class DeployHqForm(JsonElement members, JsonElement body)
+{
+    private const string AssignmentsName = "project_assignments";
+
+    // The flags that are permissions.
+    private static readonly (string Member, string Permission)[] Flags =
+    [
+        ("can_manage_users", Core.Access.Permissions.UserManagement), ("can_manage_billing", Core.Access.Permissions.BillingManagement),
+        ("can_create_projects", Core.Access.Permissions.ResourceCreation), ("can_manage_agents", Core.Access.Permissions.AgentManagement),
+    ];
+
+    private static readonly (string Member, string Capability)[] AssignmentFlags =
+        [("can_deploy_all", Capabilities.DeployAll), ("can_update_config", Capabilities.UpdateConfig), ("can_manage_config_files", Capabilities.ManageConfigFiles)];
+
+    public List<Error> Faults { get; } = [];
+
+    /// <summary>The body's form, refused when the body is no JSON or has no wrapper of this name.</summary>
+    public static async Task<Result<DeployHqForm>> ReadAsync(HttpRequest request, string wrapper, CancellationToken ct)
+    {
+        if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
+        return document.Member(wrapper) is { IsObject: true } members ? new DeployHqForm(members, document) : DeployHqErrors.WrapperMissing(wrapper);
+    }
+
+    public void Refuse(string member, string text) => Faults.Add(DeployHqErrors.Fault(member, text));
+
+    /// <summary>A text, "" where it is null or blank; null when it is not there, or no text, which is a fault.</summary>
+    public string? Text(string member)
+    {
+        if (!members.Has(member)) return null;
+        if (members.Member(member) is not { } given) return "";
+        if (given.Text is { } text) return string.IsNullOrWhiteSpace(text) ? "" : text;
+        Refuse(member, "is invalid");
+        return null;
+    }
+
+    /// <summary>A text that may not be blank, nor, where it is required, absent. Null when it is not there or has a fault.</summary>
+    public string? Filled(string member, bool required)
+    {
+        var text = members.Has(member) || !required ? Text(member) : "";
+        if (text is not "") return text;
+        Refuse(member, "can't be blank");
+        return null;
+    }
+
+    /// <summary>A flag; null when it is not there or has a fault, as which null counts.</summary>
+    public bool? Flag(string member)
+    {
+        if (!members.Has(member)) return null;
+        var value = LooseBoolean.Read(members.Member(member));
+        if (value is null) Refuse(member, "is not included in the list");
+        return value;
+    }
+
+    /// <summary>The permissions whose flags are given: those to hold and those not to. Null when none is.</summary>
+    public SetChange<string>? Permissions()
+    {
+        var given = Flags.ToLookup(f => Flag(f.Member), f => f.Permission);
+        return given[true].Any() || given[false].Any() ? SetChange.Edit<string>([.. given[true]], [.. given[false]]) : null;
+    }
+
+    /// <summary>The set of projects to reach, and how far; null when it is not there. It stands beside the wrapper, and for teams also inside.</summary>
+    public IReadOnlyList<NewLevel>? Assignments(bool inside = false)
+    {
+        if (((inside ? members.Member(AssignmentsName) : null) ?? body.Member(AssignmentsName)) is not { } given) return null;
+        JsonElement[] entries = given.IsArray ? [.. given.EnumerateArray()] : [];
+        List<NewLevel> levels = new(entries.Length);
+        foreach (var entry in entries)
+        {
+            var flags = AssignmentFlags.ToLookup(f => entry.Has(f.Member) ? LooseBoolean.Read(entry.Member(f.Member)) : false, f => f.Capability);
+            if (flags.Contains(null) || entry.Member("identifier")?.Text is not { } written || DeployHqProjects.Reference(written) is not { } project) break;
+            levels.Add(flags.Contains(false) ? new(project, AccessLevel.ReadOnly) { Capabilities = [.. flags[true]] } : new(project, AccessLevel.Full));
+        }
+
+        if (!given.IsArray || levels.Count < entries.Length) Refuse(AssignmentsName, "is invalid");
+        return levels;
+    }
+
+    /// <summary>Members by their numbers, which may stand in strings; null when the set is not there.</summary>
+    public IReadOnlyList<MemberKey>? Numbers(string member)
+    {
+        if (!members.Has(member)) return null;
+        if (members.Member(member) is { IsArray: true } given)
+        {
+            List<MemberKey> keys = new(given.GetArrayLength());
+            foreach (var id in given.EnumerateArray())
+            {
+                if (!long.TryParse(id.ValueKind is JsonValueKind.Number ? id.GetRawText() : id.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) break;
+                keys.Add(new(Number: number));
+            }
+
+            if (keys.Count == given.GetArrayLength()) return keys;
+        }
+
+        Refuse(member, "is invalid");
+        return null;
+    }
+}
+
+/// <summary>Booleans as a Rails application takes them: one of the vendor's clients can send only strings and numbers.</summary>
+internal static class LooseBoolean
+{
+    public static bool? Read(JsonElement? value) => value?.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        JsonValueKind.Number => value.Value.GetRawText() switch { "1" => true, "0" => false, _ => null },
+        JsonValueKind.String => value.Value.Text switch { "1" or "true" => true, "0" or "false" => false, _ => null },
+        _ => null,
+    };
+}
