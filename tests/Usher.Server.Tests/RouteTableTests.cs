@@ -90,7 +90,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["POST /api/v2/account/serviceaccount/{id}/deactivate"] = new(UserManagement),
 
         ["GET /api/v2/apitoken"] = new(Everybody),
-        ["POST /api/v2/apitoken"] = new(Everybody),
+        ["POST /api/v2/apitoken"] = new(Everybody, ListsOwn: true),
         ["PUT /api/v2/apitoken/{id}"] = new(Everybody, """{"tokenName":"{name}"}"""),
         ["DELETE /api/v2/apitoken/{id}"] = new(Everybody),
         ["GET /api/v2/apitoken/serviceaccount/{id}"] = new(TokenManagement),
@@ -208,7 +208,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         // The same with ids that nobody has: where the same is answered, nothing is told.
         var same = await SendAsync(route, caller, call.Template, world.MadeUp);
         Assert.Equal(same.Status, call.Status);
-        Assert.Equal(same.Comparable, call.Comparable);
+        if (RowOf(route)?.ListsOwn is not true) Assert.Equal(same.Comparable, call.Comparable);
         if (call.Template.Contains('{', StringComparison.Ordinal)) Assert.Equal(route.Surface is "Conformity" ? HttpStatusCode.UnprocessableEntity : HttpStatusCode.NotFound, call.Status);
         Assert.True(await world.IsUnchangedAsync(), "Something changed.");
 
@@ -302,7 +302,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     /// <param name="Entry">Whom it lets in.</param>
     /// <param name="Body">For what writes: JSON, or a form.</param>
     /// <param name="ChangesNothing">A POST that only reads, such as a search.</param>
-    private sealed record Row(Entry Entry, string Body = "{}", bool ChangesNothing = false);
+    /// <param name="ListsOwn">Whether it answers with all the caller's own, which grows from call to call.</param>
+    private sealed record Row(Entry Entry, string Body = "{}", bool ChangesNothing = false, bool ListsOwn = false);
 
     /// <summary>One of the kinds of callers, with what he holds.</summary>
     public sealed record Caller(string Name, string? Key, params IReadOnlyList<string> Permissions)

@@ -182,7 +182,7 @@ public sealed class OneTruthTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.Admin.PostTextAsync("/api/v2/account/serviceaccount", """{ "identifier": "sa::Bot", "active": true }""").OkAsync();
         var token = await org.Admin.SendTextAsync(HttpMethod.Post, "/api/v2/apitoken/serviceaccount/sa::bot", """{ "tokenName": "ci" }""").OkAsync();
-        using var bot = org.ClientOf(token.TextAt("response/tokenID")!);
+        using var bot = org.ClientOf(token.TextAt("response/0/tokenID")!);
         var self = (await bot.GetAsync("/v1/users/whoami", Ct).OkAsync()).At("data/attributes");
         Assert.DoesNotContain("email", self.Names());
         Assert.Equal(1, (await org.Admin.GetAsync("/v1/users", Ct).OkAsync()).At("data").GetArrayLength());

@@ -68,7 +68,7 @@ public sealed class WavefrontSearchTests(UsherApp app)
         var (everyone, owner) = (await org.EveryoneAsync(), "owner");
         (string Kind, string Key, string Method, string Value, string Found)[] cases =
         [
-            ("user", "identifier", "CONTAINS", "A.EXAMPLE", "ann cat"), ("user", "id", "STARTSWITH", "BE", "ben"), ("user", "identifier", "EXACT", "Ann@A.example", "ann"), ("user", "identifier", "EXACT", "ann", ""),
+            ("user", "identifier", "CONTAINS", "@A.EXAMPLE", "ann cat"), ("user", "id", "STARTSWITH", "BE", "ben"), ("user", "identifier", "EXACT", "Ann@A.example", "ann"), ("user", "identifier", "EXACT", "ann", ""),
             ("user", "escapedIdentifier", "EXACT", "cat%2Bx%40a.example", "cat"), ("user", "escapedIdentifier", "CONTAINS", "%40b", "ben"),
             ("user", "freetext", "CONTAINS", "MOO", "ben"), ("user", "freetext", "STARTSWITH", "benja", "ben"), ("user", "freetext", "EXACT", "moo", "ben"),
             ("user", "groups", "CONTAINS", "charts", "ann"), ("user", "groups", "STARTSWITH", "embedded", "ann"), ("user", "groups", "EXACT", "embedded", ""),
