@@ -70,7 +70,7 @@ public sealed class MemberTests
         ada.Give(NewGroup(SystemGroup.None), Admin, Now);
         ada.Give(new Role { OrganizationId = ada.OrganizationId, Id = Guid.NewGuid(), Name = "R", NameKey = "r", CreatedAt = Now, UpdatedAt = Now, UpdatedBy = "" }, Admin, Now);
         ada.GiveAllResources(true, Admin, Now);
-        ada.Give(Guid.NewGuid(), AccessLevel.Full, Admin, Now);
+        ada.Give(Guid.NewGuid(), new(AccessLevel.Full, []), Admin, Now);
 
         ada.Remove(Other, Now.AddDays(1));
         Assert.Equal((MemberStatus.Removed, BuiltInRole.User, false), (ada.Status, ada.Role, ada.AllResources));
