@@ -219,6 +219,96 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         Assert.All(world.AllIds, id => Assert.DoesNotContain(id, told, StringComparison.Ordinal));
     });
 
+    // What arrives at a route that expects something else, or nothing. The third of each: whether it is sent in pieces without a length.
+    private static readonly (string Body, string MediaType, bool Chunked)[] OddBodies =
+    [
+        ("", "application/json", false), ("", "application/json", true), ("null", "application/json", true), ("null", "text/plain", false), ("{}", "application/json", true),
+        ("[]", "application/json", false), ("[null]", "application/json", false), ("[[]]", "application/json", false), ("[{}]", "application/json", false), ("7", "application/json", false),
+        ("\"text\"", "application/json", false), ("{\"user\":", "application/json", false), ("{\"user\":[],\"team\":7,\"data\":{\"attributes\":[]},\"account\":\"x\"}", "application/json", false),
+        ("{\"user\":{},\"team\":{},\"project\":{},\"account\":{},\"api_key\":{},\"data\":{\"attributes\":{}}}", "application/vnd.api+json", false),
+        ("[\"\\u0000\",\"a\\ud800\",\"" + "\\n\"]", "application/json", false), ("{\"name\":\"a\\u0000b\",\"description\":\"\\ud800\"}", "application/json", false),
+        ("{\"name\":{},\"permissions\":{},\"groups\":7,\"query\":7,\"sort\":[],\"limit\":\"x\"}", "application/json", false), ("a=b", "application/x-www-form-urlencoded", false),
+        ("group=", "application/x-www-form-urlencoded", false), ("<user/>", "application/xml", false),
+    ];
+
+    private static readonly string[] OddIds =
+    [
+        "0", "-1", "9223372036854775808", "null", "undefined", "%20", "%2B", "%40", "%3A%3A", "sa::", "sa%3A%3A", "a%2Fb", "..%2F..", "%F0%9F%98%80", "00000000-0000-0000-0000-000000000000",
+        "{00000000-0000-4000-8000-000000000000}", "a@b", "%25", "'--", "a;b", "~", "%E2%80%AE", "xn--", "1e3", "0x10",
+    ];
+
+    [Fact]
+    public Task Whatever_body_is_sent_the_answer_is_the_surfaces_own_and_a_refusal_changes_nothing() => TryAllAsync(world.Routes, route =>
+        from template in Templates(route)
+        from odd in OddBodies
+        select (template, Content(odd.Body, odd.MediaType, odd.Chunked), $"{odd.Body} as {odd.MediaType}{(odd.Chunked ? ", chunked" : "")}"));
+
+    [Fact]
+    public Task Whatever_id_is_asked_for_the_answer_is_the_surfaces_own_and_a_refusal_changes_nothing() => TryAllAsync(world.Routes.Where(r => r.Pattern.Contains('{', StringComparison.Ordinal)), route =>
+        from id in OddIds.Append(new string('x', 300))
+        select (Parameter().Replace(route.Pattern, id), Content(RowOf(route)?.Body ?? "{}", RowOf(route)?.Body is ['g', ..] ? "application/x-www-form-urlencoded" : "application/json", false), id));
+
+    // Methods are told apart by letter case; what none of them is has an answer of the surface, too.
+    [Fact]
+    public async Task A_method_in_odd_case_is_answered_as_the_surface_answers_and_changes_nothing()
+    {
+        foreach (var route in world.Routes)
+        {
+            using var request = new HttpRequestMessage(new(route.Method[..1] + route.Method[1..].ToLowerInvariant()), Templates(route).First());
+            request.Headers.Add("X-AUTH-TOKEN", world.Members[^1].Key);
+            using var answer = await world.Http.SendAsync(request, Ct);
+            Assert.True(await AnswersInWordsOfAsync(route, answer), $"{request.Method} {route.Pattern}: {(int)answer.StatusCode} {answer.Content.Headers.ContentType}");
+            if (!answer.IsSuccessStatusCode) Assert.True(await world.IsUnchangedAsync(), $"{request.Method} {route.Pattern} changed something.");
+            await world.RebuildIfChangedAsync();
+        }
+    }
+
+    // After every answer that is no refusal, and after every route, what is stored is looked at: between two looks only refusals lie.
+    private async Task TryAllAsync(IEnumerable<ApiRoute> routes, Func<ApiRoute, IEnumerable<(string Template, HttpContent Content, string Told)>> requests)
+    {
+        List<string> failures = [];
+        foreach (var route in routes)
+        {
+            foreach (var (template, content, told) in requests(route))
+            {
+                var path = Token().Replace(template, found => world.Ids.GetValueOrDefault(found.Value, found.Value));
+                using var request = new HttpRequestMessage(new(route.Method), Wire.Raw(world.Http.BaseAddress!.GetLeftPart(UriPartial.Authority), path)) { Content = content };
+                request.Headers.Add("X-AUTH-TOKEN", world.Members[^1].Key);
+                using var answer = await world.Http.SendAsync(request, Ct);
+                if (!await AnswersInWordsOfAsync(route, answer))
+                    failures.Add($"{route} with {told}: {(int)answer.StatusCode} {answer.Content.Headers.ContentType} {await answer.Content.ReadAsStringAsync(Ct)}");
+                if (answer.IsSuccessStatusCode && !route.Reads) await world.RebuildIfChangedAsync();
+            }
+
+            if (await world.IsUnchangedAsync()) continue;
+            failures.Add($"{route} refused, and something changed");
+            await world.RebuildIfChangedAsync();
+        }
+
+        Assert.True(failures is [], $"{failures.Count} failed.\n{string.Join('\n', failures)}");
+    }
+
+    private static HttpContent Content(string body, string mediaType, bool chunked)
+    {
+        HttpContent content = chunked ? new StreamContent(new Unsized(Encoding.UTF8.GetBytes(body))) : new StringContent(body, Encoding.UTF8);
+        content.Headers.ContentType = new(mediaType);
+        return content;
+    }
+
+    // Never a fault of the server, never "not acceptable", always JSON of the surface's media type.
+    private static async Task<bool> AnswersInWordsOfAsync(ApiRoute route, HttpResponseMessage answer)
+    {
+        if ((int)answer.StatusCode >= 500 || answer.StatusCode is HttpStatusCode.NotAcceptable) return false;
+        JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Ct)).Dispose();
+        return answer.Content.Headers.ContentType?.MediaType == (route.Surface is "Conformity" ? "application/vnd.api+json" : "application/json");
+    }
+
+    // A body whose length nobody knows, and so sent in chunks.
+    private sealed class Unsized(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override bool CanSeek => false;
+    }
+
     // Calls every route as each of these callers, and tells all failures at once.
     private async Task ForEachAsync(
         IEnumerable<Caller> callers, Func<ApiRoute, Caller, Call, Task> judge, Func<ApiRoute, Caller, bool>? only = null)

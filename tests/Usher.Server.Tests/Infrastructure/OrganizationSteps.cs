@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -30,13 +29,10 @@ public static class OrganizationSteps
         /// <summary>A service account with a key.</summary>
         public async Task<TestCaller> ServiceAccountAsync(string name, BuiltInRole role = BuiltInRole.User)
         {
-            var member = await org.App.WithAsync<MemberNumbers, Member>(async numbers => new()
-            {
-                OrganizationId = org.Id, Id = Guid.CreateVersion7(), Number = await numbers.TakeAsync(1, Ct), Identifier = "sa::" + name, FirstName = name,
-                Kind = MemberKind.Service, Status = MemberStatus.Active, CreatedAt = org.App.Services.GetRequiredService<TimeProvider>().Now(),
-            });
-            member.Give(role, org.System, member.CreatedAt);
-            await org.App.QueryAsync(db => { db.Add(member); return db.SaveChangesAsync(Ct); });
+            var made = await org.App.WithAsync<ServiceAccountService, Result<MemberView>>(s => s.CreateAsync(org.System, new(name), UnknownReferences.Refuse, MemberDetails.None, Ct));
+            var member = made.Value.Member;
+            if (role is not BuiltInRole.User)
+                await org.App.WithAsync<MemberService, Result<MemberSelection>>(s => s.UpdateAsync(org.System, [new(Id: member.Id)], new() { Role = role }, new(UnknownReferences.Refuse), Ct));
             return await org.WithKeyAsync(member);
         }
 
