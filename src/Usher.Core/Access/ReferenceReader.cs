@@ -1,11 +1,22 @@
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
+using Usher.Core.Organizations;
 
 namespace Usher.Core.Access;
 
 /// <summary>Finds what a caller named. What does not exist is refused, or left out and remembered, as the surface wants it.</summary>
 internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unknown)
 {
+    /// <summary>A query that also reads the resources that levels name. What can be no slug is nobody's, and is not asked for: PostgreSQL takes no text with a zero in it.</summary>
+    public static AccessQuery With(AccessQuery query, IEnumerable<NewLevel> levels)
+    {
+        var named = levels.Select(l => l.Resource).ToLookup(r => r.Id is not null);
+        return query with
+        {
+            ResourceIds = [.. named[true].Select(r => r.Id!.Value).Distinct()], ResourceSlugs = [.. named[false].Select(r => r.Text).Where(OrganizationService.IsSlug).Distinct()],
+        };
+    }
+
     public List<IgnoredReference> Ignored { get; } = [];
 
     /// <summary>The first that was refused.</summary>

@@ -113,11 +113,10 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
             ? await db.GroupMembers.Where(g => g.OrganizationId == actor.OrganizationId && g.GroupId == known).Select(g => g.MemberId).ToListAsync(ct) : [];
         var query = Query(actor, groupId is { } id ? [id] : [], how.Details, change.Members?.Elements ?? []);
-        query = query with
+        query = ReferenceReader.With(query with
         {
             MemberIds = [.. query.MemberIds, .. present], RoleIds = [.. change.Roles?.Elements.Select(r => r.Id).OfType<Guid>() ?? []],
-            ResourceIds = [.. change.Levels.Select(l => l.Resource.Id).OfType<Guid>()], ResourceSlugs = [.. change.Levels.Where(l => l.Resource.Id is null).Select(l => l.Resource.Text)],
-        };
+        }, change.Levels);
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return GroupErrors.NotFound;
         var today = graph.Today(actor);
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;

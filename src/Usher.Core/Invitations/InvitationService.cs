@@ -113,16 +113,14 @@ public sealed class InvitationService(
     private static AccessQuery Query(Actor actor, IReadOnlyList<Result<Row>> rows, InviteOptions how)
     {
         List<Row> good = [.. rows.Where(r => r.Error is null).Select(r => r.Value)];
-        return new(actor.OrganizationId)
+        return ReferenceReader.With(new(actor.OrganizationId)
         {
             Identifiers = [.. good.Select(r => r.Identifier).Distinct()],
             MemberIds = actor.IsMember ? [actor.Id] : [],
             GroupIds = [.. good.SelectMany(r => r.Given.Groups ?? []).Select(g => g.Id).OfType<Guid>().Distinct()],
             RoleIds = [.. good.SelectMany(r => r.Given.Roles).Select(g => g.Id).OfType<Guid>().Distinct()],
-            ResourceIds = [.. good.SelectMany(r => r.Given.Levels).Select(l => l.Resource.Id).OfType<Guid>().Distinct()],
-            ResourceSlugs = [.. good.SelectMany(r => r.Given.Levels).Where(l => l.Resource.Id is null).Select(l => l.Resource.Text).Distinct()],
             Details = how.Details,
-        };
+        }, good.SelectMany(r => r.Given.Levels));
     }
 
     // The rule for one row: objects in memory only, and nothing is touched before the last refusal.

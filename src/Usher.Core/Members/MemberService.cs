@@ -89,12 +89,11 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         async Task<Result<MemberSelection>> OnceAsync()
         {
             var query = Query(actor.OrganizationId, keys, how.Details);
-            query = query with
+            query = ReferenceReader.With(query with
             {
                 MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, Identifiers = email is null ? query.Identifiers : [.. query.Identifiers, email],
                 GroupIds = [.. Named(change.Groups)], RoleIds = [.. Named(change.Roles)], LockOrganization = change.MayTakeAdminAway,
-                ResourceIds = [.. change.Levels.Select(l => l.Resource.Id).OfType<Guid>()], ResourceSlugs = [.. change.Levels.Where(l => l.Resource.Id is null).Select(l => l.Resource.Text)],
-            };
+            }, change.Levels);
             if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;

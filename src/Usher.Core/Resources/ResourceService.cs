@@ -4,6 +4,7 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
+using Usher.Core.Organizations;
 
 namespace Usher.Core.Resources;
 
@@ -76,6 +77,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     /// <summary>A resource by id, else by slug. One that the actor does not reach is answered like one that does not exist.</summary>
     public async Task<Result<Resource>> GetAsync(Actor actor, Reference reference, CancellationToken ct)
     {
+        if (reference.Id is null && !OrganizationService.IsSlug(reference.Text)) return ResourceErrors.NotFound;
         var found = await db.Resources.AsNoTracking().SingleOrDefaultAsync(
             r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
         if (found is null) return ResourceErrors.NotFound;

@@ -203,7 +203,7 @@ public static partial class ConformityDialect
             var (account, level) = (entry.Member("account")?.Text, ConformityWords.Level(entry.Member("level")?.Text));
             if (string.IsNullOrEmpty(account)) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/account", "Account is required"));
             if (level is null) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/level", "Level is invalid"));
-            if (!string.IsNullOrEmpty(account) && level is { } known) levels.Add(new(new(account, ShortId.Parse(account)), known));
+            if (!string.IsNullOrEmpty(account) && level is { } known) levels.Add(new(new(account, ShortId.Parse(account) ?? Guid.Empty), known)); // never by a slug
             index++;
         }
 
