@@ -28,6 +28,9 @@ public static class Text
     /// <summary>Whether it may be a name: well formed and, as it is stored, 0 to <see cref="MaxNameLength"/> characters.</summary>
     public static bool IsName(string text) => IsWellFormed(text, joiners: true) && Name(text).Length <= MaxNameLength;
 
+    /// <summary>The same for a name that there must be: 1 to <see cref="MaxNameLength"/> characters.</summary>
+    public static bool IsFilledName(string text) => IsName(text) && Name(text).Length > 0;
+
     /// <summary>Whether it may describe something: well formed, 0 to 1,000 characters.</summary>
     public static bool IsDescription(string text) => text.Length <= 1_000 && IsWellFormed(text, joiners: true);
 

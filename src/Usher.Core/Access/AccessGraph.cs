@@ -42,6 +42,9 @@ public sealed record AccessQuery(Guid OrganizationId)
 
     /// <summary>What to ask of every group's members and of those who hold each role directly; see <see cref="AccessGraph.HasHolder"/>.</summary>
     public IReadOnlyList<MemberCondition> Holders { get; init; } = [];
+
+    /// <summary>The same, the actor's own membership included: what he holds today is what he may give.</summary>
+    public AccessQuery With(Actor actor) => actor.IsMember ? this with { MemberIds = [.. MemberIds, actor.Id] } : this;
 }
 
 /// <summary>What a surface shows besides the members themselves. Read in the same round trip, and only where it is shown.</summary>
@@ -173,8 +176,6 @@ public sealed class AccessGraph
     }
 
     public void Add(Group group) => groups[group.Id] = group;
-
-    public void Add(Role role) => roles[role.Id] = role;
 
     /// <summary>After a member's groups and roles were changed: makes counts and samples those of after the save.</summary>
     public void Moved(Member member, IReadOnlyCollection<Guid> groupsBefore, IReadOnlyCollection<Guid> rolesBefore)

@@ -5,6 +5,8 @@ namespace Usher.Core.Access;
 /// <summary>How far one reaches one resource.</summary>
 public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Capabilities)
 {
+    public bool IsNone => Level is AccessLevel.None && Capabilities is [];
+
     public bool Contains(Reach other) =>
         Level is AccessLevel.Full || (Level >= other.Level && other.Capabilities.All(Capabilities.Contains));
 
@@ -34,7 +36,7 @@ public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions
     public AccessLevel LevelOn(Guid resource) => ReachOf(resource).Level;
 
     /// <summary>Whether he reaches a resource at all.</summary>
-    public bool Reaches(Guid resource) => ReachOf(resource) is not { Level: AccessLevel.None, Capabilities: [] };
+    public bool Reaches(Guid resource) => !ReachOf(resource).IsNone;
 
     /// <summary>True when nothing in <paramref name="other"/> goes beyond this.</summary>
     public bool Contains(EffectiveAccess other) =>

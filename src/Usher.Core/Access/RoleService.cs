@@ -82,14 +82,18 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         if (selection.Roles is []) return RoleErrors.NotFound;
         var holders = MemberService.Select(graph, change.Members?.Elements ?? [], []);
         if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true) return RoleErrors.HolderUnknown;
+        List<MemberPlan> hands = [];
         foreach (var role in selection.Roles)
         {
             var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
             if (!today.CanGrant(new EffectiveAccess.Builder().Add(added).Add(removed).Build())) return InvitationErrors.MoreThanYouHold;
             if ((change.Members ?? (object?)change.Groups) is not null && !today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
-            // Whoever edits an offer stands for all of it.
-            var edited = holders.Members.Where(m => m.Status is MemberStatus.Invited && m.Roles.Exists(r => r.RoleId == role.Id) == change.Members!.How is SetChangeKind.Remove);
-            if (!edited.All(m => today.Covers(graph.Of(m)))) return MemberErrors.NotCovered;
+            foreach (var member in holders.Members)
+            {
+                if (!MemberPlan.Make(graph, today, member, Wanted.Of(new SetChange<Role>([role], change.Members!.How))).TryGet(out var hand, out var refused)) return refused;
+                hands.Add(hand);
+            }
+
             if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct)) return GroupErrors.NameTaken;
         }
 
@@ -103,23 +107,13 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
                 db.Add(UsherEvent.Record(EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
             }
 
-            foreach (var member in holders.Members) Hand(member, role);
             foreach (var group in change.Groups?.Elements.Distinct().Select(g => graph.Group(g)!) ?? []) HandTo(group, role);
         }
 
+        foreach (var hand in hands)
+            if (hand.Apply(graph, actor, now) is { Count: > 0 } moved) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
         await db.SaveChangesAsync(ct);
         return selection;
-
-        void Hand(Member member, Role role)
-        {
-            Guid[] before = [.. member.Roles.Select(r => r.RoleId)];
-            if (change.Members!.How is SetChangeKind.Add) member.Give(role, actor, now);
-            else member.Take(role);
-            if (before.Length == member.Roles.Count) return;
-            foreach (var invitation in member.Invitations) invitation.Edited(actor);
-            graph.Moved(member, [.. member.Groups.Select(g => g.GroupId)], before);
-            db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { [before.Length < member.Roles.Count ? "roles_added" : "roles_removed"] = role.Name }));
-        }
 
         void HandTo(Group group, Role role)
         {
@@ -165,11 +159,8 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         return graph is null ? null : new([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
     }
 
-    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null)
-    {
-        var query = MemberService.Query(actor.OrganizationId, members ?? [], details);
-        return query with { MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, RoleIds = roleIds };
-    }
+    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
+        MemberService.Query(actor.OrganizationId, members ?? [], details).With(actor) with { RoleIds = roleIds };
 
     private static RoleSelection Select(AccessGraph graph, IReadOnlyList<Guid> roleIds)
     {
@@ -179,7 +170,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
 
     private Error? Fault(string? name, string? description, IReadOnlyList<string> permissions)
     {
-        if (name is not null && (!Text.IsName(name) || Text.Name(name).Length is 0)) return GroupErrors.NameInvalid;
+        if (name is not null && !Text.IsFilledName(name)) return GroupErrors.NameInvalid;
         if (description is not null && !Text.IsDescription(description)) return GroupErrors.DescriptionInvalid;
         return permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
     }

@@ -104,7 +104,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
     private Task<Result<GroupView>> SaveAsync(Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
     {
-        if (change.Name is { } name && (!Text.IsName(name) || Text.Name(name).Length is 0)) return GroupErrors.NameInvalid;
+        if (change.Name is { } name && !Text.IsFilledName(name)) return GroupErrors.NameInvalid;
         if (change.Description is { } description && !Text.IsDescription(description)) return GroupErrors.DescriptionInvalid;
         if (change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
         if (change.Members?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
@@ -138,10 +138,14 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
         var (given, taken) = Conferred(group, wish, roles, levels);
         if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;
-        var handsOut = places is not ([], []) || (change.IsDefault is { } isDefault && isDefault != group.IsDefault);
-        if (handsOut && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
-        // Whoever edits an offer stands for all of it.
-        if (places.Added.Concat(places.Removed).Any(m => m.Status is MemberStatus.Invited && !today.Covers(graph.Of(m)))) return MemberErrors.NotCovered;
+        if (change.IsDefault is { } isDefault && isDefault != group.IsDefault && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        List<MemberPlan> moves = [];
+        foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add)).Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
+        {
+            if (!MemberPlan.Make(graph, today, moved, Wanted.Of(new SetChange<Group>([group], kind))).TryGet(out var move, out var refused)) return refused;
+            moves.Add(move);
+        }
+
         if ((renamed || groupId is null) && Text.Key(change.Name!) is var key
             && await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key && g.Id != group.Id, ct)) return GroupErrors.NameTaken;
 
@@ -152,26 +156,13 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (groupId is null) db.Add(group);
         if (groupId is null || details.Count > 0)
             db.Add(UsherEvent.Record(groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now, new(details) { ["name"] = group.Name }));
-        foreach (var member in places.Added) Move(member, "groups_added", () => member.Give(group, actor, now));
-        foreach (var member in places.Removed) Move(member, "groups_removed", () => member.Take(group));
+        foreach (var move in moves) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
         await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, members.Unknown);
-
-        void Move(Member member, string what, Action move)
-        {
-            Guid[] groupsBefore = [.. member.Groups.Select(g => g.GroupId)];
-            move();
-            foreach (var invitation in member.Invitations) invitation.Edited(actor);
-            graph.Moved(member, groupsBefore, [.. member.Roles.Select(r => r.RoleId)]);
-            db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { [what] = group.Name }));
-        }
     }, ct);
 
-    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null)
-    {
-        var query = MemberService.Query(actor.OrganizationId, members ?? [], details);
-        return query with { MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, GroupIds = groupIds };
-    }
+    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
+        MemberService.Query(actor.OrganizationId, members ?? [], details).With(actor) with { GroupIds = groupIds };
 
     private static Group New(Actor actor, string name, DateTimeOffset now) =>
         new() { OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now };

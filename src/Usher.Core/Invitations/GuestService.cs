@@ -282,7 +282,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
             : await ProvenUserAsync(email, ct) is not null ? Viewer.MustSignIn : Viewer.NewPerson;
         return new(state, viewer)
         {
-            OrganizationName = found.Organization.Name, Email = found.Member.Email ?? email, FirstName = found.Member.FirstName, LastName = found.Member.LastName,
+            OrganizationName = found.Organization.Name, Email = found.Member.ShownAs, FirstName = found.Member.FirstName, LastName = found.Member.LastName,
             SponsorName = found.Invitation.SponsorKind is ActorKind.Member ? found.Invitation.SponsorName : "", ExpiresAt = found.Invitation.ExpiresAt,
             NewerSentAt = state is OfferState.Replaced ? found.Newest.SentAt : null, SignedInAs = viewer is Viewer.SomebodyElse ? viewerUser!.Email ?? viewerUser.DisplayName : null,
             CanAskForNew = CanAskForNew(found, now),
@@ -310,12 +310,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
 
         var (user, session) = person();
         if (await db.Members.AnyAsync(m => m.OrganizationId == found.Organization.Id && m.Id != found.Member.Id && m.UserId == user.Id && m.Status != MemberStatus.Removed, ct)) return InvitationErrors.AlreadyJoined;
-        if (found.Newest.ProvesAddress)
-        {
-            // Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address.
-            foreach (var other in await db.Users.Where(u => u.NormalizedEmail == found.Member.Identifier && u.EmailProvedAt == null && u.Id != user.Id).ToListAsync(ct)) other.LoseAddress();
-        }
-
+        if (found.Newest.ProvesAddress) await UserService.TakeAddressAsync(db, found.Member.Identifier, user.Id, ct);
         var actor = new Actor(ActorKind.Member, found.Member.Id, found.Member.DisplayName, found.Organization.Id, EffectiveAccess.Nothing);
         found.Invitation.Accept(user.Id, now);
         found.Member.Join(user.Id, now);

@@ -15,7 +15,6 @@ public static class MemberErrors
     public static readonly Error SsoIdInvalid = new(ErrorKind.Invalid, "sso_id_invalid", "At most 120 characters, none of them a control character.", "sso_id");
     public static readonly Error DescriptionInvalid = new(ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.", "description");
     public static readonly Error NotForServiceAccounts = new(ErrorKind.Invalid, "permission_not_for_service_accounts", "A service account cannot hold token_management.", "permissions");
-    public static readonly Error NoneNamed = new(ErrorKind.Invalid, "none_named", "Nobody is named.");
     public static readonly Error TooMany = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 at a time.");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");

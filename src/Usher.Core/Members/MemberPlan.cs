@@ -7,7 +7,16 @@ namespace Usher.Core.Members;
 
 /// <summary>A change with what it names found.</summary>
 internal sealed record Wanted(
-    MemberChange Change, string? Identifier, SetChange<Group>? Groups, SetChange<Role>? Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels);
+    MemberChange Change, string? Identifier, SetChange<Group>? Groups, SetChange<Role>? Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels)
+{
+    private static readonly MemberChange NothingElse = new();
+
+    /// <summary>His place in groups, and nothing else.</summary>
+    public static Wanted Of(SetChange<Group> groups) => new(NothingElse, null, groups, null, []);
+
+    /// <summary>The roles he holds directly, and nothing else.</summary>
+    public static Wanted Of(SetChange<Role> roles) => new(NothingElse, null, null, roles, []);
+}
 
 /// <summary>What a change comes to for one member: only what differs. Made and judged before anything is touched.</summary>
 internal sealed class MemberPlan
@@ -39,7 +48,7 @@ internal sealed class MemberPlan
         levels = [.. wanted.Levels.Where(l => Member.ReachOf(l.Resource) != l.Reach)];
         // A level of none says that somebody took it away: there is nothing left to go.
         levelsRemoved = change.ReplaceLevels || (how.AllResourcesReplaceLevels && allResources is true)
-            ? [.. member.Levels.Where(l => l.Reach is not { Level: AccessLevel.None, Capabilities: [] }).Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
+            ? [.. member.Levels.Where(l => !l.Reach.IsNone).Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
         suspended = change.Suspended is { } stop && stop != member.Status is MemberStatus.Suspended ? stop : null;
         readdressed = wanted.Identifier is { } identifier && identifier != member.Identifier;
     }
@@ -54,6 +63,9 @@ internal sealed class MemberPlan
 
     private bool ChangesGrants =>
         role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;
+
+    /// <summary>The plan, or why the actor may not carry it out; without options for a move that every surface wants alike.</summary>
+    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted) => Make(graph, actor, member, wanted, new(UnknownReferences.Refuse));
 
     /// <summary>The plan, or why the actor may not carry it out.</summary>
     public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted, MemberUpdateOptions how)
@@ -76,7 +88,12 @@ internal sealed class MemberPlan
         Set("sso_id", Member.SsoId, change.SsoId.Or(Member.SsoId), v => Member.SsoId = v);
         Set("identifier", Member.Identifier, wanted.Identifier ?? Member.Identifier, v => Member.Identifier = v);
         Set("email", Member.Email, change.Email?.Trim() ?? Member.Email, v => Member.Email = v);
-        Set("status", SnakeCaseName.Of(Member.Status.ToString()), suspended switch { true => "suspended", false => "active", null => SnakeCaseName.Of(Member.Status.ToString()) }, v => Member.Status = SnakeCaseName.Parse<MemberStatus>(v));
+        if (suspended is { } stop)
+        {
+            details["status"] = stop ? "active → suspended" : "suspended → active";
+            Member.Status = stop ? MemberStatus.Suspended : MemberStatus.Active;
+        }
+
         if (role is { } newRole)
         {
             details["role"] = $"{SnakeCaseName.Of(Member.Role.ToString())} → {SnakeCaseName.Of(newRole.ToString())}";

@@ -88,10 +88,10 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
 
         async Task<Result<MemberSelection>> OnceAsync()
         {
-            var query = Query(actor.OrganizationId, keys, how.Details);
+            var query = Query(actor.OrganizationId, keys, how.Details).With(actor);
             query = ReferenceReader.With(query with
             {
-                MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, Identifiers = email is null ? query.Identifiers : [.. query.Identifiers, email],
+                Identifiers = email is null ? query.Identifiers : [.. query.Identifiers, email],
                 GroupIds = [.. Named(change.Groups)], RoleIds = [.. Named(change.Roles)], LockOrganization = change.MayTakeAdminAway,
             }, change.Levels);
             if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
@@ -141,8 +141,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     public Task<Result<MemberSelection>> RemoveAsync(Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) => db.RunLockedAsync<Result<MemberSelection>>(async () =>
     {
         if (keys.Count > MaxKeys) return MemberErrors.TooMany;
-        var query = Query(actor.OrganizationId, keys, MemberDetails.None);
-        var graph = await AccessGraph.TrackAsync(db, query with { MemberIds = actor.IsMember ? [.. query.MemberIds, actor.Id] : query.MemberIds, LockOrganization = true }, ct);
+        var graph = await AccessGraph.TrackAsync(db, Query(actor.OrganizationId, keys, MemberDetails.None).With(actor) with { LockOrganization = true }, ct);
         if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var selection = Select(graph, keys, []);
         if (selection.Members is []) return MemberErrors.NotFound;

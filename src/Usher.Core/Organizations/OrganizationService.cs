@@ -94,9 +94,9 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
     {
         if (actor.IsMember) return OrganizationErrors.NotAllowed;
         if (!IsSlug(given.Slug)) return OrganizationErrors.SlugInvalid;
-        if (!Text.IsName(given.Name) || Text.Name(given.Name).Length is 0) return OrganizationErrors.NameInvalid;
+        if (!Text.IsFilledName(given.Name)) return OrganizationErrors.NameInvalid;
         if (!Text.IsTimeZone(given.TimeZone)) return InvitationErrors.TimeZoneUnknown;
-        if (given.ExternalIdentityProvider is { } provider && (!Text.IsName(provider) || Text.Name(provider).Length is 0)) return OrganizationErrors.IdentityProviderInvalid;
+        if (given.ExternalIdentityProvider is { } provider && !Text.IsFilledName(provider)) return OrganizationErrors.IdentityProviderInvalid;
         if (!EmailAddress.TryCanonical(given.OwnerEmail, out var email)) return InvitationErrors.EmailInvalid;
         if (!Text.IsName(given.OwnerFirstName)) return InvitationErrors.FirstNameInvalid;
         if (!Text.IsName(given.OwnerLastName)) return InvitationErrors.LastNameInvalid;
@@ -169,19 +169,19 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
 
     private Task<Result<DefaultsView>> SaveAsync(Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<DefaultsView>>(async () =>
     {
-        if (change.Name is { } name && (!Text.IsName(name) || Text.Name(name).Length is 0)) return OrganizationErrors.NameInvalid;
+        if (change.Name is { } name && !Text.IsFilledName(name)) return OrganizationErrors.NameInvalid;
         if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
-        if (change.ExternalIdentityProvider.Or(null) is { } provider && (!Text.IsName(provider) || Text.Name(provider).Length is 0)) return OrganizationErrors.IdentityProviderInvalid;
+        if (change.ExternalIdentityProvider.Or(null) is { } provider && !Text.IsFilledName(provider)) return OrganizationErrors.IdentityProviderInvalid;
         if (change.DefaultPermissions?.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
-        var query = new AccessQuery(actor.OrganizationId) { Details = details, MemberIds = actor.IsMember ? [actor.Id] : [], GroupIds = [.. change.DefaultGroups?.Select(g => g.Id).OfType<Guid>() ?? []] };
-        if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return OrganizationErrors.NotFound;
+        var query = new AccessQuery(actor.OrganizationId) { Details = details, GroupIds = [.. change.DefaultGroups?.Select(g => g.Id).OfType<Guid>() ?? []] };
+        if (await AccessGraph.TrackAsync(db, query.With(actor), ct) is not { } graph) return OrganizationErrors.NotFound;
         var (today, organization) = (graph.Today(actor), graph.Organization);
         if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
         if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var named = new ReferenceReader(graph, UnknownReferences.Refuse);
-        var groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : named.Groups(change.DefaultGroups);
+        // Of the system's groups everybody is in his anyway.
+        Group[] groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
         if (named.Refused is { } unknown) return unknown;
-        if (groups.Any(g => g.SystemKind is not SystemGroup.None)) groups = [.. groups.Where(g => g.SystemKind is SystemGroup.None)]; // everybody is in it anyway
 
         var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions).Distinct(StringComparer.Ordinal).ToList();
         Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];

@@ -70,7 +70,7 @@ public sealed class ResourceAccess : IGrantRow
 
     public void Set(Reach reach, Actor by, DateTimeOffset now)
     {
-        if (reach.Equals(Reach) && GrantedAt != default) return;
+        if (reach == Reach && GrantedAt != default) return;
         (Level, Capabilities, GrantedBy, GrantedAt) = (reach.Level, [.. reach.Capabilities], by.Id, now);
     }
 

@@ -32,7 +32,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
         db.RunAsync<Result<Resource>>(async () =>
         {
             if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
-            if (!Text.IsName(name) || Text.Name(name).Length is 0) return ResourceErrors.NameInvalid;
+            if (!Text.IsFilledName(name)) return ResourceErrors.NameInvalid;
             if (attributes.Any(a => a.Value.Length > 1_000 || !Text.IsWellFormed(a.Value, joiners: true))) return ResourceErrors.AttributesInvalid;
             var (key, slug) = (Text.Key(name), Text.Slug(name));
             var near = await db.Resources.Where(r => r.OrganizationId == actor.OrganizationId && (r.NameKey == key || r.Slug == slug || r.Slug.StartsWith(slug + "-")))
@@ -70,9 +70,6 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
         var ordered = order is ResourceOrder.Created ? all.OrderBy(r => r.Id) : all.OrderBy(r => r.NameKey);
         await foreach (var resource in ordered.AsAsyncEnumerable().WithCancellation(ct)) yield return resource;
     }
-
-    /// <summary>How many resources the organization has.</summary>
-    public Task<int> CountAsync(Actor actor, CancellationToken ct) => db.Resources.CountAsync(r => r.OrganizationId == actor.OrganizationId, ct);
 
     /// <summary>A resource by id, else by slug. One that the actor does not reach is answered like one that does not exist.</summary>
     public async Task<Result<Resource>> GetAsync(Actor actor, Reference reference, CancellationToken ct)

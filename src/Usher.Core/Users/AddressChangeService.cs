@@ -76,12 +76,12 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         var (change, member, movesUser) = (found.Change, found.Member, MovesUser(found));
         if (movesUser)
         {
-            foreach (var other in await db.Users.Where(u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt == null && u.Id != found.User!.Id).ToListAsync(ct)) other.LoseAddress();
-            found.User!.Prove(change.NewIdentifier, now);
+            await UserService.TakeAddressAsync(db, change.NewIdentifier, found.User!.Id, ct);
+            found.User.Prove(change.NewIdentifier, now);
         }
 
         // A link on its way to the old address would prove the new one to whoever joins by it.
-        var (before, name) = (member.Email ?? member.Identifier, member.DisplayName);
+        var (before, name) = (member.ShownAs, member.DisplayName);
         change.Use(member, now);
         await Readdressing.VoidAsync(db, member, now, ct);
         var actor = new Actor(ActorKind.Member, member.Id, name, member.OrganizationId, EffectiveAccess.Nothing);

@@ -14,6 +14,12 @@ public sealed record Me(string DisplayName, string? Email, bool EmailProved, IRe
 /// <summary>A person's own sign-in.</summary>
 public sealed class UserService(UsherDb db)
 {
+    /// <summary>Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address. In the caller's save.</summary>
+    internal static async Task TakeAddressAsync(UsherDb db, string address, Guid userId, CancellationToken ct)
+    {
+        foreach (var other in await db.Users.Where(u => u.NormalizedEmail == address && u.EmailProvedAt == null && u.Id != userId).ToListAsync(ct)) other.LoseAddress();
+    }
+
     /// <summary>Himself and where he is a member, by organization's name; null when there is no such user.</summary>
     public async Task<Me?> MeAsync(Guid userId, CancellationToken ct)
     {

@@ -49,7 +49,7 @@ internal sealed record UserDocument
         var admin = member.Role is BuiltInRole.Admin;
         return new()
         {
-            Id = member.Number, Identifier = member.Id, FirstName = member.FirstName, LastName = member.LastName, EmailAddress = member.Email ?? member.Identifier,
+            Id = member.Number, Identifier = member.Id, FirstName = member.FirstName, LastName = member.LastName, EmailAddress = member.ShownAs,
             TimeZone = member.TimeZone is "" ? null : member.TimeZone ?? organizationTimeZone, AccountAdministrator = admin, Activated = member.Status is not MemberStatus.Invited,
             CanManageUsers = Holds(Permissions.UserManagement), CanManageBilling = Holds(Permissions.BillingManagement),
             CanCreateProjects = Holds(Permissions.ResourceCreation), CanManageAgents = Holds(Permissions.AgentManagement),
@@ -112,7 +112,7 @@ internal sealed record AssignmentDocument(string Name, string Identifier, bool C
     public static IReadOnlyList<AssignmentDocument> From(IEnumerable<ResourceAccess> levels, AccessGraph graph) =>
     [
         .. from level in levels
-           where level.Reach is not { Level: AccessLevel.None, Capabilities: [] }
+           where !level.Reach.IsNone
            let project = graph.Resource(Core.Invitations.Reference.To(level.ResourceId))
            where project is not null
            select From(project, level.Reach) into shown

@@ -33,7 +33,7 @@ internal record UserModel
 
     public static UserModel From(MemberView view, string customer) => new()
     {
-        Identifier = view.Member.Email ?? view.Member.Identifier, Customer = customer, SsoId = view.Member.SsoId,
+        Identifier = view.Member.ShownAs, Customer = customer, SsoId = view.Member.SsoId,
         LastSuccessfulLogin = view.Member.LastSignInAt?.ToUnixTimeMilliseconds(),
         Groups = [.. view.Member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
         UserGroups = [.. view.Graph.GroupsOf(view.Member).Select(g => UserGroup.From(g, view.Graph, customer))],
