@@ -21,6 +21,9 @@ public enum ErrorKind
     /// <summary>The state of things forbids it: a name taken, a member already there.</summary>
     Conflict,
 
+    /// <summary>It changed since the caller saw it.</summary>
+    Outdated,
+
     /// <summary>It was there once and has ended: a used, revoked or expired invitation.</summary>
     Gone,
 
@@ -45,4 +48,14 @@ public enum ErrorKind
 /// <param name="Code">Public and permanent, snake_case; what programs compare.</param>
 /// <param name="Message">For people; may be reworded. Holds no secret and nothing of another organization.</param>
 /// <param name="Field">The member of the operation's input it is about, such as <c>email</c> or <c>levels/2/resource</c>; null when it is about the whole.</param>
-public sealed record Error(ErrorKind Kind, string Code, string Message, string? Field = null);
+public sealed record Error(ErrorKind Kind, string Code, string Message, string? Field = null)
+{
+    /// <summary>What else was wrong with the same input.</summary>
+    public IReadOnlyList<Error> Also { get; init; } = [];
+
+    /// <summary>Everything that is wrong as one refusal, led by the first; null when nothing is.</summary>
+    public static Error? Of(IEnumerable<Error> faults) => faults.ToList() switch { [] => null, [var only] => only, [var first, .. var rest] => first with { Also = rest } };
+
+    /// <summary>The same about something deeper in the input, such as <c>rows/3/email</c>.</summary>
+    public Error Under(string path) => this with { Field = Field is null ? path : $"{path}/{Field}", Also = [.. Also.Select(e => e.Under(path))] };
+}

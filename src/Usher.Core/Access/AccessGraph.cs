@@ -20,9 +20,18 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>Members by number.</summary>
     public IReadOnlyCollection<long> Numbers { get; init; } = [];
 
+    /// <summary>Invitations by id, whatever has become of them, each with its member; see <see cref="AccessGraph.Invitation"/>.</summary>
+    public IReadOnlyCollection<Guid> InvitationIds { get; init; } = [];
+
     public IReadOnlyCollection<Guid> GroupIds { get; init; } = [];
 
     public IReadOnlyCollection<Guid> RoleIds { get; init; } = [];
+
+    /// <summary>Groups by the key of their name.</summary>
+    public IReadOnlyCollection<string> GroupNames { get; init; } = [];
+
+    /// <summary>Roles by the key of their name.</summary>
+    public IReadOnlyCollection<string> RoleNames { get; init; } = [];
 
     public IReadOnlyCollection<Guid> ResourceIds { get; init; } = [];
 
@@ -36,6 +45,9 @@ public sealed record AccessQuery(Guid OrganizationId)
 
     /// <summary>A run of live persons in order, instead of members by name; see <see cref="MemberPage"/>.</summary>
     public MemberPage? Page { get; init; }
+
+    /// <summary>A run of invitations in order, with their members; see <see cref="InvitationPage"/>.</summary>
+    public InvitationPage? Invitations { get; init; }
 
     /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
     public bool AllDefinitions { get; init; }
@@ -74,14 +86,23 @@ public enum MemberDetails
 
 /// <summary>One chunk of the live members of an organization.</summary>
 /// <param name="Order">By what.</param>
-/// <param name="After">The last member of the chunk before; null for the first chunk, and where <paramref name="Offset"/> says where to begin.</param>
+/// <param name="After">Of the last member of the chunk before what the order goes by: his id, identifier or number; null for the first chunk, and where <paramref name="Offset"/> says where to begin.</param>
 /// <param name="Limit">1 to 1,000.</param>
 /// <param name="Offset">How many to pass over.</param>
-/// <param name="Descending">Whether the order is turned around; not with <paramref name="After"/>.</param>
+/// <param name="Descending">Whether the order is turned around.</param>
 /// <param name="WithTotal">Whether all that the filter lets through are counted.</param>
-public sealed record MemberPage(MemberOrder Order, Member? After, int Limit, int Offset = 0, bool Descending = false, bool WithTotal = false)
+public sealed record MemberPage(MemberOrder Order, object? After, int Limit, int Offset = 0, bool Descending = false, bool WithTotal = false)
 {
     public MemberFilter Filter { get; init; } = MemberFilter.Persons;
+
+    /// <summary>What the order goes by, to begin the next chunk after a member.</summary>
+    public object KeyOf(Member member) => Order switch
+    {
+        MemberOrder.Created => member.Id,
+        MemberOrder.Identifier => member.Identifier,
+        MemberOrder.Number => member.Number,
+        MemberOrder.LastSignIn => throw new NotSupportedException("By last sign-in pages go by offset."),
+    };
 }
 
 /// <summary>A resource as others refer to it.</summary>
@@ -97,6 +118,7 @@ public sealed class AccessGraph
     private readonly Dictionary<Guid, Group> groups = [];
     private readonly Dictionary<Guid, Role> roles = [];
     private readonly Dictionary<Guid, ResourceName> resources = [];
+    private readonly Dictionary<Guid, Invitation> invitations = [];
 
     private readonly Dictionary<(Guid Id, string Kind), int> counts = [];
     private readonly Dictionary<(Guid Id, string Kind), List<string>> samples = [];
@@ -120,6 +142,19 @@ public sealed class AccessGraph
         members.Values.Where(m => m.Identifier == identifier).OrderByDescending(m => m.IsLive).ThenByDescending(m => m.Id).FirstOrDefault();
 
     public Group? Group(Guid id) => groups.GetValueOrDefault(id);
+
+    /// <summary>A group by its id, or, where it is so named, by name.</summary>
+    public Group? Group(Reference reference) =>
+        reference.ByName ? groups.Values.FirstOrDefault(g => g.NameKey == Text.Key(reference.Text)) : reference.Id is { } id ? Group(id) : null;
+
+    /// <summary>A role by its id, or, where it is so named, by name.</summary>
+    public Role? Role(Reference reference) =>
+        reference.ByName ? roles.Values.FirstOrDefault(r => r.NameKey == Text.Key(reference.Text)) : reference.Id is { } id ? Role(id) : null;
+
+    /// <summary>An invitation asked for by id or on the page, or any that is pending or expired of a member found.</summary>
+    public Invitation? Invitation(Guid id) => invitations.GetValueOrDefault(id);
+
+    public IEnumerable<Invitation> Invitations => invitations.Values;
 
     public Role? Role(Guid id) => roles.GetValueOrDefault(id);
 
@@ -319,7 +354,11 @@ public sealed class AccessGraph
             case Facts.Resource: resources[fact.SubjectId] = new(fact.SubjectId, fact.Name!, fact.More!); break;
             case Facts.Total: Total = fact.Count!.Value; break;
             case Facts.GroupSample or Facts.RoleSample: samples[(fact.SubjectId, fact.Kind)] = [.. fact.More?.Split(' ') ?? []]; break;
-            case Facts.Invitation when members.TryGetValue(row.Invitation!.MemberId, out var member): member.Invitations.Add(row.Invitation); break;
+            case Facts.Invitation:
+                invitations[fact.SubjectId] = row.Invitation!;
+                // One that has ended is only shown: nothing happens to it any more.
+                if (!row.Invitation!.HasEnded && members.TryGetValue(row.Invitation.MemberId, out var invited)) invited.Invitations.Add(row.Invitation);
+                break;
             case Facts.Level when row.Level is { MemberId: { } holder }: members[holder].Levels.Add(row.Level); break;
             case Facts.Level when row.Level is { GroupId: { } holder }: groups[holder].Levels.Add(row.Level); break;
             case Facts.MemberPermission: members[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;

@@ -129,18 +129,20 @@ internal static class Facts
         var org = query.OrganizationId;
         List<object> parameters = [db.Raw(org)];
         var sql = $$"""
-            WITH found AS MATERIALIZED (
+            WITH offers AS MATERIALIZED (
+                {{Offers()}}
+            ), found AS MATERIALIZED (
                 {{Found()}}
             ), in_groups AS MATERIALIZED (
                 SELECT gm.group_id AS id FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found) AND gm.granted_at IS NOT NULL
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
-                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds))}}
+                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds) + ByName("groups", query.GroupNames))}}
                 {{(query.Details.HasFlag(MemberDetails.Samples) && query.RoleIds.Count > 0 ? HoldersOf(query.RoleIds) : "")}}
             ), in_roles AS MATERIALIZED (
                 SELECT rm.role_id AS id FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found) AND rm.granted_at IS NOT NULL
                 UNION SELECT rg.role_id FROM role_groups rg WHERE rg.organization_id = {0} AND rg.group_id IN (SELECT id FROM in_groups) AND rg.granted_at IS NOT NULL
-                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds))}}
+                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds) + ByName("roles", query.RoleNames))}}
             )
             SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count, slug AS more
                 FROM organizations WHERE id = {0}
@@ -156,6 +158,8 @@ internal static class Facts
             UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
                 FROM resource_access a WHERE a.organization_id = {0} AND a.member_id IN (SELECT id FROM found)
             """;
+        if (query.Invitations is not null || query.InvitationIds.Count > 0)
+            sql += "\nUNION ALL SELECT 'invitation', o.id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers o WHERE o.status NOT IN ('pending', 'expired')";
         if (definitions) sql += Definitions;
         if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;
         if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;
@@ -183,23 +187,33 @@ internal static class Facts
         string Found()
         {
             if (query.Page is { } page) return Chunk(page);
+            if (query.Invitations is not null) return "SELECT DISTINCT member_id AS id FROM offers";
             List<string> ways = [];
             if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({List(query.Identifiers)})");
             if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({List(query.MemberIds)})");
             if (query.Numbers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND number IN ({List(query.Numbers)})");
+            if (query.InvitationIds.Count > 0) ways.Add("SELECT member_id AS id FROM offers");
             return ways is [] ? "SELECT id FROM members WHERE 1 = 0" : string.Join(" UNION ", ways);
+        }
+
+        string Offers()
+        {
+            if (query.Invitations is { } page) return InvitationFacts.Page(page, Parameter);
+            return query.InvitationIds.Count is 0
+                ? "SELECT id, member_id, status FROM invitations WHERE 1 = 0"
+                : $"SELECT id, member_id, status FROM invitations WHERE organization_id = {{0}} AND id IN ({List(query.InvitationIds)})";
         }
 
         string Chunk(MemberPage page)
         {
-            var (column, after) = page.Order switch
+            var column = page.Order switch
             {
-                MemberOrder.Created => ("m.id", (object?)page.After?.Id),
-                MemberOrder.Identifier => ("m.identifier", page.After?.Identifier),
-                MemberOrder.Number => ("m.number", page.After?.Number),
-                MemberOrder.LastSignIn => ("coalesce(m.last_sign_in_at, m.created_at)", null),
+                MemberOrder.Created => "m.id",
+                MemberOrder.Identifier => "m.identifier",
+                MemberOrder.Number => "m.number",
+                MemberOrder.LastSignIn => "coalesce(m.last_sign_in_at, m.created_at)",
             };
-            var beyond = after is null ? "" : $"AND {column} > {Parameter(after)}";
+            var beyond = page.After is { } after ? $"AND {column} {(page.Descending ? '<' : '>')} {Parameter(after)}" : "";
             var offset = page.Offset is 0 ? "" : $"OFFSET {Parameter(page.Offset)}";
             var direction = page.Descending ? " DESC" : "";
             var among = page.Order is MemberOrder.LastSignIn ? $", m.id{direction}" : ""; // of two at the same time one comes first, on every page
@@ -209,6 +223,11 @@ internal static class Facts
         string Within(MemberPage page)
         {
             var kind = page.Filter.Kind switch { MemberKind.Person => " AND m.kind = 'person'", MemberKind.Service => " AND m.kind = 'service'", null => "" };
+            if (page.Filter.Status is { } status) kind += $" AND m.status = {Parameter(SnakeCaseName.Of(status.ToString()))}";
+            if (page.Filter.Role is { } role) kind += $" AND m.role = {Parameter(SnakeCaseName.Of(role.ToString()))}";
+            if (page.Filter.GroupId is { } group) kind += InvitationFacts.InGroup("m.id", Parameter(group));
+            if (page.Filter.RoleId is { } held) kind += InvitationFacts.HoldsRole("m.id", Parameter(held));
+            if (page.Filter.IdentifierPrefix is { } prefix) kind += InvitationFacts.StartsWith(prefix, Parameter);
             return $"m.organization_id = {{0}} AND m.status <> 'removed'{kind}{string.Concat(page.Filter.Conditions.Select(c => $" AND {(c.Negated ? "NOT " : "")}({Holds(c)})"))}";
         }
 
@@ -304,6 +323,9 @@ internal static class Facts
         string ById(string table, IReadOnlyCollection<Guid> ids) =>
             ids.Count is 0 ? "" : $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({List(ids)})";
 
+        string ByName(string table, IReadOnlyCollection<string> keys) =>
+            keys.Count is 0 ? "" : $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND name_key IN ({List(keys)})";
+
         // One parameter whatever the number, so that the statement's text, and with it the plan, stays the same.
         string List<T>(IReadOnlyCollection<T> values) => (db.IsSqlite, values) switch
         {
@@ -314,7 +336,7 @@ internal static class Facts
 
         string Parameter(object value)
         {
-            parameters.Add(value is Guid id ? db.Raw(id) : value);
+            parameters.Add(value switch { Guid id => db.Raw(id), DateTimeOffset instant when db.IsSqlite => instant.ToUnixTimeMilliseconds(), _ => value });
             return $"{{{parameters.Count - 1}}}";
         }
     }

@@ -17,14 +17,28 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         };
     }
 
+    /// <summary>The same for groups and roles that are named.</summary>
+    public static AccessQuery With(AccessQuery query, IEnumerable<Reference> groups, IEnumerable<Reference> roles)
+    {
+        var (groupNames, roleNames) = (groups.ToLookup(g => g.ByName), roles.ToLookup(r => r.ByName));
+        return query with
+        {
+            GroupIds = [.. query.GroupIds, .. Ids(groupNames[false])], GroupNames = Keys(groupNames[true]),
+            RoleIds = [.. query.RoleIds, .. Ids(roleNames[false])], RoleNames = Keys(roleNames[true]),
+        };
+
+        static IEnumerable<Guid> Ids(IEnumerable<Reference> references) => references.Select(r => r.Id).OfType<Guid>().Distinct();
+        static string[] Keys(IEnumerable<Reference> references) => [.. references.Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key).Distinct()];
+    }
+
     public List<IgnoredReference> Ignored { get; } = [];
 
     /// <summary>The first that was refused.</summary>
     public Error? Refused { get; private set; }
 
-    public IReadOnlyList<Group> Groups(IReadOnlyList<Reference> references) => Find("groups", references, r => r.Id is { } id ? graph.Group(id) : null);
+    public IReadOnlyList<Group> Groups(IReadOnlyList<Reference> references) => Find("groups", references, graph.Group);
 
-    public IReadOnlyList<Role> Roles(IReadOnlyList<Reference> references) => Find("roles", references, r => r.Id is { } id ? graph.Role(id) : null);
+    public IReadOnlyList<Role> Roles(IReadOnlyList<Reference> references) => Find("roles", references, graph.Role);
 
     /// <summary>One per resource: of two for the same the last counts.</summary>
     public IReadOnlyList<(Guid Resource, Reach Reach)> Levels(IReadOnlyList<NewLevel> levels)

@@ -8,6 +8,9 @@ public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
     /// <summary>What is to be taken out besides, where some more come.</summary>
     public IReadOnlyList<T> Less { get; init; } = [];
 
+    /// <summary>All it names, to come or to go.</summary>
+    public IEnumerable<T> Named => Elements.Concat(Less);
+
     /// <summary>The same change of a set of something else, what goes besides left aside.</summary>
     public SetChange<TOther> As<TOther>(IReadOnlyList<TOther> elements) => new(elements, How);
 

@@ -50,6 +50,7 @@ public sealed class ApiKey : IVersioned
             builder.HasKey(k => k.Hash);
             builder.HasIndex(k => k.Id).IsUnique();
             builder.HasIndex(k => new { k.OrganizationId, k.MemberId });
+            builder.HasIndex(k => new { k.OrganizationId, k.Id });
         }
     }
 }

@@ -48,7 +48,8 @@ internal static class Conventions
         configuration.Conventions.Add(_ => new SnakeCaseConvention());
         foreach (var type in typeof(UsherDb).Assembly.GetTypes().Where(t => t.IsEnum && t.Namespace!.StartsWith("Usher.Core", StringComparison.Ordinal)))
             configuration.Properties(type).HaveConversion(typeof(SnakeCaseEnum<>).MakeGenericType(type));
-        configuration.Properties<Dictionary<string, string>>().HaveConversion<JsonDictionary, JsonDictionaryComparer>();
+        configuration.Properties<Dictionary<string, string>>().HaveConversion<JsonDictionary<string>, JsonDictionaryComparer<string>>();
+        configuration.Properties<Dictionary<string, int>>().HaveConversion<JsonDictionary<int>, JsonDictionaryComparer<int>>();
         if (!sqlite) return;
         configuration.Properties<Guid>().HaveConversion<BigEndianUuid>();
         configuration.Properties<DateTimeOffset>().HaveConversion<Milliseconds>();
@@ -97,10 +98,10 @@ internal static class Conventions
 
     private sealed class Milliseconds() : ValueConverter<DateTimeOffset, long>(v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
 
-    private sealed class JsonDictionary() : ValueConverter<Dictionary<string, string>, string>(
-        v => JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v => JsonSerializer.Deserialize<Dictionary<string, string>>(v, JsonSerializerOptions.Default)!);
+    private sealed class JsonDictionary<T>() : ValueConverter<Dictionary<string, T>, string>(
+        v => JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v => JsonSerializer.Deserialize<Dictionary<string, T>>(v, JsonSerializerOptions.Default)!);
 
-    private sealed class JsonDictionaryComparer() : ValueComparer<Dictionary<string, string>>(
+    private sealed class JsonDictionaryComparer<T>() : ValueComparer<Dictionary<string, T>>(
         (a, b) => JsonSerializer.Serialize(a, JsonSerializerOptions.Default) == JsonSerializer.Serialize(b, JsonSerializerOptions.Default), v => v.Count, v => new(v));
 }
 

@@ -9,7 +9,9 @@ using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Events;
 using Usher.Core.Groups;
+using Usher.Core.Idempotency;
 using Usher.Core.Invitations;
+using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -29,7 +31,10 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     private const int LockedAttempts = 5;
 
     private readonly Dictionary<Guid, int> seats = [];
+    private readonly HashSet<IVersioned> raised = [];
     private bool locked;
+    private bool together;
+    private bool saveWaits;
     private bool mailAdded;
 
     public DbSet<Organization> Organizations => Set<Organization>();
@@ -72,6 +77,12 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<UsherEventDetails> EventDetails => Set<UsherEventDetails>();
 
+    public DbSet<IdempotencyRecord> IdempotencyRecords => Set<IdempotencyRecord>();
+
+    public DbSet<Job> Jobs => Set<Job>();
+
+    public DbSet<JobBatch> JobBatches => Set<JobBatch>();
+
     public DbSet<NumberBlock> NumberBlocks => Set<NumberBlock>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
@@ -90,7 +101,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
-        ChangeTracker.Clear(); // of an operation before it in the same request
+        if (!saveWaits) ChangeTracker.Clear(); // of an operation before it in the same request
+        if (together) return await operation();
         try
         {
             return await operation();
@@ -107,18 +119,31 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunLockedAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
-        for (var attempt = 1; ; attempt++)
+        if (!together) return await RunAloneAsync(operation, keep: true, ct);
+        if (!locked) throw new LockNeededException();
+        return await RunAsync(operation, ct);
+    }
+
+    /// <summary>
+    /// Runs an operation and lets its caller add to what it saves: every save waits for the end, and all of it is one commit. A lost race runs the whole of it
+    /// again, so it must bear that. One operation that changes something, after any number that only read.
+    /// </summary>
+    public async Task<T> RunTogetherAsync<T>(Func<Task<T>> work, CancellationToken ct)
+    {
+        try
         {
-            try
-            {
-                return await RunAloneAsync(operation, ct);
-            }
-            catch (Exception e) when (attempt < LockedAttempts && IsLostRace(e))
-            {
-                // Whoever won has committed: the next run sees it.
-            }
+            ChangeTracker.Clear();
+            raised.Clear();
+            return await GatherAsync(work, ct);
+        }
+        catch (Exception e) when (e is LockNeededException || IsLostRace(e))
+        {
+            return await RunAloneAsync(() => GatherAsync(work, ct), keep: true, ct);
         }
     }
+
+    /// <summary>Runs an operation to see what it would come to: everything is done, answered and taken back. No mail leaves.</summary>
+    public Task<T> RehearseAsync<T>(Func<Task<T>> work, CancellationToken ct) => RunAloneAsync(() => GatherAsync(work, ct), keep: false, ct);
 
     /// <summary>
     /// In a locked run: waits until nobody else changes these members, and, with <paramref name="organizationToo"/>, the organization's own row (seats, the
@@ -175,11 +200,13 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
         RaiseVersions();
-        mailAdded |= ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
-        using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(cancellationToken) : null;
-        var saved = await SaveWithSeatsAsync(acceptAllChangesOnSuccess, cancellationToken);
-        if (!locked) RingIfMailWasAdded();
-        return saved;
+        if (together)
+        {
+            saveWaits = true;
+            return 0;
+        }
+
+        return await SaveNowAsync(acceptAllChangesOnSuccess, cancellationToken);
     }
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -197,25 +224,63 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     private UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
 
-    private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, CancellationToken ct)
+    private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, bool keep, CancellationToken ct)
     {
-        ChangeTracker.Clear();
-        seats.Clear();
-        mailAdded = false;
-        using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
-        await using var transaction = await Database.BeginTransactionAsync(ct);
-        locked = true;
+        for (var attempt = 1; ; attempt++)
+        {
+            ChangeTracker.Clear();
+            raised.Clear();
+            seats.Clear();
+            mailAdded = false;
+            using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
+            await using var transaction = await Database.BeginTransactionAsync(ct);
+            locked = true;
+            try
+            {
+                var result = await operation();
+                if (!keep) return result; // the transaction, left open, takes it all back
+                await transaction.CommitAsync(ct);
+                RingIfMailWasAdded();
+                return result;
+            }
+            catch (Exception e) when (attempt < LockedAttempts && IsLostRace(e))
+            {
+                // Whoever won has committed: the next run sees it.
+            }
+            finally
+            {
+                locked = false;
+            }
+        }
+    }
+
+    // Saves wait while it works; then there is one.
+    private async Task<T> GatherAsync<T>(Func<Task<T>> work, CancellationToken ct)
+    {
+        together = true;
+        bool save;
+        T result;
         try
         {
-            var result = await operation();
-            await transaction.CommitAsync(ct);
-            RingIfMailWasAdded();
-            return result;
+            result = await work();
         }
         finally
         {
-            locked = false;
+            (save, saveWaits, together) = (saveWaits, false, false);
         }
+
+        if (save) await SaveNowAsync(acceptAllChangesOnSuccess: true, ct);
+        return result;
+    }
+
+    private async Task<int> SaveNowAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
+    {
+        raised.Clear();
+        mailAdded |= ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
+        using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
+        var saved = await SaveWithSeatsAsync(acceptAllChangesOnSuccess, ct);
+        if (!locked) RingIfMailWasAdded();
+        return saved;
     }
 
     private void RingIfMailWasAdded()
@@ -267,10 +332,14 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
                 if (entry.Property(key.Properties[^1].Name) is var holder && (holder.CurrentValue ?? holder.OriginalValue) is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
         }
 
-        foreach (var entry in changed) ((IVersioned)entry.Entity).Version++;
+        // Once, however many saves wait to become one: what was shown of it stays true.
+        foreach (var entity in changed.Select(e => (IVersioned)e.Entity).Where(raised.Add)) entity.Version++;
 
         static object KeyOf(EntityEntry entry) => entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
     }
+
+    // An operation that must read under lock was called where none is held: the whole of it begins again with one.
+    private sealed class LockNeededException : Exception;
 
     private static bool IsLostRace(Exception exception) => exception switch
     {

@@ -5,6 +5,15 @@ public static class Uuid
 {
     private static long last;
 
+    /// <summary>The least of all that are made at an instant.</summary>
+    public static Guid Floor(DateTimeOffset instant)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        bytes.Clear();
+        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, Math.Max(0, instant.ToUnixTimeMilliseconds()) << 16);
+        return new Guid(bytes, bigEndian: true);
+    }
+
     public static Guid Create(DateTimeOffset now)
     {
         // The upper 48 bits are the time, the next 12 (RFC 9562's rand_a) a counter; two processes still differ in the 62 random bits.

@@ -115,8 +115,9 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var query = Query(actor, groupId is { } id ? [id] : [], how.Details, change.Members?.Elements ?? []);
         query = ReferenceReader.With(query with
         {
-            MemberIds = [.. query.MemberIds, .. present], RoleIds = [.. change.Roles?.Elements.Select(r => r.Id).OfType<Guid>() ?? []],
-        }, change.Levels);
+            MemberIds = [.. query.MemberIds, .. present],
+        }, [], change.Roles?.Named ?? []);
+        query = ReferenceReader.With(query, change.Levels);
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return GroupErrors.NotFound;
         var today = graph.Today(actor);
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;

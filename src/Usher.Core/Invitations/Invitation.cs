@@ -85,6 +85,9 @@ public sealed class Invitation : IVersioned
     public static Invitation Of(Member member, DateTimeOffset now) =>
         new() { OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id, CreatedAt = now, Member = member };
 
+    /// <summary>Whether nothing can become of it any more.</summary>
+    public bool HasEnded => Status is not (InvitationStatus.Pending or InvitationStatus.Expired);
+
     /// <summary>Pending by the clock, whether or not a sweep has been by.</summary>
     public bool IsOpen(DateTimeOffset now) => Status is InvitationStatus.Pending && now < ExpiresAt;
 
@@ -109,6 +112,9 @@ public sealed class Invitation : IVersioned
     /// <summary>Somebody changed what it gives, or to whom: he stands for it from now on.</summary>
     public void Edited(Actor sponsor) => (SponsorId, SponsorKind, SponsorName) = (sponsor.Id, sponsor.Kind, sponsor.Name);
 
+    /// <summary>Stays open until then. An expired one is pending again, and its newest link opens.</summary>
+    public void Extend(DateTimeOffset until) => (Status, EndedAt, ExpiresAt) = (InvitationStatus.Pending, null, until);
+
     /// <summary>The member's address changed: what was mailed to the old one opens no longer. It stays what it is, unsent until it is sent anew. Needs its secrets.</summary>
     public void VoidLinks()
     {
@@ -122,7 +128,7 @@ public sealed class Invitation : IVersioned
     /// <summary>Ends it for good. Without effect on one that has ended.</summary>
     public void End(InvitationStatus how, DateTimeOffset now, string? reason = null)
     {
-        if (Status is not (InvitationStatus.Pending or InvitationStatus.Expired)) return;
+        if (HasEnded) return;
         (Status, EndedAt, EndReason) = (how, now, reason);
     }
 
@@ -136,6 +142,10 @@ public sealed class Invitation : IVersioned
             builder.HasIndex(i => new { i.OrganizationId, i.MemberId }).HasDatabaseName("ix_invitations_one_pending").IsUnique().HasFilter("status = 'pending'");
             builder.HasIndex(i => new { i.OrganizationId, i.MemberId, i.CreatedAt });
             builder.HasIndex(i => i.ExpiresAt).HasFilter("status = 'pending'");
+            // What lists are filtered and ordered by.
+            builder.HasIndex(i => new { i.OrganizationId, i.Status, i.Id });
+            builder.HasIndex(i => new { i.OrganizationId, i.SponsorId, i.Id });
+            builder.HasIndex(i => new { i.OrganizationId, i.ExpiresAt, i.Id });
         }
     }
 }

@@ -113,13 +113,9 @@ public sealed class InvitationService(
     private static AccessQuery Query(Actor actor, IReadOnlyList<Result<Row>> rows, InviteOptions how)
     {
         List<Row> good = [.. rows.Where(r => r.Error is null).Select(r => r.Value)];
-        return ReferenceReader.With(new AccessQuery(actor.OrganizationId)
-        {
-            Identifiers = [.. good.Select(r => r.Identifier).Distinct()],
-            GroupIds = [.. good.SelectMany(r => r.Given.Groups ?? []).Select(g => g.Id).OfType<Guid>().Distinct()],
-            RoleIds = [.. good.SelectMany(r => r.Given.Roles).Select(g => g.Id).OfType<Guid>().Distinct()],
-            Details = how.Details,
-        }.With(actor), good.SelectMany(r => r.Given.Levels));
+        var query = new AccessQuery(actor.OrganizationId) { Identifiers = [.. good.Select(r => r.Identifier).Distinct()], Details = how.Details }.With(actor);
+        query = ReferenceReader.With(query, good.SelectMany(r => r.Given.Groups ?? []), good.SelectMany(r => r.Given.Roles));
+        return ReferenceReader.With(query, good.SelectMany(r => r.Given.Levels));
     }
 
     // The rule for one row: objects in memory only, and nothing is touched before the last refusal.

@@ -7,6 +7,12 @@ namespace Usher.Core.Invitations;
 public readonly record struct Reference(string Text, Guid? Id)
 {
     public static Reference To(Guid id) => new(id.ToString(), id);
+
+    /// <summary>A group or role by its name, letter case aside.</summary>
+    public static Reference Named(string name) => new(name, null) { ByName = true };
+
+    /// <summary>Whether the text is a name to look for. Where it is not, only the id finds something.</summary>
+    public bool ByName { get; init; }
 }
 
 /// <summary>A level to give on one resource.</summary>

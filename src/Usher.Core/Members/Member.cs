@@ -195,6 +195,7 @@ public sealed class Member : IVersioned
             builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
             builder.HasIndex(m => m.UserId);
+            builder.HasIndex(m => new { m.OrganizationId, m.Status, m.Id });
             // An address is looked for in all organizations by whoever asks for his link, and at a sign-in.
             builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier").HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
         }

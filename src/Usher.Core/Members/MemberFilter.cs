@@ -1,3 +1,5 @@
+using Usher.Core.Access;
+
 namespace Usher.Core.Members;
 
 /// <summary>What a list of members is ordered by.</summary>
@@ -18,6 +20,20 @@ public sealed record MemberFilter
 
     /// <summary>Null: persons and service accounts.</summary>
     public MemberKind? Kind { get; init; }
+
+    /// <summary>Invited, active or suspended; null: any of them.</summary>
+    public MemberStatus? Status { get; init; }
+
+    public BuiltInRole? Role { get; init; }
+
+    /// <summary>A group he was put into. Those that system groups imply are not stored, and are not found so.</summary>
+    public Guid? GroupId { get; init; }
+
+    /// <summary>A role he holds directly.</summary>
+    public Guid? RoleId { get; init; }
+
+    /// <summary>How his identifier begins, lower case.</summary>
+    public string? IdentifierPrefix { get; init; }
 
     public IReadOnlyList<MemberCondition> Conditions { get; init; } = [];
 }

@@ -63,7 +63,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             var members = Ordered(graph, page);
             foreach (var member in members) yield return new(member, graph);
             if (members is not [.., var last] || members.Count < ChunkSize) yield break;
-            graph = await graph.ReadMoreAsync(db, query with { Page = page with { After = last } }, ct);
+            graph = await graph.ReadMoreAsync(db, query with { Page = page with { After = page.KeyOf(last) } }, ct);
         }
     }
 
@@ -91,9 +91,9 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             var query = Query(actor.OrganizationId, keys, how.Details).With(actor);
             query = ReferenceReader.With(query with
             {
-                Identifiers = email is null ? query.Identifiers : [.. query.Identifiers, email],
-                GroupIds = [.. Named(change.Groups)], RoleIds = [.. Named(change.Roles)], LockOrganization = change.MayTakeAdminAway,
-            }, change.Levels);
+                Identifiers = email is null ? query.Identifiers : [.. query.Identifiers, email], LockOrganization = change.MayTakeAdminAway,
+            }, change.Groups?.Named ?? [], change.Roles?.Named ?? []);
+            query = ReferenceReader.With(query, change.Levels);
             if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
@@ -216,8 +216,6 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     {
         Conditions = [.. filter.Conditions.Select(c => c.Field is MemberField.EffectivePermission ? c with { AdminsHoldIt = catalogue.Names.Any(name => c.Match.Finds(name, c.Texts)) } : c)],
     };
-
-    private static IEnumerable<Guid> Named(SetChange<Reference>? change) => change?.Elements.Select(e => e.Id).OfType<Guid>().Distinct() ?? [];
 
     private static Member? Live(AccessGraph graph, MemberKey key) => Select(graph, [key], []).Members is [var member] ? member : null;
 

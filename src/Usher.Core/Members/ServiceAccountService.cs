@@ -52,9 +52,8 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
             var query = new AccessQuery(actor.OrganizationId)
             {
                 Identifiers = [identifier], Details = details,
-                GroupIds = [.. given.Groups.Select(g => g.Id).OfType<Guid>().Distinct()], RoleIds = [.. given.Roles.Select(r => r.Id).OfType<Guid>().Distinct()],
             };
-            if (await AccessGraph.TrackAsync(db, query.With(actor), ct) is not { } graph) return MemberErrors.NotFound;
+            if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
             if (graph.Member(identifier) is { IsLive: true }) return MemberErrors.NameTaken;

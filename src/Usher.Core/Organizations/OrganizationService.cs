@@ -173,8 +173,8 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
         if (change.ExternalIdentityProvider.Or(null) is { } provider && !Text.IsFilledName(provider)) return OrganizationErrors.IdentityProviderInvalid;
         if (change.DefaultPermissions?.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
-        var query = new AccessQuery(actor.OrganizationId) { Details = details, GroupIds = [.. change.DefaultGroups?.Select(g => g.Id).OfType<Guid>() ?? []] };
-        if (await AccessGraph.TrackAsync(db, query.With(actor), ct) is not { } graph) return OrganizationErrors.NotFound;
+        var query = new AccessQuery(actor.OrganizationId) { Details = details };
+        if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph) return OrganizationErrors.NotFound;
         var (today, organization) = (graph.Today(actor), graph.Organization);
         if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
         if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;

@@ -349,6 +349,9 @@ namespace Usher.Migrations.Postgres.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_api_keys_id");
 
+                    b.HasIndex("OrganizationId", "Id")
+                        .HasDatabaseName("ix_api_keys_organization_id_id");
+
                     b.HasIndex("OrganizationId", "MemberId")
                         .HasDatabaseName("ix_api_keys_organization_id_member_id");
 
@@ -685,6 +688,39 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("group_permissions", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Idempotency.IdempotencyRecord", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("KeyHash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("key_hash");
+
+                    b.Property<byte[]>("Answer")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("answer");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("RequestHash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("request_hash");
+
+                    b.HasKey("OrganizationId", "KeyHash")
+                        .HasName("pk_idempotency_records");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_idempotency_records_expires_at");
+
+                    b.ToTable("idempotency_records", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
                     b.Property<Guid>("OrganizationId")
@@ -776,8 +812,17 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_invitations_one_pending")
                         .HasFilter("status = 'pending'");
 
+                    b.HasIndex("OrganizationId", "ExpiresAt", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_expires_at_id");
+
                     b.HasIndex("OrganizationId", "MemberId", "CreatedAt")
                         .HasDatabaseName("ix_invitations_organization_id_member_id_created_at");
+
+                    b.HasIndex("OrganizationId", "SponsorId", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_sponsor_id_id");
+
+                    b.HasIndex("OrganizationId", "Status", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_status_id");
 
                     b.ToTable("invitations", (string)null);
                 });
@@ -813,6 +858,134 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasName("pk_invitation_secrets");
 
                     b.ToTable("invitation_secrets", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.Job", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("ActorId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("actor_id");
+
+                    b.Property<string>("ActorKind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor_kind");
+
+                    b.Property<string>("ActorName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor_name");
+
+                    b.Property<DateTimeOffset?>("ClaimedUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("claimed_until");
+
+                    b.Property<string>("Counts")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("counts");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<bool>("DryRun")
+                        .HasColumnType("boolean")
+                        .HasColumnName("dry_run");
+
+                    b.Property<string>("FailureReason")
+                        .HasColumnType("text")
+                        .HasColumnName("failure_reason");
+
+                    b.Property<DateTimeOffset?>("FinishedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Parameters")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("parameters");
+
+                    b.Property<DateTimeOffset?>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("status");
+
+                    b.Property<int>("Total")
+                        .HasColumnType("integer")
+                        .HasColumnName("total");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("ClaimedUntil")
+                        .HasDatabaseName("ix_jobs_claimed_until")
+                        .HasFilter("status IN ('queued', 'running')");
+
+                    b.HasIndex("FinishedAt")
+                        .HasDatabaseName("ix_jobs_finished_at")
+                        .HasFilter("finished_at IS NOT NULL");
+
+                    b.ToTable("jobs", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.JobBatch", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<Guid>("JobId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("job_id");
+
+                    b.Property<int>("Sequence")
+                        .HasColumnType("integer")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Count")
+                        .HasColumnType("integer")
+                        .HasColumnName("count");
+
+                    b.Property<int>("FirstRow")
+                        .HasColumnType("integer")
+                        .HasColumnName("first_row");
+
+                    b.Property<string>("Input")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("input");
+
+                    b.Property<string>("Outcomes")
+                        .HasColumnType("text")
+                        .HasColumnName("outcomes");
+
+                    b.HasKey("OrganizationId", "JobId", "Sequence")
+                        .HasName("pk_job_batches");
+
+                    b.ToTable("job_batches", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
@@ -950,6 +1123,9 @@ namespace Usher.Migrations.Postgres.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_members_live_user")
                         .HasFilter("status <> 'removed' AND user_id IS NOT NULL");
+
+                    b.HasIndex("OrganizationId", "Status", "Id")
+                        .HasDatabaseName("ix_members_organization_id_status_id");
 
                     b.HasIndex(new[] { "OrganizationId", "Identifier" }, "ix_members_identifier")
                         .HasDatabaseName("ix_members_identifier");
@@ -1620,6 +1796,16 @@ namespace Usher.Migrations.Postgres.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_invitation_secrets_invitations_organization_id_invitation_id");
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.JobBatch", b =>
+                {
+                    b.HasOne("Usher.Core.Jobs.Job", null)
+                        .WithMany()
+                        .HasForeignKey("OrganizationId", "JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_job_batches_jobs_organization_id_job_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>

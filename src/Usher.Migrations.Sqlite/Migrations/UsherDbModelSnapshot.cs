@@ -346,6 +346,9 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_api_keys_id");
 
+                    b.HasIndex("OrganizationId", "Id")
+                        .HasDatabaseName("ix_api_keys_organization_id_id");
+
                     b.HasIndex("OrganizationId", "MemberId")
                         .HasDatabaseName("ix_api_keys_organization_id_member_id");
 
@@ -690,6 +693,39 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("group_permissions", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Idempotency.IdempotencyRecord", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("KeyHash")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("key_hash");
+
+                    b.Property<byte[]>("Answer")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("answer");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("RequestHash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("request_hash");
+
+                    b.HasKey("OrganizationId", "KeyHash")
+                        .HasName("pk_idempotency_records");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_idempotency_records_expires_at");
+
+                    b.ToTable("idempotency_records", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
@@ -783,8 +819,17 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_invitations_one_pending")
                         .HasFilter("status = 'pending'");
 
+                    b.HasIndex("OrganizationId", "ExpiresAt", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_expires_at_id");
+
                     b.HasIndex("OrganizationId", "MemberId", "CreatedAt")
                         .HasDatabaseName("ix_invitations_organization_id_member_id_created_at");
+
+                    b.HasIndex("OrganizationId", "SponsorId", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_sponsor_id_id");
+
+                    b.HasIndex("OrganizationId", "Status", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_status_id");
 
                     b.ToTable("invitations", (string)null);
                 });
@@ -820,6 +865,135 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasName("pk_invitation_secrets");
 
                     b.ToTable("invitation_secrets", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.Job", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<byte[]>("ActorId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("actor_id");
+
+                    b.Property<string>("ActorKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor_kind");
+
+                    b.Property<string>("ActorName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor_name");
+
+                    b.Property<long?>("ClaimedUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("claimed_until");
+
+                    b.Property<string>("Counts")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("counts");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<bool>("DryRun")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("dry_run");
+
+                    b.Property<string>("FailureReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure_reason");
+
+                    b.Property<long?>("FinishedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Parameters")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("parameters");
+
+                    b.Property<long?>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.Property<int>("Total")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("total");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("ClaimedUntil")
+                        .HasDatabaseName("ix_jobs_claimed_until")
+                        .HasFilter("status IN ('queued', 'running')");
+
+                    b.HasIndex("FinishedAt")
+                        .HasDatabaseName("ix_jobs_finished_at")
+                        .HasFilter("finished_at IS NOT NULL");
+
+                    b.ToTable("jobs", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.JobBatch", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("JobId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("job_id");
+
+                    b.Property<int>("Sequence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Count")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("count");
+
+                    b.Property<int>("FirstRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_row");
+
+                    b.Property<string>("Input")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("input");
+
+                    b.Property<string>("Outcomes")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcomes");
+
+                    b.HasKey("OrganizationId", "JobId", "Sequence")
+                        .HasName("pk_job_batches");
+
+                    b.ToTable("job_batches", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
@@ -958,6 +1132,9 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_members_live_user")
                         .HasFilter("status <> 'removed' AND user_id IS NOT NULL");
+
+                    b.HasIndex("OrganizationId", "Status", "Id")
+                        .HasDatabaseName("ix_members_organization_id_status_id");
 
                     b.HasIndex(new[] { "OrganizationId", "Identifier" }, "ix_members_identifier")
                         .HasDatabaseName("ix_members_identifier");
@@ -1629,6 +1806,16 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_invitation_secrets_invitations_organization_id_invitation_id");
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.JobBatch", b =>
+                {
+                    b.HasOne("Usher.Core.Jobs.Job", null)
+                        .WithMany()
+                        .HasForeignKey("OrganizationId", "JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_job_batches_jobs_organization_id_job_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>

@@ -22,6 +22,7 @@ public static class ErrorStatus
             ErrorKind.NotFound => StatusCodes.Status404NotFound,
             ErrorKind.WrongMethod => StatusCodes.Status405MethodNotAllowed,
             ErrorKind.Conflict => StatusCodes.Status409Conflict,
+            ErrorKind.Outdated => StatusCodes.Status412PreconditionFailed,
             ErrorKind.Gone => StatusCodes.Status410Gone,
             ErrorKind.TooLarge => StatusCodes.Status413PayloadTooLarge,
             ErrorKind.WrongMediaType => StatusCodes.Status415UnsupportedMediaType,
