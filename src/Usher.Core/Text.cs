@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Usher.Core;
 
 /// <summary>Text that people type: names of persons, organizations, groups, resources.</summary>
-public static class Text
+public static partial class Text
 {
     /// <summary>The longest name of anything, in characters.</summary>
     public const int MaxNameLength = 120;
@@ -33,6 +34,12 @@ public static class Text
 
     /// <summary>Whether it may describe something: well formed, 0 to 1,000 characters.</summary>
     public static bool IsDescription(string text) => text.Length <= 1_000 && IsWellFormed(text, joiners: true);
+
+    /// <summary>Whether it may name a language: the form of BCP 47, 2 to 35 characters.</summary>
+    public static bool IsLocale(string text) => text.Length is >= 2 and <= 35 && Locale().IsMatch(text);
+
+    /// <summary>Whether it may be an entry of metadata: a name of 1 to 64 characters of A-Z a-z 0-9 _ . and -, a value of at most 1,000 characters.</summary>
+    public static bool IsMetadata(string name, string value) => MetadataName().IsMatch(name) && IsDescription(value);
 
     /// <summary>How a name is stored.</summary>
     public static string Name(string text) => text.Trim().Normalize(NormalizationForm.FormC);
@@ -66,4 +73,10 @@ public static class Text
         var text = slug.ToString(0, Math.Min(slug.Length, 50)).Trim('-');
         return text.Length > 0 ? text : "resource";
     }
+
+    [GeneratedRegex("^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Locale();
+
+    [GeneratedRegex("^[A-Za-z0-9_.-]{1,64}$", RegexOptions.None, 1000)]
+    private static partial Regex MetadataName();
 }

@@ -19,6 +19,9 @@ public sealed class Links(IOptions<ServerOptions> options)
     /// <summary>Where an invitation is accepted. The secret is behind the number sign: browsers send that part to nobody.</summary>
     public string Join(string organizationSlug, Guid invitation, string secret) => $"{root}/join/{organizationSlug}/{invitation:D}#{secret}";
 
+    /// <inheritdoc cref="Join(string, Guid, string)"/>
+    public string Join(Core.Invitations.InvitationLink link) => Join(link.OrganizationSlug, link.InvitationId, link.Secret);
+
     /// <summary>Where a member's new address is confirmed; the secret as in <see cref="Join"/>.</summary>
     public string Confirm(string organizationSlug, string change, string secret) => $"{root}/confirm/{organizationSlug}/{change}#{secret}";
 }

@@ -10,6 +10,7 @@ using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Groups;
+using Usher.Core.Idempotency;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
@@ -17,6 +18,7 @@ using Usher.Core.Outbox;
 using Usher.Core.Resources;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
+using Usher.Server.Api;
 using Usher.Server.Auth;
 using Usher.Server.Dialects;
 using Usher.Server.Dialects.Conformity;
@@ -72,6 +74,7 @@ public static class UsherBuilder
         app.UseSurfaceStatusPages();
         app.UseTolerantPaths();
         app.UseRouting();
+        app.UseRepeatableBodies();
         app.UseAuthentication();
         app.UseAuthorization();
 
@@ -85,6 +88,7 @@ public static class UsherBuilder
         if (dialects.Wavefront.Enabled) app.MapSurface("/api/v2", new WavefrontErrors()).MapWavefront();
         if (dialects.DeployHq.Enabled) app.MapDeployHq();
 
+        app.MapSurface(UsherApi.Prefix, new ProblemErrors(app.Services.GetRequiredService<IOptions<ServerOptions>>())).MapUsherApi();
         app.MapUsherPages();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready");
@@ -124,6 +128,7 @@ public static class UsherBuilder
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
         services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
+        services.AddScoped<IdempotencyService>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>();
 
         services.AddSingleton(_ =>

@@ -119,6 +119,7 @@ public sealed class AccessGraph
     private readonly Dictionary<Guid, Role> roles = [];
     private readonly Dictionary<Guid, ResourceName> resources = [];
     private readonly Dictionary<Guid, Invitation> invitations = [];
+    private readonly List<Guid> run = [];
 
     private readonly Dictionary<(Guid Id, string Kind), int> counts = [];
     private readonly Dictionary<(Guid Id, string Kind), List<string>> samples = [];
@@ -154,7 +155,8 @@ public sealed class AccessGraph
     /// <summary>An invitation asked for by id or on the page, or any that is pending or expired of a member found.</summary>
     public Invitation? Invitation(Guid id) => invitations.GetValueOrDefault(id);
 
-    public IEnumerable<Invitation> Invitations => invitations.Values;
+    /// <summary>Those on the page that was asked for, in no particular order.</summary>
+    public IEnumerable<Invitation> RunOfInvitations => run.Select(id => invitations[id]);
 
     public Role? Role(Guid id) => roles.GetValueOrDefault(id);
 
@@ -352,6 +354,7 @@ public sealed class AccessGraph
         switch (fact.Kind)
         {
             case Facts.Resource: resources[fact.SubjectId] = new(fact.SubjectId, fact.Name!, fact.More!); break;
+            case Facts.Offer: run.Add(fact.SubjectId); break;
             case Facts.Total: Total = fact.Count!.Value; break;
             case Facts.GroupSample or Facts.RoleSample: samples[(fact.SubjectId, fact.Kind)] = [.. fact.More?.Split(' ') ?? []]; break;
             case Facts.Invitation:

@@ -47,6 +47,7 @@ internal static class Facts
     public const string Organization = "organization";
     public const string Member = "member";
     public const string Invitation = "invitation";
+    public const string Offer = "offer";
     public const string MemberPermission = "member_permission";
     public const string MemberGroup = "member_group";
     public const string MemberRole = "member_role";
@@ -160,6 +161,7 @@ internal static class Facts
             """;
         if (query.Invitations is not null || query.InvitationIds.Count > 0)
             sql += "\nUNION ALL SELECT 'invitation', o.id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers o WHERE o.status NOT IN ('pending', 'expired')";
+        if (query.Invitations is not null) sql += "\nUNION ALL SELECT 'offer', id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers";
         if (definitions) sql += Definitions;
         if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;
         if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;

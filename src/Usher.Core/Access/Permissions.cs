@@ -43,5 +43,9 @@ public sealed class PermissionCatalogue(IEnumerable<string> added)
     /// <summary>All names, in ordinal order.</summary>
     public IReadOnlyList<string> Names => field ??= [.. names.Order(StringComparer.Ordinal)];
 
+    /// <summary>One for each name that is none of the catalogue's.</summary>
+    internal IEnumerable<Error> Faults(IEnumerable<string> given) =>
+        given.Select((name, i) => (name, i)).Where(p => !Contains(p.name)).Select(p => Invitations.InvitationErrors.PermissionUnknown(p.name, $"permissions/{p.i}"));
+
     public bool Contains(string name) => names.Contains(name);
 }

@@ -31,10 +31,12 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         static string[] Keys(IEnumerable<Reference> references) => [.. references.Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key).Distinct()];
     }
 
+    private readonly List<Error> refused = [];
+
     public List<IgnoredReference> Ignored { get; } = [];
 
-    /// <summary>The first that was refused.</summary>
-    public Error? Refused { get; private set; }
+    /// <summary>What was refused.</summary>
+    public Error? Refused => Error.Of(refused);
 
     public IReadOnlyList<Group> Groups(IReadOnlyList<Reference> references) => Find("groups", references, graph.Group);
 
@@ -63,6 +65,6 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
     private void Miss(string set, int index, Reference reference)
     {
         if (unknown is UnknownReferences.Ignore) Ignored.Add(new(set, reference.Text));
-        else Refused ??= InvitationErrors.ReferenceUnknown($"{set}/{index}", reference.Text);
+        else refused.Add(InvitationErrors.ReferenceUnknown($"{set}/{index}", reference.Text));
     }
 }

@@ -45,7 +45,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     public Task<Result<Role>> CreateAsync(Actor actor, string name, string description, IReadOnlyList<string> permissions, CancellationToken ct) =>
         db.RunAsync<Result<Role>>(async () =>
         {
-            if (Fault(name, description, permissions) is { } fault) return fault;
+            if (Error.Of(Faults(name, description, permissions)) is { } fault) return fault;
             if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
@@ -73,7 +73,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     public Task<Result<RoleSelection>> UpdateAsync(Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<RoleSelection>>(async () =>
     {
         if (roleIds.Count > MemberService.MaxKeys || change.Members?.Elements.Count > MemberService.MaxKeys || change.Groups?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
-        if (Fault(change.Name, change.Description, change.Permissions?.Elements ?? []) is { } fault) return fault;
+        if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault) return fault;
         var query = Query(actor, roleIds, details, change.Members?.Elements ?? []) with { GroupIds = change.Groups?.Elements ?? [] };
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
         var today = graph.Today(actor);
@@ -168,11 +168,12 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         return new([.. found[true].Select(id => graph.Role(id)!)], [.. found[false]], graph);
     }
 
-    private Error? Fault(string? name, string? description, IReadOnlyList<string> permissions)
+    /// <summary>Everything that is wrong with a role's own values.</summary>
+    public IEnumerable<Error> Faults(string? name, string? description, IEnumerable<string> permissions)
     {
-        if (name is not null && !Text.IsFilledName(name)) return GroupErrors.NameInvalid;
-        if (description is not null && !Text.IsDescription(description)) return GroupErrors.DescriptionInvalid;
-        return permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
+        if (name is not null && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
+        if (description is not null && !Text.IsDescription(description)) yield return GroupErrors.DescriptionInvalid;
+        foreach (var fault in catalogue.Faults(permissions)) yield return fault;
     }
 
     private Task<bool> IsTakenAsync(Actor actor, string name, Guid? by, CancellationToken ct)

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Members;
+using Usher.Core.Organizations;
 
 namespace Usher.Core.ApiKeys;
 
@@ -14,7 +15,11 @@ namespace Usher.Core.ApiKeys;
 /// <param name="Identifier">His e-mail, canonical, or <c>sa::name</c>.</param>
 /// <param name="OrganizationSlug">Where he acts.</param>
 /// <param name="OrganizationTimeZone">The zone shown for members without one of their own.</param>
-public sealed record Caller(Actor Actor, Guid KeyId, bool ReadOnly, string Identifier, string OrganizationSlug, string OrganizationTimeZone);
+public sealed record Caller(Actor Actor, Guid KeyId, bool ReadOnly, string Identifier, string OrganizationSlug, string OrganizationTimeZone)
+{
+    /// <summary>Whoever runs the installation: he acts in any organization, by Usher's own API alone.</summary>
+    public bool IsOperator => Actor.Kind is ActorKind.Operator;
+}
 
 /// <summary>Finds out who calls: one read of one row, asked anew with every request, so that taking away acts on the very next one.</summary>
 public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider clock)
@@ -65,6 +70,24 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
         var name = $"{row.FirstName} {row.LastName}".Trim();
         var actor = new Actor(ActorKind.Member, row.MemberId, name.Length > 0 ? name : row.Identifier, row.OrganizationId, access.Build());
         return new(actor, row.KeyId, row.ReadOnly, row.Identifier, row.Slug, row.TimeZone);
+    }
+
+    /// <summary>The operator behind a secret, in no organization yet; null when it is no operator's.</summary>
+    public async Task<Caller?> FindOperatorAsync(string secret, CancellationToken ct)
+    {
+        if (!ApiKeyService.IsAcceptable(secret)) return null;
+        var (hash, now) = (Secret.Hash(secret), clock.Now());
+        var key = await db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(k => k.Hash == hash && k.OrganizationId == null && k.Status == ApiKeyStatus.Enabled, ct);
+        if (key is null || key.ExpiresAt <= now) return null;
+        usage.Used(key.Id, now);
+        return new(Actor.Operator(key.Id, key.Name, Organization.Installation), key.Id, key.ReadOnly, "", "", "Etc/UTC");
+    }
+
+    /// <summary>The same operator in one organization, by id or slug; null when there is none.</summary>
+    public async Task<Caller?> EnterAsync(Caller caller, Guid? id, string slug, CancellationToken ct)
+    {
+        var found = await db.Organizations.AsNoTracking().Where(o => id != null ? o.Id == id : o.Slug == slug).Select(o => new { o.Id, o.Slug, o.TimeZone }).SingleOrDefaultAsync(ct);
+        return found is null ? null : caller with { Actor = caller.Actor with { OrganizationId = found.Id }, OrganizationSlug = found.Slug, OrganizationTimeZone = found.TimeZone };
     }
 
     internal sealed class Row

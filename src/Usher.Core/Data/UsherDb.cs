@@ -226,8 +226,11 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, bool keep, CancellationToken ct)
     {
+        FirstException? first = null;
         for (var attempt = 1; ; attempt++)
         {
+            if (first is not null) await first.Do(ct);
+            first = null;
             ChangeTracker.Clear();
             raised.Clear();
             seats.Clear();
@@ -246,6 +249,10 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             catch (Exception e) when (attempt < LockedAttempts && IsLostRace(e))
             {
                 // Whoever won has committed: the next run sees it.
+            }
+            catch (FirstException e) when (attempt < LockedAttempts)
+            {
+                first = e;
             }
             finally
             {
@@ -338,6 +345,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         static object KeyOf(EntityEntry entry) => entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
     }
 
+    /// <summary>Whether this context holds the one turn to write that there is on SQLite.</summary>
+    internal bool IsAlone => locked && IsSqlite;
+
     // An operation that must read under lock was called where none is held: the whole of it begins again with one.
     private sealed class LockNeededException : Exception;
 
@@ -351,6 +361,12 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         InvalidOperationException { InnerException: { } transient } => IsLostRace(transient), // how Npgsql's strategy hands on what may work another time
         _ => false,
     };
+}
+
+/// <summary>Thrown in a locked run by what cannot be had there: it is done outside, then the run begins again.</summary>
+internal sealed class FirstException(Func<CancellationToken, Task> doIt) : Exception
+{
+    public Func<CancellationToken, Task> Do => doIt;
 }
 
 /// <summary>What all contexts of one database share.</summary>

@@ -17,6 +17,7 @@ public static class EventTypes
     public const string MemberUpdated = "member.updated";
     public const string AddressChangeRequested = "address_change.requested";
     public const string InvitationSent = "invitation.sent";
+    public const string InvitationLinkMinted = "invitation.link_minted";
     public const string InvitationAccepted = "invitation.accepted";
     public const string InvitationDeclined = "invitation.declined";
     public const string InvitationRevoked = "invitation.revoked";

@@ -102,12 +102,18 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         orderby place.GroupId, place.MemberId
         select new GroupMembership(place.GroupId, member)).AsAsyncEnumerable();
 
+    /// <summary>Everything that is wrong with a change, whichever group it is for.</summary>
+    public IEnumerable<Error> Faults(GroupChange change)
+    {
+        if (change.Name is { } name && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
+        if (change.Description is { } description && !Text.IsDescription(description)) yield return GroupErrors.DescriptionInvalid;
+        foreach (var fault in catalogue.Faults(change.Permissions?.Named ?? [])) yield return fault;
+        if (change.Members?.Elements.Count > MemberService.MaxKeys) yield return MemberErrors.TooMany;
+    }
+
     private Task<Result<GroupView>> SaveAsync(Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
     {
-        if (change.Name is { } name && !Text.IsFilledName(name)) return GroupErrors.NameInvalid;
-        if (change.Description is { } description && !Text.IsDescription(description)) return GroupErrors.DescriptionInvalid;
-        if (change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
-        if (change.Members?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
+        if (Error.Of(Faults(change)) is { } fault) return fault;
 
         // Who is in it is read only where it decides who has to leave.
         var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }

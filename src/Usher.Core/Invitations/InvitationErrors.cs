@@ -21,12 +21,27 @@ public static class InvitationErrors
     public static readonly Error NotYours = new(ErrorKind.Forbidden, "invitation_not_yours", "This invitation was sent to another address.");
     public static readonly Error MustSignIn = new(ErrorKind.Conflict, "must_sign_in", "There is an account for this address: sign in to accept.");
 
-    public static Error PermissionUnknown(string name) => new(ErrorKind.Invalid, "permission_unknown", $"There is no permission {Shown(name)}.", "permissions");
+    public static readonly Error NotFound = new(ErrorKind.NotFound, "invitation_not_found", "There is no such invitation.");
+    public static readonly Error LocaleInvalid = new(ErrorKind.Invalid, "locale_invalid", "Not a language tag, such as en or pt-BR.", "locale");
+    public static readonly Error ExpiryInvalid = new(ErrorKind.Invalid, "expiry_invalid", "An invitation runs out 1 hour to 90 days from now.", "expires_at");
+
+    public static Error PermissionUnknown(string name, string field = "permissions") => new(ErrorKind.Invalid, "permission_unknown", $"There is no permission {Shown(name)}.", field);
 
     public static Error ReferenceUnknown(string field, string text) => new(ErrorKind.Invalid, "reference_unknown", $"There is no {Shown(text)} here.", field);
 
     /// <summary>The invitation has ended; which way is told by the offer's state.</summary>
     public static Error Ended(OfferState state) => new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state.ToString()), "This invitation can no longer be used.");
+
+    /// <summary>The same by what is stored of it.</summary>
+    public static Error Ended(InvitationStatus status) => Ended(status switch
+    {
+        InvitationStatus.Accepted => OfferState.Used,
+        InvitationStatus.Declined => OfferState.Declined,
+        InvitationStatus.Revoked => OfferState.Revoked,
+        InvitationStatus.Superseded => OfferState.Superseded,
+        InvitationStatus.Expired => OfferState.Expired,
+        InvitationStatus.Pending => OfferState.Open,
+    });
 
     // What a caller wrote is repeated cut: an error is not a way to send text around.
     private static string Shown(string text) => text.Length > 64 ? text[..64] + "…" : text;

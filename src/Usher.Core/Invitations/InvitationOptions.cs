@@ -3,6 +3,9 @@ namespace Usher.Core.Invitations;
 /// <summary>Bound from <c>Usher:Invitations</c>.</summary>
 public sealed class InvitationOptions
 {
+    /// <summary>Whether an invitation may run out then.</summary>
+    public static bool MayEnd(DateTimeOffset end, DateTimeOffset now) => end - now >= Shortest && end - now <= Longest;
+
     public const string Section = "Usher:Invitations";
 
     public static readonly TimeSpan Shortest = TimeSpan.FromHours(1);

@@ -28,7 +28,7 @@ public sealed class InvitationService(
         var read = rows.Select(Read).ToArray();
         if (!Array.Exists(read, r => r.Error is null) || (how.AllOrNothing && Array.Exists(read, r => r.Error is not null))) return Refused(read);
 
-        var first = await numbers.TakeAsync(rows.Count, ct);
+        var first = await numbers.TakeAsync(rows.Count, ct, db);
         return await db.RunAsync<IReadOnlyList<Result<Invited>>>(async () =>
         {
             if (await AccessGraph.TrackAsync(db, Query(actor, read, how), ct) is not { } graph) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
@@ -47,22 +47,87 @@ public sealed class InvitationService(
         }, ct);
     }
 
-    /// <summary>Mails a new link to somebody who has not joined: the clock restarts, older links no longer open, the actor becomes the sponsor.</summary>
-    /// <returns>Refused with <c>already_joined</c> for somebody who has.</returns>
-    public Task<Result<Member>> ResendAsync(Actor actor, Guid memberId, CancellationToken ct) => db.RunAsync<Result<Member>>(async () =>
-    {
-        var graph = await AccessGraph.TrackAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
-        if (graph?.Today(actor).May(Permissions.UserManagement) is not true) return MemberErrors.NotAllowed;
-        if (graph.Member(memberId) is not { IsLive: true, Kind: MemberKind.Person } member) return MemberErrors.NotFound;
-        if (member.UserId is not null) return InvitationErrors.AlreadyJoined;
-        if (!graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
+    /// <summary>Mails a new link to somebody who has not joined; see <see cref="ResendAsync(Actor, MemberKey, MemberDetails, CancellationToken, IReadOnlyCollection{string}?)"/>.</summary>
+    public async Task<Result<Member>> ResendAsync(Actor actor, Guid memberId, CancellationToken ct) =>
+        (await ResendAsync(actor, new MemberKey(Id: memberId), MemberDetails.None, ct)).Match<Result<Member>>(sent => sent.Member, error => error);
 
-        var now = clock.Now();
-        var invitation = mails.Send(db, graph.Organization, member, sponsor: actor, now);
-        db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
-        await db.SaveChangesAsync(ct);
-        return member;
-    }, ct);
+    /// <summary>Mails a new link to somebody who has not joined: the clock restarts, older links no longer open, the actor becomes the sponsor.</summary>
+    /// <param name="actor">Needs <c>user_management</c>, and to cover the member.</param>
+    /// <param name="key">By member or by invitation.</param>
+    /// <param name="details">What the answer shows besides.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    /// <returns>Refused with <c>already_joined</c> for somebody who has.</returns>
+    public Task<Result<InvitationView>> ResendAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) =>
+        LinkAsync(actor, key, details, ifMatch, (graph, member, now) => Task.FromResult(Send(graph, member, actor, now)), ct);
+
+    /// <summary>
+    /// Makes a new link to hand over by other means than mail, shown once; the one mailed before no longer opens. Joining by it does not prove the address.
+    /// Otherwise like a resend.
+    /// </summary>
+    public async Task<Result<(InvitationView View, InvitationLink Link)>> MintLinkAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null)
+    {
+        InvitationLink? link = null;
+        var minted = await LinkAsync(actor, key, details, ifMatch, (graph, member, now) =>
+        {
+            link = mails.Mint(db, graph.Organization, member, actor, provesAddress: false, now);
+            var invitation = member.Invitations.Find(i => i.Id == link.InvitationId)!;
+            db.Add(UsherEvent.Record(EventTypes.InvitationLinkMinted, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
+            return Task.FromResult(invitation);
+        }, ct);
+        return minted.Match<Result<(InvitationView, InvitationLink)>>(view => (view, link!), error => error);
+    }
+
+    /// <summary>One invitation of the actor's organization, whatever has become of it.</summary>
+    public async Task<Result<InvitationView>> GetAsync(Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
+    {
+        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { InvitationIds = [invitationId], Details = details }, ct);
+        return graph?.Invitation(invitationId) is { } invitation ? new InvitationView(invitation, graph.Member(invitation.MemberId)!, graph) : InvitationErrors.NotFound;
+    }
+
+    /// <summary>A run of the organization's invitations.</summary>
+    public async Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
+    {
+        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);
+        if (graph is null) return MemberErrors.NotFound;
+
+        // Of the members on the page other invitations that are still open were read, too; the run is known by what it was asked to be.
+        IEnumerable<InvitationView> views = graph.RunOfInvitations.Select(i => new InvitationView(i, graph.Member(i.MemberId)!, graph));
+        views = page.Order switch
+        {
+            InvitationOrder.Created => views.OrderBy(v => v.Invitation.Id),
+            InvitationOrder.Expires => views.OrderBy(v => v.Invitation.ExpiresAt).ThenBy(v => v.Invitation.Id),
+            InvitationOrder.Email => views.OrderBy(v => v.Member.Identifier, Text.KeyOrder).ThenBy(v => v.Invitation.Id),
+        };
+        return page.Descending ? [.. views.Reverse()] : views.ToList();
+    }
+
+    // Whoever has not joined gets another link, by mail or otherwise.
+    private Task<Result<InvitationView>> LinkAsync(
+        Actor actor, MemberKey key, MemberDetails details, IReadOnlyCollection<string>? ifMatch, Func<AccessGraph, Member, DateTimeOffset, Task<Invitation>> link, CancellationToken ct) =>
+        db.RunAsync<Result<InvitationView>>(async () =>
+        {
+            var graph = await AccessGraph.TrackAsync(db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            var selection = MemberService.Select(graph, [key], []);
+            if (selection.Members is not [{ Kind: MemberKind.Person } member]) return MemberService.Nobody(graph, [key]);
+            if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
+            if (member.UserId is not null) return InvitationErrors.AlreadyJoined;
+            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
+
+            var invitation = await link(graph, member, clock.Now());
+            await db.SaveChangesAsync(ct);
+            return new InvitationView(invitation, member, graph);
+        }, ct);
+
+    private Invitation Send(AccessGraph graph, Member member, Actor sponsor, DateTimeOffset now)
+    {
+        var invitation = mails.Send(db, graph.Organization, member, sponsor, now);
+        db.Add(UsherEvent.Record(EventTypes.InvitationSent, sponsor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
+        return invitation;
+    }
 
     /// <summary>Stores what the clock has already decided: pending invitations past their time become expired, each with its event.</summary>
     /// <returns>How many; fewer than 500 means none is left.</returns>
@@ -99,16 +164,21 @@ public sealed class InvitationService(
         public bool HasSeat => graph.Organization.SeatLimit is not { } limit || graph.Organization.SeatsUsed + NewSeats < limit;
     }
 
-    // What can be judged without the database.
-    private Result<Row> Read(NewInvitation row)
+    /// <summary>Everything that is wrong with a row, as far as it can be judged without the database.</summary>
+    public IEnumerable<Error> Faults(NewInvitation row)
     {
-        if (!EmailAddress.TryCanonical(row.Email, out var identifier)) return InvitationErrors.EmailInvalid;
-        if (row.FirstName is { } first && !Text.IsName(first)) return InvitationErrors.FirstNameInvalid;
-        if (row.LastName is { } last && !Text.IsName(last)) return InvitationErrors.LastNameInvalid;
-        if (row.TimeZone is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
-        if (row.Permissions?.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown) return InvitationErrors.PermissionUnknown(unknown);
-        return new Row(row, identifier);
+        if (!EmailAddress.TryCanonical(row.Email, out _)) yield return InvitationErrors.EmailInvalid;
+        if (row.FirstName is { } first && !Text.IsName(first)) yield return InvitationErrors.FirstNameInvalid;
+        if (row.LastName is { } last && !Text.IsName(last)) yield return InvitationErrors.LastNameInvalid;
+        if (row.TimeZone is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
+        if (row.Locale is { } locale && !Text.IsLocale(locale)) yield return InvitationErrors.LocaleInvalid;
+        if (row.Metadata.Count > 50 || row.Metadata.Any(m => !Text.IsMetadata(m.Key, m.Value))) yield return MemberErrors.MetadataInvalid;
+        if (row.ExpiresAt is { } end && !InvitationOptions.MayEnd(end, clock.Now())) yield return InvitationErrors.ExpiryInvalid;
+        foreach (var fault in catalogue.Faults(row.Permissions ?? [])) yield return fault;
     }
+
+    private Result<Row> Read(NewInvitation row) =>
+        Error.Of(Faults(row)) is { } fault ? fault : EmailAddress.TryCanonical(row.Email, out var identifier) ? new Row(row, identifier) : InvitationErrors.EmailInvalid;
 
     private static AccessQuery Query(Actor actor, IReadOnlyList<Result<Row>> rows, InviteOptions how)
     {
@@ -157,6 +227,8 @@ public sealed class InvitationService(
         member.FirstName = given.FirstName is { } first ? Text.Name(first) : member.FirstName;
         member.LastName = given.LastName is { } last ? Text.Name(last) : member.LastName;
         member.TimeZone = given.TimeZone ?? member.TimeZone;
+        member.Locale = given.Locale ?? member.Locale;
+        if (given.Metadata.Count > 0) member.Metadata = new(member.Metadata.Concat(given.Metadata).GroupBy(m => m.Key).Select(m => m.Last()));
         Give(member, given, grants, call);
         if (outcome is InviteOutcome.Refreshed) graph.Moved(member, groupsBefore, rolesBefore);
         else graph.Add(member);
@@ -172,8 +244,9 @@ public sealed class InvitationService(
             member.Activate();
             foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, call.Now);
         }
-        else if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now);
-        return new Invited(member, graph, outcome, ignored);
+        else if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now, given.ExpiresAt);
+        var link = call.How.MintLink ? mails.Mint(db, organization, member, call.Actor, provesAddress: false, call.Now, given.ExpiresAt) : null;
+        return new Invited(member, graph, outcome, ignored) { Link = link };
     }
 
     private static Member NewMember(Organization organization, Row row, long number, DateTimeOffset now) => new()

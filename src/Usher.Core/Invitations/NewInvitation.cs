@@ -36,6 +36,15 @@ public sealed record NewInvitation(string Email)
     /// <summary>TZ database name, or null.</summary>
     public string? TimeZone { get; init; }
 
+    /// <summary>BCP 47, or null: what mails to him are written in, as far as it is spoken.</summary>
+    public string? Locale { get; init; }
+
+    /// <summary>Entries to set; see <see cref="Core.Text.IsMetadata"/>.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>When it is to run out, 1 hour to 90 days from now; null: after the organization's, or the installation's, usual time.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     public BuiltInRole Role { get; init; } = BuiltInRole.User;
 
     /// <summary>Null leaves what is stored; a new member has none.</summary>
@@ -97,7 +106,11 @@ public enum UnknownReferences
 /// <param name="ActivateAtOnce">Whether the member is active without an invitation, because the organization's external identity provider signs its people in. Refused where it has none.</param>
 public sealed record InviteOptions(
     OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences, bool AllOrNothing = false,
-    MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false);
+    MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false)
+{
+    /// <summary>Whether the link is in the answer, to hand over by other means; joining by it does not prove the address. Not with <see cref="SendMail"/>.</summary>
+    public bool MintLink { get; init; }
+}
 
 /// <summary>What a row came to.</summary>
 public enum InviteOutcome
@@ -124,4 +137,11 @@ public enum InviteOutcome
 public sealed record IgnoredReference(string Set, string Text);
 
 /// <summary>One row's result, with the graph to show the member by.</summary>
-public sealed record Invited(Member Member, AccessGraph Graph, InviteOutcome Outcome, IReadOnlyList<IgnoredReference> Ignored);
+public sealed record Invited(Member Member, AccessGraph Graph, InviteOutcome Outcome, IReadOnlyList<IgnoredReference> Ignored)
+{
+    /// <summary>The link, where it was asked for; known here and nowhere else.</summary>
+    public InvitationLink? Link { get; init; }
+}
+
+/// <summary>An invitation with its member and the graph to show what it gives.</summary>
+public sealed record InvitationView(Invitation Invitation, Member Member, AccessGraph Graph);

@@ -17,6 +17,9 @@ public sealed record MemberChange
     /// <summary>TZ database name; null for none said, "" for none on purpose. See <see cref="Member.TimeZone"/>.</summary>
     public Optional<string> TimeZone { get; init; }
 
+    /// <summary>BCP 47, or none.</summary>
+    public Optional<string> Locale { get; init; }
+
     /// <summary>0 to 120 characters, or none.</summary>
     public Optional<string> SsoId { get; init; }
 
@@ -46,6 +49,12 @@ public sealed record MemberChange
     /// <summary>Whether levels that are not named go, instead of staying.</summary>
     public bool ReplaceLevels { get; init; }
 
+    /// <summary>Entries to set, or, with null, to take out; others stay. See <see cref="Text.IsMetadata"/>.</summary>
+    public IReadOnlyDictionary<string, string?>? Metadata { get; init; }
+
+    /// <summary>When his invitation is to run out, 1 hour to 90 days from now; one that ran out is pending again. For those who have not joined.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     internal bool MayTakeAdminAway => Suspended is true || IsAdmin is false || Role is not (null or BuiltInRole.Admin);
 }
 
@@ -56,12 +65,27 @@ public sealed record MemberChange
 /// <param name="AdminsShowAll">Whether the surface shows an administrator with every permission and all resources: giving these to one who stays an administrator is then no change.</param>
 /// <param name="AllResourcesReplaceLevels">Whether whoever is newly given all resources loses the levels on single ones that the change does not set.</param>
 public sealed record MemberUpdateOptions(
-    UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None, bool AdminsShowAll = false, bool AllResourcesReplaceLevels = false);
+    UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None, bool AdminsShowAll = false, bool AllResourcesReplaceLevels = false)
+{
+    /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
+    public IReadOnlyCollection<string>? IfMatch { get; init; }
+
+    /// <summary>Whether somebody who has joined is refused: it is the offer that is edited.</summary>
+    public bool OnlyInvited { get; init; }
+}
 
 /// <summary>How one surface wants members removed.</summary>
 /// <param name="RefuseAdmins">Whether an administrator has to be made something less first.</param>
 /// <param name="RefuseSelf">Whether nobody removes himself.</param>
-public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseSelf = false);
+/// <param name="OnlyInvited">Whether somebody who has joined is refused: an offer is taken back, no membership ended.</param>
+public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseSelf = false, bool OnlyInvited = false)
+{
+    /// <summary>What the answer shows besides the members.</summary>
+    public MemberDetails Details { get; init; }
+
+    /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
+    public IReadOnlyCollection<string>? IfMatch { get; init; }
+}
 
 /// <summary>The members a call named: each once, in its order.</summary>
 /// <param name="Members">Those there are.</param>
@@ -70,5 +94,8 @@ public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseS
 /// <param name="Graph">To show the members by.</param>
 public sealed record MemberSelection(IReadOnlyList<Member> Members, IReadOnlyList<MemberKey> Unknown, IReadOnlyList<IgnoredReference> Ignored, AccessGraph Graph)
 {
+    /// <summary>The invitation he was named by, where one was named so.</summary>
+    public Invitation? Invitation { get; init; }
+
     public IEnumerable<MemberView> Views => Members.Select(m => new MemberView(m, Graph));
 }

@@ -13,7 +13,10 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
     private long end;
 
     /// <summary>The first of <paramref name="count"/> numbers in a row, 1 to 1,000. Reserves a block, in a transaction of its own, when this node's is used up.</summary>
-    public async ValueTask<long> TakeAsync(int count, CancellationToken ct)
+    /// <param name="count">1 to 1,000.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <param name="db">The context of the operation they are for; null outside of any.</param>
+    public async ValueTask<long> TakeAsync(int count, CancellationToken ct, UsherDb? db = null)
     {
         while (true)
         {
@@ -22,26 +25,33 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
                 if (next + count <= end) return (next += count) - count;
             }
 
-            await reserving.WaitAsync(ct);
-            try
-            {
-                lock (taking)
-                {
-                    if (next + count <= end) continue;
-                }
-
-                var first = await ReserveAsync(ct);
-                lock (taking) (next, end) = (first, first + NumberBlock.Size);
-            }
-            finally
-            {
-                reserving.Release();
-            }
+            // Another context's write would wait for the one that holds the only turn.
+            if (db is { IsAlone: true }) throw new FirstException(outside => FillAsync(count, outside));
+            await FillAsync(count, ct);
         }
     }
 
     /// <summary>Reserves this node's first block, so that no request has to.</summary>
-    public async Task PrepareAsync(CancellationToken ct) => await TakeAsync(1, ct);
+    public Task PrepareAsync(CancellationToken ct) => FillAsync(1, ct);
+
+    private async Task FillAsync(int count, CancellationToken ct)
+    {
+        await reserving.WaitAsync(ct);
+        try
+        {
+            lock (taking)
+            {
+                if (next + count <= end) return;
+            }
+
+            var first = await ReserveAsync(ct);
+            lock (taking) (next, end) = (first, first + NumberBlock.Size);
+        }
+        finally
+        {
+            reserving.Release();
+        }
+    }
 
     public void Dispose() => reserving.Dispose();
 

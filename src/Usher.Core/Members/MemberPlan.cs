@@ -31,6 +31,7 @@ internal sealed class MemberPlan
     private readonly bool? allResources;
     private readonly bool? suspended;
     private readonly bool readdressed;
+    private readonly Dictionary<string, string>? metadata;
 
     private MemberPlan(AccessGraph graph, Member member, Wanted wanted, MemberUpdateOptions how)
     {
@@ -50,6 +51,7 @@ internal sealed class MemberPlan
         levelsRemoved = change.ReplaceLevels || (how.AllResourcesReplaceLevels && allResources is true)
             ? [.. member.Levels.Where(l => !l.Reach.IsNone).Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
         suspended = change.Suspended is { } stop && stop != member.Status is MemberStatus.Suspended ? stop : null;
+        metadata = change.Metadata is { } entries ? Merged(member.Metadata, entries) : null;
         readdressed = wanted.Identifier is { } identifier && identifier != member.Identifier;
     }
 
@@ -63,6 +65,8 @@ internal sealed class MemberPlan
 
     private bool ChangesGrants =>
         role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;
+
+    private bool ChangesOffer => ChangesGrants || readdressed || wanted.Change.ExpiresAt is not null;
 
     /// <summary>The plan, or why the actor may not carry it out; without options for a move that every surface wants alike.</summary>
     public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted) => Make(graph, actor, member, wanted, new(UnknownReferences.Refuse));
@@ -85,9 +89,16 @@ internal sealed class MemberPlan
         Set("last_name", Member.LastName, change.LastName is { } last ? Text.Name(last) : Member.LastName, v => Member.LastName = v);
         Set("description", Member.Description, change.Description ?? Member.Description, v => Member.Description = v);
         Set("time_zone", Member.TimeZone, change.TimeZone.Or(Member.TimeZone), v => Member.TimeZone = v);
+        Set("locale", Member.Locale, change.Locale.Or(Member.Locale), v => Member.Locale = v);
         Set("sso_id", Member.SsoId, change.SsoId.Or(Member.SsoId), v => Member.SsoId = v);
         Set("identifier", Member.Identifier, wanted.Identifier ?? Member.Identifier, v => Member.Identifier = v);
         Set("email", Member.Email, change.Email?.Trim() ?? Member.Email, v => Member.Email = v);
+        if (metadata is not null)
+        {
+            Member.Metadata = metadata;
+            details["metadata"] = string.Join(' ', change.Metadata!.Keys);
+        }
+
         if (suspended is { } stop)
         {
             details["status"] = stop ? "active → suspended" : "suspended → active";
@@ -114,7 +125,16 @@ internal sealed class MemberPlan
         Member.Levels.RemoveAll(l => levelsRemoved.Contains(l.ResourceId));
         if (levelsRemoved.Count > 0) details["levels_removed"] = string.Join(' ', levelsRemoved);
 
-        if (ChangesGrants || readdressed)
+        if (change.ExpiresAt is { } end)
+        {
+            foreach (var invitation in Member.Invitations.Where(i => i.ExpiresAt != end))
+            {
+                details["expires"] = $"{invitation.ExpiresAt:O} → {end:O}";
+                invitation.Extend(end);
+            }
+        }
+
+        if (ChangesOffer)
             foreach (var invitation in Member.Invitations) invitation.Edited(actor);
         graph.Moved(Member, groupsBefore, rolesBefore);
         return details;
@@ -143,13 +163,29 @@ internal sealed class MemberPlan
         if (!actor.CanGrant(Conferred(graph, given: true)) || !actor.CanGrant(Conferred(graph, given: false))) return InvitationErrors.MoreThanYouHold;
 
         var needsCover = readdressed || suspended is not null || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
-            || (ChangesGrants && Member.Status is MemberStatus.Invited); // whoever edits an offer stands for all of it
+            || (ChangesOffer && Member.Status is MemberStatus.Invited); // whoever edits an offer stands for all of it
+        if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
+        if (metadata?.Count > 50) return MemberErrors.MetadataInvalid;
         if (needsCover && !actor.Covers(graph.Of(Member))) return MemberErrors.NotCovered;
         if (suspended is not null && Member.Status is MemberStatus.Invited) return MemberErrors.NotJoined;
         if (wanted.Identifier is not { } identifier) return null;
         if (Member.Kind is not MemberKind.Person) return MemberErrors.NoAddress;
         if (readdressed && graph.Organization.AllowedEmailDomains is { Count: > 0 } domains && !domains.Contains(EmailAddress.DomainOf(identifier))) return InvitationErrors.DomainNotAllowed;
         return graph.Member(identifier) is { IsLive: true } other && other.Id != Member.Id ? InvitationErrors.AlreadyMember : null;
+    }
+
+    // Null when nothing in it differs.
+    private static Dictionary<string, string>? Merged(Dictionary<string, string> present, IReadOnlyDictionary<string, string?> entries)
+    {
+        Dictionary<string, string> merged = new(present);
+        var differs = false;
+        foreach (var (name, value) in entries)
+        {
+            differs |= value is null ? merged.Remove(name) : merged.GetValueOrDefault(name) != value;
+            if (value is not null) merged[name] = value;
+        }
+
+        return differs ? merged : null;
     }
 
     // All that would come to the member, or all that would go.

@@ -12,11 +12,12 @@ namespace Usher.Core.Members;
 public sealed record MemberView(Member Member, AccessGraph Graph);
 
 /// <summary>How a surface names a member.</summary>
-/// <param name="Id">Of these three exactly one.</param>
+/// <param name="Id">Of these four exactly one.</param>
 /// <param name="Identifier">Canonical.</param>
 /// <param name="Number">See <see cref="Member.Number"/>.</param>
 /// <param name="Kind">Where the surface knows this kind alone: for it the other does not exist.</param>
-public readonly record struct MemberKey(Guid? Id = null, string? Identifier = null, long? Number = null, MemberKind? Kind = null);
+/// <param name="InvitationId">Whom an invitation that has not ended is for.</param>
+public readonly record struct MemberKey(Guid? Id = null, string? Identifier = null, long? Number = null, MemberKind? Kind = null, Guid? InvitationId = null);
 
 /// <summary>Seeing, changing and ending memberships.</summary>
 public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
@@ -81,9 +82,9 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// <returns>The members as they are then. Refused with <c>member_not_found</c> when none is known.</returns>
     public Task<Result<MemberSelection>> UpdateAsync(Actor actor, IReadOnlyList<MemberKey> keys, MemberChange change, MemberUpdateOptions how, CancellationToken ct)
     {
-        if (Fault(keys, change) is { } fault) return Task.FromResult<Result<MemberSelection>>(fault);
-        var email = change.Email is null ? null : EmailAddress.TryCanonical(change.Email, out var canonical) ? canonical : "";
-        if (email is "") return Task.FromResult<Result<MemberSelection>>(InvitationErrors.EmailInvalid);
+        if (keys.Count > MaxKeys) return Task.FromResult<Result<MemberSelection>>(MemberErrors.TooMany);
+        if (Error.Of(Faults(change)) is { } fault) return Task.FromResult<Result<MemberSelection>>(fault);
+        var email = change.Email is not null && EmailAddress.TryCanonical(change.Email, out var canonical) ? canonical : null;
         return change.MayTakeAdminAway ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct);
 
         async Task<Result<MemberSelection>> OnceAsync()
@@ -100,9 +101,11 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             var named = new ReferenceReader(graph, how.UnknownReferences);
             var wanted = new Wanted(change, email, change.Groups?.As(named.Groups(change.Groups.Elements)), change.Roles?.As(named.Roles(change.Roles.Elements)), named.Levels(change.Levels));
             var selection = Select(graph, keys, named.Ignored);
-            if (selection.Members is []) return MemberErrors.NotFound;
+            if (selection.Members is []) return Nobody(graph, keys);
+            if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
             if (named.Refused is { } unknown) return unknown;
 
+            if (how.OnlyInvited && selection.Members.Any(m => m.Status is not MemberStatus.Invited)) return InvitationErrors.AlreadyJoined;
             var plans = new List<MemberPlan>(selection.Members.Count);
             foreach (var member in selection.Members)
             {
@@ -141,12 +144,14 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     public Task<Result<MemberSelection>> RemoveAsync(Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) => db.RunLockedAsync<Result<MemberSelection>>(async () =>
     {
         if (keys.Count > MaxKeys) return MemberErrors.TooMany;
-        var graph = await AccessGraph.TrackAsync(db, Query(actor.OrganizationId, keys, MemberDetails.None).With(actor) with { LockOrganization = true }, ct);
+        var graph = await AccessGraph.TrackAsync(db, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
         if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var selection = Select(graph, keys, []);
-        if (selection.Members is []) return MemberErrors.NotFound;
+        if (selection.Members is []) return Nobody(graph, keys);
+        if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
         foreach (var member in selection.Members)
         {
+            if (how.OnlyInvited && member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
             if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
             if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
             if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
@@ -180,7 +185,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     {
         // Nobody has an identifier with control characters, and PostgreSQL takes no zero.
         MemberIds = [.. keys.Select(k => k.Id).OfType<Guid>().Distinct()], Identifiers = [.. keys.Select(k => k.Identifier).OfType<string>().Where(i => Text.IsWellFormed(i)).Distinct()],
-        Numbers = [.. keys.Select(k => k.Number).OfType<long>().Distinct()], Details = details,
+        Numbers = [.. keys.Select(k => k.Number).OfType<long>().Distinct()], InvitationIds = [.. keys.Select(k => k.InvitationId).OfType<Guid>().Distinct()], Details = details,
     };
 
     /// <summary>The members named, among those read.</summary>
@@ -192,24 +197,38 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         List<MemberKey> unknown = [];
         foreach (var key in keys.Distinct())
         {
-            var member = key.Id is { } id ? graph.Member(id) : key.Number is { } number ? byNumber.GetValueOrDefault(number) : byIdentifier.GetValueOrDefault(key.Identifier ?? "");
+            var member = key switch
+            {
+                { Id: { } id } => graph.Member(id),
+                { Number: { } number } => byNumber.GetValueOrDefault(number),
+                { InvitationId: { } invitation } => graph.Invitation(invitation) is { HasEnded: false } open ? graph.Member(open.MemberId) : null,
+                _ => byIdentifier.GetValueOrDefault(key.Identifier ?? ""),
+            };
             if (member is { IsLive: true } && (key.Kind ?? member.Kind) == member.Kind) found.Add(member);
             else unknown.Add(key);
         }
 
-        return new([.. found.Distinct()], unknown, ignored, graph);
+        return new([.. found.Distinct()], unknown, ignored, graph) { Invitation = keys is [{ InvitationId: { } named }] ? graph.Invitation(named) : null };
     }
 
-    private Error? Fault(IReadOnlyList<MemberKey> keys, MemberChange change)
+    /// <summary>Everything that is wrong with a change, whomever it is for.</summary>
+    public IEnumerable<Error> Faults(MemberChange change)
     {
-        if (keys.Count > MaxKeys) return MemberErrors.TooMany;
-        if (change.FirstName is { } first && !Text.IsName(first)) return InvitationErrors.FirstNameInvalid;
-        if (change.LastName is { } last && !Text.IsName(last)) return InvitationErrors.LastNameInvalid;
-        if (change.TimeZone.Or(null) is { Length: > 0 } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
-        if (change.SsoId.Or(null) is { } sso && !Text.IsName(sso)) return MemberErrors.SsoIdInvalid;
-        if (change.Description is { } description && !Text.IsDescription(description)) return MemberErrors.DescriptionInvalid;
-        return change.Permissions?.Elements.FirstOrDefault(p => !catalogue.Contains(p)) is { } unknown ? InvitationErrors.PermissionUnknown(unknown) : null;
+        if (change.Email is { } email && !EmailAddress.TryCanonical(email, out _)) yield return InvitationErrors.EmailInvalid;
+        if (change.FirstName is { } first && !Text.IsName(first)) yield return InvitationErrors.FirstNameInvalid;
+        if (change.LastName is { } last && !Text.IsName(last)) yield return InvitationErrors.LastNameInvalid;
+        if (change.TimeZone.Or(null) is { Length: > 0 } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
+        if (change.Locale.Or(null) is { } locale && !Text.IsLocale(locale)) yield return InvitationErrors.LocaleInvalid;
+        if (change.SsoId.Or(null) is { } sso && !Text.IsName(sso)) yield return MemberErrors.SsoIdInvalid;
+        if (change.Description is { } description && !Text.IsDescription(description)) yield return MemberErrors.DescriptionInvalid;
+        foreach (var fault in catalogue.Faults(change.Permissions?.Named ?? [])) yield return fault;
+        if (change.Metadata?.Any(m => !Text.IsMetadata(m.Key, m.Value ?? "")) is true) yield return MemberErrors.MetadataInvalid;
+        if (change.ExpiresAt is { } end && !InvitationOptions.MayEnd(end, clock.Now())) yield return InvitationErrors.ExpiryInvalid;
     }
+
+    // Nobody, or, for an invitation, what became of it.
+    internal static Error Nobody(AccessGraph graph, IReadOnlyList<MemberKey> keys) =>
+        keys is not [{ InvitationId: { } id }] ? MemberErrors.NotFound : graph.Invitation(id) is { } ended ? InvitationErrors.Ended(ended.Status) : InvitationErrors.NotFound;
 
     // Only the catalogue knows what an administrator holds.
     private MemberFilter Known(MemberFilter filter) => filter with

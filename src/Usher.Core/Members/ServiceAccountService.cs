@@ -45,7 +45,7 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
         if (!Text.IsDescription(given.Description)) return MemberErrors.DescriptionInvalid;
         if (given.Permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
         if (given.Permissions.Contains(Permissions.TokenManagement)) return MemberErrors.NotForServiceAccounts;
-        var number = await numbers.TakeAsync(1, ct);
+        var number = await numbers.TakeAsync(1, ct, db);
 
         return await db.RunAsync<Result<MemberView>>(async () =>
         {

@@ -103,7 +103,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         if (given.OwnerApiKey is { } key && !ApiKeyService.IsAcceptable(key)) return ApiKeyErrors.SecretInvalid;
         if (given.OwnerPassword is { } typed && PasswordRules.Check(typed, email) is { } weak) return weak;
         var hash = given.OwnerPassword is { } password ? await passwords.HashAsync(password, ct) : null;
-        var number = await numbers.TakeAsync(1, ct);
+        var number = await numbers.TakeAsync(1, ct, db);
 
         return await db.RunAsync<Result<CreatedOrganization>>(async () =>
         {
@@ -134,6 +134,9 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             return new CreatedOrganization(organization, owner, secret, link, resources);
         }, ct);
     }
+
+    /// <summary>How an organization is called in links; null when there is none.</summary>
+    public Task<string?> SlugOfAsync(Guid id, CancellationToken ct) => db.Organizations.Where(o => o.Id == id).Select(o => o.Slug).SingleOrDefaultAsync(ct);
 
     /// <summary>The actor's own organization.</summary>
     public async Task<Result<OrganizationView>> GetAsync(Actor actor, CancellationToken ct)

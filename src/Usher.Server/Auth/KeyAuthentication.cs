@@ -14,6 +14,7 @@ public static class KeyErrors
 {
     public static readonly Error Missing = new(ErrorKind.Unauthenticated, "key_missing", "An API key is needed.");
     public static readonly Error Refused = new(ErrorKind.Unauthenticated, "key_refused", "This API key is not known or may no longer act.");
+    public static readonly Error OfOperator = Refused with { Message = "An operator's key opens Usher's own API alone." };
     public static readonly Error ReadOnly = new(ErrorKind.Forbidden, "key_read_only", "This API key may only read.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "You may not do this.");
 }
@@ -33,7 +34,7 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
     {
         if (Read(Request) is not { } given) return AuthenticateResult.NoResult();
         refusal = KeyErrors.Refused;
-        if (await callers.FindAsync(given.Secret, Context.RequestAborted) is not { } caller) return AuthenticateResult.Fail("refused");
+        if ((await callers.FindAsync(given.Secret, Context.RequestAborted) ?? await callers.FindOperatorAsync(given.Secret, Context.RequestAborted)) is not { } caller) return AuthenticateResult.Fail("refused");
         if (given.Name is { } name && !IsNameOf(caller, name)) return AuthenticateResult.Fail("refused");
         Context.Features.Set(caller);
         return AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));

@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Authorization.Policy;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Organizations;
+using Usher.Server.Api;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Auth;
@@ -16,12 +18,20 @@ public static class Policies
     /// <summary>The caller holds <c>user_management</c>.</summary>
     public const string UserManagement = "user-management";
 
+    /// <summary>A live key for Usher's own API: in the organization of the path, or an operator's.</summary>
+    public const string Api = "api";
+
+    /// <summary>An operator's key.</summary>
+    public const string Operator = "operator";
+
     public static AuthorizationBuilder AddUsherPolicies(this IServiceCollection services)
     {
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ExplainedRefusals>();
         return services.AddAuthorizationBuilder()
             .AddPolicy(Key, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
-                .AddRequirements(new RequireCaller(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || Reads(http))))
+                .AddRequirements(new RequireCaller(KeyErrors.OfOperator, (caller, _) => !caller.IsOperator), MayWrite()))
+            .AddPolicy(Api, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser().AddRequirements(MayWrite(), new RequireOrganization()))
+            .AddPolicy(Operator, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(OrganizationErrors.NotAllowed, (caller, _) => caller.IsOperator)))
             .AddPolicy(UserManagement, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
                 .AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
     }
@@ -29,6 +39,8 @@ public static class Policies
     /// <summary>Marks a route that only reads, though its method writes elsewhere: a search whose conditions are a body.</summary>
     public static TBuilder OnlyReads<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(ReadsAnyway.Instance);
+
+    private static RequireCaller MayWrite() => new(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || Reads(http));
 
     private static bool Reads(HttpContext http) =>
         HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) || http.GetEndpoint()?.Metadata.GetMetadata<ReadsAnyway>() is not null;
@@ -45,7 +57,7 @@ public static class Policies
 
         public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
         {
-            var refused = authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<RequireCaller>().FirstOrDefault();
+            var refused = authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<IExplained>().FirstOrDefault();
             return authorizeResult.Forbidden && refused is not null
                 ? new ErrorResult(refused.Error).ExecuteAsync(context)
                 : framework.HandleAsync(next, context, policy, authorizeResult);
@@ -53,8 +65,38 @@ public static class Policies
     }
 }
 
-/// <summary>A condition on the caller, with the error that says it does not hold.</summary>
-public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds) : AuthorizationHandler<RequireCaller>, IAuthorizationRequirement
+/// <summary>A condition with the error that says it does not hold.</summary>
+internal interface IExplained : IAuthorizationRequirement
+{
+    Error Error { get; }
+}
+
+/// <summary>
+/// The organization in the path is the caller's own, by slug or id; an operator enters any there is. To others it does not exist.
+/// </summary>
+public sealed class RequireOrganization : AuthorizationHandler<RequireOrganization>, IExplained
+{
+    public Error Error => OrganizationErrors.NotFound;
+
+    protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, RequireOrganization requirement)
+    {
+        if (context.Resource is not HttpContext http || http.Features.Get<Caller>() is not { } caller) return;
+        if (http.Request.RouteValues.TryGetValue("organization", out var value) && value is string named)
+        {
+            Guid? id = Ids.Organization.TryParse(named, out var parsed) ? parsed : null;
+            var entered = caller.IsOperator
+                ? OrganizationService.IsSlug(named) || id is not null ? await http.RequestServices.GetRequiredService<CallerService>().EnterAsync(caller, id, named, http.RequestAborted) : null
+                : named == caller.OrganizationSlug || id == caller.Actor.OrganizationId ? caller : null;
+            if (entered is null) return;
+            http.Features.Set(entered);
+        }
+
+        context.Succeed(requirement);
+    }
+}
+
+/// <summary>A condition on the caller.</summary>
+public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds) : AuthorizationHandler<RequireCaller>, IExplained
 {
     public Error Error => error;
 

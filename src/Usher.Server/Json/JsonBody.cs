@@ -14,12 +14,10 @@ public static class JsonBody
     /// <summary>The body as JSON, an empty one as undefined. Refused when it is no JSON, or of a media type that is none; without a media type it is taken for JSON.</summary>
     public static async Task<Result<JsonElement>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
-        var first = await request.BodyReader.ReadAtLeastAsync(1, ct);
-        request.BodyReader.AdvanceTo(first.Buffer.Start);
-        if (first.Buffer.IsEmpty) return default(JsonElement);
-        if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
         using var body = new MemoryStream();
         await request.Body.CopyToAsync(body, ct);
+        if (body.Length is 0) return default(JsonElement);
+        if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
         return Parse(body.ToArray()) ?? Parse(JoinLines(body.ToArray())) ?? (Result<JsonElement>)HostErrors.NotJson;
     }
 

@@ -29,7 +29,7 @@ internal sealed class DeployHqErrors : IErrorFormat
             ErrorKind.Conflict when first.Code == ApiKeyErrors.InUse.Code =>
                 TypedResults.Json(new StateError("The API key used for this request cannot be revoked"), DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
             ErrorKind.Conflict when first.Code == MemberErrors.LastAdmin.Code => Rule("Cannot remove the last account administrator"),
-            ErrorKind.Invalid or ErrorKind.Conflict or ErrorKind.Gone => Fields(errors),
+            ErrorKind.Invalid or ErrorKind.Conflict or ErrorKind.Outdated or ErrorKind.Gone => Fields(errors),
             ErrorKind.Forbidden when first.Code == InvitationErrors.MoreThanYouHold.Code || first.Code == MemberErrors.AdminsOnly.Code => Rule("Only account administrators can change permissions"),
             ErrorKind.Forbidden when first.Code == MemberErrors.NotCovered.Code => Rule("You cannot manage a user with more permissions than your own"),
             ErrorKind.Forbidden when first.Code == MemberErrors.IsAdmin.Code => Rule("Cannot remove the account administrator"),

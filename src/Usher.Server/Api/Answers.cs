@@ -1,0 +1,66 @@
+using System.Text.Json;
+using Microsoft.Net.Http.Headers;
+using Usher.Core;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Api;
+
+/// <summary>A page of a list.</summary>
+/// <param name="Data">At most as many as were asked for.</param>
+/// <param name="Next">What to send as <c>after</c> for the next page; null on the last.</param>
+internal sealed record Page<T>(IReadOnlyList<T> Data, string? Next);
+
+/// <summary>One thing as an answer, with the tag of its version where it can be edited.</summary>
+internal sealed class Answer<T>(T body, int status = StatusCodes.Status200OK, string? tag = null, string? location = null) : IResult
+{
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        var (request, response) = (httpContext.Request, httpContext.Response);
+        if (tag is not null) response.Headers.ETag = $"\"{tag}\"";
+        if (location is not null) response.Headers.Location = location;
+        response.Headers.CacheControl = "no-store";
+        if (tag is not null && HttpMethods.IsGet(request.Method) && ETags.Read(request.Headers.IfNoneMatch, weak: true) is { } known && known.Contains(tag))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return Task.CompletedTask;
+        }
+
+        response.StatusCode = status;
+        response.ContentType = "application/json; charset=utf-8";
+        return JsonSerializer.SerializeAsync(response.Body, body, ApiJson.Strict.GetTypeInfo(typeof(T)), httpContext.RequestAborted);
+    }
+}
+
+internal static class Answers
+{
+    public static IResult Ok<T>(T body, string? tag = null) => new Answer<T>(body, tag: tag);
+
+    public static IResult Created<T>(T body, string location, string? tag = null) => new Answer<T>(body, StatusCodes.Status201Created, tag, location);
+
+    public static IResult Accepted<T>(T body, string location, string? tag = null) => new Answer<T>(body, StatusCodes.Status202Accepted, tag, location);
+
+    public static IResult NoContent { get; } = TypedResults.NoContent();
+
+    extension(Error error)
+    {
+        public IResult ToHttp() => new ErrorResult(error);
+    }
+}
+
+/// <summary>ETag, If-Match, If-None-Match (RFC 9110).</summary>
+internal static class ETags
+{
+    /// <summary>The tags of a header; null where there is none, or where any will do.</summary>
+    public static IReadOnlyCollection<string>? Read(string? header, bool weak = false)
+    {
+        if (string.IsNullOrEmpty(header) || header.Trim() is "*") return null;
+        // What cannot be read is no version of anything: it matches nothing, rather than everything.
+        return EntityTagHeaderValue.TryParseList([header], out var tags) ? [.. tags.Where(t => weak || !t.IsWeak).Select(t => t.Tag.ToString().Trim('"'))] : [];
+    }
+
+    extension(HttpRequest request)
+    {
+        /// <summary>The versions a change is meant for; see <see cref="Precondition"/>.</summary>
+        public IReadOnlyCollection<string>? IfMatch => Read(request.Headers.IfMatch);
+    }
+}

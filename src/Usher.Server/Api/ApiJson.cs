@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Usher.Core;
+using Usher.Core.Data;
+
+namespace Usher.Server.Api;
+
+/// <summary>Our own API's JSON: camelCase, enums in snake_case, instants in UTC with milliseconds.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, GenerationMode = JsonSourceGenerationMode.Metadata,
+    Converters = [typeof(SnakeCaseEnums), typeof(OptionalValues), typeof(UtcInstant)])]
+[JsonSerializable(typeof(AcceptRequest))]
+[JsonSerializable(typeof(CodeRequest))]
+[JsonSerializable(typeof(InvitationChangeRequest))]
+[JsonSerializable(typeof(InvitationDocument))]
+[JsonSerializable(typeof(InvitationRequest))]
+[JsonSerializable(typeof(JoinedDocument))]
+[JsonSerializable(typeof(LinkDocument))]
+[JsonSerializable(typeof(NewInvitationDocument))]
+[JsonSerializable(typeof(OfferDocument))]
+[JsonSerializable(typeof(Page<InvitationDocument>))]
+[JsonSerializable(typeof(Problem))]
+[JsonSerializable(typeof(SessionDocument))]
+[JsonSerializable(typeof(SignInRequest))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>As the records say: what they need, they need.</summary>
+    public static JsonSerializerOptions Strict => Default.Options;
+
+    /// <summary>The same, but that nothing is needed: for what is left of a body with faults.</summary>
+    public static JsonSerializerOptions Lenient => field ??= new(Default.Options)
+    {
+        RespectNullableAnnotations = false,
+        TypeInfoResolver = ((IJsonTypeInfoResolver)Default).WithAddedModifier(info =>
+        {
+            foreach (var property in info.Properties) property.IsRequired = false;
+        }),
+    };
+
+    private sealed class SnakeCaseEnums : JsonConverterFactory
+    {
+        public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;
+
+        public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
+            ((JsonConverterFactory)Activator.CreateInstance(typeof(JsonStringEnumConverter<>).MakeGenericType(typeToConvert), new SnakeCase(), false)!).CreateConverter(typeToConvert, options)!;
+
+        private sealed class SnakeCase : JsonNamingPolicy
+        {
+            public override string ConvertName(string name) => SnakeCaseName.Of(name);
+        }
+    }
+
+    // A property that is left out keeps the default, which says so.
+    private sealed class OptionalValues : JsonConverterFactory
+    {
+        public override bool CanConvert(Type typeToConvert) => typeToConvert.IsGenericType && typeToConvert.GetGenericTypeDefinition() == typeof(Optional<>);
+
+        public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
+            (JsonConverter)Activator.CreateInstance(typeof(OptionalValue<>).MakeGenericType(typeToConvert.GetGenericArguments()))!;
+    }
+
+    private sealed class OptionalValue<T> : JsonConverter<Optional<T>>
+    {
+        public override bool HandleNull => true;
+
+        public override Optional<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.Null ? default(T) : JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T)));
+
+        public override void Write(Utf8JsonWriter writer, Optional<T> value, JsonSerializerOptions options) =>
+            JsonSerializer.Serialize(writer, value.Or(default), options.GetTypeInfo(typeof(T)));
+    }
+
+    private sealed class UtcInstant : JsonConverter<DateTimeOffset>
+    {
+        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.String && Instants.TryParse(reader.GetString()!, out var instant) ? instant : throw new JsonException();
+
+        public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) => writer.WriteStringValue(Instants.Of(value));
+    }
+}
+
+/// <summary>Instants as our own API writes them: ISO 8601, UTC, milliseconds.</summary>
+internal static class Instants
+{
+    public static string Of(DateTimeOffset instant) => instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>ISO 8601 with an offset, kept to the millisecond: without one nobody knows when it is.</summary>
+    public static bool TryParse(string text, out DateTimeOffset instant)
+    {
+        instant = default;
+        if (text.Length is < 17 or > 35 || text[10] is not 'T' || !(text[^1] is 'Z' || text[^6] is '+' or '-')) return false;
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed)) return false;
+        instant = DateTimeOffset.FromUnixTimeMilliseconds(parsed.ToUnixTimeMilliseconds());
+        return true;
+    }
+}

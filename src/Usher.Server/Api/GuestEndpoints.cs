@@ -1,0 +1,169 @@
+using System.Globalization;
+using Usher.Core.Invitations;
+using Usher.Core.Organizations;
+using Usher.Core.Sessions;
+using Usher.Server.Auth;
+using Usher.Server.Errors;
+using Usher.Server.Pages;
+
+namespace Usher.Server.Api;
+
+/// <summary>What an invited person does himself, for products that show pages of their own: no key, but the code of his link, and his session where he has an account.</summary>
+internal static class GuestEndpoints
+{
+    public static void MapGuests(this RouteGroupBuilder api)
+    {
+        var guest = api.MapGroup("/organizations/{organization}/invitations/{invitation}").WithTags("Joining").AllowAnonymous();
+        guest.MapPost("/check", CheckAsync).CanRepeat().Says<OfferDocument>("Look at an offer", "What the holder of a link may know of it. Changes nothing, however often it is called.");
+        guest.MapPost("/accept", AcceptAsync).CanRepeat().Says<JoinedDocument>("Accept", """
+            A new person gives a name and a password, and is signed in. A person who has an account signs in first and sends his session as `Authorization: Bearer uss_…`.
+            The same person repeating it gets the same answer.
+            """);
+        guest.MapPost("/decline", DeclineAsync).CanRepeat().Says<OfferDocument>("Decline", "The membership offered is removed.");
+        guest.MapPost("/request", RequestAsync).CanRepeat().Says<OfferDocument>("Ask for a new link", "For one that ran out, a new mail goes to the invited address; for one whose sponsor lost the right, the administrators are told.");
+
+        var sessions = api.MapGroup("/sessions").WithTags("Joining").AllowAnonymous();
+        sessions.MapPost("", SignInAsync).CanRepeat().Says<SessionDocument>("Sign in", "By e-mail and password. The token is the session's only secret.", StatusCodes.Status201Created);
+        sessions.MapDelete("/current", SignOutAsync).SaysNothing("Sign out", "Ends the session that `Authorization: Bearer uss_…` names.");
+    }
+
+    private static Task<IResult> CheckAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
+        WithLinkAsync(organization, invitation, body, b => b.Code, services, async link =>
+        {
+            var offer = await services.Guests.LookAsync(link, await UserAsync(services), services.Ct);
+            return offer.State is OfferState.Unknown ? InvitationErrors.LinkUnknown.ToHttp() : Answers.Ok(OfferDocument.From(offer));
+        });
+
+    private static Task<IResult> AcceptAsync(string organization, string invitation, ApiBody<AcceptRequest> body, [AsParameters] Services services) =>
+        WithLinkAsync(organization, invitation, body, b => b.Code, services, async link =>
+        {
+            var given = body.Value;
+            var joined = await UserAsync(services) is { } user
+                ? await services.Guests.AcceptAsync(link, user, services.Ct)
+                : await services.Guests.JoinAsync(link, new(given.FirstName ?? "", given.LastName ?? "", given.Password ?? ""), services.Http.Device, services.Ct);
+            return joined.ToHttp(j => Answers.Ok(new JoinedDocument(j.OrganizationName, j.Session is { } session ? new(session.Secret, session.ExpiresAt) : null)));
+        });
+
+    private static Task<IResult> DeclineAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
+        WithLinkAsync(organization, invitation, body, b => b.Code, services, async link => (await services.Guests.DeclineAsync(link, services.Ct)).ToHttp(o => Answers.Ok(OfferDocument.From(o))));
+
+    private static Task<IResult> RequestAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
+        WithLinkAsync(organization, invitation, body, b => b.Code, services, async link => services.Limits.Mail(services.Http, invitation) is { } wait
+            ? Wait(services.Http, wait)
+            : (await services.Guests.AskForNewAsync(link, services.Ct)).ToHttp(o => Answers.Ok(OfferDocument.From(o))));
+
+    private static async Task<IResult> SignInAsync(ApiBody<SignInRequest> body, [AsParameters] Services services)
+    {
+        if (body.Refusal() is { } refusal) return refusal;
+        if (services.Limits.Password(services.Http, body.Value.Email) is { } wait) return Wait(services.Http, wait);
+        return (await services.Sessions.SignInAsync(body.Value.Email, body.Value.Password, services.Http.Device, services.Ct))
+            .ToHttp(session => Answers.Created(new SessionDocument(session.Secret, session.ExpiresAt), "/usher/v1/sessions/current"));
+    }
+
+    private static async Task<IResult> SignOutAsync([AsParameters] Services services)
+    {
+        if (Token(services.Http) is not { } token || await services.Sessions.FindAsync(token, services.Ct) is null) return KeyErrors.Refused.ToHttp();
+        await services.Sessions.EndAsync(token, services.Ct);
+        return Answers.NoContent;
+    }
+
+    // Guesses are counted before they are looked at, known and unknown invitations alike.
+    private static async Task<IResult> WithLinkAsync<T>(
+        string organization, string invitation, ApiBody<T> body, Func<T, string> code, Services services, Func<InvitationLink, Task<IResult>> answer)
+        where T : class
+    {
+        if (body.Refusal() is { } refusal) return refusal;
+        if (services.Limits.Code(services.Http, invitation) is { } wait) return Wait(services.Http, wait);
+        var slug = Ids.Organization.TryParse(organization, out var id) ? await services.Organizations.SlugOfAsync(id, services.Ct) : OrganizationService.IsSlug(organization) ? organization : null;
+        return slug is null || !Ids.Invitation.TryParse(invitation, out var invitationId) ? InvitationErrors.LinkUnknown.ToHttp() : await answer(new(slug, invitationId, code(body.Value).Trim()));
+    }
+
+    private static IResult Wait(HttpContext http, TimeSpan wait)
+    {
+        http.Response.Headers.RetryAfter = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds))}");
+        return HostErrors.TooMany.ToHttp();
+    }
+
+    // A session that has ended is nobody's, not a new person's.
+    private static async Task<Guid?> UserAsync(Services services) =>
+        Token(services.Http) is { } token ? (await services.Sessions.FindAsync(token, services.Ct))?.UserId ?? Guid.Empty : null;
+
+    // Never the cookie: what a browser sends by itself must not be enough to accept.
+    private static string? Token(HttpContext http) =>
+        http.Request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim() : null;
+
+    private sealed record Services(HttpContext Http, GuestService Guests, SessionService Sessions, OrganizationService Organizations, GuestLimits Limits, CancellationToken Ct);
+}
+
+/// <summary>The code of a link.</summary>
+internal sealed record CodeRequest
+{
+    /// <summary>What stands behind the `#` of the link: `usi_…`</summary>
+    public required string Code { get; init; }
+}
+
+internal sealed record AcceptRequest
+{
+    /// <summary>What stands behind the `#` of the link: `usi_…`</summary>
+    public required string Code { get; init; }
+
+    /// <summary>1 to 120 characters. For a new person.</summary>
+    public string? FirstName { get; init; }
+
+    /// <summary>At most 120 characters. For a new person.</summary>
+    public string? LastName { get; init; }
+
+    /// <summary>12 to 256 characters, not one of the common ones. For a new person.</summary>
+    public string? Password { get; init; }
+}
+
+internal sealed record SignInRequest
+{
+    public required string Email { get; init; }
+
+    public required string Password { get; init; }
+}
+
+/// <summary>A session.</summary>
+/// <param name="Token">`uss_…`; shown here and never again.</param>
+/// <param name="ExpiresAt">When it ends.</param>
+internal sealed record SessionDocument(string Token, DateTimeOffset ExpiresAt);
+
+/// <summary>He is in.</summary>
+/// <param name="OrganizationName">Where.</param>
+/// <param name="Session">His new session, when he was not signed in before.</param>
+internal sealed record JoinedDocument(string OrganizationName, SessionDocument? Session);
+
+/// <summary>An offer as the holder of its link may see it.</summary>
+internal sealed record OfferDocument
+{
+    public required OfferState State { get; init; }
+
+    /// <summary>Who looks: a `new_person` without account, one who `must_sign_in`, the `invitee` himself, or `somebody_else`.</summary>
+    public required Viewer Viewer { get; init; }
+
+    public required string OrganizationName { get; init; }
+
+    public required string Email { get; init; }
+
+    public required string FirstName { get; init; }
+
+    public required string LastName { get; init; }
+
+    /// <summary>Who invites, by name; empty when it was the installation itself.</summary>
+    public required string SponsorName { get; init; }
+
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>When the mail went out that replaced this link; null unless `replaced`.</summary>
+    public required DateTimeOffset? NewerSentAt { get; init; }
+
+    /// <summary>Whether asking for a new link leads anywhere.</summary>
+    public required bool CanAskForNew { get; init; }
+
+    public static OfferDocument From(Offer offer) => new()
+    {
+        State = offer.State, Viewer = offer.Viewer, OrganizationName = offer.OrganizationName, Email = offer.Email, FirstName = offer.FirstName, LastName = offer.LastName,
+        SponsorName = offer.SponsorName, ExpiresAt = offer.ExpiresAt, NewerSentAt = offer.NewerSentAt, CanAskForNew = offer.CanAskForNew,
+    };
+}

@@ -1,0 +1,32 @@
+using Usher.Server.Json;
+
+namespace Usher.Server.Api;
+
+/// <summary>Ids as our own API writes them: what they are of, and the UUID in 22 characters of base64url, such as <c>mem_AZqxW8c1dUeXk0m3v5q7Cw</c>.</summary>
+internal sealed class Ids
+{
+    public static readonly Ids Organization = new("org_");
+    public static readonly Ids Member = new("mem_");
+    public static readonly Ids Invitation = new("inv_");
+    public static readonly Ids Group = new("grp_");
+    public static readonly Ids Role = new("rol_");
+    public static readonly Ids Resource = new("res_");
+    public static readonly Ids ApiKey = new("key_");
+    public static readonly Ids Job = new("job_");
+
+    private Ids(string prefix) => Prefix = prefix;
+
+    public string Prefix { get; }
+
+    public string Of(Guid id) => Prefix + ShortId.Of(id);
+
+    public bool TryParse(string text, out Guid id)
+    {
+        var parsed = text.StartsWith(Prefix, StringComparison.Ordinal) ? ShortId.Parse(text[Prefix.Length..]) : null;
+        id = parsed.GetValueOrDefault();
+        return parsed is not null;
+    }
+
+    /// <summary>The id, or, for what is none of this kind, one that nothing has: it is then simply not found.</summary>
+    public Guid Parse(string text) => TryParse(text, out var id) ? id : Guid.AllBitsSet;
+}

@@ -1,0 +1,17 @@
+using Usher.Server.Auth;
+
+namespace Usher.Server.Api;
+
+/// <summary>Usher's own API over the core: what it offers is in <c>docs/openapi.json</c>.</summary>
+internal static class UsherApi
+{
+    public const string Prefix = "/usher/v1";
+
+    public static void MapUsherApi(this RouteGroupBuilder api)
+    {
+        api.MapGuests();
+
+        var organization = api.MapGroup("/organizations/{organization}").RequireAuthorization(Policies.Api);
+        organization.MapInvitations();
+    }
+}
