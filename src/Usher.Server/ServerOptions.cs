@@ -11,6 +11,15 @@ public sealed class ServerOptions
     /// <summary>Where everything is kept that is not in the database. Relative to the working directory.</summary>
     public string DataDirectory { get; set; } = "data";
 
+    public OperatorOptions Operator { get; } = new();
+
     /// <summary>The key that wraps all others; by default <c>master.key</c> in the data directory.</summary>
     public string? MasterKeyFile { get; set; }
+}
+
+/// <summary>Whoever runs the installation.</summary>
+public sealed class OperatorOptions
+{
+    /// <summary>His key for Usher's own API, 32 to 128 characters of A-Z a-z 0-9 _ -. It opens every organization. Another one here ends the one before at the next start; none leaves him none.</summary>
+    public string? ApiKey { get; set; }
 }

@@ -105,7 +105,8 @@ public static class UsherBuilder
     {
         services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateOnStart()
             .Validate(o => Uri.TryCreate(o.PublicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.PathAndQuery is "/" && !o.PublicUrl.EndsWith('/'),
-                "Usher:PublicUrl must be http:// or https:// and a host, without a path or a slash at its end.");
+                "Usher:PublicUrl must be http:// or https:// and a host, without a path or a slash at its end.")
+            .Validate(o => o.Operator.ApiKey is not { } key || ApiKeyService.IsAcceptable(key), "Usher:Operator:ApiKey must be 32 to 128 characters of A-Z a-z 0-9 _ and -.");
         services.AddOptions<InvitationOptions>().BindConfiguration(InvitationOptions.Section).ValidateOnStart()
             .Validate(o => o.Lifetime >= InvitationOptions.Shortest && o.Lifetime <= InvitationOptions.Longest, "Usher:Invitations:Lifetime must be 1 hour to 90 days (01:00:00 to 90.00:00:00).");
         services.AddOptions<AccessOptions>().BindConfiguration(AccessOptions.Section).ValidateOnStart()

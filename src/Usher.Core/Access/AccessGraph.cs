@@ -49,6 +49,12 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>A run of invitations in order, with their members; see <see cref="InvitationPage"/>.</summary>
     public InvitationPage? Invitations { get; init; }
 
+    /// <summary>A run of the organization's groups, oldest first.</summary>
+    public DefinitionRun? GroupRun { get; init; }
+
+    /// <summary>A run of the organization's roles, oldest first.</summary>
+    public DefinitionRun? RoleRun { get; init; }
+
     /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
     public bool AllDefinitions { get; init; }
 
@@ -105,6 +111,11 @@ public sealed record MemberPage(MemberOrder Order, object? After, int Limit, int
     };
 }
 
+/// <summary>A run of groups or roles, in order of their ids.</summary>
+/// <param name="After">The last of the run before.</param>
+/// <param name="Limit">1 to 1,001.</param>
+public sealed record DefinitionRun(Guid? After, int Limit);
+
 /// <summary>A resource as others refer to it.</summary>
 public sealed record ResourceName(Guid Id, string Name, string Slug);
 
@@ -154,6 +165,12 @@ public sealed class AccessGraph
 
     /// <summary>An invitation asked for by id or on the page, or any that is pending or expired of a member found.</summary>
     public Invitation? Invitation(Guid id) => invitations.GetValueOrDefault(id);
+
+    /// <summary>The groups of the run that was asked for, in its order.</summary>
+    public IEnumerable<Group> RunOfGroups => run.Order().Select(Group).OfType<Group>();
+
+    /// <summary>The roles of the run that was asked for, in its order.</summary>
+    public IEnumerable<Role> RunOfRoles => run.Order().Select(Role).OfType<Role>();
 
     /// <summary>Those on the page that was asked for, in no particular order.</summary>
     public IEnumerable<Invitation> RunOfInvitations => run.Select(id => invitations[id]);
@@ -354,7 +371,7 @@ public sealed class AccessGraph
         switch (fact.Kind)
         {
             case Facts.Resource: resources[fact.SubjectId] = new(fact.SubjectId, fact.Name!, fact.More!); break;
-            case Facts.Offer: run.Add(fact.SubjectId); break;
+            case Facts.InRun: run.Add(fact.SubjectId); break;
             case Facts.Total: Total = fact.Count!.Value; break;
             case Facts.GroupSample or Facts.RoleSample: samples[(fact.SubjectId, fact.Kind)] = [.. fact.More?.Split(' ') ?? []]; break;
             case Facts.Invitation:

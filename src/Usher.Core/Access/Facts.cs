@@ -47,7 +47,7 @@ internal static class Facts
     public const string Organization = "organization";
     public const string Member = "member";
     public const string Invitation = "invitation";
-    public const string Offer = "offer";
+    public const string InRun = "in_run";
     public const string MemberPermission = "member_permission";
     public const string MemberGroup = "member_group";
     public const string MemberRole = "member_role";
@@ -134,15 +134,21 @@ internal static class Facts
                 {{Offers()}}
             ), found AS MATERIALIZED (
                 {{Found()}}
+            ), group_run AS MATERIALIZED (
+                {{Run("groups", query.GroupRun)}}
+            ), role_run AS MATERIALIZED (
+                {{Run("roles", query.RoleRun)}}
             ), in_groups AS MATERIALIZED (
                 SELECT gm.group_id AS id FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found) AND gm.granted_at IS NOT NULL
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
+                UNION SELECT id FROM group_run
                 {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds) + ByName("groups", query.GroupNames))}}
                 {{(query.Details.HasFlag(MemberDetails.Samples) && query.RoleIds.Count > 0 ? HoldersOf(query.RoleIds) : "")}}
             ), in_roles AS MATERIALIZED (
                 SELECT rm.role_id AS id FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found) AND rm.granted_at IS NOT NULL
                 UNION SELECT rg.role_id FROM role_groups rg WHERE rg.organization_id = {0} AND rg.group_id IN (SELECT id FROM in_groups) AND rg.granted_at IS NOT NULL
+                UNION SELECT id FROM role_run
                 {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds) + ByName("roles", query.RoleNames))}}
             )
             SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count, slug AS more
@@ -161,7 +167,9 @@ internal static class Facts
             """;
         if (query.Invitations is not null || query.InvitationIds.Count > 0)
             sql += "\nUNION ALL SELECT 'invitation', o.id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers o WHERE o.status NOT IN ('pending', 'expired')";
-        if (query.Invitations is not null) sql += "\nUNION ALL SELECT 'offer', id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers";
+        if (query.Invitations is not null) sql += "\nUNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers";
+        if ((query.GroupRun ?? query.RoleRun) is not null)
+            sql += "\nUNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM group_run UNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM role_run";
         if (definitions) sql += Definitions;
         if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;
         if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;
@@ -197,6 +205,10 @@ internal static class Facts
             if (query.InvitationIds.Count > 0) ways.Add("SELECT member_id AS id FROM offers");
             return ways is [] ? "SELECT id FROM members WHERE 1 = 0" : string.Join(" UNION ", ways);
         }
+
+        string Run(string table, DefinitionRun? run) => run is null
+            ? $"SELECT id FROM {table} WHERE 1 = 0"
+            : $"SELECT id FROM {table} WHERE organization_id = {{0}}{(run.After is { } after ? $" AND id > {Parameter(after)}" : "")} ORDER BY id LIMIT {Parameter(run.Limit)}";
 
         string Offers()
         {

@@ -23,6 +23,9 @@ public static class Permissions
         "monitored_application_service_management", "saml_sso_management", TokenManagement, UserManagement,
     ];
 
+    /// <summary>What Usher itself asks for. The rest it keeps, and answers for.</summary>
+    public static IReadOnlyList<string> Enforced { get; } = [UserManagement, TokenManagement, ResourceCreation];
+
     public static IReadOnlyList<string> BuiltIn { get; } = [.. Wavefront, BillingManagement, ResourceCreation];
 }
 

@@ -70,17 +70,18 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     /// the actor must hold; to hand it out or take it from somebody he must hold all that it gives.
     /// </summary>
     /// <returns>The roles as they are then. Refused with <c>role_not_found</c> when none is known, with <c>role_holder_not_found</c> when one to hold it is not.</returns>
-    public Task<Result<RoleSelection>> UpdateAsync(Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<RoleSelection>>(async () =>
+    public Task<Result<RoleSelection>> UpdateAsync(Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<RoleSelection>>(async () =>
     {
-        if (roleIds.Count > MemberService.MaxKeys || change.Members?.Elements.Count > MemberService.MaxKeys || change.Groups?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
+        if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys || change.Groups?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
         if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault) return fault;
-        var query = Query(actor, roleIds, details, change.Members?.Elements ?? []) with { GroupIds = change.Groups?.Elements ?? [] };
+        var query = Query(actor, roleIds, details, [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
         var today = graph.Today(actor);
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var selection = Select(graph, roleIds);
         if (selection.Roles is []) return RoleErrors.NotFound;
-        var holders = MemberService.Select(graph, change.Members?.Elements ?? [], []);
+        if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r)).FirstOrDefault(e => e is not null) is { } outdated) return outdated;
+        var holders = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
         if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true) return RoleErrors.HolderUnknown;
         List<MemberPlan> hands = [];
         foreach (var role in selection.Roles)
@@ -88,9 +89,10 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
             if (!today.CanGrant(new EffectiveAccess.Builder().Add(added).Add(removed).Build())) return InvitationErrors.MoreThanYouHold;
             if ((change.Members ?? (object?)change.Groups) is not null && !today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
+            var less = MemberService.Select(graph, change.Members?.Less ?? [], []).Members;
             foreach (var member in holders.Members)
             {
-                if (!MemberPlan.Make(graph, today, member, Wanted.Of(new SetChange<Role>([role], change.Members!.How))).TryGet(out var hand, out var refused)) return refused;
+                if (!MemberPlan.Make(graph, today, member, Wanted.Of(new SetChange<Role>([role], less.Contains(member) ? SetChangeKind.Remove : change.Members!.How))).TryGet(out var hand, out var refused)) return refused;
                 hands.Add(hand);
             }
 
@@ -128,12 +130,13 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
 
     /// <summary>Deletes a role, and so takes it from all who hold it. The actor must hold all that it gives.</summary>
     /// <returns>The role as it was.</returns>
-    public Task<Result<RoleSelection>> DeleteAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<RoleSelection>>(async () =>
+    public Task<Result<RoleSelection>> DeleteAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<RoleSelection>>(async () =>
     {
         if (await AccessGraph.TrackAsync(db, Query(actor, [roleId], details), ct) is not { } graph) return RoleErrors.NotFound;
         var today = graph.Today(actor);
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
+        if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
         if (!today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
         db.Remove(role);
         db.Add(UsherEvent.Record(EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
@@ -146,6 +149,13 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     {
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [roleId], details), ct);
         return graph?.Role(roleId) is { } role ? new RoleSelection([role], [], graph) : RoleErrors.NotFound;
+    }
+
+    /// <summary>A run of the roles of the actor's organization, oldest first.</summary>
+    public async Task<RoleSelection?> PageAsync(Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { RoleRun = run }, ct);
+        return graph is null ? null : new([.. graph.RunOfRoles], [], graph);
     }
 
     /// <summary>All roles of the actor's organization, by name.</summary>

@@ -14,6 +14,9 @@ public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
     /// <summary>The same change of a set of something else, what goes besides left aside.</summary>
     public SetChange<TOther> As<TOther>(IReadOnlyList<TOther> elements) => new(elements, How);
 
+    /// <summary>The same change of what its elements stand for.</summary>
+    public SetChange<TOther> Map<TOther>(Func<IReadOnlyList<T>, IReadOnlyList<TOther>> found) => new(found(Elements), How) { Less = found(Less) };
+
     /// <summary>What is to come and what is to go, each element once.</summary>
     public (IReadOnlyList<T> Added, IReadOnlyList<T> Removed) Against(IReadOnlyCollection<T> present) => (
         How is SetChangeKind.Remove ? [] : [.. Elements.Except(present)],

@@ -16,6 +16,7 @@ public static class ApiKeyErrors
     public static readonly Error TooMany = new(ErrorKind.Conflict, "api_keys_exhausted", "A member has at most 100 keys.");
     public static readonly Error NotActive = new(ErrorKind.Conflict, "member_not_active", "Only an active member can have a key.");
     public static readonly Error SecretInvalid = new(ErrorKind.Invalid, "api_key_invalid", "A key is 32 to 128 characters of A-Z a-z 0-9 _ and -.", "api_key");
+    public static readonly Error ExpiryInvalid = new(ErrorKind.Invalid, "key_expiry_invalid", "A key that runs out does so in the future.", "expires_at");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "At most 120 characters, none of them a control character.", "name");
 }
 
@@ -43,7 +44,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     public Task<Result<CreatedApiKey>> CreateAsync(Actor actor, Guid memberId, string name, bool readOnly, DateTimeOffset? expires, CancellationToken ct) =>
         db.RunLockedAsync<Result<CreatedApiKey>>(async () =>
         {
-            if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
+            if (Error.Of(Faults(name, expires)) is { } fault) return fault;
             var self = actor.IsMember && actor.Id == memberId;
             var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
             if (!self && graph?.Today(actor).May(Permissions.TokenManagement) is not true) return ApiKeyErrors.NotAllowed;
@@ -72,11 +73,66 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
         return await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId).OrderBy(k => k.Id).ToListAsync(ct);
     }
 
+    /// <summary>Everything that is wrong with what a key is to be.</summary>
+    public IEnumerable<Error> Faults(string? name, DateTimeOffset? expires)
+    {
+        if (name is not null && !Text.IsName(name)) yield return ApiKeyErrors.NameInvalid;
+        if (expires <= clock.Now()) yield return ApiKeyErrors.ExpiryInvalid;
+    }
+
+    /// <summary>A run of keys, oldest first: one's own freely, those of others with <c>token_management</c>.</summary>
+    /// <param name="actor">Who asks.</param>
+    /// <param name="memberId">Whose; null: all that the actor may see.</param>
+    /// <param name="after">The last of the run before.</param>
+    /// <param name="limit">1 to 1,001.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<Result<IReadOnlyList<ApiKey>>> PageAsync(Actor actor, Guid? memberId, Guid? after, int limit, CancellationToken ct)
+    {
+        if (!actor.May(Permissions.TokenManagement))
+        {
+            if (memberId is not null && memberId != actor.Id) return ApiKeyErrors.NotAllowed;
+            memberId = actor.Id;
+        }
+
+        return await db.ApiKeys.AsNoTracking()
+            .Where(k => k.OrganizationId == actor.OrganizationId && (memberId == null || k.MemberId == memberId) && (after == null || k.Id > after)).OrderBy(k => k.Id).Take(limit).ToListAsync(ct);
+    }
+
+    /// <summary>One key by its id: one's own freely, those of others with <c>token_management</c>.</summary>
+    public async Task<Result<ApiKey>> GetAsync(Actor actor, Guid keyId, CancellationToken ct)
+    {
+        var key = await db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(k => k.OrganizationId == actor.OrganizationId && k.Id == keyId, ct);
+        return key is null || !(key.MemberId == actor.Id || actor.May(Permissions.TokenManagement)) ? ApiKeyErrors.NotFound : key;
+    }
+
+    /// <summary>Names a key anew, whosever it is; see <see cref="RenameAsync(Actor, Guid, ApiKeyReference, string, CancellationToken, IReadOnlyCollection{string}?)"/>.</summary>
+    public async Task<Result<ApiKey>> RenameAsync(Actor actor, Guid keyId, string name, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
+        (await GetAsync(actor, keyId, ct)).TryGet(out var key, out var refused) ? await RenameAsync(actor, key.MemberId!.Value, new(Id: keyId), name, ct, ifMatch) : refused;
+
+    /// <summary>Ends a key, whosever it is; see <see cref="DeleteAsync(Actor, Guid, ApiKeyReference, Guid?, CancellationToken, IReadOnlyCollection{string}?)"/>.</summary>
+    public async Task<Result<ApiKey>> DeleteAsync(Actor actor, Guid keyId, Guid? inUse, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
+        (await GetAsync(actor, keyId, ct)).TryGet(out var key, out var refused) ? await DeleteAsync(actor, key.MemberId!.Value, new(Id: keyId), inUse, ct, ifMatch) : refused;
+
+    /// <summary>Makes this the operator's only key, or, with null, leaves him none. What an installation's settings say, told at every start.</summary>
+    public Task<bool> SetOperatorKeyAsync(string? secret, CancellationToken ct) => db.RunAsync(async () =>
+    {
+        var (hash, now) = (secret is null ? [] : Secret.Hash(secret), clock.Now());
+        var present = await db.ApiKeys.Where(k => k.OrganizationId == null).ToListAsync(ct);
+        var others = present.Where(k => !k.Hash.AsSpan().SequenceEqual(hash)).ToList();
+        if (others.Count is 0 && (secret is null || present.Count > 0)) return false;
+        db.RemoveRange(others);
+        if (secret is not null && others.Count == present.Count)
+            db.Add(new ApiKey { Hash = hash, Id = Uuid.Create(now), Hint = secret[..HintLength], Name = "Operator", CreatedAt = now });
+        await db.SaveChangesAsync(ct);
+        return true;
+    }, ct);
+
     /// <summary>Names a key anew: one's own freely, those of others with <c>token_management</c> and covering them.</summary>
-    public Task<Result<ApiKey>> RenameAsync(Actor actor, Guid memberId, ApiKeyReference reference, string name, CancellationToken ct) => db.RunAsync<Result<ApiKey>>(async () =>
+    public Task<Result<ApiKey>> RenameAsync(Actor actor, Guid memberId, ApiKeyReference reference, string name, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<ApiKey>>(async () =>
     {
         if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
         if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+        if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
         if (key.Name == Text.Name(name)) return key;
         db.Add(UsherEvent.Record(EventTypes.ApiKeyUpdated, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = $"{key.Name} → {Text.Name(name)}" }));
         key.Name = Text.Name(name);
@@ -90,9 +146,11 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     /// <param name="reference">Which.</param>
     /// <param name="inUse">The key that makes this request, where that may not end itself: refused with <c>api_key_in_use</c>.</param>
     /// <param name="ct">Cancels.</param>
-    public Task<Result<ApiKey>> DeleteAsync(Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct) => db.RunAsync<Result<ApiKey>>(async () =>
+    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    public Task<Result<ApiKey>> DeleteAsync(Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<ApiKey>>(async () =>
     {
         if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+        if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
         if (key.Id == inUse) return ApiKeyErrors.InUse;
         db.Remove(key);
         db.Add(UsherEvent.Record(EventTypes.ApiKeyDeleted, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = key.Name }));

@@ -4,6 +4,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -188,6 +189,25 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
                 JOIN address_changes c ON c.organization_id = m.organization_id AND c.member_id = m.id AND c.id = {change} FOR NO KEY UPDATE OF m
             """, ct);
+    }
+
+    /// <summary>Deletes every row of an organization but its own, those first that refer to others. At once, in the caller's transaction.</summary>
+    /// <returns>How many of each table.</returns>
+    internal async Task<Dictionary<string, int>> DeleteOrganizationAsync(Guid organization, CancellationToken ct)
+    {
+        Dictionary<string, int> gone = [];
+        List<IEntityType> waiting = [.. Model.GetEntityTypes().Where(e => e.GetTableName() is not null && e.FindProperty("OrganizationId") is not null)];
+        while (waiting.Count > 0)
+        {
+            var next = waiting.First(e => !waiting.Exists(other => other != e && other.GetForeignKeys().Any(k => k.PrincipalEntityType == e)));
+            var table = next.GetTableName()!;
+#pragma warning disable EF1002 // the table's name is the model's
+            gone[table] = await Database.ExecuteSqlRawAsync($"DELETE FROM {table} WHERE organization_id = {{0}}", [Raw(organization)], ct);
+#pragma warning restore EF1002
+            waiting.Remove(next);
+        }
+
+        return gone;
     }
 
     /// <summary>Takes seats (or gives them back) with the next save, which fails as a lost race when the limit does not hold them. Only for organizations with a limit.</summary>

@@ -10,6 +10,9 @@ public static class EventTypes
 {
     public const string OrganizationCreated = "organization.created";
     public const string OrganizationUpdated = "organization.updated";
+    public const string OrganizationSuspended = "organization.suspended";
+    public const string OrganizationResumed = "organization.resumed";
+    public const string OrganizationDeleted = "organization.deleted";
     public const string MemberInvited = "member.invited";
     public const string MemberJoined = "member.joined";
     public const string MemberCreated = "member.created";
@@ -31,6 +34,8 @@ public static class EventTypes
     public const string RoleUpdated = "role.updated";
     public const string RoleDeleted = "role.deleted";
     public const string ResourceCreated = "resource.created";
+    public const string ResourceUpdated = "resource.updated";
+    public const string ResourceDeleted = "resource.deleted";
     public const string ApiKeyCreated = "api_key.created";
     public const string ApiKeyUpdated = "api_key.updated";
     public const string ApiKeyDeleted = "api_key.deleted";

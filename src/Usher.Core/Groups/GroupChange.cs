@@ -41,7 +41,11 @@ public sealed record GroupChange
 /// <param name="Details">What the answer shows besides the group.</param>
 /// <param name="AllResourcesReplaceLevels">Whether a group newly given all resources loses the levels on single ones that the change does not set.</param>
 public sealed record GroupOptions(
-    UnknownReferences UnknownMembers = UnknownReferences.Refuse, bool SystemGroups = true, MemberDetails Details = MemberDetails.None, bool AllResourcesReplaceLevels = false);
+    UnknownReferences UnknownMembers = UnknownReferences.Refuse, bool SystemGroups = true, MemberDetails Details = MemberDetails.None, bool AllResourcesReplaceLevels = false)
+{
+    /// <summary>The versions a change is meant for; see <see cref="Precondition"/>.</summary>
+    public IReadOnlyCollection<string>? IfMatch { get; init; }
+}
 
 /// <summary>A group with the graph to show it by.</summary>
 /// <param name="Group">The group.</param>

@@ -68,6 +68,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
         if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
+        if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
         if (!today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
 
         db.Remove(group);
@@ -81,6 +82,13 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     {
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [groupId], how.Details), ct);
         return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None) ? new GroupView(group, graph, []) : GroupErrors.NotFound;
+    }
+
+    /// <summary>A run of the groups of the actor's organization, oldest first.</summary>
+    public async Task<IReadOnlyList<GroupView>> PageAsync(Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { GroupRun = run }, ct);
+        return graph is null ? [] : [.. graph.RunOfGroups.Select(g => new GroupView(g, graph, []))];
     }
 
     /// <summary>All groups of the actor's organization, in no particular order.</summary>
@@ -108,7 +116,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (change.Name is { } name && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
         if (change.Description is { } description && !Text.IsDescription(description)) yield return GroupErrors.DescriptionInvalid;
         foreach (var fault in catalogue.Faults(change.Permissions?.Named ?? [])) yield return fault;
-        if (change.Members?.Elements.Count > MemberService.MaxKeys) yield return MemberErrors.TooMany;
+        if (change.Members?.Named.Count() > MemberService.MaxKeys) yield return MemberErrors.TooMany;
     }
 
     private Task<Result<GroupView>> SaveAsync(Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
@@ -118,7 +126,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         // Who is in it is read only where it decides who has to leave.
         var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
             ? await db.GroupMembers.Where(g => g.OrganizationId == actor.OrganizationId && g.GroupId == known).Select(g => g.MemberId).ToListAsync(ct) : [];
-        var query = Query(actor, groupId is { } id ? [id] : [], how.Details, change.Members?.Elements ?? []);
+        var query = Query(actor, groupId is { } id ? [id] : [], how.Details, [.. change.Members?.Named ?? []]);
         query = ReferenceReader.With(query with
         {
             MemberIds = [.. query.MemberIds, .. present],
@@ -130,6 +138,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var now = clock.Now();
         var group = groupId is { } of ? graph.Group(of) : New(actor, Text.Name(change.Name!), now);
         if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
+        if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
         var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources ? change with { ReplaceLevels = true } : change;
 
         var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
@@ -139,9 +148,9 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var levels = named.Levels(change.Levels);
         var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. group.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
         if (named.Refused is { } unknown) return unknown;
-        var members = MemberService.Select(graph, change.Members?.Elements ?? [], []);
+        var members = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
         if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
-        var places = change.Members?.As(members.Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
+        var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
 
         var (given, taken) = Conferred(group, wish, roles, levels);
         if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;

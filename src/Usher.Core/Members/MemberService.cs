@@ -68,6 +68,11 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         }
     }
 
+    /// <summary>A run of the live members a filter lets through.</summary>
+    public async Task<IReadOnlyList<MemberView>> ListAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
+        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Page = page with { Filter = Known(page.Filter) }, Details = details }, ct) is { } graph
+            ? [.. Ordered(graph, page).Select(m => new MemberView(m, graph))] : [];
+
     /// <summary>One page of the live members a filter lets through, and how many it lets through in all.</summary>
     public async Task<(IReadOnlyList<MemberView> Items, int Total)> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {

@@ -38,13 +38,20 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
         return Name().IsMatch(full) ? full : null;
     }
 
+    /// <summary>Everything that is wrong with what is to be made.</summary>
+    public IEnumerable<Error> Faults(NewServiceAccount given)
+    {
+        if (Canonical(given.Name) is null) yield return MemberErrors.NameInvalid;
+        if (!Text.IsDescription(given.Description)) yield return MemberErrors.DescriptionInvalid;
+        foreach (var fault in catalogue.Faults(given.Permissions)) yield return fault;
+        if (given.Permissions.Contains(Permissions.TokenManagement)) yield return MemberErrors.NotForServiceAccounts;
+    }
+
     /// <summary>Makes a service account. What it is given, its maker must hold.</summary>
     public async Task<Result<MemberView>> CreateAsync(Actor actor, NewServiceAccount given, UnknownReferences unknown, MemberDetails details, CancellationToken ct)
     {
-        if (Canonical(given.Name) is not { } identifier) return MemberErrors.NameInvalid;
-        if (!Text.IsDescription(given.Description)) return MemberErrors.DescriptionInvalid;
-        if (given.Permissions.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
-        if (given.Permissions.Contains(Permissions.TokenManagement)) return MemberErrors.NotForServiceAccounts;
+        if (Error.Of(Faults(given)) is { } fault) return fault;
+        var identifier = Canonical(given.Name)!;
         var number = await numbers.TakeAsync(1, ct, db);
 
         return await db.RunAsync<Result<MemberView>>(async () =>

@@ -23,6 +23,10 @@ public static class OrganizationErrors
     public static readonly Error SlugInvalid = new(ErrorKind.Invalid, "slug_invalid", "1 to 63 characters of a-z, 0-9 and inner hyphens.", "slug");
     public static readonly Error SlugTaken = new(ErrorKind.Conflict, "slug_taken", "Another organization has this slug.", "slug");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
+    public static readonly Error NotSuspended = new(ErrorKind.Conflict, "organization_not_suspended", "Suspend the organization first: then nobody is at work in it.");
+    public static readonly Error LifetimeInvalid = new(ErrorKind.Invalid, "invitation_lifetime_invalid", "An invitation stays open for 1 hour to 90 days.", "invitation_lifetime_seconds");
+    public static readonly Error DomainsInvalid = new(ErrorKind.Invalid, "email_domains_invalid", "At most 100 domains, such as example.com.", "allowed_email_domains");
+    public static readonly Error OriginsInvalid = new(ErrorKind.Invalid, "return_origins_invalid", "At most 100 origins: https:// or http://, a host, maybe a port, and nothing behind.", "return_origins");
     public static readonly Error SeatLimitInvalid = new(ErrorKind.Invalid, "seat_limit_invalid", "A seat limit is at least 1.", "seat_limit");
 }
 
@@ -72,7 +76,22 @@ public sealed record OrganizationChange
     /// <summary>The groups an invitation that names none puts into: these and no others.</summary>
     public IReadOnlyList<Reference>? DefaultGroups { get; init; }
 
-    internal bool NeedsAdmin => Name is not null || TimeZone is not null || ExternalIdentityProvider.IsGiven;
+    /// <summary>How long an invitation stays open, 1 hour to 90 days; null: the installation's setting.</summary>
+    public Optional<TimeSpan?> InvitationLifetime { get; init; }
+
+    /// <summary>Domains that may be invited; none: any. At most 100.</summary>
+    public IReadOnlyList<string>? AllowedEmailDomains { get; init; }
+
+    /// <summary>Origins, such as <c>https://app.example.com</c>, a guest may be sent to after joining. At most 100.</summary>
+    public IReadOnlyList<string>? ReturnOrigins { get; init; }
+
+    /// <summary>How many persons there may be, at least 1; null: any number. The operator's matter. The seats in use are counted anew; a limit below them stops new invitations only.</summary>
+    public Optional<int?> SeatLimit { get; init; }
+
+    /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
+    public IReadOnlyCollection<string>? IfMatch { get; init; }
+
+    internal bool NeedsAdmin => Name is not null || TimeZone is not null || ExternalIdentityProvider.IsGiven || InvitationLifetime.IsGiven || (AllowedEmailDomains ?? ReturnOrigins) is not null;
 }
 
 /// <summary>An organization as its members see it.</summary>
@@ -93,14 +112,8 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
     public async Task<Result<CreatedOrganization>> CreateAsync(Actor actor, NewOrganization given, CancellationToken ct)
     {
         if (actor.IsMember) return OrganizationErrors.NotAllowed;
-        if (!IsSlug(given.Slug)) return OrganizationErrors.SlugInvalid;
-        if (!Text.IsFilledName(given.Name)) return OrganizationErrors.NameInvalid;
-        if (!Text.IsTimeZone(given.TimeZone)) return InvitationErrors.TimeZoneUnknown;
-        if (given.ExternalIdentityProvider is { } provider && !Text.IsFilledName(provider)) return OrganizationErrors.IdentityProviderInvalid;
-        if (!EmailAddress.TryCanonical(given.OwnerEmail, out var email)) return InvitationErrors.EmailInvalid;
-        if (!Text.IsName(given.OwnerFirstName)) return InvitationErrors.FirstNameInvalid;
-        if (!Text.IsName(given.OwnerLastName)) return InvitationErrors.LastNameInvalid;
-        if (given.OwnerApiKey is { } key && !ApiKeyService.IsAcceptable(key)) return ApiKeyErrors.SecretInvalid;
+        if (Error.Of(Faults(given)) is { } fault) return fault;
+        if (!EmailAddress.TryCanonical(given.OwnerEmail, out var email)) return InvitationErrors.EmailInvalid.Under("owner");
         if (given.OwnerPassword is { } typed && PasswordRules.Check(typed, email) is { } weak) return weak;
         var hash = given.OwnerPassword is { } password ? await passwords.HashAsync(password, ct) : null;
         var number = await numbers.TakeAsync(1, ct, db);
@@ -155,6 +168,9 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
     public async Task<Result<Organization>> UpdateAsync(Actor actor, OrganizationChange change, CancellationToken ct) =>
         (await SaveAsync(actor, change, MemberDetails.None, ct)).Match<Result<Organization>>(saved => saved.Organization, error => error);
 
+    /// <summary>The same, answered with what new members get.</summary>
+    public Task<Result<DefaultsView>> ChangeAsync(Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) => SaveAsync(actor, change, details, ct);
+
     /// <summary>What an invitation gives that names nothing.</summary>
     public async Task<Result<DefaultsView>> GetDefaultsAsync(Actor actor, MemberDetails details, CancellationToken ct) =>
         await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Details = details }, ct) is { } graph ? Defaults(graph) : OrganizationErrors.NotFound;
@@ -170,60 +186,136 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
 
     private static DefaultsView Defaults(AccessGraph graph) => new(graph.Organization, [.. graph.DefaultGroups.OrderBy(g => g.NameKey, Text.KeyOrder)], graph);
 
-    private Task<Result<DefaultsView>> SaveAsync(Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) => db.RunAsync<Result<DefaultsView>>(async () =>
+    /// <summary>Everything that is wrong with what is to be made, but for the owner's password.</summary>
+    public static IEnumerable<Error> Faults(NewOrganization given)
     {
-        if (change.Name is { } name && !Text.IsFilledName(name)) return OrganizationErrors.NameInvalid;
-        if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) return InvitationErrors.TimeZoneUnknown;
-        if (change.ExternalIdentityProvider.Or(null) is { } provider && !Text.IsFilledName(provider)) return OrganizationErrors.IdentityProviderInvalid;
-        if (change.DefaultPermissions?.FirstOrDefault(p => !catalogue.Contains(p)) is { } nothing) return InvitationErrors.PermissionUnknown(nothing);
-        var query = new AccessQuery(actor.OrganizationId) { Details = details };
-        if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph) return OrganizationErrors.NotFound;
-        var (today, organization) = (graph.Today(actor), graph.Organization);
-        if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
-        if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        var named = new ReferenceReader(graph, UnknownReferences.Refuse);
-        // Of the system's groups everybody is in his anyway.
-        Group[] groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
-        if (named.Refused is { } unknown) return unknown;
+        if (!IsSlug(given.Slug)) yield return OrganizationErrors.SlugInvalid;
+        if (!Text.IsFilledName(given.Name)) yield return OrganizationErrors.NameInvalid;
+        if (!Text.IsTimeZone(given.TimeZone)) yield return InvitationErrors.TimeZoneUnknown;
+        if (given.ExternalIdentityProvider is { } provider && !Text.IsFilledName(provider)) yield return OrganizationErrors.IdentityProviderInvalid;
+        if (!EmailAddress.TryCanonical(given.OwnerEmail, out _)) yield return InvitationErrors.EmailInvalid.Under("owner");
+        if (!Text.IsName(given.OwnerFirstName)) yield return InvitationErrors.FirstNameInvalid.Under("owner");
+        if (!Text.IsName(given.OwnerLastName)) yield return InvitationErrors.LastNameInvalid.Under("owner");
+        if (given.OwnerApiKey is { } key && !ApiKeyService.IsAcceptable(key)) yield return ApiKeyErrors.SecretInvalid.Under("owner");
+        for (var i = 0; i < given.Resources.Count; i++)
+            if (!Text.IsFilledName(given.Resources[i]) || given.Resources.Take(i).Any(r => Text.IsFilledName(r) && Text.Key(r) == Text.Key(given.Resources[i]))) yield return ResourceErrors.NameInvalid with { Field = $"resources/{i}" };
+    }
 
-        var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions).Distinct(StringComparer.Ordinal).ToList();
-        Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];
-        var handed = new EffectiveAccess.Builder().Add(permissions.Except(organization.DefaultPermissions)).Add(organization.DefaultPermissions.Except(permissions));
-        foreach (var group in moved) graph.Confer(handed, group);
-        if (!today.CanGrant(handed.Build())) return InvitationErrors.MoreThanYouHold;
+    /// <summary>Everything that is wrong with a change, whichever organization it is for.</summary>
+    public IEnumerable<Error> Faults(OrganizationChange change)
+    {
+        if (change.Name is { } name && !Text.IsFilledName(name)) yield return OrganizationErrors.NameInvalid;
+        if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
+        if (change.ExternalIdentityProvider.Or(null) is { } provider && !Text.IsFilledName(provider)) yield return OrganizationErrors.IdentityProviderInvalid;
+        if (change.InvitationLifetime.Or(null) is { } lifetime && (lifetime < InvitationOptions.Shortest || lifetime > InvitationOptions.Longest)) yield return OrganizationErrors.LifetimeInvalid;
+        if (change.SeatLimit.Or(null) is < 1) yield return OrganizationErrors.SeatLimitInvalid;
+        if (change.AllowedEmailDomains is { } domains && (domains.Count > 100 || domains.Any(d => DomainOf(d) is null))) yield return OrganizationErrors.DomainsInvalid;
+        if (change.ReturnOrigins is { } origins && (origins.Count > 100 || origins.Any(o => OriginOf(o) is null))) yield return OrganizationErrors.OriginsInvalid;
+        foreach (var fault in catalogue.Faults(change.DefaultPermissions ?? []))
+            yield return fault with { Field = "default_" + fault.Field };
+    }
 
-        db.Attach(organization);
-        var before = (organization.Name, organization.TimeZone, organization.ExternalIdentityProvider, string.Join(' ', organization.DefaultPermissions));
-        organization.Name = change.Name is { } newName ? Text.Name(newName) : organization.Name;
-        organization.TimeZone = change.TimeZone ?? organization.TimeZone;
-        organization.ExternalIdentityProvider = change.ExternalIdentityProvider.Or(organization.ExternalIdentityProvider);
-        if (!permissions.SequenceEqual(organization.DefaultPermissions, StringComparer.Ordinal)) organization.DefaultPermissions = permissions;
-        foreach (var group in moved) group.IsDefault = !group.IsDefault;
-        var after = (organization.Name, organization.TimeZone, organization.ExternalIdentityProvider, string.Join(' ', permissions));
-        if (before == after && moved is []) return Defaults(graph);
-        db.Add(UsherEvent.Record(EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()
+    private static string? DomainOf(string text) => EmailAddress.TryCanonical("a@" + text, out var canonical) ? EmailAddress.DomainOf(canonical) : null;
+
+    private static string? OriginOf(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Scheme: "https" or "http", UserInfo: "", PathAndQuery: "/", Fragment: "" } ? uri.GetLeftPart(UriPartial.Authority) : null;
+
+    private Task<Result<DefaultsView>> SaveAsync(Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct)
+    {
+        return change.SeatLimit.IsGiven ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct);
+
+        async Task<Result<DefaultsView>> OnceAsync()
         {
-            ["before"] = $"{before}", ["after"] = $"{after}", ["default_groups"] = string.Join(", ", groups.Select(g => g.Name)),
-        }));
-        await db.SaveChangesAsync(ct);
-        return Defaults(graph);
-    }, ct);
+            if (Error.Of(Faults(change)) is { } fault) return fault;
+            if (change.SeatLimit.IsGiven && actor.IsMember) return OrganizationErrors.NotAllowed;
+            var query = new AccessQuery(actor.OrganizationId) { Details = details, LockOrganization = change.SeatLimit.IsGiven };
+            if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph) return OrganizationErrors.NotFound;
+            var (today, organization) = (graph.Today(actor), graph.Organization);
+            if (Precondition.Refuses(change.IfMatch, organization) is { } outdated) return outdated;
+            if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
+            if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            var named = new ReferenceReader(graph, UnknownReferences.Refuse);
+            // Of the system's groups everybody is in his anyway.
+            Group[] groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
+            if (named.Refused is { } unknown) return unknown;
 
-    /// <summary>Sets or lifts the seat limit. The seats in use are counted anew under the organization's lock; a limit below them stops new invitations only.</summary>
-    /// <param name="actor">An operator or the system.</param>
-    /// <param name="limit">At least 1; null lifts it.</param>
-    /// <param name="ct">Cancels.</param>
-    public Task<Result<Organization>> SetSeatLimitAsync(Actor actor, int? limit, CancellationToken ct) => db.RunLockedAsync<Result<Organization>>(async () =>
+            var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions).Distinct(StringComparer.Ordinal).ToList();
+            Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];
+            var handed = new EffectiveAccess.Builder().Add(permissions.Except(organization.DefaultPermissions)).Add(organization.DefaultPermissions.Except(permissions));
+            foreach (var group in moved) graph.Confer(handed, group);
+            if (!today.CanGrant(handed.Build())) return InvitationErrors.MoreThanYouHold;
+
+            db.Attach(organization);
+            var before = Told(organization);
+            organization.Name = change.Name is { } newName ? Text.Name(newName) : organization.Name;
+            organization.TimeZone = change.TimeZone ?? organization.TimeZone;
+            organization.ExternalIdentityProvider = change.ExternalIdentityProvider.Or(organization.ExternalIdentityProvider);
+            organization.InvitationLifetimeSeconds = change.InvitationLifetime.IsGiven ? (int?)change.InvitationLifetime.Or(null)?.TotalSeconds : organization.InvitationLifetimeSeconds;
+            if (change.AllowedEmailDomains is { } domains) organization.AllowedEmailDomains = [.. domains.Select(d => DomainOf(d)!).Distinct()];
+            if (change.ReturnOrigins is { } origins) organization.ReturnOrigins = [.. origins.Select(o => OriginOf(o)!).Distinct()];
+            if (change.SeatLimit.IsGiven && change.SeatLimit.Or(null) is var limit)
+            {
+                organization.SeatLimit = limit;
+                organization.SeatsUsed = limit is null ? 0 : await db.Members.CountAsync(m => m.OrganizationId == organization.Id && m.Kind == MemberKind.Person && m.Status != MemberStatus.Removed, ct);
+            }
+
+            if (!permissions.SequenceEqual(organization.DefaultPermissions, StringComparer.Ordinal)) organization.DefaultPermissions = permissions;
+            foreach (var group in moved) group.IsDefault = !group.IsDefault;
+            var after = Told(organization);
+            if (before == after && moved is []) return Defaults(graph);
+            db.Add(UsherEvent.Record(EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()
+            {
+                ["before"] = $"{before}", ["after"] = $"{after}", ["default_groups"] = string.Join(", ", groups.Select(g => g.Name)),
+            }));
+            await db.SaveChangesAsync(ct);
+            return Defaults(graph);
+        }
+
+        static string Told(Organization o) => string.Join(" | ", o.Name, o.TimeZone, o.ExternalIdentityProvider, o.InvitationLifetimeSeconds, o.SeatLimit,
+            string.Join(' ', o.DefaultPermissions), string.Join(' ', o.AllowedEmailDomains), string.Join(' ', o.ReturnOrigins));
+    }
+
+    /// <summary>Sets or lifts the seat limit; see <see cref="OrganizationChange.SeatLimit"/>.</summary>
+    public Task<Result<Organization>> SetSeatLimitAsync(Actor actor, int? limit, CancellationToken ct) => UpdateAsync(actor, new() { SeatLimit = limit }, ct);
+
+    /// <summary>A run of the installation's organizations, oldest first. For operators.</summary>
+    public async Task<Result<IReadOnlyList<Organization>>> PageAsync(Actor actor, Guid? after, int limit, CancellationToken ct)
     {
         if (actor.IsMember) return OrganizationErrors.NotAllowed;
-        if (limit is < 1) return OrganizationErrors.SeatLimitInvalid;
-        await db.LockAsync(actor.OrganizationId, [], [], organizationToo: true, ct);
+        return await db.Organizations.AsNoTracking().Where(o => after == null || o.Id > after).OrderBy(o => o.Id).Take(limit).ToListAsync(ct);
+    }
+
+    /// <summary>While it is suspended nobody's key or session acts in it, and no link of it opens. Nothing is lost. For operators.</summary>
+    public Task<Result<Organization>> SuspendAsync(Actor actor, bool suspended, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Organization>>(async () =>
+    {
+        if (actor.IsMember) return OrganizationErrors.NotAllowed;
         if (await db.Organizations.SingleOrDefaultAsync(o => o.Id == actor.OrganizationId, ct) is not { } organization) return OrganizationErrors.NotFound;
-        organization.SeatLimit = limit;
-        organization.SeatsUsed = limit is null ? 0 : await db.Members.CountAsync(
-            m => m.OrganizationId == organization.Id && m.Kind == MemberKind.Person && m.Status != MemberStatus.Removed, ct);
+        if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
+        if (suspended == organization.SuspendedAt is not null) return organization;
+        var now = clock.Now();
+        organization.SuspendedAt = suspended ? now : null;
+        db.Add(UsherEvent.Record(suspended ? EventTypes.OrganizationSuspended : EventTypes.OrganizationResumed, actor, "organization", organization.Id, now));
         await db.SaveChangesAsync(ct);
         return organization;
+    }, ct);
+
+    /// <summary>
+    /// Deletes an organization and every row of it, its events included; that it was deleted is recorded by the installation. Only one that is suspended: then
+    /// nobody is at work in it. People keep their sign-ins. For operators.
+    /// </summary>
+    /// <returns>How many rows of each table went.</returns>
+    public Task<Result<Dictionary<string, int>>> DeleteAsync(Actor actor, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunLockedAsync<Result<Dictionary<string, int>>>(async () =>
+    {
+        if (actor.IsMember) return OrganizationErrors.NotAllowed;
+        await db.LockAsync(actor.OrganizationId, [], [], organizationToo: true, ct);
+        if (await db.Organizations.SingleOrDefaultAsync(o => o.Id == actor.OrganizationId, ct) is not { } organization) return OrganizationErrors.NotFound;
+        if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
+        if (organization.SuspendedAt is null) return OrganizationErrors.NotSuspended;
+        var gone = await db.DeleteOrganizationAsync(organization.Id, ct);
+        db.Remove(organization);
+        db.Add(UsherEvent.Record(EventTypes.OrganizationDeleted, actor with { OrganizationId = Organization.Installation }, "organization", organization.Id, clock.Now(), new() { ["slug"] = organization.Slug, ["name"] = organization.Name }));
+        await db.SaveChangesAsync(ct);
+        return gone;
     }, ct);
 
     // An operator names the owner's address and vouches for it.

@@ -13,6 +13,7 @@ public static class ResourceErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not reach it.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "This needs the permission resource_creation.");
+    public static readonly Error NotFully = new(ErrorKind.Forbidden, "resource_not_held", "Only who reaches a resource fully can change or delete it.");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
     public static readonly Error AttributesInvalid = new(ErrorKind.Invalid, "attributes_invalid", "Attributes are at most 1,000 characters each, none of them a control character.", "attributes");
@@ -79,6 +80,83 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
         if (found is null) return ResourceErrors.NotFound;
         return actor.Access.Everywhere is not AccessLevel.None || (await LevelsOfAsync(actor, ct)).Reaches(found.Id) ? found : ResourceErrors.NotFound;
+    }
+
+    /// <summary>A run of the resources an actor reaches at any level, oldest first.</summary>
+    public async Task<IReadOnlyList<Resource>> PageAsync(Actor actor, Guid? after, int limit, CancellationToken ct)
+    {
+        var run = db.Resources.AsNoTracking().Where(r => r.OrganizationId == actor.OrganizationId && (after == null || r.Id > after));
+        if (actor.Access.Everywhere is AccessLevel.None)
+        {
+            var access = await LevelsOfAsync(actor, ct);
+            Guid[] reached = [.. access.Resources.Keys.Where(access.Reaches)];
+            run = run.Where(r => reached.Contains(r.Id));
+        }
+
+        return await run.OrderBy(r => r.Id).Take(limit).ToListAsync(ct);
+    }
+
+    /// <summary>Names a resource anew, or changes what is kept with it; its slug stays. Needs <c>resource_creation</c>, and to reach it fully.</summary>
+    /// <param name="actor">Who does it.</param>
+    /// <param name="reference">By id or slug.</param>
+    /// <param name="name">Null leaves it.</param>
+    /// <param name="attributes">Entries to set, or, with null, to take out; null leaves them all.</param>
+    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    /// <param name="ct">Cancels.</param>
+    public Task<Result<Resource>> UpdateAsync(
+        Actor actor, Reference reference, string? name, IReadOnlyDictionary<string, string?>? attributes, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Resource>>(async () =>
+        {
+            if (Error.Of(Faults(name, attributes)) is { } fault) return fault;
+            if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused)) return refused;
+            Dictionary<string, string> details = [];
+            if (name is not null && Text.Name(name) != resource.Name)
+            {
+                var key = Text.Key(name);
+                if (await db.Resources.AnyAsync(r => r.OrganizationId == actor.OrganizationId && r.NameKey == key && r.Id != resource.Id, ct)) return ResourceErrors.NameTaken;
+                details["renamed_from"] = resource.Name;
+                (resource.Name, resource.NameKey) = (Text.Name(name), key);
+            }
+
+            var kept = resource.Attributes.Where(a => attributes?.ContainsKey(a.Key) is not true).Concat(attributes?.Where(a => a.Value is not null).Select(a => KeyValuePair.Create(a.Key, a.Value!)) ?? []).ToDictionary();
+            if (kept.Count != resource.Attributes.Count || kept.Except(resource.Attributes).Any())
+            {
+                details["attributes"] = string.Join(' ', attributes!.Keys);
+                resource.Attributes = kept;
+            }
+
+            if (details.Count is 0) return resource;
+            db.Add(UsherEvent.Record(EventTypes.ResourceUpdated, actor, "resource", resource.Id, clock.Now(), details));
+            await db.SaveChangesAsync(ct);
+            return resource;
+        }, ct);
+
+    /// <summary>Deletes a resource, and with it everybody's level on it. Needs <c>resource_creation</c>, and to reach it fully.</summary>
+    public Task<Result<Resource>> DeleteAsync(Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Resource>>(async () =>
+    {
+        if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused)) return refused;
+        db.Remove(resource);
+        db.Add(UsherEvent.Record(EventTypes.ResourceDeleted, actor, "resource", resource.Id, clock.Now(), new() { ["name"] = resource.Name }));
+        await db.SaveChangesAsync(ct);
+        return resource;
+    }, ct);
+
+    /// <summary>Everything that is wrong with a resource's own values.</summary>
+    public static IEnumerable<Error> Faults(string? name, IReadOnlyDictionary<string, string?>? attributes)
+    {
+        if (name is not null && !Text.IsFilledName(name)) yield return ResourceErrors.NameInvalid;
+        if (attributes is not null && (attributes.Count > 50 || attributes.Any(a => !Text.IsMetadata(a.Key, a.Value ?? "")))) yield return ResourceErrors.AttributesInvalid;
+    }
+
+    // The resource itself, for somebody who may change it.
+    private async Task<Result<Resource>> FindAsync(Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct)
+    {
+        if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
+        if (reference.Id is null && !OrganizationService.IsSlug(reference.Text)) return ResourceErrors.NotFound;
+        var access = actor.IsMember ? await LevelsOfAsync(actor, ct) : actor.Access;
+        var found = await db.Resources.SingleOrDefaultAsync(r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
+        if (found is null || !access.Reaches(found.Id)) return ResourceErrors.NotFound;
+        if (access.LevelOn(found.Id) is not AccessLevel.Full) return ResourceErrors.NotFully;
+        return Precondition.Refuses(ifMatch, found) is { } outdated ? outdated : found;
     }
 
     internal static Resource New(Guid organization, string name, Dictionary<string, string> attributes, HashSet<string> slugsTaken, DateTimeOffset now)

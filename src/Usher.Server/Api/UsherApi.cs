@@ -10,8 +10,15 @@ internal static class UsherApi
     public static void MapUsherApi(this RouteGroupBuilder api)
     {
         api.MapGuests();
+        api.MapOrganizations();
 
         var organization = api.MapGroup("/organizations/{organization}").RequireAuthorization(Policies.Api);
+        organization.MapOrganization();
         organization.MapInvitations();
+        organization.MapMembers();
+        organization.MapGroups();
+        organization.MapRoles();
+        organization.MapResources();
+        organization.MapApiKeys();
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Usher.Core;
+using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
@@ -42,6 +43,7 @@ public sealed class UsherStartup(
         }
 
         await BootstrapAsync(db, scope.ServiceProvider.GetRequiredService<OrganizationService>(), cancellationToken);
+        await scope.ServiceProvider.GetRequiredService<ApiKeyService>().SetOperatorKeyAsync(server.Value.Operator.ApiKey, cancellationToken);
         if (database.IsSqlite) await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeBackAsync(cancellationToken);
         await numbers.PrepareAsync(cancellationToken);
         Done = true;
@@ -109,11 +111,11 @@ public sealed class UsherStartup(
         "name" => "Organization:Name",
         "external_identity_provider" => "Organization:ExternalIdentityProvider",
         "time_zone" => "Organization:TimeZone",
-        "email" => "Owner:Email",
-        "first_name" => "Owner:FirstName",
-        "last_name" => "Owner:LastName",
+        "owner/email" => "Owner:Email",
+        "owner/first_name" => "Owner:FirstName",
+        "owner/last_name" => "Owner:LastName",
         "password" => "Owner:Password",
-        "api_key" => "Owner:ApiKey",
+        "owner/api_key" => "Owner:ApiKey",
         _ => "Organization",
     };
 }

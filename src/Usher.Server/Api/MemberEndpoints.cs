@@ -1,0 +1,97 @@
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Api;
+
+/// <summary>Members and service accounts: the same thing in two kinds.</summary>
+internal static class MemberEndpoints
+{
+    private const MemberDetails Shown = MemberDetails.Reached;
+
+    private static readonly QueryParameter[] Filters =
+    [
+        new("status", typeof(MemberStatus), "Only members of this status; removed ones are never shown."), new("email", typeof(string), "Only addresses, or `sa::` names, that begin so."),
+        new("role", typeof(BuiltInRole), "Only members of this built-in role."), new("group", typeof(string), "Only those who were put into this group (`grp_…`)."),
+        new("customRole", typeof(string), "Only those who hold this role of the organization's own directly (`rol_…`)."),
+        new("sort", typeof(string), "`created` or `email`; with a `-` before it the other way round. Default: `created`."),
+    ];
+
+    public static void MapMembers(this RouteGroupBuilder organization)
+    {
+        var members = organization.MapGroup("/members").WithTags("Members");
+        members.MapGet("", ListMembersAsync).TakesPages([.. Filters, new("kind", typeof(MemberKind), "Only persons, or only service accounts.")]).Says<Page<MemberDocument>>("List members", "Persons and service accounts, invited ones included.");
+        members.MapGet("/{member}", GetMemberAsync).Says<MemberDocument>("Get a member");
+        members.MapPatch("/{member}", ChangeMemberAsync).CanRehearse().Says<MemberDocument>("Change a member", """
+            What is given and what is taken away you must hold yourself; for the address, the SSO id, suspending, and whatever a pending member is offered, you must hold all that he holds.
+            """);
+        members.MapDelete("/{member}", RemoveMemberAsync).CanRehearse().SaysNothing("Remove a member", "Permissions, roles, groups and keys go; it acts on his very next request. An open invitation is revoked.");
+
+        var accounts = organization.MapGroup("/service-accounts").WithTags("Service accounts");
+        accounts.MapGet("", ListAccountsAsync).TakesPages(Filters).Says<Page<MemberDocument>>("List service accounts");
+        accounts.MapPost("", MakeAccountAsync).CanRehearse().CanRepeat().Says<MemberDocument>("Make a service account", "It acts by API keys alone. What it is given you must hold yourself.", StatusCodes.Status201Created);
+        accounts.MapGet("/{account}", GetAccountAsync).Says<MemberDocument>("Get a service account");
+        accounts.MapPatch("/{account}", ChangeAccountAsync).CanRehearse().Says<MemberDocument>("Change a service account");
+        accounts.MapDelete("/{account}", RemoveAccountAsync).CanRehearse().SaysNothing("Remove a service account", "Its keys are refused from the very next request on.");
+    }
+
+    private static Task<IResult> ListMembersAsync(ApiQuery query, Actor actor, MemberService members, CancellationToken ct) => ListAsync(query, query.Enum<MemberKind>("kind"), actor, members, ct);
+
+    private static Task<IResult> GetMemberAsync(string member, Actor actor, MemberService members, CancellationToken ct) => GetAsync(new(Id: Ids.Member.Parse(member)), actor, members, ct);
+
+    private static Task<IResult> ChangeMemberAsync(string member, ApiBody<MemberChangeRequest> body, HttpRequest request, Actor actor, MemberService members, CancellationToken ct) =>
+        ChangeAsync(new(Id: Ids.Member.Parse(member)), body, request, actor, members, ct);
+
+    private static Task<IResult> RemoveMemberAsync(string member, HttpRequest request, Actor actor, MemberService members, CancellationToken ct) =>
+        RemoveAsync(new(Id: Ids.Member.Parse(member)), request, actor, members, ct);
+
+    private static Task<IResult> ListAccountsAsync(ApiQuery query, Actor actor, MemberService members, CancellationToken ct) => ListAsync(query, MemberKind.Service, actor, members, ct);
+
+    private static async Task<IResult> MakeAccountAsync(string organization, ApiBody<ServiceAccountRequest> body, Actor actor, ServiceAccountService accounts, CancellationToken ct)
+    {
+        if (body.Refusal(given => accounts.Faults(given.ToAccount())) is { } refusal) return refusal;
+        return (await accounts.CreateAsync(actor, body.Value.ToAccount(), UnknownReferences.Refuse, Shown, ct)).ToHttp(view =>
+            Answers.Created(MemberDocument.From(view), $"{UsherApi.Prefix}/organizations/{organization}/service-accounts/{Ids.Member.Of(view.Member.Id)}", Precondition.TagOf(view.Member)));
+    }
+
+    private static Task<IResult> GetAccountAsync(string account, Actor actor, MemberService members, CancellationToken ct) => GetAsync(Account(account), actor, members, ct);
+
+    private static Task<IResult> ChangeAccountAsync(string account, ApiBody<MemberChangeRequest> body, HttpRequest request, Actor actor, MemberService members, CancellationToken ct) =>
+        ChangeAsync(Account(account), body, request, actor, members, ct);
+
+    private static Task<IResult> RemoveAccountAsync(string account, HttpRequest request, Actor actor, MemberService members, CancellationToken ct) => RemoveAsync(Account(account), request, actor, members, ct);
+
+    private static MemberKey Account(string account) => new(Id: Ids.Member.Parse(account), Kind: MemberKind.Service);
+
+    private static async Task<IResult> ListAsync(ApiQuery query, MemberKind? kind, Actor actor, MemberService members, CancellationToken ct)
+    {
+        var (by, descending) = query.Sort("created", "email");
+        var (word, order, limit) = (descending ? "-" + by : by, by is "email" ? MemberOrder.Identifier : MemberOrder.Created, query.Limit);
+        var after = query.After(word);
+        var filter = new MemberFilter
+        {
+            Kind = kind, Status = query.Enum<MemberStatus>("status"), IdentifierPrefix = query.Text("email")?.ToLowerInvariant(), Role = query.Enum<BuiltInRole>("role"),
+            GroupId = query.Id("group", Ids.Group), RoleId = query.Id("customRole", Ids.Role),
+        };
+        if (query.Refusal is { } refusal) return refusal;
+        var page = new MemberPage(order, order is MemberOrder.Identifier ? after?.Key : after?.Id, limit + 1, Descending: descending) { Filter = filter };
+        var read = await members.ListAsync(actor, page, Shown, ct);
+        return Answers.Ok(Cursor.Page(read, limit, MemberDocument.From, v => new Cursor(word, v.Member.Identifier, v.Member.Id)));
+    }
+
+    private static async Task<IResult> GetAsync(MemberKey key, Actor actor, MemberService members, CancellationToken ct) => (await members.GetAsync(actor, key, Shown, ct)).ToHttp(Show);
+
+    private static async Task<IResult> ChangeAsync(MemberKey key, ApiBody<MemberChangeRequest> body, HttpRequest request, Actor actor, MemberService members, CancellationToken ct)
+    {
+        if (body.Refusal(given => members.Faults(given.ToChange())) is { } refusal) return refusal;
+        var changed = await members.UpdateAsync(actor, [key], body.Value.ToChange(), new(UnknownReferences.Refuse, Details: Shown) { IfMatch = request.IfMatch }, ct);
+        return changed.ToHttp(selection => Show(new(selection.Members[0], selection.Graph)));
+    }
+
+    private static async Task<IResult> RemoveAsync(MemberKey key, HttpRequest request, Actor actor, MemberService members, CancellationToken ct) =>
+        (await members.RemoveAsync(actor, [key], new() { IfMatch = request.IfMatch }, ct)).ToHttp(_ => Answers.NoContent);
+
+    private static IResult Show(MemberView view) => Answers.Ok(MemberDocument.From(view), Precondition.TagOf(view.Member));
+}
