@@ -41,7 +41,7 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
         }
 
         var callers = asked.FindAll(a => a.Sql.Contains("WITH caller AS", StringComparison.Ordinal));
-        var graphs = asked.FindAll(a => a.Sql.Contains("WITH found AS", StringComparison.Ordinal));
+        var graphs = asked.FindAll(a => a.Sql.Contains("WITH offers AS", StringComparison.Ordinal));
         Assert.Equal((2, 3), (callers.Count, graphs.Count));
         foreach (var (sql, parameters) in callers.Concat(graphs))
         {

@@ -315,7 +315,7 @@ public sealed class AccessGraph
     /// <summary>Reads it in one round trip; the entities are not tracked. Null when there is no such organization.</summary>
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
-        await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct);
+        await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
         var rows = await Facts.Query(db, query).ToListAsync(ct);
         if (rows.Find(r => r.Organization is not null)?.Organization is not { } organization) return null;
 

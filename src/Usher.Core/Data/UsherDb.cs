@@ -131,6 +131,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunTogetherAsync<T>(Func<Task<T>> work, CancellationToken ct)
     {
+        if (together) return await work(); // in a rehearsal
         try
         {
             ChangeTracker.Clear();
@@ -150,21 +151,25 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// In a locked run: waits until nobody else changes these members, and, with <paramref name="organizationToo"/>, the organization's own row (seats, the
     /// last administrator). Otherwise nothing.
     /// </summary>
-    public async Task LockAsync(Guid organization, IReadOnlyCollection<string> identifiers, IReadOnlyCollection<Guid> members, bool organizationToo, CancellationToken ct)
+    public async Task LockAsync(
+        Guid organization, IReadOnlyCollection<string> identifiers, IReadOnlyCollection<Guid> members, bool organizationToo, CancellationToken ct, IReadOnlyCollection<Guid>? invitations = null)
     {
         if (!locked || IsSqlite) return;
         if (organizationToo) await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} FOR UPDATE", ct);
         else await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} AND seat_limit IS NOT NULL FOR UPDATE", ct);
 
         // Invitations, then members, each by id: the order in which a save that locked nothing before changes them, or the two would wait for each other.
-        var (names, ids) = (identifiers.ToArray(), members.ToArray());
+        var (names, ids, offers) = (identifiers.ToArray(), members.ToArray(), invitations?.ToArray() ?? []);
         await Database.ExecuteSqlAsync(
             $"""
             SELECT 1 FROM invitations i JOIN members m ON m.organization_id = i.organization_id AND m.id = i.member_id
-            WHERE i.organization_id = {organization} AND i.status IN ('pending', 'expired') AND (m.identifier = ANY({names}) OR m.id = ANY({ids})) ORDER BY i.id FOR NO KEY UPDATE OF i
+            WHERE i.organization_id = {organization} AND i.status IN ('pending', 'expired') AND (m.identifier = ANY({names}) OR m.id = ANY({ids}) OR i.id = ANY({offers})) ORDER BY i.id FOR NO KEY UPDATE OF i
             """, ct);
         await Database.ExecuteSqlAsync(
-            $"SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})) ORDER BY id FOR NO KEY UPDATE", ct);
+            $"""
+            SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})
+                OR id IN (SELECT i.member_id FROM invitations i WHERE i.organization_id = {organization} AND i.id = ANY({offers}))) ORDER BY id FOR NO KEY UPDATE
+            """, ct);
     }
 
     /// <summary>The same for one invitation and the member it is for, before they are read.</summary>

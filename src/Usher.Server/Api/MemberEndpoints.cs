@@ -13,7 +13,7 @@ internal static class MemberEndpoints
 
     private static readonly QueryParameter[] Filters =
     [
-        new("status", typeof(MemberStatus), "Only members of this status; removed ones are never shown."), new("email", typeof(string), "Only addresses, or `sa::` names, that begin so."),
+        new("status", typeof(MemberStatus), "Only members of this status. Removed ones are never shown."), new("email", typeof(string), "Only addresses, or `sa::` names, that begin so."),
         new("role", typeof(BuiltInRole), "Only members of this built-in role."), new("group", typeof(string), "Only those who were put into this group (`grp_…`)."),
         new("customRole", typeof(string), "Only those who hold this role of the organization's own directly (`rol_…`)."),
         new("sort", typeof(string), "`created` or `email`; with a `-` before it the other way round. Default: `created`."),

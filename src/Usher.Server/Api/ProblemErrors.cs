@@ -18,7 +18,17 @@ internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFor
             Type = $"{options.Value.PublicUrl}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode, Detail = first.Message, Code = first.Code,
             Errors = all.Exists(e => e.Field is not null) ? [.. all.Select(Fault.From)] : null,
         };
-        return TypedResults.Json(problem, ApiJson.Default.Problem, MediaType, first.StatusCode);
+        var answer = TypedResults.Json(problem, ApiJson.Default.Problem, MediaType, first.StatusCode);
+        return first.Kind is ErrorKind.Unauthenticated ? new Challenge(answer) : answer;
+    }
+
+    private sealed class Challenge(IResult answer) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.Headers.WWWAuthenticate = "Bearer realm=\"Usher\"";
+            return answer.ExecuteAsync(httpContext);
+        }
     }
 
     private static string TitleOf(ErrorKind kind) => kind switch
