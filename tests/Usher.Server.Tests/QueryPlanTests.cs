@@ -41,13 +41,52 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
         }
 
         var callers = asked.FindAll(a => a.Sql.Contains("WITH caller AS", StringComparison.Ordinal));
-        var graphs = asked.FindAll(a => a.Sql.Contains("WITH offers AS", StringComparison.Ordinal));
+        var graphs = asked.FindAll(a => a.Sql.Contains(" found AS", StringComparison.Ordinal));
         Assert.Equal((2, 3), (callers.Count, graphs.Count));
         foreach (var (sql, parameters) in callers.Concat(graphs))
         {
             var plan = await PlanAsync(sql, parameters);
             Assert.Matches(TestDatabase.IsPostgres ? @"Index (Only )?Scan" : @"SEARCH (k|m) USING (COVERING )?INDEX", string.Join('\n', plan));
             Assert.DoesNotContain(plan, step => TableScan().IsMatch(step));
+        }
+    }
+
+    // Whom a role lets in is in no index: members are gone through in the page's order, from where it begins, until it is full. All else is searched for.
+    [Fact]
+    public async Task Who_reaches_a_resource_is_answered_without_reading_other_organizations()
+    {
+        var org = await app.CreateOrganizationAsync();
+        var resource = Reference.To(org.Created.Resources[0].Id);
+        List<(string Sql, List<DbParameter> Parameters)> asked = [];
+        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
+        try
+        {
+            foreach (var after in new Guid?[] { null, org.Created.Owner.Id })
+                await app.WithAsync<AccessService, Result<ResourceAudience>>(s => s.OfResourceAsync(org.Owner, resource, new(after, 50), false, Ct));
+        }
+        finally
+        {
+            app.Commands.Executing = null;
+        }
+
+        var pages = asked.FindAll(a => a.Sql.Contains("reaching_groups AS", StringComparison.Ordinal));
+        Assert.Equal((4, 2), (asked.Count, pages.Count));
+        foreach (var ((sql, parameters), from) in pages.Zip(["", " AND id>?"]))
+        {
+            var plan = string.Join('\n', await PlanAsync(sql, parameters));
+            Assert.DoesNotMatch(TestDatabase.IsPostgres ? @"Seq Scan on (members|groups|group_members|resource_access)\b" : @"SCAN (m|g|gm|a)\b", plan);
+            if (TestDatabase.IsPostgres)
+            {
+                Assert.DoesNotMatch(@"Index (Only )?Scan using \w+ on (members|groups|group_members|resource_access) \w+\n(?!\s+Index Cond: \(+\w*\.?organization_id = )", plan);
+                continue;
+            }
+
+            Assert.DoesNotMatch(@"SEARCH (m|g|gm|a) USING (?!.*\(organization_id=\?)", plan);
+            Assert.Contains($"SEARCH m USING INDEX sqlite_autoindex_members_1 (organization_id=?{from})", plan);
+            Assert.Contains("(organization_id=? AND resource_id=?)", plan);
+            Assert.Contains("(organization_id=? AND member_id=? AND resource_id=?)", plan);
+            Assert.Contains("SEARCH gm USING INDEX ix_group_members_organization_id_member_id (organization_id=? AND member_id=?)", plan);
+            Assert.DoesNotMatch(@"SEARCH (a|gm) USING .*\(organization_id=\?\)", plan);
         }
     }
 

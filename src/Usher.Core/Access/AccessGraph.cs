@@ -139,7 +139,7 @@ public sealed class AccessGraph
     private readonly HashSet<Guid> withSecondFactor = [];
     private readonly HashSet<(Guid Id, int Condition)> held = [];
 
-    private AccessGraph(Organization organization) => Organization = organization;
+    internal AccessGraph(Organization organization) => Organization = organization;
 
     public Organization Organization { get; }
 
@@ -230,6 +230,10 @@ public sealed class AccessGraph
     }
 
     public void Add(Group group) => groups[group.Id] = group;
+
+    public void Add(Role role) => roles[role.Id] = role;
+
+    public void Add(ResourceName resource) => resources[resource.Id] = resource;
 
     /// <summary>After a member's groups and roles were changed: makes counts and samples those of after the save.</summary>
     public void Moved(Member member, IReadOnlyCollection<Guid> groupsBefore, IReadOnlyCollection<Guid> rolesBefore)

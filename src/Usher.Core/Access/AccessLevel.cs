@@ -30,4 +30,6 @@ public static class Capabilities
     public const string DeployAll = "deploy_all";
     public const string UpdateConfig = "update_config";
     public const string ManageConfigFiles = "manage_config_files";
+
+    public static IReadOnlyList<string> All { get; } = [DeployAll, UpdateConfig, ManageConfigFiles];
 }

@@ -7,6 +7,9 @@ public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Cap
 {
     public bool IsNone => Level is AccessLevel.None && Capabilities is [];
 
+    /// <summary>The same with every capability named that its level implies, in ordinal order.</summary>
+    public Reach Spelled => this with { Capabilities = [.. (Level is AccessLevel.Full ? Access.Capabilities.All : Capabilities).Order(StringComparer.Ordinal)] };
+
     public bool Contains(Reach other) =>
         Level is AccessLevel.Full || (Level >= other.Level && other.Capabilities.All(Capabilities.Contains));
 
@@ -46,7 +49,8 @@ public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions
             && Everywhere >= other.Everywhere
             && other.Resources.All(pair => ReachOf(pair.Key).Contains(pair.Value)));
 
-    private Reach ReachOf(Guid resource)
+    /// <summary>How far he reaches a resource, by whatever way.</summary>
+    public Reach ReachOf(Guid resource)
     {
         var own = Resources.TryGetValue(resource, out var reach) ? reach : new Reach(AccessLevel.None, []);
         return own with { Level = IsAdmin ? AccessLevel.Full : own.Level >= Everywhere ? own.Level : Everywhere };

@@ -32,6 +32,9 @@ public sealed record MemberFilter
     /// <summary>A role he holds directly.</summary>
     public Guid? RoleId { get; init; }
 
+    /// <summary>A resource he reaches at all, by whatever way; see <see cref="EffectiveAccess.Reaches"/>.</summary>
+    public Guid? Reaches { get; init; }
+
     /// <summary>How his identifier begins, lower case.</summary>
     public string? IdentifierPrefix { get; init; }
 
