@@ -12,6 +12,7 @@ using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Idempotency;
 using Usher.Core.Invitations;
+using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -52,6 +53,7 @@ public static class UsherBuilder
         services.AddUsherCore(DatabaseSettings.From(builder.Configuration));
         services.AddUsherMail();
         services.AddHostedService<Sweeper>();
+        services.AddHostedService<JobWorker>();
 
         services.AddSingleton<Surfaces>();
         services.AddExceptionHandler<UsherExceptionHandler>();
@@ -123,13 +125,13 @@ public static class UsherBuilder
         services.AddSingleton<UsherStartup>();
         services.AddSingleton(database);
         services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString));
-        services.AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
+        services.AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
         services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
         services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
-        services.AddScoped<IdempotencyService>();
+        services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 
         services.AddSingleton(_ =>

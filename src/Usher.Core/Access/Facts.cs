@@ -371,7 +371,7 @@ internal static class Facts
 
         string Parameter(object value)
         {
-            parameters.Add(value switch { Guid id => db.Raw(id), DateTimeOffset instant when db.IsSqlite => instant.ToUnixTimeMilliseconds(), _ => value });
+            parameters.Add(db.RawValue(value));
             return $"{{{parameters.Count - 1}}}";
         }
     }

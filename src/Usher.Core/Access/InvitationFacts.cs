@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Usher.Core.Data;
 using Usher.Core.Invitations;
 
@@ -24,6 +25,19 @@ internal static class InvitationFacts
         return $"{sql} ORDER BY {(page.Descending ? order.Replace(",", " DESC,", StringComparison.Ordinal) + " DESC" : order)} LIMIT {parameter(page.Limit)}";
     }
 
+    /// <summary>How many of an organization's invitations a filter lets through.</summary>
+    public static async Task<int> CountAsync(UsherDb db, Guid organization, InvitationFilter filter, DateTimeOffset now, CancellationToken ct)
+    {
+        List<object> parameters = [db.Raw(organization)];
+        var where = Where(filter, now, value =>
+        {
+            parameters.Add(db.RawValue(value));
+            return $"{{{parameters.Count - 1}}}";
+        });
+        var sql = $$"""SELECT count(*) AS "Value" FROM invitations i JOIN members m ON m.organization_id = {0} AND m.id = i.member_id WHERE i.organization_id = {0}{{where}}""";
+        return (int)await db.Database.SqlQueryRaw<long>(sql, [.. parameters]).SingleAsync(ct);
+    }
+
     /// <summary>What a filter asks of <c>i</c>, an invitation, and <c>m</c>, its member.</summary>
     public static string Where(InvitationFilter filter, DateTimeOffset now, Func<object, string> parameter)
     {
@@ -32,6 +46,7 @@ internal static class InvitationFacts
         if (filter.SponsorId is { } sponsor) sql += $" AND i.sponsor_id = {parameter(sponsor)}";
         if (filter.CreatedFrom is { } from) sql += $" AND i.id >= {parameter(Uuid.Floor(from))} AND i.created_at >= {parameter(from)}";
         if (filter.CreatedTo is { } to) sql += $" AND i.id < {parameter(Uuid.Floor(to + Ahead))} AND i.created_at < {parameter(to)}";
+        if (filter.Before is { } id) sql += $" AND i.id < {parameter(id)}";
         if (filter.ExpiresFrom is { } first) sql += $" AND i.expires_at >= {parameter(first)}";
         if (filter.ExpiresTo is { } last) sql += $" AND i.expires_at < {parameter(last)}";
         if (filter.Role is { } role) sql += $" AND m.role = {parameter(SnakeCaseName.Of(role.ToString()))}";

@@ -37,6 +37,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     private bool together;
     private bool saveWaits;
     private bool mailAdded;
+    private bool jobAdded;
 
     public DbSet<Organization> Organizations => Set<Organization>();
 
@@ -90,8 +91,14 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public bool IsSqlite => Database.IsSqlite();
 
+    /// <summary>Whether, on SQLite, nobody but this context can write just now.</summary>
+    public bool HoldsGate => locked && IsSqlite;
+
     /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
     public object Raw(Guid id) => IsSqlite ? id.ToByteArray(bigEndian: true) : id;
+
+    /// <summary>The same for any value.</summary>
+    public object RawValue(object value) => value switch { Guid id => Raw(id), DateTimeOffset instant when IsSqlite => instant.ToUnixTimeMilliseconds(), _ => value };
 
     /// <summary>With passkeys' table, whether or not the host configured Identity.</summary>
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
@@ -220,7 +227,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     /// <summary>
     /// The one write of an operation: all of it, or nothing. Raises the version of every changed row and of those that rows depending on them hang on; wakes
-    /// the mail worker when a message was added.
+    /// the mail worker when a message was added, and the jobs' when a job was.
     /// </summary>
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
@@ -259,7 +266,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             ChangeTracker.Clear();
             raised.Clear();
             seats.Clear();
-            mailAdded = false;
+            (mailAdded, jobAdded) = (false, false);
             using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
             await using var transaction = await Database.BeginTransactionAsync(ct);
             locked = true;
@@ -268,7 +275,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
                 var result = await operation();
                 if (!keep) return result; // the transaction, left open, takes it all back
                 await transaction.CommitAsync(ct);
-                RingIfMailWasAdded();
+                RingForWhatWasAdded();
                 return result;
             }
             catch (Exception e) when (attempt < LockedAttempts && IsLostRace(e))
@@ -309,16 +316,18 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     {
         raised.Clear();
         mailAdded |= ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
+        jobAdded |= ChangeTracker.Entries<Job>().Any(e => e.State is EntityState.Added);
         using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
         var saved = await SaveWithSeatsAsync(acceptAllChangesOnSuccess, ct);
-        if (!locked) RingIfMailWasAdded();
+        if (!locked) RingForWhatWasAdded();
         return saved;
     }
 
-    private void RingIfMailWasAdded()
+    private void RingForWhatWasAdded()
     {
         if (mailAdded) Runtime.Doorbell.Ring();
-        mailAdded = false;
+        if (jobAdded) Runtime.JobDoorbell.Ring();
+        (mailAdded, jobAdded) = (false, false);
     }
 
     private async Task<int> SaveWithSeatsAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
@@ -395,9 +404,11 @@ internal sealed class FirstException(Func<CancellationToken, Task> doIt) : Excep
 }
 
 /// <summary>What all contexts of one database share.</summary>
-public sealed class UsherDbRuntime(WriteGate gate, Outbox.OutboxDoorbell doorbell)
+public sealed class UsherDbRuntime(WriteGate gate, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell)
 {
     public WriteGate Gate => gate;
 
     public Outbox.OutboxDoorbell Doorbell => doorbell;
+
+    public JobDoorbell JobDoorbell => jobDoorbell;
 }

@@ -39,6 +39,10 @@ public static class EventTypes
     public const string ApiKeyCreated = "api_key.created";
     public const string ApiKeyUpdated = "api_key.updated";
     public const string ApiKeyDeleted = "api_key.deleted";
+    public const string JobCreated = "job.created";
+    public const string JobCompleted = "job.completed";
+    public const string JobCancelled = "job.cancelled";
+    public const string JobFailed = "job.failed";
     public const string UserSignedIn = "user.signed_in";
     public const string UserSignedOut = "user.signed_out";
     public const string UserSignInFailed = "user.sign_in_failed";

@@ -43,6 +43,9 @@ public sealed record InvitationFilter
 
     /// <summary>Before.</summary>
     public DateTimeOffset? ExpiresTo { get; init; }
+
+    /// <summary>Made before what has this id, such as the job that works on them.</summary>
+    public Guid? Before { get; init; }
 }
 
 /// <summary>A run of an organization's invitations.</summary>

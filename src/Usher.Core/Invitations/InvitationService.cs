@@ -59,7 +59,30 @@ public sealed class InvitationService(
     /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
     /// <returns>Refused with <c>already_joined</c> for somebody who has.</returns>
     public Task<Result<InvitationView>> ResendAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) =>
-        LinkAsync(actor, key, details, ifMatch, (graph, member, now) => Task.FromResult(Send(graph, member, actor, now)), ct);
+        LinkAsync(actor, key, details, ifMatch, (graph, member, now) => Send(graph, member, actor, now), ct);
+
+    /// <summary>The same for up to 1,000, each named once. A refused one stops no other.</summary>
+    /// <returns>One outcome per member, in their order.</returns>
+    public async Task<IReadOnlyList<Result<Member>>> ResendAsync(Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
+    {
+        if (memberIds.Count > MaxRows) return [.. memberIds.Select(_ => (Result<Member>)InvitationErrors.TooManyRows)];
+        return await db.RunAsync<IReadOnlyList<Result<Member>>>(async () =>
+        {
+            var graph = await AccessGraph.TrackAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+            var now = clock.Now();
+            Result<Member>[] outcomes =
+            [
+                .. memberIds.Select(id => Invitee(graph, today, graph.Member(id)).Match<Result<Member>>(member =>
+                {
+                    Send(graph, member, actor, now);
+                    return member;
+                }, error => error)),
+            ];
+            if (Array.Exists(outcomes, o => o.Error is null)) await db.SaveChangesAsync(ct);
+            return outcomes;
+        }, ct);
+    }
 
     /// <summary>
     /// Makes a new link to hand over by other means than mail, shown once; the one mailed before no longer opens. Joining by it does not prove the address.
@@ -73,7 +96,7 @@ public sealed class InvitationService(
             link = mails.Mint(db, graph.Organization, member, actor, provesAddress: false, now);
             var invitation = member.Invitations.Find(i => i.Id == link.InvitationId)!;
             db.Add(UsherEvent.Record(EventTypes.InvitationLinkMinted, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
-            return Task.FromResult(invitation);
+            return invitation;
         }, ct);
         return minted.Match<Result<(InvitationView, InvitationLink)>>(view => (view, link!), error => error);
     }
@@ -106,21 +129,28 @@ public sealed class InvitationService(
 
     // Whoever has not joined gets another link, by mail or otherwise.
     private Task<Result<InvitationView>> LinkAsync(
-        Actor actor, MemberKey key, MemberDetails details, IReadOnlyCollection<string>? ifMatch, Func<AccessGraph, Member, DateTimeOffset, Task<Invitation>> link, CancellationToken ct) =>
+        Actor actor, MemberKey key, MemberDetails details, IReadOnlyCollection<string>? ifMatch, Func<AccessGraph, Member, DateTimeOffset, Invitation> link, CancellationToken ct) =>
         db.RunAsync<Result<InvitationView>>(async () =>
         {
             var graph = await AccessGraph.TrackAsync(db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
             if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
-            if (selection.Members is not [{ Kind: MemberKind.Person } member]) return MemberService.Nobody(graph, [key]);
+            if (selection.Members is not [{ Kind: MemberKind.Person }]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
-            if (member.UserId is not null) return InvitationErrors.AlreadyJoined;
-            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
+            if (!Invitee(graph, today, selection.Members[0]).TryGet(out var member, out var refused)) return refused;
 
-            var invitation = await link(graph, member, clock.Now());
+            var invitation = link(graph, member, clock.Now());
             await db.SaveChangesAsync(ct);
             return new InvitationView(invitation, member, graph);
         }, ct);
+
+    // The rule for a new link: for a person who has not joined, by somebody who holds all that he holds.
+    private static Result<Member> Invitee(AccessGraph graph, Actor today, Member? member) => member switch
+    {
+        not { IsLive: true, Kind: MemberKind.Person } => MemberErrors.NotFound,
+        { UserId: not null } => InvitationErrors.AlreadyJoined,
+        _ => today.Covers(graph.Of(member)) ? member : MemberErrors.NotCovered,
+    };
 
     private Invitation Send(AccessGraph graph, Member member, Actor sponsor, DateTimeOffset now)
     {
@@ -161,7 +191,7 @@ public sealed class InvitationService(
 
         public int NewSeats { get; set; }
 
-        public bool HasSeat => graph.Organization.SeatLimit is not { } limit || graph.Organization.SeatsUsed + NewSeats < limit;
+        public bool HasSeat => graph.Organization.SeatLimit is not { } limit || graph.Organization.SeatsUsed + how.SeatsAlready + NewSeats < limit;
     }
 
     /// <summary>Everything that is wrong with a row, as far as it can be judged without the database.</summary>
@@ -208,6 +238,8 @@ public sealed class InvitationService(
             {
                 case (MemberStatus.Invited, { OnPending: OnPending.Skip }) or (not MemberStatus.Invited, { OnActive: OnActive.Skip }):
                     return new Invited(member, graph, InviteOutcome.Skipped, ignored);
+                case (MemberStatus.Invited, { OnPending: OnPending.RefreshIfChanged }) when !OffersMore(member, given, grants, call):
+                    return new Invited(member, graph, InviteOutcome.Unchanged, ignored);
                 case (MemberStatus.Invited, { OnPending: OnPending.Refuse }): return InvitationErrors.AlreadyInvited;
                 case (not MemberStatus.Invited, { OnActive: OnActive.Refuse }): return InvitationErrors.AlreadyMember;
             }
@@ -248,6 +280,21 @@ public sealed class InvitationService(
         var link = call.How.MintLink ? mails.Mint(db, organization, member, call.Actor, provesAddress: false, call.Now, given.ExpiresAt) : null;
         return new Invited(member, graph, outcome, ignored) { Link = link };
     }
+
+    // Whether a row says anything that a pending member is not offered yet, a link that opens included. Grants are added, never taken away, so only what is missing counts.
+    private static bool OffersMore(Member member, NewInvitation given, Grants grants, Call call) =>
+        (given.FirstName is { } first && Text.Name(first) != member.FirstName)
+        || (given.LastName is { } last && Text.Name(last) != member.LastName)
+        || (given.TimeZone is { } zone && zone != member.TimeZone)
+        || (given.Locale is { } locale && locale != member.Locale)
+        || given.Metadata.Any(entry => member.Metadata.GetValueOrDefault(entry.Key) != entry.Value)
+        || given.Role != member.Role
+        || (given.AllResources is { } all && all != member.AllResources)
+        || grants.Permissions.Except(member.Permissions.Select(p => p.Permission)).Any()
+        || grants.Groups.Where(g => g.SystemKind is SystemGroup.None).Select(g => g.Id).Except(member.Groups.Select(g => g.GroupId)).Any()
+        || grants.Roles.Select(r => r.Id).Except(member.Roles.Select(r => r.RoleId)).Any()
+        || grants.Levels.Any(level => member.ReachOf(level.Resource) != level.Reach)
+        || (call.How.SendMail && !member.Invitations.Exists(i => i.IsOpen(call.Now)));
 
     private static Member NewMember(Organization organization, Row row, long number, DateTimeOffset now) => new()
     {

@@ -67,6 +67,9 @@ public enum OnPending
     Refresh,
     Refuse,
     Skip,
+
+    /// <summary>As <see cref="Refresh"/> where the request offers something he is not offered yet; otherwise he is left untouched: no mail, no other sponsor.</summary>
+    RefreshIfChanged,
 }
 
 /// <summary>When it belongs to an active or suspended member.</summary>
@@ -104,9 +107,10 @@ public enum UnknownReferences
 /// <param name="AllOrNothing">Whether one refused row stops all others.</param>
 /// <param name="Details">What the answer shows besides the member.</param>
 /// <param name="ActivateAtOnce">Whether the member is active without an invitation, because the organization's external identity provider signs its people in. Refused where it has none.</param>
+/// <param name="SeatsAlready">How many seats are taken besides those that are counted: by rows that a rehearsal in parts has let through before.</param>
 public sealed record InviteOptions(
     OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences, bool AllOrNothing = false,
-    MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false)
+    MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false, int SeatsAlready = 0)
 {
     /// <summary>Whether the link is in the answer, to hand over by other means; joining by it does not prove the address. Not with <see cref="SendMail"/>.</summary>
     public bool MintLink { get; init; }
@@ -129,6 +133,9 @@ public enum InviteOutcome
 
     /// <summary>A row above has invited him in this very call.</summary>
     Repeated,
+
+    /// <summary>A pending one who was offered all of it before, and is left untouched.</summary>
+    Unchanged,
 }
 
 /// <summary>A reference that was left out.</summary>

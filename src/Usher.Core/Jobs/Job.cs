@@ -1,6 +1,8 @@
+using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Data;
+using Usher.Core.Events;
 
 namespace Usher.Core.Jobs;
 
@@ -99,6 +101,18 @@ public sealed class Job : IVersioned
     public string? FailureReason { get; set; }
 
     public int Version { get; set; }
+
+    public bool HasEnded => Status is not (JobStatus.Queued or JobStatus.Running);
+
+    public void End(JobStatus how, DateTimeOffset now) => (Status, FinishedAt, ClaimedUntil) = (how, now, null);
+
+    /// <summary>An event about it, with what it has come to so far.</summary>
+    public UsherEvent Event(string type, Actor actor, DateTimeOffset now, string? cause = null)
+    {
+        Dictionary<string, string> details = new() { ["kind"] = SnakeCaseName.Of(Kind.ToString()), ["dry_run"] = DryRun ? "true" : "false", ["total"] = Total.ToString(CultureInfo.InvariantCulture) };
+        foreach (var (outcome, count) in Counts) details[outcome] = count.ToString(CultureInfo.InvariantCulture);
+        return UsherEvent.Record(type, actor, "job", Id, now, details, cause);
+    }
 
     internal sealed class Mapping : IEntityTypeConfiguration<Job>
     {

@@ -155,21 +155,53 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (selection.Members is []) return Nobody(graph, keys);
         if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
         foreach (var member in selection.Members)
-        {
-            if (how.OnlyInvited && member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
-            if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
-            if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
-            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
-        }
+            if (RemovalRefusal(graph, today, member, how) is { } refusal) return refusal;
 
         Guid[] ids = [.. selection.Members.Select(m => m.Id)];
         if (selection.Members.Any(m => m.IsActiveAdmin) && !await HasOtherAdminAsync(actor.OrganizationId, ids, ct)) return MemberErrors.LastAdmin;
 
+        await RemoveAllAsync(graph, actor, selection.Members, ct);
+        await db.SaveChangesAsync(ct);
+        return selection;
+    }, ct);
+
+    /// <summary>Ends the offers made to up to 1,000 invited members, each named once. Each is judged alone: a refused one stops no other.</summary>
+    /// <returns>One outcome per member, in their order: refused with <c>member_not_found</c> where nobody is there any more, with <c>already_joined</c> where he is in.</returns>
+    public Task<IReadOnlyList<Result<Member>>> RemoveInvitedAsync(Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) => db.RunAsync<IReadOnlyList<Result<Member>>>(async () =>
+    {
+        if (memberIds.Count > MaxKeys) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.TooMany)];
+        var graph = await AccessGraph.TrackAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
+        if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+        Result<Member>[] outcomes = [.. memberIds.Select(Judge)];
+        List<Member> removed = [.. outcomes.Where(o => o.Error is null).Select(o => o.Value)];
+        if (removed is []) return outcomes;
+        await RemoveAllAsync(graph, actor, removed, ct);
+        await db.SaveChangesAsync(ct);
+        return outcomes;
+
+        Result<Member> Judge(Guid id)
+        {
+            if (graph.Member(id) is not { IsLive: true } member) return MemberErrors.NotFound;
+            return RemovalRefusal(graph, today, member, new(OnlyInvited: true)) is { } refusal ? refusal : member;
+        }
+    }, ct);
+
+    private static Error? RemovalRefusal(AccessGraph graph, Actor actor, Member member, MemberRemoveOptions how)
+    {
+        if (how.OnlyInvited && member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
+        if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
+        if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
+        return actor.Covers(graph.Of(member)) ? null : MemberErrors.NotCovered;
+    }
+
+    private async Task RemoveAllAsync(AccessGraph graph, Actor actor, IReadOnlyList<Member> members, CancellationToken ct)
+    {
         var now = clock.Now();
+        Guid[] ids = [.. members.Select(m => m.Id)];
         db.RemoveRange(await db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && ids.Contains(k.MemberId!.Value)).ToListAsync(ct));
         foreach (var change in await db.AddressChanges.Where(c => c.OrganizationId == actor.OrganizationId && ids.Contains(c.MemberId) && c.Status == AddressChangeStatus.Pending).ToListAsync(ct)) change.Supersede(now);
-        if (graph.Organization.SeatLimit is not null) db.ChangeSeats(actor.OrganizationId, -selection.Members.Count(m => m.TakesSeat));
-        foreach (var member in selection.Members)
+        if (graph.Organization.SeatLimit is not null) db.ChangeSeats(actor.OrganizationId, -members.Count(m => m.TakesSeat));
+        foreach (var member in members)
         {
             foreach (var invitation in member.Invitations)
             {
@@ -180,10 +212,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             member.Remove(actor, now);
             db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
         }
-
-        await db.SaveChangesAsync(ct);
-        return selection;
-    }, ct);
+    }
 
     /// <summary>What reads the members named.</summary>
     internal static AccessQuery Query(Guid organization, IReadOnlyList<MemberKey> keys, MemberDetails details) => new(organization)

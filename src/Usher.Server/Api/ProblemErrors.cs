@@ -92,8 +92,11 @@ internal sealed record Fault
     {
         null => new() { Code = error.Code, Detail = error.Message },
         ['?', .. var parameter] => new() { Code = error.Code, Detail = error.Message, Parameter = parameter },
-        var field => new() { Code = error.Code, Detail = error.Message, Pointer = field is "" ? "" : "/" + CamelCase(field) },
+        var field => new() { Code = error.Code, Detail = error.Message, Pointer = PointerOf(field) },
     };
+
+    /// <summary>A field of the core's as a pointer into a body of ours.</summary>
+    internal static string PointerOf(string field) => field is "" ? "" : "/" + CamelCase(field);
 
     private static string CamelCase(string field) => string.Concat(field.Select((c, i) => i > 0 && field[i - 1] is '_' ? char.ToUpperInvariant(c) : c)).Replace("_", "", StringComparison.Ordinal);
 }

@@ -20,5 +20,7 @@ internal static class UsherApi
         organization.MapRoles();
         organization.MapResources();
         organization.MapApiKeys();
+        organization.MapAccess();
+        organization.MapJobs();
     }
 }

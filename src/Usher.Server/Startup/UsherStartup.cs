@@ -5,6 +5,7 @@ using Npgsql;
 using Usher.Core;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
+using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -44,7 +45,12 @@ public sealed class UsherStartup(
 
         await BootstrapAsync(db, scope.ServiceProvider.GetRequiredService<OrganizationService>(), cancellationToken);
         await scope.ServiceProvider.GetRequiredService<ApiKeyService>().SetOperatorKeyAsync(server.Value.Operator.ApiKey, cancellationToken);
-        if (database.IsSqlite) await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeBackAsync(cancellationToken);
+        if (database.IsSqlite)
+        {
+            await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeBackAsync(cancellationToken);
+            await scope.ServiceProvider.GetRequiredService<JobRunner>().TakeBackAsync(cancellationToken);
+        }
+
         await numbers.PrepareAsync(cancellationToken);
         Done = true;
     }

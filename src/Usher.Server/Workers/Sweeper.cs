@@ -1,11 +1,13 @@
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
+using Usher.Core.Idempotency;
 using Usher.Core.Invitations;
+using Usher.Core.Jobs;
 using Usher.Core.Sessions;
 
 namespace Usher.Server.Workers;
 
-/// <summary>Now and then writes down what time has changed: invitations and sessions that ran out, when keys were last used. Nothing waits for it: whoever reads judges by the clock.</summary>
+/// <summary>Now and then writes down what time has changed: invitations and sessions that ran out, when keys were last used; and removes what is kept for some time only. Nothing waits for it: whoever reads judges by the clock.</summary>
 public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usage, TimeProvider clock, ILogger<Sweeper> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
@@ -31,6 +33,8 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             await usage.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
             while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().ChangeTracker.Clear();
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
+            while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().ChangeTracker.Clear();
+            while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().ChangeTracker.Clear();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -121,7 +121,7 @@ public sealed class UsherApp : IAsyncLifetime
         builder.Services.ConfigureDbContext<UsherDb>(o => o.AddInterceptors(Commands.Commands, Commands.Transactions));
         if (clock is not null) builder.Services.Replace(ServiceDescriptor.Singleton(clock));
         if (!workers)
-            foreach (var worker in builder.Services.Where(s => s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(Sweeper)).ToList()) builder.Services.Remove(worker);
+            foreach (var worker in builder.Services.Where(s => s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(JobWorker) || s.ImplementationType == typeof(Sweeper)).ToList()) builder.Services.Remove(worker);
         app = builder.Build();
         await app.PrepareUsherAsync();
         app.MapUsher();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Invitations;
+using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -21,7 +22,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
         this.database = database;
         var services = new ServiceCollection().AddLogging();
         services.AddDbContext<UsherDb>(o => _ = TestDatabase.IsPostgres ? o.UseUsherPostgres(database.ConnectionString) : o.UseUsherSqlite(database.ConnectionString));
-        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<UsherDbRuntime>();
+        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>();
         services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>().AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
         Services = services.BuildServiceProvider();
     }
