@@ -91,8 +91,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public bool IsSqlite => Database.IsSqlite();
 
-    /// <summary>Whether, on SQLite, nobody but this context can write just now.</summary>
-    public bool HoldsGate => locked && IsSqlite;
 
     /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
     public object Raw(Guid id) => IsSqlite ? id.ToByteArray(bigEndian: true) : id;

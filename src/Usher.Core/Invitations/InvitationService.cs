@@ -288,7 +288,7 @@ public sealed class InvitationService(
         || (given.TimeZone is { } zone && zone != member.TimeZone)
         || (given.Locale is { } locale && locale != member.Locale)
         || given.Metadata.Any(entry => member.Metadata.GetValueOrDefault(entry.Key) != entry.Value)
-        || given.Role != member.Role
+        || (given.Role is { } role && role != member.Role)
         || (given.AllResources is { } all && all != member.AllResources)
         || grants.Permissions.Except(member.Permissions.Select(p => p.Permission)).Any()
         || grants.Groups.Where(g => g.SystemKind is SystemGroup.None).Select(g => g.Id).Except(member.Groups.Select(g => g.GroupId)).Any()
@@ -307,7 +307,7 @@ public sealed class InvitationService(
     // All that the new member would have by this invitation, being one of Everyone included: exactly what his sponsor must cover when he joins.
     private static EffectiveAccess Conferred(AccessGraph graph, NewInvitation given, Grants grants)
     {
-        var access = new EffectiveAccess.Builder().Add(given.Role).Add(grants.Permissions);
+        var access = new EffectiveAccess.Builder().Add(given.Role ?? BuiltInRole.User).Add(grants.Permissions);
         if (given.AllResources is true) access.AddEverywhere(AccessLevel.Full);
         foreach (var role in grants.Roles) AccessGraph.Confer(access, role);
         foreach (var group in grants.Groups.Concat(graph.Implied(MemberKind.Person))) graph.Confer(access, group);
@@ -318,7 +318,7 @@ public sealed class InvitationService(
     private static void Give(Member member, NewInvitation given, Grants grants, Call call)
     {
         var (actor, now) = (call.Actor, call.Now);
-        member.Give(given.Role, actor, now);
+        member.Give(given.Role ?? member.Role, actor, now);
         if (given.AllResources is { } all) member.GiveAllResources(all, actor, now);
         foreach (var permission in grants.Permissions) member.Give(permission, actor, now);
         foreach (var group in grants.Groups) member.Give(group, actor, now);

@@ -45,7 +45,8 @@ public sealed record NewInvitation(string Email)
     /// <summary>When it is to run out, 1 hour to 90 days from now; null: after the organization's, or the installation's, usual time.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    public BuiltInRole Role { get; init; } = BuiltInRole.User;
+    /// <summary>Null leaves what is stored; a new member is <c>user</c>.</summary>
+    public BuiltInRole? Role { get; init; }
 
     /// <summary>Null leaves what is stored; a new member has none.</summary>
     public bool? AllResources { get; init; }

@@ -23,7 +23,7 @@ public sealed record ImportRow(string Email)
 
     public string? LastName { get; init; }
 
-    public BuiltInRole Role { get; init; }
+    public BuiltInRole? Role { get; init; }
 
     public IReadOnlyList<string>? Permissions { get; init; }
 
@@ -81,7 +81,7 @@ internal sealed class ImportDraft(ImportIds ids)
 
     public Dictionary<string, string>? Metadata { get; set; }
 
-    private BuiltInRole role;
+    private BuiltInRole? role;
     private IReadOnlyList<Reference>? groups;
     private IReadOnlyList<Reference>? roles;
     private List<ImportLevel>? levels;
@@ -90,7 +90,8 @@ internal sealed class ImportDraft(ImportIds ids)
 
     public void Role(string text)
     {
-        if (!BuiltInRoles.TryGetValue(text.ToLowerInvariant(), out role)) Fault(JobErrors.RoleUnknown(text));
+        if (BuiltInRoles.TryGetValue(text.ToLowerInvariant(), out var known)) role = known;
+        else Fault(JobErrors.RoleUnknown(text));
     }
 
     public void Groups(IEnumerable<string> texts) => groups = [.. texts.Select(t => ids.Group(t) is { } id ? new Reference(t, id) : Reference.Named(t))];

@@ -139,7 +139,7 @@ internal sealed record InvitationRequest
 
     public NewInvitation ToInvitation() => new(Email ?? "")
     {
-        FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role ?? BuiltInRole.User, AllResources = AllResources, Permissions = Permissions,
+        FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role, AllResources = AllResources, Permissions = Permissions,
         Groups = Groups is null ? null : Named.Groups(Groups), Roles = Named.Roles(Roles ?? []), Levels = Named.Levels(Levels ?? []),
         Metadata = Metadata ?? new Dictionary<string, string>(), ExpiresAt = ExpiresAt,
     };
