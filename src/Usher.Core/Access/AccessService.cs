@@ -83,7 +83,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
         var resources = graph.Resources.Where(r => reached.Contains(r.Id));
         return new MemberAccess(
             member, access.IsAdmin, [.. permissions.Select(p => new HeldPermission(p, Giving(gives => gives.Has(p))))], access.Everywhere,
-            [.. resources.Select(r => new ReachedResource(r, access.ReachOf(r.Id).Spelled, singly is null ? null : [.. everywhere!, .. singly[r.Id]]))])
+            [.. resources.Select(r => new ReachedResource(r, access.ReachOf(r.Id).Spelled(), singly is null ? null : [.. everywhere!, .. singly[r.Id]]))])
         {
             AdminGrants = Giving(gives => gives.IsAdmin), EverywhereGrants = everywhere,
         };
@@ -109,7 +109,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
         if (await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Page = run, ResourceIds = [found.Id] }, ct) is not { } graph) return ResourceErrors.NotFound;
         var explanation = explain ? await ExplainAsync(graph, ct) : null;
         List<ReachingMember> members = [.. graph.Members.OrderBy(m => m.Id).Take(page.Limit).Select(m => new ReachingMember(
-            m, graph.Of(m).ReachOf(found.Id).Spelled, explanation is null ? null : [.. explanation.Of(m, gives => gives.Reaches(found.Id))]))];
+            m, graph.Of(m).ReachOf(found.Id).Spelled(), explanation is null ? null : [.. explanation.Of(m, gives => gives.Reaches(found.Id))]))];
         return new ResourceAudience(found, members, graph.Members.Skip(page.Limit).Any() ? members[^1].Member.Id : null);
     }
 

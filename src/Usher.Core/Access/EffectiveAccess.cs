@@ -8,7 +8,7 @@ public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Cap
     public bool IsNone => Level is AccessLevel.None && Capabilities is [];
 
     /// <summary>The same with every capability named that its level implies, in ordinal order.</summary>
-    public Reach Spelled => this with { Capabilities = [.. (Level is AccessLevel.Full ? Access.Capabilities.All : Capabilities).Order(StringComparer.Ordinal)] };
+    public Reach Spelled() => this with { Capabilities = [.. (Level is AccessLevel.Full ? Access.Capabilities.All : Capabilities).Order(StringComparer.Ordinal)] };
 
     public bool Contains(Reach other) =>
         Level is AccessLevel.Full || (Level >= other.Level && other.Capabilities.All(Capabilities.Contains));

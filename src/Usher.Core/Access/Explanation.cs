@@ -121,7 +121,7 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
 
     // A level of none, which is stored too, gives nothing.
     private IEnumerable<AccessPath> Levels(IEnumerable<ResourceAccess> rows) => rows.Where(row => !row.Reach.IsNone).OrderBy(row => row.ResourceId).Select(row => Path(
-        new(AccessStepKind.Level, row.ResourceId, graph.Resource(Invitations.Reference.To(row.ResourceId))?.Name, By(row)) { Reach = row.Reach.Spelled },
+        new(AccessStepKind.Level, row.ResourceId, graph.Resource(Invitations.Reference.To(row.ResourceId))?.Name, By(row)) { Reach = row.Reach.Spelled() },
         gives => gives.Add(row.ResourceId, row.Reach)));
 
     private IEnumerable<AccessPath> Roles<T>(IEnumerable<T> rows, Func<T, Guid> id)

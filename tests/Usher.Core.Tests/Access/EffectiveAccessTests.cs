@@ -73,6 +73,15 @@ public sealed class EffectiveAccessTests
         Assert.True(EffectiveAccess.Everything.Has("a permission that does not exist yet"));
     }
 
+    [Fact]
+    public void A_full_level_spelled_out_names_every_capability_and_a_lower_one_those_given()
+    {
+        Assert.Equal(["deploy_all", "manage_config_files", "update_config"], new Reach(AccessLevel.Full, []).Spelled().Capabilities);
+        Assert.Equal(["deploy_all", "update_config"], new Reach(AccessLevel.ReadOnly, [Capabilities.UpdateConfig, Capabilities.DeployAll]).Spelled().Capabilities);
+        Assert.Empty(new Reach(AccessLevel.ReadOnly, []).Spelled().Capabilities);
+        Assert.Contains("Full", new Reach(AccessLevel.Full, []).ToString(), StringComparison.Ordinal); // a reach among its own members would have no end
+    }
+
     private static EffectiveAccess Of(AccessLevel level, params string[] capabilities) => new EffectiveAccess.Builder().Add(Places[0], new(level, capabilities)).Build();
 
     private static EffectiveAccess United(params EffectiveAccess[] sources)

@@ -309,6 +309,10 @@ public sealed class AccessQuestionTests(ClockedApp quiet) : IClassFixture<Clocke
         var only = Assert.Single(access.Resources);
         Assert.Equal((second.Id, AccessLevel.ReadOnly), (only.Resource.Id, only.Reach.Level));
         Assert.Equal([Capabilities.DeployAll, Capabilities.UpdateConfig], only.Reach.Capabilities);
+
+        // What he reaches as he reaches everything is none of these.
+        var reader = await MemberAccessAsync(org.Owner, await ActiveAsync(org, row => row with { Role = BuiltInRole.ReadOnly, Groups = [], Levels = [new(third, AccessLevel.None)] }));
+        Assert.Equal((AccessLevel.ReadOnly, 0), (reader.Everywhere, reader.Resources.Count));
         Assert.True(access is { AdminGrants: null, EverywhereGrants: null } && only.Grants is null && access.Permissions.All(p => p.Grants is null));
     }
 
@@ -362,7 +366,7 @@ public sealed class AccessQuestionTests(ClockedApp quiet) : IClassFixture<Clocke
                 }
 
                 Assert.Equal(expected, listed.Select(m => m.Member.Id));
-                Assert.All(listed, m => Assert.Equal(graph.Of(graph.Member(m.Member.Id)!).ReachOf(resource).Spelled, m.Reach));
+                Assert.All(listed, m => Assert.Equal(graph.Of(graph.Member(m.Member.Id)!).ReachOf(resource).Spelled(), m.Reach));
             }
 
             return expected.Length;
