@@ -70,7 +70,7 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var rows = await org.DoneAsync((await org.TryStartAsync(JobKind.Revoke, new() { EmailPrefix = "p" })).Value);
 
         Assert.Equal((250, 249), (rows.Count, rows.Count(r => r.Outcome is RowOutcome.Revoked)));
-        Assert.Equal((RowOutcome.AlreadyMember, "already_member"), (rows[7].Outcome, rows[7].Code));
+        Assert.Equal((RowOutcome.AlreadyMember, "already_joined"), (rows[7].Outcome, rows[7].Code));
         var members = await org.MembersAsync();
         Assert.Equal(249, members.Count(m => m.Status is MemberStatus.Removed && m.Invitations is [{ Status: InvitationStatus.Revoked }]));
         Assert.Equal(MemberStatus.Active, members.Single(m => m.Id == active.Id).Status);

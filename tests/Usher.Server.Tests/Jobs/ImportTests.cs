@@ -51,7 +51,7 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
             rows.Select(r => r.Outcome));
         Assert.Equal(
             [null, "already_member", null, null, "email_invalid", "permission_unknown", "reference_unknown", "reference_unknown", "time_zone_unknown", "duplicate_row"], rows.Select(r => r.Code));
-        Assert.Equal(["email", "permissions", "groups/0", "levels/0", "time_zone", "email"], rows.Skip(4).Select(r => r.Field));
+        Assert.Equal(["email", "permissions/0", "groups/0", "levels/0", "time_zone", "email"], rows.Skip(4).Select(r => r.Field));
 
         var made = await org.MemberAsync("new@example.test");
         Assert.Equal((made.Id, made.Invitations[0].Id), (rows[0].MemberId, rows[0].InvitationId));
