@@ -22,6 +22,6 @@ public sealed class Links(IOptions<ServerOptions> options)
     /// <inheritdoc cref="Join(string, Guid, string)"/>
     public string Join(Core.Invitations.InvitationLink link) => Join(link.OrganizationSlug, link.InvitationId, link.Secret);
 
-    /// <summary>Where a member's new address is confirmed; the secret as in <see cref="Join"/>.</summary>
+    /// <summary>Where a member's new address is confirmed; the secret as in <see cref="Join(string, Guid, string)"/>.</summary>
     public string Confirm(string organizationSlug, string change, string secret) => $"{root}/confirm/{organizationSlug}/{change}#{secret}";
 }

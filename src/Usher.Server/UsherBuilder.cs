@@ -20,6 +20,7 @@ using Usher.Core.Resources;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Api;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Auth;
 using Usher.Server.Dialects;
 using Usher.Server.Dialects.Conformity;
@@ -63,6 +64,7 @@ public static class UsherBuilder
         services.AddScoped(s => s.GetRequiredService<Caller>().Actor);
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null);
         services.AddUsherPolicies();
+        services.AddUsherOpenApi();
         services.AddConformity();
         services.AddDeployHq();
         services.AddUsherPages();
@@ -91,6 +93,7 @@ public static class UsherBuilder
         if (dialects.DeployHq.Enabled) app.MapDeployHq();
 
         app.MapSurface(UsherApi.Prefix, new ProblemErrors(app.Services.GetRequiredService<IOptions<ServerOptions>>())).MapUsherApi();
+        app.MapUsherOpenApi();
         app.MapUsherPages();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready");

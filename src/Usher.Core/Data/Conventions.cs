@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace Usher.Core.Data;
 
-/// <summary>A row with a concurrency token, raised with every change of it or of what depends on it. See <see cref="UsherDb.SaveChangesAsync(CancellationToken)"/>.</summary>
+/// <summary>A row with a concurrency token, raised with every change of it or of what depends on it. See <see cref="DbContext.SaveChangesAsync(CancellationToken)"/>.</summary>
 public interface IVersioned
 {
     /// <summary>0 for a new row.</summary>

@@ -24,7 +24,7 @@ namespace Usher.Core.Data;
 
 /// <summary>
 /// The one database context. How writes reach the database is decided here and nowhere else: an operation reads, adds and changes entities, and calls
-/// <see cref="SaveChangesAsync(CancellationToken)"/> once.
+/// <see cref="DbContext.SaveChangesAsync(CancellationToken)"/> once.
 /// </summary>
 public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserContext<User, Guid>(options)
 {

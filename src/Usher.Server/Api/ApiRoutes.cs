@@ -53,6 +53,13 @@ internal static class ApiRoutes
         return once.Match<IResult>(answer => new Kept(answer), error => error.ToHttp());
     });
 
+    /// <summary>It asks whose session came as <c>Authorization: Bearer uss_…</c>; see <see cref="Session"/>.</summary>
+    public static RouteHandlerBuilder TakesSession(this RouteHandlerBuilder route, bool needed = false) => route.WithMetadata(new Session(needed));
+
+    /// <summary>That a route goes by a session.</summary>
+    /// <param name="Needed">Whether it is refused without one.</param>
+    internal sealed record Session(bool Needed);
+
     internal sealed class Repeatable
     {
         public static readonly Repeatable Instance = new();

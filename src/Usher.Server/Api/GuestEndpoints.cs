@@ -14,8 +14,8 @@ internal static class GuestEndpoints
     public static void MapGuests(this RouteGroupBuilder api)
     {
         var guest = api.MapGroup("/organizations/{organization}/invitations/{invitation}").WithTags("Joining").AllowAnonymous();
-        guest.MapPost("/check", CheckAsync).CanRepeat().Says<OfferDocument>("Look at an offer", "What the holder of a link may know of it. Changes nothing, however often it is called.");
-        guest.MapPost("/accept", AcceptAsync).CanRepeat().Says<JoinedDocument>("Accept", """
+        guest.MapPost("/check", CheckAsync).CanRepeat().TakesSession().Says<OfferDocument>("Look at an offer", "What the holder of a link may know of it. Changes nothing, however often it is called.");
+        guest.MapPost("/accept", AcceptAsync).CanRepeat().TakesSession().Says<JoinedDocument>("Accept", """
             A new person gives a name and a password, and is signed in. A person who has an account signs in first and sends his session as `Authorization: Bearer uss_…`.
             The same person repeating it gets the same answer.
             """);
@@ -23,8 +23,9 @@ internal static class GuestEndpoints
         guest.MapPost("/request", RequestAsync).CanRepeat().Says<OfferDocument>("Ask for a new link", "For one that ran out, a new mail goes to the invited address; for one whose sponsor lost the right, the administrators are told.");
 
         var sessions = api.MapGroup("/sessions").WithTags("Joining").AllowAnonymous();
-        sessions.MapPost("", SignInAsync).CanRepeat().Says<SessionDocument>("Sign in", "By e-mail and password. The token is the session's only secret.", StatusCodes.Status201Created);
-        sessions.MapDelete("/current", SignOutAsync).SaysNothing("Sign out", "Ends the session that `Authorization: Bearer uss_…` names.");
+        sessions.MapPost("", SignInAsync).CanRepeat().Says<SessionDocument>("Sign in", "By e-mail and password. The token is the session's only secret.", StatusCodes.Status201Created)
+            .ProducesProblem(StatusCodes.Status401Unauthorized);
+        sessions.MapDelete("/current", SignOutAsync).TakesSession(needed: true).SaysNothing("Sign out", "Ends the session that `Authorization: Bearer uss_…` names.");
     }
 
     private static Task<IResult> CheckAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>

@@ -12,14 +12,9 @@ internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFor
 
     public IResult Write(IReadOnlyList<Error> errors)
     {
-        var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).ToList());
-        var problem = new Problem
-        {
-            Type = $"{options.Value.PublicUrl}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode, Detail = first.Message, Code = first.Code,
-            Errors = all.Exists(e => e.Field is not null) ? [.. all.Select(Fault.From)] : null,
-        };
-        var answer = TypedResults.Json(problem, ApiJson.Default.Problem, MediaType, first.StatusCode);
-        return first.Kind is ErrorKind.Unauthenticated ? new Challenge(answer) : answer;
+        var problem = Problem.Of(errors, options.Value.PublicUrl);
+        var answer = TypedResults.Json(problem, ApiJson.Default.Problem, MediaType, problem.Status);
+        return errors[0].Kind is ErrorKind.Unauthenticated ? new Challenge(answer) : answer;
     }
 
     private sealed class Challenge(IResult answer) : IResult
@@ -30,23 +25,6 @@ internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFor
             return answer.ExecuteAsync(httpContext);
         }
     }
-
-    private static string TitleOf(ErrorKind kind) => kind switch
-    {
-        ErrorKind.Malformed => "The request cannot be read",
-        ErrorKind.Unauthenticated => "Nobody known is calling",
-        ErrorKind.Forbidden => "Not allowed",
-        ErrorKind.NotFound => "Not found",
-        ErrorKind.WrongMethod => "Wrong method",
-        ErrorKind.Conflict => "Not as things stand",
-        ErrorKind.Outdated => "Changed meanwhile",
-        ErrorKind.Gone => "Has ended",
-        ErrorKind.TooLarge => "Too large",
-        ErrorKind.WrongMediaType => "Wrong media type",
-        ErrorKind.Invalid => "Invalid input",
-        ErrorKind.TooMany => "Too many requests",
-        ErrorKind.Internal => "A fault of the server",
-    };
 }
 
 /// <summary>A refusal (RFC 9457).</summary>
@@ -70,6 +48,36 @@ internal sealed record Problem
     /// <summary>Every fault of the input, where it is the input that is wrong.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Fault>? Errors { get; init; }
+
+    /// <summary>One or more refusals as one problem, led by the first.</summary>
+    /// <param name="errors">At least one.</param>
+    /// <param name="site">The server's address, for links.</param>
+    internal static Problem Of(IReadOnlyList<Error> errors, string site)
+    {
+        var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).ToList());
+        return new()
+        {
+            Type = $"{site}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode, Detail = first.Message, Code = first.Code,
+            Errors = all.Exists(e => e.Field is not null) ? [.. all.Select(Fault.From)] : null,
+        };
+    }
+
+    private static string TitleOf(ErrorKind kind) => kind switch
+    {
+        ErrorKind.Malformed => "The request cannot be read",
+        ErrorKind.Unauthenticated => "Nobody known is calling",
+        ErrorKind.Forbidden => "Not allowed",
+        ErrorKind.NotFound => "Not found",
+        ErrorKind.WrongMethod => "Wrong method",
+        ErrorKind.Conflict => "Not as things stand",
+        ErrorKind.Outdated => "Changed meanwhile",
+        ErrorKind.Gone => "Has ended",
+        ErrorKind.TooLarge => "Too large",
+        ErrorKind.WrongMediaType => "Wrong media type",
+        ErrorKind.Invalid => "Invalid input",
+        ErrorKind.TooMany => "Too many requests",
+        ErrorKind.Internal => "A fault of the server",
+    };
 }
 
 /// <summary>One thing wrong with the input.</summary>

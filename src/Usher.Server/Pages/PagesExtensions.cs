@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
 using Usher.Server.Auth;
 using Usher.Server.Pages.Confirm;
+using Usher.Server.Pages.Docs;
 using Usher.Server.Pages.Join;
 using Usher.Server.Pages.Me;
 using Usher.Server.Pages.SignIn;
@@ -48,6 +49,7 @@ public static class PagesExtensions
         pages.MapConfirm();
         pages.MapSignIn();
         pages.MapMe();
+        pages.MapDocs();
     }
 
     // Instead of the framework's middleware, whose refusal is an exception or an empty answer: here a person reads what to do.

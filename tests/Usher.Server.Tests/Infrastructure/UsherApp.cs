@@ -57,7 +57,8 @@ public sealed class UsherApp : IAsyncLifetime
         return own;
     }
 
-    public HttpClient CreateClient() => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new(Url) };
+    /// <summary>A client of this server. What Usher's own API answers it must be as its document says; see <see cref="ApiContract"/>.</summary>
+    public HttpClient CreateClient() => new(ApiContract.Through(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }, Url)) { BaseAddress = new(Url) };
 
     /// <summary>A new organization with three resources, an owner and his key. Every test has its own, so nothing needs resetting.</summary>
     public async Task<TestOrganization> CreateOrganizationAsync(Action<Organization>? change = null)

@@ -9,6 +9,7 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [InlineData("/join/acme/1")]
     [InlineData("/confirm/acme/1")]
     [InlineData("/join")]
+    [InlineData("/docs/errors")]
     public async Task Every_page_has_a_strict_policy_and_is_kept_by_nobody(string path)
     {
         var answer = await new Visitor(app.CreateClient()).GetAsync(path);
@@ -39,6 +40,10 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [InlineData("/usher.css")]
     [InlineData("/usher.svg")]
     [InlineData("/join.js")]
+    [InlineData("/docs.js")]
+    [InlineData("/docs.css")]
+    [InlineData("/lib/swagger-ui.css")]
+    [InlineData("/lib/swagger-ui-bundle.js")]
     public async Task What_pages_load_is_served(string path)
     {
         var answer = await new Visitor(app.CreateClient()).GetAsync(path);
@@ -48,7 +53,7 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [Fact]
     public async Task Pages_hold_no_script_or_style_of_their_own()
     {
-        foreach (var path in new[] { "/sign-in", "/join/acme/1", "/confirm/acme/1", "/nowhere" })
+        foreach (var path in new[] { "/sign-in", "/join/acme/1", "/confirm/acme/1", "/docs", "/docs/errors", "/nowhere" })
         {
             var html = await Visitor.TextAsync(await new Visitor(app.CreateClient()).GetAsync(path));
             Assert.DoesNotContain("<style", html, StringComparison.OrdinalIgnoreCase);

@@ -8,7 +8,7 @@ using Usher.Core.Members;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// A user as every answer has him at top level. With <see cref="Status"/> and <see cref="Response"/> it is the superset that both kinds of client read: those
+/// A user as every answer has him at top level. With <c>Status</c> and <c>Response</c> it is the superset that both kinds of client read: those
 /// made from the documentation, which want the members here, and those written against the live service, which want them in <c>response</c>.
 /// Members without a value are left out. Source: the vendor's operation pages and clients, read 2026-11-21.
 /// </summary>

@@ -1,0 +1,244 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using Usher.Core;
+using Usher.Core.Invitations;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Server.Auth;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Api.OpenApi;
+
+/// <summary>
+/// Makes the framework's bare document whole. Everything comes from where the server itself has it: parameters, bodies and what a route can do from the metadata that also makes it do so, shapes
+/// from the serializer, words from the source's documentation, refusals from <see cref="ErrorCatalogue"/>. No route is named here.
+/// </summary>
+internal sealed class ApiDocument : IOpenApiDocumentTransformer
+{
+    private const string Example = "AZqxW8c1dUeXk0m3v5q7Cw";
+
+    // What each parameter of a path is; any other is an id by its own name.
+    private static readonly Dictionary<string, (string Description, string Example)> PathParameters = new()
+    {
+        ["organization"] = ("The organization's slug, or its id: `org_…`", "acme"),
+        ["member"] = ("The member's id: `mem_…`", $"mem_{Example}"),
+        ["account"] = ("The service account's id: `mem_…`", $"mem_{Example}"),
+        ["holder"] = ("The id of a member, `mem_…`, or of a group, `grp_…`", $"grp_{Example}"),
+        ["invitation"] = ("The invitation's id: `inv_…`", $"inv_{Example}"),
+        ["group"] = ("The group's id: `grp_…`", $"grp_{Example}"),
+        ["role"] = ("The role's id: `rol_…`", $"rol_{Example}"),
+        ["resource"] = ("The resource's id, `res_…`, or slug.", $"res_{Example}"),
+        ["key"] = ("The key's id: `key_…`", $"key_{Example}"),
+        ["job"] = ("The job's id: `job_…`", $"job_{Example}"),
+    };
+
+    private static readonly Error[] TypicalErrors =
+    [
+        HostErrors.NotJson, KeyErrors.Refused, MemberErrors.NotAllowed, OrganizationErrors.NotFound, MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), Precondition.Outdated, HostErrors.TooLarge,
+        HostErrors.WrongMediaType, InvitationErrors.EmailInvalid with { Also = [InvitationErrors.FirstNameInvalid, InvitationErrors.PermissionUnknown("flying", "permissions/1")] }, HostErrors.TooMany, HostErrors.Internal,
+    ];
+
+    public Task TransformAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
+    {
+        var docs = XmlDocs.Read(typeof(Error).Assembly, typeof(ApiDocument).Assembly);
+        // The framework's own schemas go by other rules than ours are written by.
+        (document.Components, document.Workspace) = (new(), new());
+        new Writer(document, docs).Write(context.DescriptionGroups.SelectMany(g => g.Items).Where(OpenApiEndpoints.IsOurs).ToList());
+        return Task.CompletedTask;
+    }
+
+    // One document being written.
+    private sealed class Writer(OpenApiDocument document, XmlDocs docs)
+    {
+        private readonly ApiSchemas schemas = new(document, docs);
+
+        public void Write(IReadOnlyList<ApiDescription> operations)
+        {
+            document.Info = new()
+            {
+                Title = "Usher", Version = "1", License = new() { Name = "Apache-2.0", Url = new("https://www.apache.org/licenses/LICENSE-2.0") },
+                Description = """
+                    Invite people into an organization, let them join, and know who may do what.
+
+                    **Keys.** Every call but those of the invited person himself needs an API key, in one of three forms. A key belongs to a member and may what he may; an operator's key enters every organization.
+
+                    **Ids** say what they are of: `mem_…`, `inv_…`. An organization is named by its slug or its id. What belongs to another organization is not found.
+
+                    **Lists** come in pages: send `next` as `after` for the page that follows; it is null on the last.
+
+                    **Versions.** What can be edited has an `ETag`. Send it as `If-Match`, and a change of what you have not seen is refused with 412.
+
+                    **Repeating.** With an `Idempotency-Key` a request is carried out once, however often it is sent, and answered alike for 24 hours.
+
+                    **Refusals** are problem details (RFC 9457). Programs compare their `code`, which is permanent; all of them are listed at [/docs/errors](/docs/errors). Unknown properties and parameters are refused,
+                    so that no typing error passes for a wish.
+                    """,
+            };
+            document.Servers = [new() { Url = "/" }];
+            document.Components!.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+            {
+                ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key: `Authorization: Bearer usk_…`" },
+                ["header"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-AUTH-TOKEN", Description = "The same key as a header of its own." },
+                ["basic"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "basic", Description = "The key as password, its member's e-mail address, or `sa::name`, as user." },
+                ["session"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A person's session, as signing in has given it: `Authorization: Bearer uss_…`" },
+            };
+
+            Dictionary<string, MethodInfo> tags = [];
+            foreach (var description in operations)
+            {
+                var path = "/" + description.RelativePath!.TrimEnd('/');
+                var operation = document.Paths[path].Operations![new(description.HttpMethod!)];
+                Write(operation, description, path[UsherApi.Prefix.Length..]);
+                var metadata = description.ActionDescriptor.EndpointMetadata;
+                tags.TryAdd(metadata.OfType<ITagsMetadata>().Last().Tags[0], metadata.OfType<MethodInfo>().First());
+            }
+
+            // A tag is a file of endpoints, and says what the file says of itself; where that speaks of another file, it means its tag.
+            document.Tags = new HashSet<OpenApiTag>(tags.Select(tag => new OpenApiTag
+            {
+                Name = tag.Key, Description = tags.Aggregate(docs.Of(FileOf(tag.Value)), (text, other) => text?.Replace($"`{FileOf(other.Value).Name}`", $"“{other.Key}”", StringComparison.Ordinal)),
+            }));
+            WriteErrorCodes();
+        }
+
+        private static Type FileOf(MethodInfo handler)
+        {
+            var type = handler.DeclaringType!;
+            while (type.DeclaringType is { } outer) type = outer;
+            return type;
+        }
+
+        private void Write(OpenApiOperation operation, ApiDescription description, string path)
+        {
+            var metadata = description.ActionDescriptor.EndpointMetadata;
+            var (method, session) = (description.HttpMethod!, metadata.OfType<ApiRoutes.Session>().LastOrDefault());
+            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any();
+            var given = metadata.OfType<IAcceptsMetadata>().LastOrDefault();
+            var query = metadata.OfType<QueryParameter>().ToList();
+            var repeatable = metadata.OfType<ApiRoutes.Repeatable>().Any();
+            var answers = metadata.OfType<IProducesResponseTypeMetadata>().ToList();
+            var answer = answers.Find(a => a.StatusCode is >= 200 and < 300) ?? throw new InvalidOperationException($"{method} {path} does not say what it answers.");
+            var pages = answer.Type is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Page<>);
+            var reads = method is "GET" or "HEAD";
+
+            operation.OperationId = metadata.OfType<IEndpointNameMetadata>().LastOrDefault()?.EndpointName ?? OperationNames.Of(method, path, pages, answer.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted);
+            operation.Description = operation.Description?.Trim() ?? operation.Summary + ".";
+            operation.Security = locked ? [Needs("bearer"), Needs("header"), Needs("basic")] : session is null ? [[]] : session.Needed ? [Needs("session")] : [[], Needs("session")];
+
+            operation.Parameters =
+            [
+                .. path.Split('/').Where(part => part.StartsWith('{')).Select(part => InPath(part.Trim('{', '}'))),
+                .. query.Select(InQuery),
+            ];
+            if (repeatable) operation.Parameters.Add(Header("Idempotency-Key", "Chosen by you, such as a UUID. With it the request is carried out once; repeated, it gets the same answer, and another request with it is refused.", new() { Type = JsonSchemaType.String, MinLength = 16, MaxLength = 255 }, "9f1c7d52-3a4b-4c8e-8d11-0b6f2a7e5c90"));
+            // Whoever writes and takes the request itself wants its tags, except where work is only begun.
+            var edits = locked && !reads && answer.StatusCode is not StatusCodes.Status202Accepted && metadata.OfType<MethodInfo>().First().GetParameters().Any(p => p.ParameterType == typeof(HttpRequest));
+            if (edits) operation.Parameters.Add(Header("If-Match", "The `ETag` of what you have seen: where it has changed since, nothing is done.", new() { Type = JsonSchemaType.String }, "\"4\""));
+            var cached = locked && reads && !pages;
+            if (cached) operation.Parameters.Add(Header("If-None-Match", "The `ETag` you have: where it is still so, the answer is 304.", new() { Type = JsonSchemaType.String }, "\"4\""));
+
+            operation.RequestBody = given is null ? null : Body(given);
+            operation.Responses = [];
+            foreach (var success in answers.Where(a => a.StatusCode is >= 200 and < 300)) operation.Responses[$"{success.StatusCode}"] = Success(success, tagged: locked && !pages);
+            if (cached) operation.Responses["304"] = new OpenApiResponse { Description = "It is as you have it." };
+
+            var (takes, ends) = (given is not null, !reads && path.Contains("invitation", StringComparison.Ordinal));
+            foreach (var (kind, fits) in new[]
+            {
+                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is { Needed: true }), (ErrorKind.Forbidden, locked || session is { Needed: false }), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
+                (ErrorKind.Conflict, !reads && (locked || takes)), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
+                (ErrorKind.TooMany, !locked), (ErrorKind.Internal, true),
+            })
+            {
+                var error = Array.Find(TypicalErrors, e => e.Kind == kind)!;
+                if (fits || answers.Exists(a => a.StatusCode == error.StatusCode)) operation.Responses[$"{error.StatusCode}"] = Refusal(error);
+            }
+        }
+
+        private OpenApiSecurityRequirement Needs(string scheme) => new() { [new(scheme, document)] = [] };
+
+        private static OpenApiParameter InPath(string name)
+        {
+            var (description, example) = PathParameters.GetValueOrDefault(name, ($"The {name}'s id.", Example));
+            return new() { Name = name, In = ParameterLocation.Path, Required = true, Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = example };
+        }
+
+        private OpenApiParameter InQuery(QueryParameter parameter)
+        {
+            var schema = schemas.Parameter(parameter.Type, parameter.Many);
+            if (parameter == QueryParameter.Limit && schema is OpenApiSchema limit) (limit.Minimum, limit.Maximum, limit.Default) = ("1", $"{ApiQuery.MaxLimit}", ApiQuery.DefaultLimit);
+            return new() { Name = parameter.Name, In = ParameterLocation.Query, Description = parameter.Description, Schema = schema };
+        }
+
+        private static OpenApiParameter Header(string name, string description, OpenApiSchema schema, string example) =>
+            new() { Name = name, In = ParameterLocation.Header, Description = description, Schema = schema, Example = example };
+
+        private OpenApiResponse Success(IProducesResponseTypeMetadata answer, bool tagged)
+        {
+            if (answer.ContentTypes.FirstOrDefault() is null) return new() { Description = "Done." };
+            var headers = new Dictionary<string, IOpenApiHeader>();
+            if (tagged) headers["ETag"] = new OpenApiHeader { Description = "Its version, where it can be edited: for `If-Match` and `If-None-Match`.", Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "\"4\"" };
+            if (answer.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted)
+                headers["Location"] = new OpenApiHeader { Description = "Where it is.", Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "uri-reference" } };
+            return new()
+            {
+                Description = answer.StatusCode switch { StatusCodes.Status201Created => "Made.", StatusCodes.Status202Accepted => "Begun.", _ => "As asked." },
+                Headers = headers is { Count: > 0 } ? headers : null, Content = answer.ContentTypes.ToDictionary(type => type, type => IsJson(type) ? Content(schemas.Written(answer.Type!), read: false) : Text()),
+            };
+        }
+
+        private OpenApiRequestBody Body(IAcceptsMetadata given) => new()
+        {
+            Required = given.ContentTypes.Any(type => !IsJson(type) || schemas.Read(given.RequestType!).Required is { Count: > 0 }),
+            Content = given.ContentTypes.ToDictionary(type => type, type => IsJson(type) ? Content(schemas.Read(given.RequestType!), read: true) : Text()),
+        };
+
+        private static OpenApiMediaType Content(IOpenApiSchema schema, bool read) => new()
+        {
+            Schema = schema,
+            Example = ApiExamples.Of(schema, read, within: schema is OpenApiSchemaReference { Reference.Id: { } id } ? JsonNamingPolicy.CamelCase.ConvertName(id.Replace("Page", "", StringComparison.Ordinal)) : ""),
+        };
+
+        // What is no JSON is a table.
+        private static OpenApiMediaType Text() => new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "email,firstName,lastName\nada@example.com,Ada,Lovelace\n" };
+
+        private static bool IsJson(string mediaType) => mediaType.EndsWith("json", StringComparison.Ordinal);
+
+        // One component for each kind of refusal, made when the first operation has it.
+        private OpenApiResponseReference Refusal(Error error)
+        {
+            var name = $"{error.Kind}";
+            if (document.Components!.Responses?.ContainsKey(name) is not true)
+            {
+                var codes = ErrorCatalogue.All.Where(e => e.Said.Any(s => s.Error.Kind == error.Kind)).Select(e => $"`{e.Code}`");
+                document.AddComponent(name, new OpenApiResponse
+                {
+                    Description = $"{docs.Of(typeof(ErrorKind).GetField(name)!)} Codes: {string.Join(", ", codes)}.",
+                    Headers = error.Kind is ErrorKind.TooMany ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = new OpenApiHeader { Description = "Seconds to wait.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60 } } : null,
+                    Content = new Dictionary<string, OpenApiMediaType>
+                    {
+                        [ProblemErrors.MediaType] = new() { Schema = schemas.Written(typeof(Problem)), Example = JsonSerializer.SerializeToNode(Problem.Of([error], "https://usher.example.com"), ApiJson.Default.Problem) },
+                    },
+                });
+            }
+
+            return new(name, document);
+        }
+
+        private void WriteErrorCodes()
+        {
+            document.AddComponent("ErrorCode", new OpenApiSchema
+            {
+                Type = JsonSchemaType.String, Description = "What programs compare; permanent. New ones may come: take one you do not know by its status. Each is explained at /docs/errors.",
+                Enum = [.. ErrorCatalogue.All.Select(e => (JsonNode)e.Code)],
+            });
+            foreach (var name in new[] { nameof(Problem), nameof(Fault) }) document.Components!.Schemas![name].Properties!["code"] = new OpenApiSchemaReference("ErrorCode", document);
+        }
+    }
+}
