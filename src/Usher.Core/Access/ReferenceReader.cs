@@ -47,8 +47,12 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
     {
         Dictionary<Guid, Reach> found = [];
         for (var i = 0; i < levels.Count; i++)
+        {
+            if (levels[i].Capabilities.Except(Capabilities.All).Any()) refused.Add(AccessErrors.CapabilityUnknown with { Field = $"levels/{i}/capabilities" });
             if (graph.Resource(levels[i].Resource) is { } resource) found[resource.Id] = levels[i].Reach;
             else Miss("levels", i, levels[i].Resource);
+        }
+
         return [.. found.Select(pair => (pair.Key, pair.Value))];
     }
 

@@ -117,6 +117,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         {
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
+            if (StateOf(found, clock.Now()) is not OfferState.Open and var state) return InvitationErrors.Ended(state); // nobody is made to sign in for that
             if (await ProvenUserAsync(found.Member.Identifier, ct) is not null) return InvitationErrors.MustSignIn;
             return await AcceptAsync(found, () =>
             {
@@ -168,10 +169,10 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var now = clock.Now();
         if (!CanAskForNew(found, now)) return InvitationErrors.Ended(StateOf(found, now));
         var actor = Actor.System(found.Organization.Id);
-        if (found.Member.IsLive)
+        if (StateOf(found, now) is OfferState.Expired)
         {
             var graph = await TrackAsync(found, ct);
-            mails.Send(db, graph.Organization, found.Member, sponsor: null, now);
+            found.Sent(mails.Send(db, graph.Organization, found.Member, sponsor: null, now));
             db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
@@ -225,10 +226,13 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
 
         public InvitationSecret Used => used;
 
-        public InvitationSecret Newest => newest;
+        public InvitationSecret Newest { get; private set; } = newest;
 
         // From now on the tracked rows, which what follows will change.
         public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
+
+        // The secret just made replaces the one that is held.
+        public void Sent(Invitation anew) => Newest = anew.Secrets[^1];
     }
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
@@ -255,7 +259,8 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     // The state as the holder of this very secret sees it.
     private static OfferState StateOf(Found found, DateTimeOffset now) => found.Invitation.StatusAt(now) switch
     {
-        InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null => OfferState.Superseded,
+        // A member without a sign-in who is suspended is in already, and gets no further by it.
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null || found.Member.Status is MemberStatus.Suspended => OfferState.Superseded,
         InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence => OfferState.Replaced,
         InvitationStatus.Pending => OfferState.Open,
         InvitationStatus.Expired => OfferState.Expired,

@@ -277,6 +277,7 @@ public sealed class InvitationService(
             foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, call.Now);
         }
         else if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now, given.ExpiresAt);
+        else foreach (var invitation in member.Invitations) invitation.Edited(call.Actor); // he adds to the offer, mail or not, and so stands for it
         var link = call.How.MintLink ? mails.Mint(db, organization, member, call.Actor, provesAddress: false, call.Now, given.ExpiresAt) : null;
         return new Invited(member, graph, outcome, ignored) { Link = link };
     }

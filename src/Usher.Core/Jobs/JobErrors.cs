@@ -6,7 +6,7 @@ public static class JobErrors
     public static readonly Error NotFound = new(ErrorKind.NotFound, "job_not_found", "There is no such job.");
     public static readonly Error Ended = new(ErrorKind.Conflict, "job_ended", "This job has ended already.");
     public static readonly Error StatesInvalid = new(ErrorKind.Invalid, "states_invalid", "Only invitations that are pending or expired can be sent anew or revoked.", "states");
-    public static readonly Error EmailPrefixInvalid = new(ErrorKind.Invalid, "email_prefix_invalid", "This is not how an address begins.", "email_prefix");
+    public static readonly Error EmailPrefixInvalid = new(ErrorKind.Invalid, "email_prefix_invalid", "This is not how an address begins.", "email");
 
     // Of a file as a whole: nothing of it is kept.
     public static readonly Error TooLarge = new(ErrorKind.TooLarge, "too_large", "The file is longer than 32 MiB.");

@@ -66,7 +66,10 @@ internal sealed class MemberPlan
     private bool ChangesGrants =>
         role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;
 
-    private bool ChangesOffer => ChangesGrants || readdressed || wanted.Change.ExpiresAt is not null;
+    // Only somebody invited is offered anything: what a member holds is his, and an unused first link of his is nobody else's to stand for.
+    private bool ChangesOffer => Member.Status is MemberStatus.Invited && (ChangesGrants || readdressed || Extended.Any());
+
+    private IEnumerable<Invitation> Extended => wanted.Change.ExpiresAt is { } end ? Member.Invitations.Where(i => i.ExpiresAt != end) : [];
 
     /// <summary>The plan, or why the actor may not carry it out; without options for a move that every surface wants alike.</summary>
     public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted) => Make(graph, actor, member, wanted, new(UnknownReferences.Refuse));
@@ -85,6 +88,7 @@ internal sealed class MemberPlan
         Dictionary<string, string> details = [];
         var change = wanted.Change;
         Guid[] groupsBefore = [.. Member.Groups.Select(g => g.GroupId)], rolesBefore = [.. Member.Roles.Select(r => r.RoleId)];
+        var changesOffer = ChangesOffer;
         Set("first_name", Member.FirstName, change.FirstName is { } first ? Text.Name(first) : Member.FirstName, v => Member.FirstName = v);
         Set("last_name", Member.LastName, change.LastName is { } last ? Text.Name(last) : Member.LastName, v => Member.LastName = v);
         Set("description", Member.Description, change.Description ?? Member.Description, v => Member.Description = v);
@@ -127,14 +131,14 @@ internal sealed class MemberPlan
 
         if (change.ExpiresAt is { } end)
         {
-            foreach (var invitation in Member.Invitations.Where(i => i.ExpiresAt != end))
+            foreach (var invitation in Extended)
             {
                 details["expires"] = $"{invitation.ExpiresAt:O} → {end:O}";
                 invitation.Extend(end);
             }
         }
 
-        if (ChangesOffer)
+        if (changesOffer)
             foreach (var invitation in Member.Invitations) invitation.Edited(actor);
         graph.Moved(Member, groupsBefore, rolesBefore);
         return details;
@@ -163,7 +167,7 @@ internal sealed class MemberPlan
         if (!actor.CanGrant(Conferred(graph, given: true)) || !actor.CanGrant(Conferred(graph, given: false))) return InvitationErrors.MoreThanYouHold;
 
         var needsCover = readdressed || suspended is not null || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
-            || (ChangesOffer && Member.Status is MemberStatus.Invited); // whoever edits an offer stands for all of it
+            || ChangesOffer; // whoever edits an offer stands for all of it
         if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         if (metadata?.Count > 50) return MemberErrors.MetadataInvalid;
         if (needsCover && !actor.Covers(graph.Of(Member))) return MemberErrors.NotCovered;

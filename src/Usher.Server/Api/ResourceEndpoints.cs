@@ -63,8 +63,13 @@ internal static class ResourceEndpoints
         if (Ids.Group.TryParse(holder, out var group)) return Answer(await groups.UpdateAsync(actor, group, new() { Levels = levels }, new() { IfMatch = request.IfMatch }, ct));
         return Answer(await members.UpdateAsync(actor, [new(Id: Ids.Member.Parse(holder))], new() { Levels = levels }, new(UnknownReferences.Refuse) { IfMatch = request.IfMatch }, ct));
 
-        // It is the address, no body, that names the resource.
-        static IResult Answer<T>(Result<T> set) => set.Match(_ => Answers.NoContent, error => (error.Code is "reference_unknown" ? ResourceErrors.NotFound : error).ToHttp());
+        // It is the address, no body, that names the resource; the body is the level itself.
+        static IResult Answer<T>(Result<T> set) => set.Match(_ => Answers.NoContent, error => (error switch
+        {
+            { Code: "reference_unknown" } => ResourceErrors.NotFound,
+            { Field: ['l', 'e', 'v', 'e', 'l', 's', '/', '0', '/', .. var field] } => error with { Field = field },
+            _ => error,
+        }).ToHttp());
     }
 
     private static IResult Show(Resource resource) => Answers.Ok(ResourceDocument.From(resource), Precondition.TagOf(resource));
