@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
@@ -27,6 +28,10 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     private static readonly Entry Persons = new(caller => caller.IsPerson);
     private static readonly Entry Admin = new(caller => caller.IsAdmin);
     private static readonly Entry Reaches = new(caller => caller.ReachesAll);
+
+    // Of Usher's own API. Nobody here is an operator; levels are given by whoever reaches that far himself.
+    private static readonly Entry Operator = new(_ => false, "operator_only");
+    private static readonly Entry Levels = new(caller => caller.IsAdmin, "not_allowed", "more_than_you_hold");
 
     // One line per route: who enters, and for what writes a body that would be accepted. In braces stand ids, see Ids; {new} is an address nobody has, {name} a name. Conformity's alias below /api
     // needs none of its own.
@@ -151,6 +156,79 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /account/billing_status"] = new(Everybody),
         ["POST /security/api_keys"] = new(Everybody, """{"api_key":{"description":"{name}","read_only":true} }"""),
         ["DELETE /security/api_keys/{identifier}"] = new(Everybody),
+
+        ["GET /usher/v1/organizations"] = new(Operator),
+        ["POST /usher/v1/organizations"] = new(Operator, """{"slug":"{name}","name":"{name}","owner":{"email":"{new}"} }"""),
+        ["GET /usher/v1/organizations/{organization}"] = new(Everybody),
+        ["DELETE /usher/v1/organizations/{organization}"] = new(Operator),
+        ["POST /usher/v1/organizations/{organization}/suspend"] = new(Operator),
+        ["POST /usher/v1/organizations/{organization}/resume"] = new(Operator),
+        ["GET /usher/v1/organizations/{organization}/settings"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/settings"] = new(Admin, """{"name":"{name}"}"""),
+        ["GET /usher/v1/organizations/{organization}/invitations"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/invitations"] = new(UserManagement, """{"email":"{new}","groups":["{group.id}"],"roles":["{role.id}"]}"""),
+        ["GET /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(UserManagement),
+        ["PATCH /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(UserManagement, """{"firstName":"{name}","groups":["{group.id}"]}"""),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/resend"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/revoke"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/link"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/invitations/resend"] = new(UserManagement, """{"group":"{group.id}"}"""),
+        ["POST /usher/v1/organizations/{organization}/invitations/revoke"] = new(UserManagement, """{"group":"{group.id}"}"""),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/check"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/accept"] = new(Everybody, """{"code":"usi_","firstName":"A","password":"one two three four"}""", Guest: "404 invitation_unknown"),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/decline"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/request"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
+        ["POST /usher/v1/sessions"] = new(Everybody, """{"email":"{email}","password":"one two three four"}""", Guest: "401 credentials_wrong"),
+        ["DELETE /usher/v1/sessions/current"] = new(Everybody, Guest: "401 key_refused"),
+        ["GET /usher/v1/organizations/{organization}/members"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/members/{member}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/members/{member}"] = new(UserManagement, """{"permissions":["user_management"],"groups":["{group.id}"]}"""),
+        ["DELETE /usher/v1/organizations/{organization}/members/{member}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/members/{member}/access"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/service-accounts"] = new(Everybody),
+        ["POST /usher/v1/organizations/{organization}/service-accounts"] = new(UserManagement, """{"name":"{name}","groups":["{group.id}"],"roles":["{role.id}"]}"""),
+        ["GET /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(UserManagement, """{"description":"{name}","roles":["{role.id}"]}"""),
+        ["DELETE /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/groups"] = new(Everybody),
+        ["POST /usher/v1/organizations/{organization}/groups"] = new(UserManagement, """{"name":"{name}","roles":["{role.id}"],"members":["{member.id}"]}"""),
+        ["GET /usher/v1/organizations/{organization}/groups/{group}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/groups/{group}"] = new(UserManagement, """{"name":"{name}","roles":["{role.id}"]}"""),
+        ["DELETE /usher/v1/organizations/{organization}/groups/{group}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/groups/{group}/members"] = new(Everybody),
+        ["POST /usher/v1/organizations/{organization}/groups/{group}/members"] = new(UserManagement, """{"add":["{bot.id}"],"remove":["{member.id}"]}"""),
+        ["GET /usher/v1/organizations/{organization}/permissions"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/roles"] = new(Everybody),
+        ["POST /usher/v1/organizations/{organization}/roles"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
+        ["GET /usher/v1/organizations/{organization}/roles/{role}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/roles/{role}"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
+        ["DELETE /usher/v1/organizations/{organization}/roles/{role}"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/roles/{role}/members"] = new(UserManagement, """{"add":["{bot.id}"],"remove":["{member.id}"]}"""),
+        ["GET /usher/v1/organizations/{organization}/resources"] = new(Everybody),
+        ["POST /usher/v1/organizations/{organization}/resources"] = new(ResourceCreation, """{"name":"{name}"}"""),
+        ["GET /usher/v1/organizations/{organization}/resources/{resource}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/resources/{resource}"] = new(ResourceCreation, """{"name":"{name}"}"""),
+        ["DELETE /usher/v1/organizations/{organization}/resources/{resource}"] = new(ResourceCreation),
+        ["GET /usher/v1/organizations/{organization}/resources/{resource}/access"] = new(UserManagement),
+        ["PUT /usher/v1/organizations/{organization}/resources/{resource}/access/{holder}"] = new(Levels, """{"level":"read_only"}"""),
+        ["DELETE /usher/v1/organizations/{organization}/resources/{resource}/access/{holder}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/api-keys"] = new(Everybody, ListsOwn: true),
+        ["POST /usher/v1/organizations/{organization}/api-keys"] = new(Everybody, ListsOwn: true),
+        ["GET /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody, """{"name":"{name}"}"""),
+        ["DELETE /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody),
+        ["POST /usher/v1/organizations/{organization}/access/check"] = new(Everybody, """{"permission":"user_management","resource":"{resource.id}"}""", ChangesNothing: true),
+        ["GET /usher/v1/organizations/{organization}/imports"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/imports"] = new(UserManagement, """{"rows":[{"email":"{new}","groups":["{group.id}"]}]}"""),
+        ["GET /usher/v1/organizations/{organization}/imports/{job}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/imports/{job}/rows"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/imports/{job}/rows.csv"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/imports/{job}/cancel"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/jobs"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/jobs/{job}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/jobs/{job}/rows"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/jobs/{job}/rows.csv"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/jobs/{job}/cancel"] = new(UserManagement),
     };
 
     // How parameters are filled: by the first of these that the pattern begins with, once with each of its ids; of several in one pattern one after the other.
@@ -160,7 +238,13 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ("/api/v2/usergroup/", ["{group}"]), ("/api/v2/role/", ["{role}"]), ("/api/v2/account/serviceaccount/", ["{bot}"]), ("/api/v2/apitoken/serviceaccount/", ["{bot} {key}"]), ("/api/v2/apitoken/", ["{key}"]),
         ("/api/v2/user/", ["{email}", "{bot}"]), ("/api/v2/account/", ["{email}", "{bot}"]),
         ("/users/", ["{member}", "{number}"]), ("/teams/", ["{group}"]), ("/projects/", ["{resource}"]), ("/security/api_keys/", ["{key}"]),
+        (Organization + "invitations/", ["{invitation.id}"]), (Organization + "members/", ["{member.id}", "{bot.id}"]), (Organization + "service-accounts/", ["{bot.id}"]),
+        (Organization + "groups/", ["{group.id}"]), (Organization + "roles/", ["{role.id}"]), (Organization + "resources/", ["{resource.id} {member.id}", "{resource.id} {group.id}"]),
+        (Organization + "api-keys/", ["{key.id}"]), (Organization + "imports/", ["{job.id}"]), (Organization + "jobs/", ["{job.id}"]),
     ];
+
+    // Every path below it names the organization, by slug: {organization} is filled like an id.
+    private const string Organization = "/usher/v1/organizations/{organization}/";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -177,20 +261,28 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     {
         call.AssertRefused(caller.Key is null ? Refusal.KeyMissing : Refusal.KeyRefused);
         Assert.True(await world.IsUnchangedAsync(), "Something changed.");
-    });
+    }, only: (route, _) => !IsForGuests(route));
+
+    // Whoever joins or signs in has no key: one that is sent all the same says nothing.
+    [Fact]
+    public Task A_guest_who_knows_no_secret_is_refused_alike_with_any_key_and_with_none() => ForEachAsync([.. world.Locked, .. world.Members, world.ReadOnlyKey], async (route, _, call) =>
+    {
+        Assert.Equal(RowOf(route)!.Guest, $"{(int)call.Status} {JsonElement.Parse(call.Body).TextAt("code")}");
+        Assert.True(await world.IsUnchangedAsync(), "Something changed.");
+    }, only: (route, _) => IsForGuests(route));
 
     [Fact]
-    public Task A_key_that_may_only_read_reads_and_changes_nothing() => ForEachAsync([world.ReadOnlyKey], async (route, _, call) =>
+    public Task A_key_that_may_only_read_reads_and_changes_nothing() => ForEachAsync([world.ReadOnlyKey], async (route, caller, call) =>
     {
         if (!route.Reads && RowOf(route)?.ChangesNothing is not true) call.AssertRefused(Refusal.KeyReadOnly);
-        if (route.Reads) Assert.DoesNotContain(call.Status, new[] { HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden });
+        if (route.Reads && RowOf(route)?.Entry.Admits(caller) is not false) Assert.DoesNotContain(call.Status, new[] { HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden });
         Assert.True(await world.IsUnchangedAsync(), "Something changed.");
-    });
+    }, only: (route, _) => !IsForGuests(route));
 
     [Fact]
-    public Task Whoever_does_not_meet_the_condition_of_entry_is_refused_and_changes_nothing() => ForEachAsync(world.Members, async (_, _, call) =>
+    public Task Whoever_does_not_meet_the_condition_of_entry_is_refused_and_changes_nothing() => ForEachAsync(world.Members, async (route, _, call) =>
     {
-        call.AssertRefused(Refusal.NotAllowed);
+        call.AssertRefused(Refusal.NotAllowed, RowOf(route)!.Entry.Codes);
         Assert.True(await world.IsUnchangedAsync(), "Something changed.");
     }, only: (route, caller) => RowOf(route)?.Entry.Admits(caller) is false);
 
@@ -200,7 +292,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         Assert.DoesNotContain(call.Status, new[] { HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden });
         if (route.Reads || RowOf(route)!.ChangesNothing) Assert.True(await world.IsUnchangedAsync(), "Something changed.");
         else await world.RebuildIfChangedAsync();
-    }, only: (route, caller) => RowOf(route)?.Entry.Admits(caller) is true);
+    }, only: (route, caller) => !IsForGuests(route) && RowOf(route)?.Entry.Admits(caller) is true);
 
     [Fact]
     public Task An_administrator_of_another_organization_finds_and_learns_nothing() => ForEachAsync([world.Foreigner], async (route, caller, call) =>
@@ -246,7 +338,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     [Fact]
     public Task Whatever_id_is_asked_for_the_answer_is_the_surfaces_own_and_a_refusal_changes_nothing() => TryAllAsync(world.Routes.Where(r => r.Pattern.Contains('{', StringComparison.Ordinal)), route =>
         from id in OddIds.Append(new string('x', 300))
-        select (Parameter().Replace(route.Pattern, id), Content(RowOf(route)?.Body ?? "{}", RowOf(route)?.Body is ['g', ..] ? "application/x-www-form-urlencoded" : "application/json", false), id));
+        from pattern in new[] { Parameter().Replace(route.Pattern, id), Parameter().Replace(route.Pattern, id).Replace("{organization}", id, StringComparison.Ordinal) }.Distinct()
+        select (pattern, Content(RowOf(route)?.Body ?? "{}", RowOf(route)?.Body is ['g', ..] ? "application/x-www-form-urlencoded" : "application/json", false), id));
 
     // Methods are told apart by letter case; what none of them is has an answer of the surface, too.
     [Fact]
@@ -295,12 +388,15 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         return content;
     }
 
-    // Never a fault of the server, never "not acceptable", always JSON of the surface's media type.
+    // Never a fault of the server, never "not acceptable", always JSON of the surface's media type, or what else Usher's own API has: nothing, a download.
     private static async Task<bool> AnswersInWordsOfAsync(ApiRoute route, HttpResponseMessage answer)
     {
         if ((int)answer.StatusCode >= 500 || answer.StatusCode is HttpStatusCode.NotAcceptable) return false;
-        JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Ct)).Dispose();
-        return answer.Content.Headers.ContentType?.MediaType == (route.Surface is "Conformity" ? "application/vnd.api+json" : "application/json");
+        var (text, mediaType) = (await answer.Content.ReadAsStringAsync(Ct), answer.Content.Headers.ContentType?.MediaType);
+        if (route.Surface is "Usher" && answer.StatusCode is HttpStatusCode.NoContent) return text is "";
+        if (answer.IsSuccessStatusCode && route.Pattern.EndsWith(".csv", StringComparison.Ordinal)) return mediaType is "text/csv";
+        JsonDocument.Parse(text).Dispose();
+        return mediaType == route.Surface switch { "Conformity" => "application/vnd.api+json", "Usher" when !answer.IsSuccessStatusCode => "application/problem+json", _ => "application/json" };
     }
 
     // A body whose length nobody knows, and so sent in chunks.
@@ -315,8 +411,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     {
         List<string> failures = [];
         foreach (var route in world.Routes)
-        foreach (var template in Templates(route))
         foreach (var caller in callers.Where(c => only?.Invoke(route, c) ?? true))
+        foreach (var template in Templates(route, caller))
         {
             var call = await SendAsync(route, caller, template, world.Ids);
             try
@@ -336,10 +432,16 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
 
     private static Row? RowOf(ApiRoute route) => Rows.GetValueOrDefault(route.Name);
 
+    private static bool IsForGuests(ApiRoute route) => RowOf(route)?.Guest is not null;
+
+    // Somebody of another organization tries both: to enter this one, and to reach from his own into it.
+    private IEnumerable<string> Templates(ApiRoute route, Caller caller) =>
+        Templates(route).SelectMany(t => caller == world.Foreigner && t.Contains("{organization}", StringComparison.Ordinal) ? [t, t.Replace("{organization}", world.ForeignSlug, StringComparison.Ordinal)] : new[] { t });
+
     private static IEnumerable<string> Templates(ApiRoute route)
     {
         var pattern = route.Pattern.Replace("{permission}", Permissions.UserManagement, StringComparison.Ordinal);
-        if (!pattern.Contains('{', StringComparison.Ordinal)) return [pattern];
+        if (!Parameter().IsMatch(pattern)) return [pattern];
         var name = route.Name[(route.Name.IndexOf(' ', StringComparison.Ordinal) + 1)..];
         var found = Array.Find(Parameters, p => name.StartsWith(p.Prefix, StringComparison.Ordinal));
         Assert.True(found.Ids is not null, $"Nothing says how to fill the parameter of {route}.");
@@ -347,7 +449,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         {
             var each = new Queue<string>(ids.Split(' '));
             return Parameter().Replace(pattern, _ => each.Count > 1 ? each.Dequeue() : each.Peek());
-        });
+        }).Distinct();
     }
 
     private async Task<Call> SendAsync(ApiRoute route, Caller caller, string template, Dictionary<string, string> ids)
@@ -368,14 +470,14 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         string Fill(string text) => Token().Replace(text, found => all.TryGetValue(found.Value, out var id) ? sent[found.Value] = id : found.Value);
     }
 
-    // In a pattern any parameter; in templates and bodies the names of ids.
-    [GeneratedRegex(@"\{[^}]+\}", RegexOptions.None, 1000)]
+    // In a pattern any parameter but the organization, which is the same in all; in templates and bodies the names of ids.
+    [GeneratedRegex(@"\{(?!organization\})[^}]+\}", RegexOptions.None, 1000)]
     private static partial Regex Parameter();
 
     [GeneratedRegex(@"\{[a-z.]+\}", RegexOptions.None, 1000)]
     private static partial Regex Token();
 
-    [GeneratedRegex("usk_[A-Za-z0-9_-]{43,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("usk_[A-Za-z0-9_-]{43,}|(org|mem|inv|grp|rol|res|key|job)_[A-Za-z0-9_-]{22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Made();
 
     private enum Refusal
@@ -387,13 +489,16 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     }
 
     /// <summary>Whom a route lets in.</summary>
-    private sealed record Entry(Func<Caller, bool> Admits);
+    /// <param name="Admits">Whether it lets this one in.</param>
+    /// <param name="Codes">What Usher's own API says to whom it does not; nothing: <c>not_allowed</c>.</param>
+    private sealed record Entry(Func<Caller, bool> Admits, params IReadOnlyList<string> Codes);
 
     /// <param name="Entry">Whom it lets in.</param>
     /// <param name="Body">For what writes: JSON, or a form.</param>
     /// <param name="ChangesNothing">A POST that only reads, such as a search.</param>
-    /// <param name="ListsOwn">Whether it answers with all the caller's own, which grows from call to call.</param>
-    private sealed record Row(Entry Entry, string Body = "{}", bool ChangesNothing = false, bool ListsOwn = false);
+    /// <param name="ListsOwn">Whether it answers with the caller's own keys, which differ from call to call.</param>
+    /// <param name="Guest">For a route without keys: what everybody is told who knows no secret.</param>
+    private sealed record Row(Entry Entry, string Body = "{}", bool ChangesNothing = false, bool ListsOwn = false, string? Guest = null);
 
     /// <summary>One of the kinds of callers, with what he holds.</summary>
     public sealed record Caller(string Name, string? Key, params IReadOnlyList<string> Permissions)
@@ -426,7 +531,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             }
         }
 
-        public void AssertRefused(Refusal refusal)
+        public void AssertRefused(Refusal refusal, IReadOnlyList<string>? codes = null)
         {
             var (status, told) = (Surface, refusal) switch
             {
@@ -436,6 +541,10 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
                 ("Conformity", _) => (401, """{"errors":[{"status":401,"details":"You are not authorized to perform such actions"}]}"""),
                 ("Wavefront", Refusal.KeyMissing or Refusal.KeyRefused) => (401, "ERROR 401"),
                 ("Wavefront", _) => (403, "ERROR 403"),
+                ("Usher", Refusal.KeyMissing) => (401, "key_missing"),
+                ("Usher", Refusal.KeyRefused) => (401, "key_refused"),
+                ("Usher", Refusal.KeyReadOnly) => (403, "key_read_only"),
+                ("Usher", _) => (403, codes is [_, ..] ? string.Join(" or ", codes) : "not_allowed"),
                 (_, Refusal.KeyMissing or Refusal.KeyRefused) => (401, "unauthorized"),
                 (_, Refusal.KeyReadOnly) => (403, "api_key_read_only"),
                 _ => (403, "forbidden"),
@@ -446,9 +555,11 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             {
                 "Conformity" => Wire.Compact(Body),
                 "Wavefront" => $"{body.TextAt("status/result")} {body.At("status/code")}",
+                "Usher" => body.TextAt("code") is { } code && told.Split(" or ").Contains(code) ? told : body.TextAt("code"),
                 _ => body.TextAt("error_code"),
             });
-            if (Surface is "DeployHQ" && status is 401) Assert.Equal("Basic realm=\"DeployHQ\"", Challenge);
+            if (status is 401 && Surface is "DeployHQ") Assert.Equal("Basic realm=\"DeployHQ\"", Challenge);
+            if (status is 401 && Surface is "Usher") Assert.Equal("Bearer realm=\"Usher\"", Challenge);
         }
     }
 
@@ -458,11 +569,14 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         private UsherApp app = null!;
         private TestOrganization org = null!;
         private OrganizationDigest digest = null!;
+        private HashSet<Guid> kept = [];
         private int built;
 
         public HttpClient Http { get; private set; } = null!;
 
         public string Slug => org.Slug;
+
+        public string ForeignSlug { get; private set; } = "";
 
         public List<ApiRoute> Routes { get; private set; } = [];
 
@@ -480,13 +594,14 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         public Dictionary<string, string> Ids { get; private set; } = [];
 
         /// <summary>The same forms, of nothing there is.</summary>
-        public Dictionary<string, string> MadeUp { get; } = Forms(Guid.NewGuid(), 999_999_999_999, "nobody@example.test", Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), "sa::nobody");
+        public Dictionary<string, string> MadeUp { get; } = Forms("no-such-organization", Guid.NewGuid(), 999_999_999_999, "nobody@example.test", Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), "sa::nobody", Guid.NewGuid(), Guid.NewGuid());
 
         public async ValueTask InitializeAsync()
         {
             app = await UsherApp.StartAsync([], workers: false);
             (Http, Routes) = (app.CreateClient(), ApiRoute.Of(app));
             (org, var other) = (await app.CreateOrganizationAsync(o => o.Name = "Quokka Inc"), await app.CreateOrganizationAsync());
+            ForeignSlug = other.Slug;
             digest = new(app, org.Id);
             var nothing = await org.ActiveAsync("quokka-nothing@example.test");
             var readOnly = await org.ActiveAsync("quokka-read@example.test", row => row with { Role = BuiltInRole.ReadOnly });
@@ -505,6 +620,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             Locked = [new("nobody", null), new("unknown key", "usk_0000000000000000000000000000000000000000000000000"), new("suspended admin", suspended.Key)];
             ReadOnlyKey = new("admin with a read-only key", (await org.WithKeyAsync(org.Created.Owner, readOnly: true)).Key) { IsAdmin = true };
             Foreigner = new("admin of another organization", other.Key) { IsAdmin = true };
+            kept = await app.QueryAsync(async db => (await db.Members.Where(m => m.OrganizationId == org.Id).Select(m => m.Id)
+                .Concat(db.ApiKeys.Where(k => k.OrganizationId == org.Id).Select(k => k.Id)).Concat(db.Resources.Where(r => r.OrganizationId == org.Id).Select(r => r.Id)).ToListAsync(Ct)).ToHashSet());
             await RebuildAsync();
         }
 
@@ -525,27 +642,47 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             if (!await digest.IsUnchangedAsync()) await RebuildAsync();
         }
 
+        // What thousands of calls made would have to be read after each of them.
+        private Task<int> SweepAsync() => app.QueryAsync(async db =>
+        {
+            await db.ApiKeys.Where(k => k.OrganizationId == org.Id && !kept.Contains(k.Id)).ExecuteDeleteAsync(Ct);
+            await db.Jobs.Where(j => j.OrganizationId == org.Id).ExecuteDeleteAsync(Ct);
+            await db.OutboxMessages.Where(m => m.OrganizationId == org.Id).ExecuteDeleteAsync(Ct);
+            await db.Groups.Where(g => g.OrganizationId == org.Id && g.SystemKind == SystemGroup.None).ExecuteDeleteAsync(Ct);
+            await db.Roles.Where(r => r.OrganizationId == org.Id).ExecuteDeleteAsync(Ct);
+            await db.Resources.Where(r => r.OrganizationId == org.Id && !kept.Contains(r.Id)).ExecuteDeleteAsync(Ct);
+            await db.Invitations.Where(i => i.OrganizationId == org.Id && !kept.Contains(i.MemberId)).ExecuteDeleteAsync(Ct);
+            return await db.Members.Where(m => m.OrganizationId == org.Id && !kept.Contains(m.Id)).ExecuteDeleteAsync(Ct);
+        });
+
         // Whoever manages users covers them: group and role confer nothing.
         private async Task RebuildAsync()
         {
+            await SweepAsync();
             var name = $"quokka{++built}";
             var (group, role) = (await org.GroupAsync(new(name)), await org.RoleAsync(name));
             var member = await org.InviteAsync(name + "@example.test", row => row with
             {
                 FirstName = name, LastName = "Quokka", Groups = [Core.Invitations.Reference.To(group.Id)], Roles = [Core.Invitations.Reference.To(role.Id)],
-            }, sendMail: false);
+            });
             var resource = (await app.WithAsync<ResourceService, Core.Result<Resource>>(s => s.CreateAsync(org.System, name, new Dictionary<string, string>(), Ct))).Value;
             var bot = await org.ServiceAccountAsync(name);
             var key = (await app.WithAsync<Core.ApiKeys.ApiKeyService, Core.Result<Core.ApiKeys.CreatedApiKey>>(s => s.CreateAsync(org.System, bot.Member.Id, name, false, null, Ct))).Value.Key;
-            Ids = Forms(member.Id, member.Number, member.Identifier, group.Id, role.Id, resource.Id, key.Id, bot.Member.Identifier);
+            var job = (await app.WithAsync<Core.Jobs.JobService, Core.Result<Core.Jobs.Job>>(s => s.ResendAllAsync(org.System, new() { GroupId = group.Id }, dryRun: false, Ct))).Value;
+            Ids = Forms(
+                org.Slug, member.Id, member.Number, member.Identifier, member.Invitations[0].Id, group.Id, role.Id, resource.Id, key.Id, bot.Member.Identifier, bot.Member.Id, job.Id);
             await digest.IsUnchangedAsync();
         }
 
-        private static Dictionary<string, string> Forms(Guid member, long number, string email, Guid group, Guid role, Guid resource, Guid key, string bot) => new()
+        private static Dictionary<string, string> Forms(
+            string organization, Guid member, long number, string email, Guid invitation, Guid group, Guid role, Guid resource, Guid key, string bot, Guid botId, Guid job) => new()
         {
+            ["{organization}"] = organization,
             ["{member}"] = member.ToString(), ["{member.short}"] = ShortId.Of(member), ["{number}"] = $"{number}", ["{email}"] = email, ["{bot}"] = bot,
             ["{group}"] = group.ToString(), ["{role}"] = role.ToString(), ["{resource}"] = resource.ToString(), ["{resource.short}"] = ShortId.Of(resource),
             ["{key}"] = key.ToString(), ["{key.short}"] = ShortId.Of(key),
+            ["{member.id}"] = "mem_" + ShortId.Of(member), ["{bot.id}"] = "mem_" + ShortId.Of(botId), ["{invitation.id}"] = "inv_" + ShortId.Of(invitation), ["{group.id}"] = "grp_" + ShortId.Of(group),
+            ["{role.id}"] = "rol_" + ShortId.Of(role), ["{resource.id}"] = "res_" + ShortId.Of(resource), ["{key.id}"] = "key_" + ShortId.Of(key), ["{job.id}"] = "job_" + ShortId.Of(job),
         };
     }
 }

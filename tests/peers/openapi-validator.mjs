@@ -52,7 +52,9 @@ function json(text, what) {
 }
 
 function judgeBody(at, content, mediaType, text, what) {
-  const found = Object.keys(content ?? {}).find(type => type === mediaType);
+  // Media types know no letter case, and whatever calls itself a sort of JSON is taken for it.
+  const asked = mediaType?.toLowerCase().replace(/^application\/(?!problem).*\+json$/, 'application/json');
+  const found = Object.keys(content ?? {}).find(type => type === asked);
   if (!found) return text ? [`${what} is ${mediaType}; documented: ${Object.keys(content ?? {}).join(', ') || 'no body'}`] : content ? [`${what} is empty; documented: ${Object.keys(content).join(', ')}`] : [];
   const [value, fault] = found.endsWith('json') ? json(text, what) : [text];
   return fault ? [fault] : fits([...at, 'content', found, 'schema'], value, what);
@@ -80,7 +82,8 @@ function judge({ method, path, query, status, mediaType, body, requestMediaType,
   if (status >= 300) return faults;
   const known = operation.parameters?.filter(p => p.in === 'query').map(p => p.name) ?? [];
   for (const name of query) if (!known.includes(name)) faults.push(`parameter ${name} was taken and is not documented`);
-  if (requestBody !== null && operation.requestBody)
+  // What is only accepted, such as a file of people, is judged later, row by row.
+  if (requestBody !== null && operation.requestBody && status !== 202)
     faults.push(...judgeBody(['paths', route, method.toLowerCase(), 'requestBody'], operation.requestBody.content, requestMediaType, requestBody, 'request'));
   return faults;
 }

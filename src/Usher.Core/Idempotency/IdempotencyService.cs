@@ -51,16 +51,21 @@ public sealed class IdempotencyService(UsherDb db, TimeProvider clock)
     public Task<Result<KeptAnswer>> OnceAsync(RepeatableRequest request, Func<Task<KeptAnswer>> work, CancellationToken ct) => db.RunTogetherAsync<Result<KeptAnswer>>(async () =>
     {
         var (hash, now) = (request.KeyHash, clock.Now());
-        var before = await db.IdempotencyRecords.AsNoTracking().SingleOrDefaultAsync(r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash, ct);
-        if (before is not null && before.ExpiresAt > now)
-            return CryptographicOperations.FixedTimeEquals(before.RequestHash, request.RequestHash) ? Open(before, request.Key) : IdempotencyErrors.KeyReused;
+        var before = await FindAsync();
+        if (Kept(before) is { } told) return told;
 
         var answer = await work();
-        if (answer.Status is < 200 or >= 300) return answer;
+        // The request that it repeats may have been carried out meanwhile: what refuses this one may be what that one made.
+        if (answer.Status is < 200 or >= 300) return Kept(await FindAsync()) ?? answer;
         if (before is not null) db.Remove(before);
         db.Add(new IdempotencyRecord { OrganizationId = request.OrganizationId, KeyHash = hash, RequestHash = request.RequestHash, Answer = Close(answer, hash, request.Key), ExpiresAt = now + Lifetime });
         await db.SaveChangesAsync(ct);
         return answer;
+
+        Task<IdempotencyRecord?> FindAsync() => db.IdempotencyRecords.AsNoTracking().SingleOrDefaultAsync(r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash, ct);
+
+        Result<KeptAnswer>? Kept(IdempotencyRecord? record) => record is null || record.ExpiresAt <= now ? null
+            : CryptographicOperations.FixedTimeEquals(record.RequestHash, request.RequestHash) ? Open(record, request.Key) : IdempotencyErrors.KeyReused;
     }, ct);
 
     /// <summary>Removes what has run out.</summary>

@@ -237,7 +237,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             var named = new ReferenceReader(graph, UnknownReferences.Refuse);
             // Of the system's groups everybody is in his anyway.
             Group[] groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
-            if (named.Refused is { } unknown) return unknown;
+            if (named.Refused is { } unknown) return Error.Of(unknown.Also.Prepend(unknown).Select(e => e with { Field = "default_" + e.Field, Also = [] }))!;
 
             var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions).Distinct(StringComparer.Ordinal).ToList();
             Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];

@@ -28,6 +28,8 @@ public enum ResourceOrder
 /// <summary>Things to reach.</summary>
 public sealed class ResourceService(UsherDb db, TimeProvider clock)
 {
+    private const int MaxAttributes = 50;
+
     /// <summary>Makes a resource. Whoever makes one without already reaching everything reaches it fully: nobody makes what he then cannot see.</summary>
     public Task<Result<Resource>> CreateAsync(Actor actor, string name, IReadOnlyDictionary<string, string> attributes, CancellationToken ct) =>
         db.RunAsync<Result<Resource>>(async () =>
@@ -117,6 +119,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             }
 
             var kept = resource.Attributes.Where(a => attributes?.ContainsKey(a.Key) is not true).Concat(attributes?.Where(a => a.Value is not null).Select(a => KeyValuePair.Create(a.Key, a.Value!)) ?? []).ToDictionary();
+            if (kept.Count > MaxAttributes) return ResourceErrors.AttributesInvalid;
             if (kept.Count != resource.Attributes.Count || kept.Except(resource.Attributes).Any())
             {
                 details["attributes"] = string.Join(' ', attributes!.Keys);
@@ -143,7 +146,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     public static IEnumerable<Error> Faults(string? name, IReadOnlyDictionary<string, string?>? attributes)
     {
         if (name is not null && !Text.IsFilledName(name)) yield return ResourceErrors.NameInvalid;
-        if (attributes is not null && (attributes.Count > 50 || attributes.Any(a => !Text.IsMetadata(a.Key, a.Value ?? "")))) yield return ResourceErrors.AttributesInvalid;
+        if (attributes is not null && (attributes.Count > MaxAttributes || attributes.Any(a => !Text.IsMetadata(a.Key, a.Value ?? "")))) yield return ResourceErrors.AttributesInvalid;
     }
 
     // The resource itself, for somebody who may change it.

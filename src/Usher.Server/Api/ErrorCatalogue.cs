@@ -68,7 +68,6 @@ internal static class ErrorCatalogue
         _ => [null],
     };
 
-    // An open invitation has not ended, and what is not known is not found; operators' keys are refused by dialects only.
-    private static bool Happens(Error error) =>
-        error != InvitationErrors.Ended(OfferState.Open) && error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
+    // What is not known is not found; operators' keys are refused by dialects only.
+    private static bool Happens(Error error) => error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
 }

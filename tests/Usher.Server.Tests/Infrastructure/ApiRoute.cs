@@ -8,7 +8,7 @@ using Usher.Server.Errors;
 namespace Usher.Server.Tests.Infrastructure;
 
 /// <summary>One method of one route of an API surface, as the running server has it: tests made from these cover routes that nobody thought of.</summary>
-/// <param name="Surface">The tag its surface gives it, such as <c>Wavefront</c>.</param>
+/// <param name="Surface">The tag its surface gives it, such as <c>Wavefront</c>; <c>Usher</c> for Usher's own API.</param>
 /// <param name="Method">Such as <c>GET</c>.</param>
 /// <param name="Pattern">Such as <c>/api/v2/user/{id}</c>.</param>
 public sealed record ApiRoute(string Surface, string Method, string Pattern)
@@ -26,7 +26,8 @@ public sealed record ApiRoute(string Surface, string Method, string Pattern)
     [
         .. from endpoint in app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
            where endpoint.Metadata.GetMetadata<IErrorFormat>() is not null
-           let surface = endpoint.Metadata.GetRequiredMetadata<ITagsMetadata>().Tags[0]
+           // The tags of Usher's own API are its nouns.
+           let surface = endpoint.RoutePattern.RawText!.Trim('/').StartsWith("usher/", StringComparison.Ordinal) ? "Usher" : endpoint.Metadata.GetRequiredMetadata<ITagsMetadata>().Tags[0]
            from method in endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods
            let pattern = endpoint.RoutePattern
            orderby surface, pattern.RawText, method
