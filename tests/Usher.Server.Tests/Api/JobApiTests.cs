@@ -76,7 +76,7 @@ public sealed class JobApiTests(OperatedApp operated) : IClassFixture<OperatedAp
         var lines = (await download.Content.ReadAsStringAsync(Ct)).Split("\r\n");
         Assert.Equal("row,email,outcome,code,pointer,detail,memberId,invitationId", lines[0]);
         Assert.StartsWith("1,ada@example.test,invited,,,,mem_", lines[1], StringComparison.Ordinal);
-        Assert.StartsWith("2,'=cmd|' /C calc'!A0,invalid,email_invalid,/email,", lines[2], StringComparison.Ordinal);
+        Assert.StartsWith("2,\"'=cmd|' /C calc'!A0\",invalid,email_invalid,/email,", lines[2], StringComparison.Ordinal);
         Assert.StartsWith("3,'+1@example.test,invited,", lines[3], StringComparison.Ordinal);
         Assert.StartsWith("4,'@x,invalid,", lines[4], StringComparison.Ordinal);
         Assert.Equal(6, lines.Length);

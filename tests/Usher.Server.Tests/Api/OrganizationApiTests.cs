@@ -121,7 +121,7 @@ public sealed class OrganizationApiTests(OperatedApp operated) : IClassFixture<O
         await digest.IsUnchangedAsync();
         var told = await (await org.DeleteAsync("?dryRun=true", by: operated.Operator)).JsonAsync("rows");
         Assert.True(await digest.IsUnchangedAsync());
-        Assert.Equal(before.Where(r => r.Key is not "organizations"), told.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetInt32()).Where(r => r.Key is not "organizations"));
+        Assert.Equal(before.Where(r => r.Key is not "organizations").OrderBy(r => r.Key), told.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetInt32()).Where(r => r.Key is not "organizations").OrderBy(r => r.Key));
         Assert.All(["members", "invitations", "invitation_secrets", "groups", "group_members", "roles", "resources", "api_keys", "jobs", "job_batches", "outbox_messages", "events", "event_details", "idempotency_records"], t => Assert.NotEqual(0, before[t]));
 
         Assert.Equal(told.ToString(), (await (await org.DeleteAsync("", by: operated.Operator)).JsonAsync("rows")).ToString());
@@ -159,7 +159,7 @@ public sealed class OrganizationApiTests(OperatedApp operated) : IClassFixture<O
 
     [Theory]
     [InlineData("/v1/users", 403)]
-    [InlineData("/api/v1/users", 403)]
+    [InlineData("/api/users", 403)]
     [InlineData("/api/v2/user", 401)]
     [InlineData("/users", 401)]
     public async Task An_operators_key_opens_no_other_api(string path, int status)

@@ -80,7 +80,6 @@ public sealed class SettingsApiTests(OperatedApp operated) : IClassFixture<Opera
     [InlineData("""{"returnOrigins":["https://user@app.example.com"]}""", "return_origins_invalid")]
     [InlineData("""{"defaultPermissions":["flying"]}""", "permission_unknown")]
     [InlineData("""{"defaultGroups":["Nowhere"]}""", "reference_unknown")]
-    [InlineData("""{"name":null}""", "value_invalid")]
     public async Task What_cannot_be_is_refused_with_its_pointer(string body, string code)
     {
         var org = await app.CreateOrganizationAsync();
