@@ -16,7 +16,7 @@ public static class ResourceErrors
     public static readonly Error NotFully = new(ErrorKind.Forbidden, "resource_not_held", "Only who reaches a resource fully can change or delete it.");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
-    public static readonly Error AttributesInvalid = new(ErrorKind.Invalid, "attributes_invalid", "At most 50 entries; a name is 1 to 64 characters of A-Z a-z 0-9 _ . and -, a value at most 1,000 characters, none of them a control character.", "attributes");
+    public static readonly Error AttributesInvalid = new(ErrorKind.Invalid, "attributes_invalid", "Attributes are at most 1,000 characters each, none of them a control character.", "attributes");
 }
 
 public enum ResourceOrder

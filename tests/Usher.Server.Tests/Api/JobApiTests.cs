@@ -77,8 +77,8 @@ public sealed class JobApiTests(OperatedApp operated) : IClassFixture<OperatedAp
         Assert.Equal("row,email,outcome,code,pointer,detail,memberId,invitationId", lines[0]);
         Assert.StartsWith("1,ada@example.test,invited,,,,mem_", lines[1], StringComparison.Ordinal);
         Assert.StartsWith("2,\"'=cmd|' /C calc'!A0\",invalid,email_invalid,/email,", lines[2], StringComparison.Ordinal);
-        Assert.StartsWith("3,'+1@example.test,invited,", lines[3], StringComparison.Ordinal);
-        Assert.StartsWith("4,'@x,invalid,", lines[4], StringComparison.Ordinal);
+        Assert.StartsWith("3,\"'+1@example.test\",invited,", lines[3], StringComparison.Ordinal);
+        Assert.StartsWith("4,\"'@x\",invalid,", lines[4], StringComparison.Ordinal);
         Assert.Equal(6, lines.Length);
         Assert.Equal(2 + 1, (await (await org.GetAsync(path + "/rows.csv?outcome=invited")).Content.ReadAsStringAsync(Ct)).Split("\r\n").Length - 1);
         Assert.Equal("Blue", (await org.MemberAsync("ada@example.test")).Metadata["team"]);
@@ -165,7 +165,7 @@ public sealed class JobApiTests(OperatedApp operated) : IClassFixture<OperatedAp
         {
             await (await org.Admin.SendAsync(request, Ct)).RefusedAsync(HttpStatusCode.RequestEntityTooLarge, "too_large");
         }
-        catch (HttpRequestException e) when (!saysItsLength && e.InnerException is IOException)
+        catch (HttpRequestException e) when (e.InnerException is IOException)
         {
             // The server closes in the middle of what it does not read, and the client may be told nothing else.
         }
