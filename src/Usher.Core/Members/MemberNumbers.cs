@@ -32,7 +32,7 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
     }
 
     /// <summary>Reserves this node's first block, so that no request has to.</summary>
-    public Task PrepareAsync(CancellationToken ct) => FillAsync(1, ct);
+    public async Task PrepareAsync(CancellationToken ct) => await TakeAsync(1, ct);
 
     private async Task FillAsync(int count, CancellationToken ct)
     {
