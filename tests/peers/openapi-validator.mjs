@@ -62,7 +62,7 @@ function judgeBody(at, content, mediaType, text, what) {
 
 function judge({ method, path, query, status, mediaType, body, requestMediaType, requestBody }) {
   const route = find(path);
-  const operation = route && method === method.toUpperCase() && document.paths[route][method.toLowerCase()];
+  const operation = route && document.paths[route][method.toLowerCase()];
   if (!operation) {
     // Of what does not exist nothing can be documented, but how that is said.
     if (![404, 405].includes(status)) return [`there is no such operation, and the answer is ${status}`];
@@ -83,7 +83,7 @@ function judge({ method, path, query, status, mediaType, body, requestMediaType,
   const known = operation.parameters?.filter(p => p.in === 'query').map(p => p.name) ?? [];
   for (const name of query) if (!known.includes(name)) faults.push(`parameter ${name} was taken and is not documented`);
   // What is only accepted, such as a file of people, is judged later, row by row.
-  if (requestBody !== null && operation.requestBody && status !== 202)
+  if (requestBody && operation.requestBody && status !== 202)
     faults.push(...judgeBody(['paths', route, method.toLowerCase(), 'requestBody'], operation.requestBody.content, requestMediaType, requestBody, 'request'));
   return faults;
 }
