@@ -160,8 +160,10 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         Guid organization, IReadOnlyCollection<string> identifiers, IReadOnlyCollection<Guid> members, bool organizationToo, CancellationToken ct, IReadOnlyCollection<Guid>? invitations = null)
     {
         if (!locked || IsSqlite) return;
-        if (organizationToo) await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} FOR UPDATE", ct);
-        else await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} AND seat_limit IS NOT NULL FOR UPDATE", ct);
+
+        // No stronger than that: whoever adds a row that refers to the organization shares its key, and would wait while holding what is locked next.
+        if (organizationToo) await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} FOR NO KEY UPDATE", ct);
+        else await Database.ExecuteSqlAsync($"SELECT 1 FROM organizations WHERE id = {organization} AND seat_limit IS NOT NULL FOR NO KEY UPDATE", ct);
 
         // Invitations, then members, each by id: the order in which a save that locked nothing before changes them, or the two would wait for each other.
         var (names, ids, offers) = (identifiers.ToArray(), members.ToArray(), invitations?.ToArray() ?? []);
