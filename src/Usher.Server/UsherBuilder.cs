@@ -128,7 +128,7 @@ public static class UsherBuilder
         services.AddSingleton<UsherStartup>();
         services.AddSingleton(database);
         services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString));
-        services.AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
+        services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
         services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -58,9 +59,7 @@ public sealed class ProcessTests
 
         Assert.Equal(3 * delays.Length, acknowledged.Count);
         await using var survivor = await ServerProcess.StartAsync(database, settings);
-        using var reader = ClientOf(survivor);
-        var listed = (await (await reader.GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync()).EnumerateArray().Select(u => u.GetProperty("email_address").GetString()!).ToHashSet();
-        Assert.Superset(acknowledged.ToHashSet(), listed);
+        Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(survivor));
 
         Dictionary<string, HashSet<string>> messageIds = [];
         while (!acknowledged.TrueForAll(messageIds.ContainsKey))
@@ -73,6 +72,76 @@ public sealed class ProcessTests
         }
 
         Assert.All(messageIds.Values, ids => Assert.Single(ids)); // twice perhaps, but then the same message
+    }
+
+    // Those who invite at the same time share a commit: who was answered is stored, whichever of them the end comes to.
+    [Fact]
+    public async Task Whoever_was_answered_is_stored_when_the_server_is_killed_with_many_invitations_in_flight()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var settings = Bootstrap();
+        ConcurrentBag<string> acknowledged = [];
+        foreach (var delay in new[] { 300, 700 })
+        {
+            await using var server = await ServerProcess.StartAsync(database, settings);
+            var killed = Task.Run(async () =>
+            {
+                await Task.Delay(1_000 + delay, TestContext.Current.CancellationToken);
+                await server.KillAsync();
+            }, TestContext.Current.CancellationToken);
+            await Task.WhenAll(Enumerable.Range(0, 16).Select(i => InviteUntilGoneAsync(server, $"flight{delay}-{i}", acknowledged)));
+            await killed;
+        }
+
+        await using var survivor = await ServerProcess.StartAsync(database, settings);
+        Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(survivor));
+        Assert.True(acknowledged.Count > 32, $"only {acknowledged.Count} were answered");
+    }
+
+    [Fact]
+    public async Task A_full_disk_refuses_what_it_cannot_keep_and_loses_nothing_that_was_answered()
+    {
+        if (TestDatabase.IsPostgres) return; // its server's disk, not ours
+        await using var database = await TestDatabase.CreateAsync();
+        var settings = Bootstrap();
+        ConcurrentBag<string> acknowledged = [];
+        await using (var server = await ServerProcess.StartAsync(database, settings, largestFile: 3_000))
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(i => InviteUntilGoneAsync(server, $"full{i}", acknowledged)));
+            Assert.NotEmpty(acknowledged);
+            Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(server)); // it goes on reading
+            await server.KillAsync();
+        }
+
+        await using var survivor = await ServerProcess.StartAsync(database, settings);
+        Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(survivor));
+        using var client = ClientOf(survivor);
+        Assert.Equal(HttpStatusCode.Created, (await InviteAsync(client, "room-again@acme.test")).StatusCode);
+    }
+
+    // Invites one after another until that is refused, or nobody answers any more.
+    private static async Task InviteUntilGoneAsync(ServerProcess server, string name, ConcurrentBag<string> acknowledged)
+    {
+        using var client = ClientOf(server);
+        try
+        {
+            for (var i = 0; i < 5_000; i++)
+            {
+                using var answer = await InviteAsync(client, $"{name}-{i}@acme.test");
+                if (answer.StatusCode is not HttpStatusCode.Created) return;
+                acknowledged.Add($"{name}-{i}@acme.test");
+            }
+        }
+        catch (HttpRequestException)
+        {
+            // It was killed.
+        }
+    }
+
+    private static async Task<HashSet<string>> ListedAsync(ServerProcess server)
+    {
+        using var client = ClientOf(server);
+        return (await (await client.GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync()).EnumerateArray().Select(u => u.GetProperty("email_address").GetString()!).ToHashSet();
     }
 
     [Fact]

@@ -33,7 +33,8 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
                 Groups = [Reference.To(group.Id)], Roles = [Reference.To(role.Id)], Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.Full)],
             }, by: org.Owner);
             await org.Admin.GetAsync($"/users/{org.Created.Owner.Number}", Ct);
-            await app.WithAsync<MemberService, Result<MemberView>>(m => m.GetAsync(org.Owner, new(Identifier: org.Created.Owner.Identifier), MemberDetails.None, Ct));
+            foreach (var details in new[] { MemberDetails.None, MemberDetails.Reached | MemberDetails.Credentials })
+                await app.WithAsync<MemberService, Result<MemberView>>(m => m.GetAsync(org.Owner, new(Identifier: org.Created.Owner.Identifier), details, Ct));
         }
         finally
         {
@@ -42,7 +43,7 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
 
         var callers = asked.FindAll(a => a.Sql.Contains("WITH caller AS", StringComparison.Ordinal));
         var graphs = asked.FindAll(a => a.Sql.Contains(" found AS", StringComparison.Ordinal));
-        Assert.Equal((2, 3), (callers.Count, graphs.Count));
+        Assert.Equal((2, 4), (callers.Count, graphs.Count));
         foreach (var (sql, parameters) in callers.Concat(graphs))
         {
             var plan = await PlanAsync(sql, parameters);
@@ -122,7 +123,7 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
     // SQLite names a table by its alias in the statement: k key, m member, p permission, gm and rm places in groups and roles, i invitation, a level. To search one by its
     // organization alone is to read all of the organization.
     [GeneratedRegex(
-        @"^SCAN (k|m|p|gm|rm|rg|i|a|o|api_keys|members|invitations|organizations)\b|^SEARCH (m|p|gm|rm|rg|i|a|members) USING .*\(organization_id=\?\)"
+        @"^SCAN (k|m|p|gm|rm|rg|i|a|o|api_keys|members|invitations|organizations)\b|^SEARCH (m|p|gm|rm|rg|i|a|members) USING .*\(organization_id=\?( AND status=\?)?\)"
         + @"|Seq Scan on (api_keys|members|member_permissions|group_members|role_members|invitations|resource_access|organizations)\b",
         RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex TableScan();

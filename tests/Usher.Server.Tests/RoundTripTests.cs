@@ -112,7 +112,8 @@ public sealed class RoundTripTests
         var org = await app.CreateOrganizationAsync();
         var body = $"[{string.Join(',', Enumerable.Range(0, 1000).Select(i => $$"""{"emailAddress":"bulk{{i}}@example.test","groups":[]}"""))}]";
         var (reads, writes, commits) = await CostAsync(app, () => org.Admin.PostTextAsync("/api/v2/user/invite", body), HttpStatusCode.OK);
-        Assert.True(reads <= 3 && commits is 1, $"{reads} reads, {commits} commits");
+        // The other commit, where there is one, reserves a block of numbers.
+        Assert.True(reads <= 3 && commits is 1 or 2, $"{reads} reads, {commits} commits");
         if (TestDatabase.IsPostgres) Assert.True(writes <= 10, $"{writes} batches");
         Assert.Equal(1000, await app.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.OrganizationId == org.Id, TestContext.Current.CancellationToken)));
     }

@@ -320,8 +320,8 @@ public sealed class AccessGraph
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
-        var rows = await Facts.Query(db, query).ToListAsync(ct);
-        if (rows.Find(r => r.Organization is not null)?.Organization is not { } organization) return null;
+        var rows = await Facts.ReadAsync(db, query, definitions: true, ct);
+        if (rows.Find(r => r.Organization is not null).Organization is not { } organization) return null;
 
         var graph = new AccessGraph(organization);
         graph.Take(rows);
@@ -337,6 +337,13 @@ public sealed class AccessGraph
         return graph;
     }
 
+    /// <summary>Tracks the members of some identifiers with all they hold, for an operation that will change nothing else.</summary>
+    public void Track(UsherDb db, IReadOnlyCollection<string> identifiers)
+    {
+        HashSet<string> wanted = [.. identifiers];
+        db.AttachRange(members.Values.Where(m => wanted.Contains(m.Identifier)));
+    }
+
     /// <summary>Reads the next chunk of a list whose first chunk read all groups and roles: those are taken from there.</summary>
     public async Task<AccessGraph> ReadMoreAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
@@ -345,7 +352,7 @@ public sealed class AccessGraph
         foreach (var pair in roles) more.roles.Add(pair.Key, pair.Value);
         foreach (var pair in counts) more.counts.Add(pair.Key, pair.Value);
         foreach (var pair in samples) more.samples.Add(pair.Key, pair.Value);
-        more.Take(await Facts.Query(db, query, definitions: false).ToListAsync(ct));
+        more.Take(await Facts.ReadAsync(db, query, definitions: false, ct));
         if (query.Details.HasFlag(MemberDetails.Keys)) await more.ReadKeysAsync(db, ct);
         return more;
     }

@@ -86,7 +86,7 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
     {
         if (member.Role is not BuiltInRole.User)
         {
-            var role = SnakeCaseName.Of(member.Role.ToString());
+            var role = SnakeCaseName.Of(member.Role);
             yield return Path(new(AccessStepKind.BuiltInRole, null, role, By(member.RoleGrantedBy, member.RoleGrantedAt)), gives => gives.Add(member.Role));
         }
 

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
@@ -11,36 +8,15 @@ using Usher.Core.Resources;
 namespace Usher.Core.Access;
 
 /// <summary>One thing that is so about members, groups or roles.</summary>
-public sealed class Fact
-{
-    public string Kind { get; init; } = "";
-
-    public Guid SubjectId { get; init; }
-
-    public Guid? OtherId { get; init; }
-
-    public string? Name { get; init; }
-
-    public Guid? GrantedBy { get; init; }
-
-    public DateTimeOffset? GrantedAt { get; init; }
-
-    public int? Count { get; init; }
-
-    public string? More { get; init; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<Fact>
-    {
-        // A query's row, not a table.
-        public void Configure(EntityTypeBuilder<Fact> builder) => builder.HasNoKey().ToView(null);
-    }
-}
+internal sealed record Fact(string Kind, Guid SubjectId, Guid? OtherId, string? Name, Guid? GrantedBy, DateTimeOffset? GrantedAt, int? Count, string? More);
 
 /// <summary>
 /// The query behind <see cref="AccessGraph"/>. Written by hand, because a union over shared subqueries is what both databases answer by index, and what a
 /// translated query does not give: each branch would repeat the search for the members and scan the organization. What hangs on the members found is asked for
-/// by IN, not by a join: SQLite keeps no statistics, and would start a join from the organization's whole table. Where a primary key holds all that is asked for, it
-/// would read the organization's part of that, too; <c>granted_at IS NOT NULL</c>, which always holds, asks for more.
+/// by CROSS JOIN, which to SQLite says what to begin with: it keeps no statistics, and would start a plain join from the organization's whole table; IN would make a
+/// table of its own for each branch, which costs more than all the searching. Where a primary key holds all that is asked for, it
+/// would read the organization's part of that, too; <c>granted_at IS NOT NULL</c>, which always holds, asks for more. And <c>coalesce(i.status, '')</c> keeps it from
+/// the index that begins with the status, which would be read for all that is pending in the organization.
 /// </summary>
 internal static class Facts
 {
@@ -76,14 +52,14 @@ internal static class Facts
 
         UNION ALL SELECT 'group', id, NULL, NULL, NULL, NULL, NULL, NULL FROM in_groups
         UNION ALL SELECT 'group_permission', p.group_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
-            FROM group_permissions p WHERE p.organization_id = {0} AND p.group_id IN (SELECT id FROM in_groups)
+            FROM in_groups f CROSS JOIN group_permissions p WHERE p.organization_id = {0} AND p.group_id = f.id
         UNION ALL SELECT 'group_role', r.group_id, r.role_id, NULL, r.granted_by, r.granted_at, NULL, NULL
-            FROM role_groups r WHERE r.organization_id = {0} AND r.group_id IN (SELECT id FROM in_groups)
+            FROM in_groups f CROSS JOIN role_groups r WHERE r.organization_id = {0} AND r.group_id = f.id
         UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM resource_access a WHERE a.organization_id = {0} AND a.group_id IN (SELECT id FROM in_groups)
+            FROM in_groups f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.group_id = f.id
         UNION ALL SELECT 'role', id, NULL, NULL, NULL, NULL, NULL, NULL FROM in_roles
         UNION ALL SELECT 'role_permission', p.role_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
-            FROM role_permissions p WHERE p.organization_id = {0} AND p.role_id IN (SELECT id FROM in_roles)
+            FROM in_roles f CROSS JOIN role_permissions p WHERE p.organization_id = {0} AND p.role_id = f.id
         """;
 
     private const string Counts = """
@@ -92,7 +68,7 @@ internal static class Facts
             WHEN 'none' THEN (SELECT count(*) FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = d.id)
             WHEN 'everyone' THEN (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'person')
             ELSE (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'service') END, NULL
-            FROM groups d WHERE d.organization_id = {0} AND d.id IN (SELECT id FROM in_groups)
+            FROM in_groups f CROSS JOIN groups d WHERE d.organization_id = {0} AND d.id = f.id
         UNION ALL SELECT 'role_members', r.id, NULL, NULL, NULL, NULL,
             (SELECT count(*) FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id), NULL FROM in_roles r
         UNION ALL SELECT 'role_groups', r.id, NULL, NULL, NULL, NULL,
@@ -102,9 +78,9 @@ internal static class Facts
     private const string Credentials = """
 
         UNION ALL SELECT 'password', m.id, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = {0} AND m.id IN (SELECT id FROM found) AND u.password_hash IS NOT NULL
+            FROM found f CROSS JOIN members m CROSS JOIN users u WHERE m.organization_id = {0} AND m.id = f.id AND u.id = m.user_id AND u.password_hash IS NOT NULL
         UNION ALL SELECT 'second_factor', m.id, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = {0} AND m.id IN (SELECT id FROM found) AND u.two_factor_enabled
+            FROM found f CROSS JOIN members m CROSS JOIN users u WHERE m.organization_id = {0} AND m.id = f.id AND u.id = m.user_id AND u.two_factor_enabled
         """;
 
     // Identifiers as typed, apart by a space, which none has; a hundred at most, for a group may have as many members as the organization.
@@ -113,7 +89,7 @@ internal static class Facts
         UNION ALL SELECT 'group_sample', d.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
             SELECT coalesce(m.email, m.identifier) AS shown FROM group_members gm JOIN members m ON m.organization_id = {0} AND m.id = gm.member_id
             WHERE gm.organization_id = {0} AND gm.group_id = d.id ORDER BY gm.member_id LIMIT 100) s)
-            FROM groups d WHERE d.organization_id = {0} AND d.id IN (SELECT id FROM in_groups) AND d.system_kind = 'none'
+            FROM in_groups f CROSS JOIN groups d WHERE d.organization_id = {0} AND d.id = f.id AND d.system_kind = 'none'
         UNION ALL SELECT 'group_sample', d.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
             SELECT coalesce(m.email, m.identifier) AS shown FROM members m
             WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = CASE d.system_kind WHEN 'everyone' THEN 'person' ELSE 'service' END ORDER BY m.id LIMIT 100) s)
@@ -125,51 +101,112 @@ internal static class Facts
         """;
 
     /// <summary>The facts an <see cref="AccessQuery"/> asks for, each with the entity it is about where it is about one.</summary>
-    public static IQueryable<Row> Query(UsherDb db, AccessQuery query, bool definitions = true)
+    public static Task<List<Row>> ReadAsync(UsherDb db, AccessQuery query, bool definitions, CancellationToken ct)
     {
-        var org = query.OrganizationId;
-        List<object> parameters = [db.Raw(org)];
+        var form = Form.Of(query, definitions);
+        List<object> parameters = [db.Raw(query.OrganizationId), .. form.Lists(db, query)];
+        var columns = new RowColumns(db);
+        if (form.SaysAll && db.Runtime.Kept(form) is { } kept) return kept.ReadAsync(db, parameters, columns.Read, ct);
+
+        var sql = columns.Around(Text(db, query, definitions, form, parameters));
+        object key = form.SaysAll ? form : sql;
+        var statement = db.Runtime.Kept(key) ?? db.Runtime.Keep(key, Statement.Create(db, sql, parameters));
+        return statement.ReadAsync(db, parameters, columns.Read, ct);
+    }
+
+    // The lists of an AccessQuery, in the order of their parameters; see Form.
+    private enum Named
+    {
+        InvitationIds, Identifiers, MemberIds, Numbers, GroupIds, GroupNames, RoleIds, RoleNames, ResourceIds, ResourceSlugs,
+    }
+
+    private static readonly Named[] AllLists = Enum.GetValues<Named>();
+
+    /// <summary>What the text of the statement depends on, but for pages, runs and conditions.</summary>
+    /// <param name="Given">A bit for each list that is not empty.</param>
+    private sealed record Form(int Given, MemberDetails Details, bool AllDefinitions, bool Definitions, bool SaysAll)
+    {
+        public static Form Of(AccessQuery query, bool definitions)
+        {
+            var given = 0;
+            foreach (var list in AllLists) given |= Count(query, list) > 0 ? 1 << (int)list : 0;
+            var saysAll = query is { Page: null, Invitations: null, GroupRun: null, RoleRun: null, Holders.Count: 0 };
+            return new(given, query.Details, query.AllDefinitions, definitions, saysAll);
+        }
+
+        /// <summary>One parameter for each list, however long, so that the text, and with it the plan, stays the same.</summary>
+        public IEnumerable<object> Lists(UsherDb db, AccessQuery query) => AllLists.Where(Has).Select(list => db.RawValue(list switch
+        {
+            Named.InvitationIds => db.RawList(query.InvitationIds),
+            Named.Identifiers => db.RawList(query.Identifiers),
+            Named.MemberIds => db.RawList(query.MemberIds),
+            Named.Numbers => db.RawList(query.Numbers),
+            Named.GroupIds => db.RawList(query.GroupIds),
+            Named.GroupNames => db.RawList(query.GroupNames),
+            Named.RoleIds => db.RawList(query.RoleIds),
+            Named.RoleNames => db.RawList(query.RoleNames),
+            Named.ResourceIds => db.RawList(query.ResourceIds),
+            Named.ResourceSlugs => db.RawList(query.ResourceSlugs),
+        }));
+
+        public bool Has(Named list) => (Given & (1 << (int)list)) is not 0;
+
+        /// <summary>The list's elements as a subquery.</summary>
+        public string Elements(UsherDb db, Named list) =>
+            db.ElementsOf($"{{{1 + System.Numerics.BitOperations.PopCount((uint)(Given & ((1 << (int)list) - 1)))}}}", list is not (Named.Identifiers or Named.Numbers or Named.GroupNames or Named.RoleNames or Named.ResourceSlugs));
+
+        private static int Count(AccessQuery query, Named list) => list switch
+        {
+            Named.InvitationIds => query.InvitationIds.Count,
+            Named.Identifiers => query.Identifiers.Count,
+            Named.MemberIds => query.MemberIds.Count,
+            Named.Numbers => query.Numbers.Count,
+            Named.GroupIds => query.GroupIds.Count,
+            Named.GroupNames => query.GroupNames.Count,
+            Named.RoleIds => query.RoleIds.Count,
+            Named.RoleNames => query.RoleNames.Count,
+            Named.ResourceIds => query.ResourceIds.Count,
+            Named.ResourceSlugs => query.ResourceSlugs.Count,
+        };
+    }
+
+    private static string Text(UsherDb db, AccessQuery query, bool definitions, Form form, List<object> parameters)
+    {
         var sql = $$"""
-            WITH offers AS MATERIALIZED (
-                {{Offers()}}
-            ){{ReachingGroups()}}, found AS MATERIALIZED (
+            WITH {{Offers()}}{{ReachingGroups()}}found AS MATERIALIZED (
                 {{Found()}}
-            ), group_run AS MATERIALIZED (
-                {{Run("groups", query.GroupRun)}}
-            ), role_run AS MATERIALIZED (
-                {{Run("roles", query.RoleRun)}}
-            ), in_groups AS MATERIALIZED (
-                SELECT gm.group_id AS id FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found) AND gm.granted_at IS NOT NULL
+            ), {{Run("group_run", "groups", query.GroupRun)}}{{Run("role_run", "roles", query.RoleRun)}}in_groups AS MATERIALIZED (
+                SELECT gm.group_id AS id FROM found f CROSS JOIN group_members gm WHERE gm.organization_id = {0} AND gm.member_id = f.id AND gm.granted_at IS NOT NULL
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
-                UNION SELECT id FROM group_run
-                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", query.GroupIds) + ByName("groups", query.GroupNames))}}
-                {{(query.Details.HasFlag(MemberDetails.Samples) && query.RoleIds.Count > 0 ? HoldersOf(query.RoleIds) : "")}}
+                {{(query.GroupRun is null ? "" : "UNION SELECT id FROM group_run")}}
+                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", Named.GroupIds) + ByName("groups", Named.GroupNames))}}
+                {{(query.Details.HasFlag(MemberDetails.Samples) && query.RoleIds.Count > 0 ? HoldersOf() : "")}}
             ), in_roles AS MATERIALIZED (
-                SELECT rm.role_id AS id FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found) AND rm.granted_at IS NOT NULL
-                UNION SELECT rg.role_id FROM role_groups rg WHERE rg.organization_id = {0} AND rg.group_id IN (SELECT id FROM in_groups) AND rg.granted_at IS NOT NULL
-                UNION SELECT id FROM role_run
-                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", query.RoleIds) + ByName("roles", query.RoleNames))}}
+                SELECT rm.role_id AS id FROM found f CROSS JOIN role_members rm WHERE rm.organization_id = {0} AND rm.member_id = f.id AND rm.granted_at IS NOT NULL
+                UNION SELECT rg.role_id FROM in_groups f CROSS JOIN role_groups rg WHERE rg.organization_id = {0} AND rg.group_id = f.id AND rg.granted_at IS NOT NULL
+                {{(query.RoleRun is null ? "" : "UNION SELECT id FROM role_run")}}
+                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", Named.RoleIds) + ByName("roles", Named.RoleNames))}}
             )
             SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count, slug AS more
                 FROM organizations WHERE id = {0}
             UNION ALL SELECT 'member', id, NULL, NULL, NULL, NULL, NULL, NULL FROM found
             UNION ALL SELECT 'invitation', i.id, NULL, NULL, NULL, NULL, NULL, NULL
-                FROM invitations i WHERE i.organization_id = {0} AND i.member_id IN (SELECT id FROM found) AND i.status IN ('pending', 'expired')
+                FROM found f CROSS JOIN invitations i WHERE i.organization_id = {0} AND i.member_id = f.id AND coalesce(i.status, '') IN ('pending', 'expired')
             UNION ALL SELECT 'member_permission', p.member_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
-                FROM member_permissions p WHERE p.organization_id = {0} AND p.member_id IN (SELECT id FROM found)
+                FROM found f CROSS JOIN member_permissions p WHERE p.organization_id = {0} AND p.member_id = f.id
             UNION ALL SELECT 'member_group', gm.member_id, gm.group_id, NULL, gm.granted_by, gm.granted_at, NULL, NULL
-                FROM group_members gm WHERE gm.organization_id = {0} AND gm.member_id IN (SELECT id FROM found)
+                FROM found f CROSS JOIN group_members gm WHERE gm.organization_id = {0} AND gm.member_id = f.id
             UNION ALL SELECT 'member_role', rm.member_id, rm.role_id, NULL, rm.granted_by, rm.granted_at, NULL, NULL
-                FROM role_members rm WHERE rm.organization_id = {0} AND rm.member_id IN (SELECT id FROM found)
+                FROM found f CROSS JOIN role_members rm WHERE rm.organization_id = {0} AND rm.member_id = f.id
             UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
-                FROM resource_access a WHERE a.organization_id = {0} AND a.member_id IN (SELECT id FROM found)
+                FROM found f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.member_id = f.id
             """;
         if (query.Invitations is not null || query.InvitationIds.Count > 0)
             sql += "\nUNION ALL SELECT 'invitation', o.id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers o WHERE o.status NOT IN ('pending', 'expired')";
         if (query.Invitations is not null) sql += "\nUNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers";
         if ((query.GroupRun ?? query.RoleRun) is not null)
-            sql += "\nUNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM group_run UNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM role_run";
+            sql += $"\nUNION ALL SELECT 'in_run', id, NULL, NULL, NULL, NULL, NULL, NULL FROM {(query.GroupRun is null ? "role_run" : "group_run")}";
         if (definitions) sql += Definitions;
         if (definitions && query.Details.HasFlag(MemberDetails.Counts)) sql += Counts;
         if (query.Details.HasFlag(MemberDetails.Credentials)) sql += Credentials;
@@ -178,44 +215,32 @@ internal static class Facts
         for (var i = 0; i < query.Holders.Count; i++) sql += HoldersWhere(i, query.Holders[i]);
         foreach (var which in Resources()) sql += $"\nUNION ALL SELECT 'resource', id, NULL, name, NULL, NULL, NULL, slug FROM resources WHERE organization_id = {{0}}{which}";
 
-        return
-            from fact in db.Set<Fact>().FromSqlRaw(sql, [.. parameters]).AsNoTracking()
-            join o in db.Organizations on new { fact.Kind, Id = fact.SubjectId } equals new { Kind = Organization, o.Id } into os
-            from organization in os.DefaultIfEmpty()
-            join m in db.Members on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Member, m.OrganizationId, m.Id } into ms
-            from member in ms.DefaultIfEmpty()
-            join i in db.Invitations on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Invitation, i.OrganizationId, i.Id } into ins
-            from invitation in ins.DefaultIfEmpty()
-            join a in db.ResourceAccess on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Level, a.OrganizationId, a.Id } into ls
-            from level in ls.DefaultIfEmpty()
-            join g in db.Groups on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Group, g.OrganizationId, g.Id } into gs
-            from @group in gs.DefaultIfEmpty()
-            join r in db.Roles on new { fact.Kind, OrganizationId = org, Id = fact.SubjectId } equals new { Kind = Role, r.OrganizationId, r.Id } into rs
-            from role in rs.DefaultIfEmpty()
-            select new Row { Fact = fact, Organization = organization, Member = member, Invitation = invitation, Level = level, Group = @group, Role = role };
+        return sql;
 
         string Found()
         {
             if (query.Page is { } page) return Chunk(page);
             if (query.Invitations is not null) return "SELECT DISTINCT member_id AS id FROM offers";
             List<string> ways = [];
-            if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({List(query.Identifiers)})");
-            if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({List(query.MemberIds)})");
-            if (query.Numbers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND number IN ({List(query.Numbers)})");
+            if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({form.Elements(db, Named.Identifiers)})");
+            if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({form.Elements(db, Named.MemberIds)})");
+            if (query.Numbers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND number IN ({form.Elements(db, Named.Numbers)})");
             if (query.InvitationIds.Count > 0) ways.Add("SELECT member_id AS id FROM offers");
             return ways is [] ? "SELECT id FROM members WHERE 1 = 0" : string.Join(" UNION ", ways);
         }
 
-        string Run(string table, DefinitionRun? run) => run is null
-            ? $"SELECT id FROM {table} WHERE 1 = 0"
-            : $"SELECT id FROM {table} WHERE organization_id = {{0}}{(run.After is { } after ? $" AND id > {Parameter(after)}" : "")} ORDER BY id LIMIT {Parameter(run.Limit)}";
+        string Run(string name, string table, DefinitionRun? run) => run is null ? "" : $$"""
+            {{name}} AS MATERIALIZED (
+                SELECT id FROM {{table}} WHERE organization_id = {0}{{(run.After is { } after ? $" AND id > {Parameter(after)}" : "")}} ORDER BY id LIMIT {{Parameter(run.Limit)}}
+            ),
+            """ + " ";
 
         string Offers()
         {
-            if (query.Invitations is { } page) return InvitationFacts.Page(page, Parameter);
-            return query.InvitationIds.Count is 0
-                ? "SELECT id, member_id, status FROM invitations WHERE 1 = 0"
-                : $"SELECT id, member_id, status FROM invitations WHERE organization_id = {{0}} AND id IN ({List(query.InvitationIds)})";
+            var offers = query.Invitations is { } page ? InvitationFacts.Page(page, Parameter)
+                : form.Has(Named.InvitationIds) ? $"SELECT id, member_id, status FROM invitations WHERE organization_id = {{0}} AND id IN ({form.Elements(db, Named.InvitationIds)})"
+                : null;
+            return offers is null ? "" : $"offers AS MATERIALIZED (\n    {offers}\n), ";
         }
 
         string Chunk(MemberPage page)
@@ -237,8 +262,8 @@ internal static class Facts
         string Within(MemberPage page)
         {
             var kind = page.Filter.Kind switch { MemberKind.Person => " AND m.kind = 'person'", MemberKind.Service => " AND m.kind = 'service'", null => "" };
-            if (page.Filter.Status is { } status) kind += $" AND m.status = {Parameter(SnakeCaseName.Of(status.ToString()))}";
-            if (page.Filter.Role is { } role) kind += $" AND m.role = {Parameter(SnakeCaseName.Of(role.ToString()))}";
+            if (page.Filter.Status is { } status) kind += $" AND m.status = {Parameter(SnakeCaseName.Of(status))}";
+            if (page.Filter.Role is { } role) kind += $" AND m.role = {Parameter(SnakeCaseName.Of(role))}";
             if (page.Filter.GroupId is { } group) kind += InvitationFacts.InGroup("m.id", Parameter(group));
             if (page.Filter.RoleId is { } held) kind += InvitationFacts.HoldsRole("m.id", Parameter(held));
             if (page.Filter.Reaches is { } resource) kind += $" AND ({Reaches(Parameter(resource))})";
@@ -258,11 +283,11 @@ internal static class Facts
 
         // The groups whose members reach the resource that the page asks about. Rows of members have no group, which is none of these.
         string ReachingGroups() => query.Page?.Filter.Reaches is not { } resource ? "" : $$"""
-            , reaching_groups AS MATERIALIZED (
+            reaching_groups AS MATERIALIZED (
                 SELECT g.id, g.system_kind FROM groups g WHERE g.organization_id = {0} AND (g.is_admin OR g.all_resources OR g.id IN (
                     SELECT a.group_id FROM resource_access a WHERE a.organization_id = {0} AND a.resource_id = {{Parameter(resource)}} AND {{IsSome("a")}}))
-            )
-            """;
+            ),
+            """ + " ";
 
         string IsSome(string level) => $"({level}.level <> 'none' OR {(db.IsSqlite ? "json_array_length" : "cardinality")}({level}.capabilities) > 0)";
 
@@ -345,29 +370,26 @@ internal static class Facts
         {
             if (query.Details.HasFlag(MemberDetails.Resources)) return [""];
             List<string> ways = [];
-            if (query.ResourceIds.Count > 0) ways.Add($"id IN ({List(query.ResourceIds)})");
-            if (query.ResourceSlugs.Count > 0) ways.Add($"slug IN ({List(query.ResourceSlugs)})");
+            if (query.ResourceIds.Count > 0) ways.Add($"id IN ({form.Elements(db, Named.ResourceIds)})");
+            if (query.ResourceSlugs.Count > 0) ways.Add($"slug IN ({form.Elements(db, Named.ResourceSlugs)})");
             if (query.Details.HasFlag(MemberDetails.Reached))
-                ways.Add("id IN (SELECT a.resource_id FROM resource_access a WHERE a.organization_id = {0} AND (a.member_id IN (SELECT id FROM found) OR a.group_id IN (SELECT id FROM in_groups)))");
+                ways.Add("""
+                    id IN (SELECT a.resource_id FROM found f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.member_id = f.id
+                        UNION SELECT a.resource_id FROM in_groups f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.group_id = f.id)
+                    """);
             return ways is [] ? [] : [$" AND ({string.Join(" OR ", ways)})"];
         }
 
-        string HoldersOf(IReadOnlyCollection<Guid> roleIds) =>
-            $"UNION SELECT rg.group_id FROM role_groups rg WHERE rg.organization_id = {{0}} AND rg.role_id IN ({List(roleIds)}) AND rg.granted_at IS NOT NULL";
+        string HoldersOf() =>
+            $"UNION SELECT rg.group_id FROM role_groups rg WHERE rg.organization_id = {{0}} AND rg.role_id IN ({form.Elements(db, Named.RoleIds)}) AND rg.granted_at IS NOT NULL";
 
-        string ById(string table, IReadOnlyCollection<Guid> ids) =>
-            ids.Count is 0 ? "" : $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({List(ids)})";
+        string ById(string table, Named ids) =>
+            form.Has(ids) ? $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({form.Elements(db, ids)})" : "";
 
-        string ByName(string table, IReadOnlyCollection<string> keys) =>
-            keys.Count is 0 ? "" : $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND name_key IN ({List(keys)})";
+        string ByName(string table, Named keys) =>
+            form.Has(keys) ? $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND name_key IN ({form.Elements(db, keys)})" : "";
 
-        // One parameter whatever the number, so that the statement's text, and with it the plan, stays the same.
-        string List<T>(IReadOnlyCollection<T> values) => (db.IsSqlite, values) switch
-        {
-            (true, IReadOnlyCollection<Guid> ids) => $"SELECT unhex(value) FROM json_each({Parameter(JsonSerializer.Serialize(ids.Select(id => id.ToString("N"))))})",
-            (true, _) => $"SELECT value FROM json_each({Parameter(JsonSerializer.Serialize(values))})",
-            (false, _) => $"SELECT unnest({Parameter(values.ToArray())})",
-        };
+        string List(IReadOnlyCollection<string> values) => db.ElementsOf(Parameter(db.RawList(values)), ids: false);
 
         string Parameter(object value)
         {
@@ -376,20 +398,48 @@ internal static class Facts
         }
     }
 
-    internal sealed class Row
+    internal readonly record struct Row(Fact Fact, Organization? Organization, Member? Member, Invitation? Invitation, ResourceAccess? Level, Group? Group, Role? Role);
+
+    // The columns of a row: those of the fact, then those of each entity it may be about.
+    private readonly struct RowColumns(UsherDb db)
     {
-        public required Fact Fact { get; init; }
+        private const int OfFact = 8;
 
-        public Organization? Organization { get; init; }
+        private readonly EntityReader<Organization> organizations = db.Runtime.ReaderOf<Organization>(db.Model);
+        private readonly EntityReader<Member> members = db.Runtime.ReaderOf<Member>(db.Model);
+        private readonly EntityReader<Invitation> invitations = db.Runtime.ReaderOf<Invitation>(db.Model);
+        private readonly EntityReader<ResourceAccess> levels = db.Runtime.ReaderOf<ResourceAccess>(db.Model);
+        private readonly EntityReader<Group> groups = db.Runtime.ReaderOf<Group>(db.Model);
+        private readonly EntityReader<Role> roles = db.Runtime.ReaderOf<Role>(db.Model);
 
-        public Member? Member { get; init; }
+        public string Around(string facts) =>
+            $$"""
+            SELECT u.kind, u.subject_id, u.other_id, u.name, u.granted_by, u.granted_at, u.count, u.more, {{Of("o", organizations.Columns)}}, {{Of("m", members.Columns)}},
+                {{Of("i", invitations.Columns)}}, {{Of("a", levels.Columns)}}, {{Of("g", groups.Columns)}}, {{Of("r", roles.Columns)}}
+            FROM (
+            {{facts}}
+            ) u
+            LEFT JOIN organizations o ON u.kind = 'organization' AND o.id = u.subject_id
+            LEFT JOIN members m ON u.kind = 'member' AND m.organization_id = {0} AND m.id = u.subject_id
+            LEFT JOIN invitations i ON u.kind = 'invitation' AND i.organization_id = {0} AND i.id = u.subject_id
+            LEFT JOIN resource_access a ON u.kind = 'level' AND a.organization_id = {0} AND a.id = u.subject_id
+            LEFT JOIN groups g ON u.kind = 'group' AND g.organization_id = {0} AND g.id = u.subject_id
+            LEFT JOIN roles r ON u.kind = 'role' AND r.organization_id = {0} AND r.id = u.subject_id
+            """;
 
-        public Invitation? Invitation { get; init; }
+        public Row Read(System.Data.Common.DbDataReader data)
+        {
+            var kind = data.GetString(0);
+            var fact = new Fact(
+                kind, db.ReadId(data, 1), data.IsDBNull(2) ? null : db.ReadId(data, 2), data.IsDBNull(3) ? null : data.GetString(3), data.IsDBNull(4) ? null : db.ReadId(data, 4),
+                data.IsDBNull(5) ? null : db.ReadInstant(data, 5), data.IsDBNull(6) ? null : data.GetInt32(6), data.IsDBNull(7) ? null : data.GetString(7));
+            var (m, i) = (OfFact + organizations.Count, OfFact + organizations.Count + members.Count);
+            var (a, g) = (i + invitations.Count, i + invitations.Count + levels.Count);
+            return new(fact,
+                kind == Organization ? organizations.Read(data, OfFact) : null, kind == Member ? members.Read(data, m) : null, kind == Invitation ? invitations.Read(data, i) : null,
+                kind == Level ? levels.Read(data, a) : null, kind == Group ? groups.Read(data, g) : null, kind == Role ? roles.Read(data, g + groups.Count) : null);
+        }
 
-        public ResourceAccess? Level { get; init; }
-
-        public Group? Group { get; init; }
-
-        public Role? Role { get; init; }
+        private static string Of(string table, IEnumerable<string> columns) => string.Join(", ", columns.Select(column => $"{table}.{column}"));
     }
 }

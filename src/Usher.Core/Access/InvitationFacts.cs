@@ -49,7 +49,7 @@ internal static class InvitationFacts
         if (filter.Before is { } id) sql += $" AND i.id < {parameter(id)}";
         if (filter.ExpiresFrom is { } first) sql += $" AND i.expires_at >= {parameter(first)}";
         if (filter.ExpiresTo is { } last) sql += $" AND i.expires_at < {parameter(last)}";
-        if (filter.Role is { } role) sql += $" AND m.role = {parameter(SnakeCaseName.Of(role.ToString()))}";
+        if (filter.Role is { } role) sql += $" AND m.role = {parameter(SnakeCaseName.Of(role))}";
         if (filter.GroupId is { } group) sql += InGroup("i.member_id", parameter(group));
         if (filter.RoleId is { } held) sql += HoldsRole("i.member_id", parameter(held));
         if (filter.EmailPrefix is { } prefix) sql += StartsWith(prefix, parameter);
@@ -59,7 +59,7 @@ internal static class InvitationFacts
         {
             InvitationStatus.Pending => $"(i.status = 'pending' AND i.expires_at > {parameter(now)})",
             InvitationStatus.Expired => $"i.status = 'expired' OR (i.status = 'pending' AND i.expires_at <= {parameter(now)})",
-            _ => $"i.status = {parameter(SnakeCaseName.Of(state.ToString()))}",
+            _ => $"i.status = {parameter(SnakeCaseName.Of(state))}",
         };
     }
 

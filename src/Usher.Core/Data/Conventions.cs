@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
@@ -91,7 +92,7 @@ internal static class Conventions
         private static string? SnakeCase(string? name) => name?.Replace("AspNet", "", StringComparison.Ordinal) is { } text ? SnakeCaseName.Of(text) : null;
     }
 
-    private sealed class SnakeCaseEnum<T>() : ValueConverter<T, string>(v => SnakeCaseName.Of(v.ToString()), v => SnakeCaseName.Parse<T>(v))
+    private sealed class SnakeCaseEnum<T>() : ValueConverter<T, string>(v => SnakeCaseName.Of(v), v => SnakeCaseName.Parse<T>(v))
         where T : struct, Enum;
 
     private sealed class BigEndianUuid() : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
@@ -120,6 +121,19 @@ public static class SnakeCaseName
         return text.ToString();
     }
 
+    /// <summary>The name of a value.</summary>
+    public static string Of<T>(T value)
+        where T : struct, Enum => Names<T>.ByValue.TryGetValue(value, out var name) ? name : Of(value.ToString());
+
+    /// <exception cref="ArgumentException">There is no such value.</exception>
     public static T Parse<T>(string name)
-        where T : struct, Enum => Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+        where T : struct, Enum => Names<T>.ByName.TryGetValue(name, out var value) ? value : Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+
+    // Every row read or written has some: each name is made once.
+    private static class Names<T>
+        where T : struct, Enum
+    {
+        public static readonly FrozenDictionary<T, string> ByValue = Enum.GetValues<T>().Distinct().ToFrozenDictionary(value => value, value => Of(value.ToString()));
+        public static readonly FrozenDictionary<string, T> ByName = ByValue.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
+    }
 }

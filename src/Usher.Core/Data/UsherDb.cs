@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Text.Json;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.Data.Sqlite;
@@ -33,6 +36,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     private readonly Dictionary<Guid, int> seats = [];
     private readonly HashSet<IVersioned> raised = [];
+    private bool? isSqlite;
     private bool locked;
     private bool together;
     private bool saveWaits;
@@ -89,7 +93,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
-    public bool IsSqlite => Database.IsSqlite();
+    public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
 
     /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
@@ -97,6 +101,26 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     /// <summary>The same for any value.</summary>
     public object RawValue(object value) => value switch { Guid id => Raw(id), DateTimeOffset instant when IsSqlite => instant.ToUnixTimeMilliseconds(), _ => value };
+
+    /// <summary>A list as one parameter, however long, so that the statement's text, and with it the plan, stays the same; see <see cref="ElementsOf"/>.</summary>
+    public object RawList<T>(IReadOnlyCollection<T> values) => (IsSqlite, values) switch
+    {
+        (true, IReadOnlyCollection<Guid> ids) => JsonSerializer.Serialize(ids.Select(id => id.ToString("N"))),
+        (true, _) => JsonSerializer.Serialize(values),
+        (false, _) => values.ToArray(),
+    };
+
+    /// <summary>The elements of such a list as a subquery.</summary>
+    /// <param name="parameter">The list.</param>
+    /// <param name="ids">Whether they are UUIDs.</param>
+    public string ElementsOf(string parameter, bool ids) =>
+        !IsSqlite ? $"SELECT unnest({parameter})" : ids ? $"SELECT unhex(value) FROM json_each({parameter})" : $"SELECT value FROM json_each({parameter})";
+
+    /// <summary>A UUID in a row of hand-written SQL.</summary>
+    internal Guid ReadId(DbDataReader row, int column) => IsSqlite ? new(row.GetFieldValue<byte[]>(column), bigEndian: true) : row.GetGuid(column);
+
+    /// <summary>An instant in such a row.</summary>
+    internal DateTimeOffset ReadInstant(DbDataReader row, int column) => IsSqlite ? DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column)) : row.GetFieldValue<DateTimeOffset>(column);
 
     /// <summary>With passkeys' table, whether or not the host configured Identity.</summary>
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
@@ -231,14 +255,21 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
-        RaiseVersions();
-        if (together)
+        // Looked for once: whoever asks for the entries would look again each time, and that is a good part of what a small save costs.
+        ChangeTracker.DetectChanges();
+        var detects = ChangeTracker.AutoDetectChangesEnabled;
+        ChangeTracker.AutoDetectChangesEnabled = false;
+        try
         {
+            RaiseVersions();
+            if (!together) return await SaveNowAsync(acceptAllChangesOnSuccess, cancellationToken);
             saveWaits = true;
             return 0;
         }
-
-        return await SaveNowAsync(acceptAllChangesOnSuccess, cancellationToken);
+        finally
+        {
+            ChangeTracker.AutoDetectChangesEnabled = detects;
+        }
     }
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -254,7 +285,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         Conventions.Apply(builder, postgres: Database.IsNpgsql());
     }
 
-    private UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
+    internal UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
 
     private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, bool keep, CancellationToken ct)
     {
@@ -315,12 +346,54 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     private async Task<int> SaveNowAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
     {
         raised.Clear();
-        mailAdded |= ChangeTracker.Entries<OutboxMessage>().Any(e => e.State is EntityState.Added);
-        jobAdded |= ChangeTracker.Entries<Job>().Any(e => e.State is EntityState.Added);
-        using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
-        var saved = await SaveWithSeatsAsync(acceptAllChangesOnSuccess, ct);
+        List<EntityEntry> entries = [.. ChangeTracker.Entries()];
+        mailAdded |= entries.Exists(e => e is { State: EntityState.Added, Entity: OutboxMessage });
+        jobAdded |= entries.Exists(e => e is { State: EntityState.Added, Entity: Job });
+        var saved = !IsAlone && seats.Values.All(count => count is 0) && Runtime.InsertsOf(Model).Read(entries) is { } rows
+            ? await InsertAsync(rows, acceptAllChangesOnSuccess, ct)
+            : await SaveInTurnAsync(acceptAllChangesOnSuccess, ct);
         if (!locked) RingForWhatWasAdded();
         return saved;
+    }
+
+    // Only rows to add: written without what EF does to be ready for every kind of save, on SQLite in a commit that others share.
+    private async Task<int> InsertAsync(List<InsertRow> rows, bool acceptAllChangesOnSuccess, CancellationToken ct)
+    {
+        seats.Clear();
+        if (rows is []) return 0;
+        try
+        {
+            Runtime.Meter.Batch(rows.Count);
+            if (IsSqlite) await Runtime.Gate.InsertAsync(Database.GetConnectionString()!, rows, ct);
+            else await InsertOnPostgresAsync(rows, ct);
+        }
+        catch (Exception e) when (e is SqliteException or PostgresException)
+        {
+            throw new DbUpdateException("The rows were refused; see the inner exception.", e);
+        }
+
+        if (acceptAllChangesOnSuccess) ChangeTracker.AcceptAllChanges();
+        return rows.Count;
+    }
+
+    private async Task InsertOnPostgresAsync(List<InsertRow> rows, CancellationToken ct)
+    {
+        await Database.OpenConnectionAsync(ct);
+        try
+        {
+            await PostgresWriter.InsertAsync((NpgsqlConnection)Database.GetDbConnection(), rows, ct);
+            if (!locked) Runtime.Meter.Commit();
+        }
+        finally
+        {
+            await Database.CloseConnectionAsync();
+        }
+    }
+
+    private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
+    {
+        using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
+        return await SaveWithSeatsAsync(acceptAllChangesOnSuccess, ct);
     }
 
     private void RingForWhatWasAdded()
@@ -353,7 +426,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     private void RaiseVersions()
     {
-        ChangeTracker.DetectChanges();
         var entries = ChangeTracker.Entries().ToList();
         // A level taken out of its holder's collection: to the framework it hangs on two optional things, and would stay without either.
         foreach (var level in entries.Where(e => e is { State: EntityState.Modified, Entity: ResourceAccess { MemberId: null, GroupId: null } })) level.State = EntityState.Deleted;
@@ -374,7 +446,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
 
         // Once, however many saves wait to become one: what was shown of it stays true.
-        foreach (var entity in changed.Select(e => (IVersioned)e.Entity).Where(raised.Add)) entity.Version++;
+        foreach (var entry in changed.Where(e => raised.Add((IVersioned)e.Entity))) entry.Property(nameof(IVersioned.Version)).CurrentValue = ((IVersioned)entry.Entity).Version + 1;
 
         static object KeyOf(EntityEntry entry) => entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
     }
@@ -404,11 +476,36 @@ internal sealed class FirstException(Func<CancellationToken, Task> doIt) : Excep
 }
 
 /// <summary>What all contexts of one database share.</summary>
-public sealed class UsherDbRuntime(WriteGate gate, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell)
+public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell)
 {
     public WriteGate Gate => gate;
+
+    public WriteMeter Meter => meter;
 
     public Outbox.OutboxDoorbell Doorbell => doorbell;
 
     public JobDoorbell JobDoorbell => jobDoorbell;
+
+    // Beyond that many a statement is made anew for each run: searches with conditions of their own are without number.
+    private const int MostStatements = 500;
+
+    private readonly ConcurrentDictionary<object, Statement> statements = [];
+    private readonly ConcurrentDictionary<Type, object> readers = [];
+    private InsertPlan? inserts;
+
+    /// <summary>How rows are added; of the one model there is.</summary>
+    internal InsertPlan InsertsOf(IModel model) => inserts ??= new(model);
+
+    /// <summary>How entities are read; of the same.</summary>
+    internal EntityReader<T> ReaderOf<T>(IModel model)
+        where T : class => (EntityReader<T>)readers.GetOrAdd(typeof(T), static (_, model) => new EntityReader<T>(model), model);
+
+    /// <summary>A statement kept under a key that says all its text depends on, or null when it is not kept yet.</summary>
+    internal Statement? Kept(object key) => statements.GetValueOrDefault(key);
+
+    internal Statement Keep(object key, Statement statement)
+    {
+        if (statements.Count < MostStatements) statements.TryAdd(key, statement);
+        return statement;
+    }
 }

@@ -247,7 +247,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
                 group.Levels.Add(row = new() { OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource, GroupId = group.Id });
             else if (row.Reach == reach) continue;
             row.Set(reach, actor, now);
-            details[$"level {resource}"] = string.Join('+', [SnakeCaseName.Of(reach.Level.ToString()), .. reach.Capabilities]);
+            details[$"level {resource}"] = string.Join('+', [SnakeCaseName.Of(reach.Level), .. reach.Capabilities]);
         }
 
         if (change.ReplaceLevels && group.Levels.RemoveAll(l => !levels.Any(n => n.Resource == l.ResourceId)) is > 0 and var gone) details["levels_removed"] = $"{gone}";

@@ -111,7 +111,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         if (!Text.IsName(person.LastName)) return InvitationErrors.LastNameInvalid;
         if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, person.Password, device, ct);
         if (PasswordRules.Check(person.Password, before.Member.Identifier) is { } weak) return weak;
-        var hash = await passwords.HashAsync(person.Password, ct);
+        if (!(await passwords.HashAsync(person.Password, ct)).TryGet(out var hash, out var busy)) return busy;
 
         var joined = await db.RunAsync<Result<Joined>>(async () =>
         {

@@ -30,7 +30,7 @@ public static class InvitationErrors
     public static Error ReferenceUnknown(string field, string text) => new(ErrorKind.Invalid, "reference_unknown", $"There is no {Shown(text)} here.", field);
 
     /// <summary>The invitation has ended; which way is told by the offer's state.</summary>
-    public static Error Ended(OfferState state) => new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state.ToString()), "This invitation can no longer be used.");
+    public static Error Ended(OfferState state) => new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state), "This invitation can no longer be used.");
 
     /// <summary>The same by what is stored of it.</summary>
     public static Error Ended(InvitationStatus status) => Ended(status switch

@@ -31,7 +31,9 @@ public sealed class InvitationService(
         var first = await numbers.TakeAsync(rows.Count, ct, db);
         return await db.RunAsync<IReadOnlyList<Result<Invited>>>(async () =>
         {
-            if (await AccessGraph.TrackAsync(db, Query(actor, read, how), ct) is not { } graph) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
+            var query = Query(actor, read, how);
+            if (await AccessGraph.ReadAsync(db, query, ct) is not { } graph) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
+            graph.Track(db, query.Identifiers);
             var call = new Call(graph, graph.Today(actor), how, clock.Now());
             if (!call.Actor.May(Permissions.UserManagement)) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
             Result<Invited>[] outcomes = [.. read.Select((row, i) => row.Match(r => Invite(call, r, first + i), error => error))];
@@ -268,7 +270,7 @@ public sealed class InvitationService(
 
         db.Add(UsherEvent.Record(call.How.ActivateAtOnce ? EventTypes.MemberCreated : EventTypes.MemberInvited, call.Actor, "member", member.Id, call.Now, new()
         {
-            ["email"] = member.Identifier, ["role"] = SnakeCaseName.Of(member.Role.ToString()), ["outcome"] = SnakeCaseName.Of(outcome.ToString()),
+            ["email"] = member.Identifier, ["role"] = SnakeCaseName.Of(member.Role), ["outcome"] = SnakeCaseName.Of(outcome),
             ["permissions"] = string.Join(' ', member.Permissions.Select(p => p.Permission)),
         }));
         if (call.How.ActivateAtOnce)

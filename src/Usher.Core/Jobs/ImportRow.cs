@@ -60,8 +60,8 @@ public sealed record ImportIds(Func<string, Guid?> Group, Func<string, Guid?> Ro
 internal sealed class ImportDraft(ImportIds ids)
 {
     private static readonly string[] KnownCapabilities = [Capabilities.DeployAll, Capabilities.UpdateConfig, Capabilities.ManageConfigFiles];
-    private static readonly Dictionary<string, BuiltInRole> BuiltInRoles = Enum.GetValues<BuiltInRole>().ToDictionary(r => Data.SnakeCaseName.Of(r.ToString()));
-    private static readonly Dictionary<string, AccessLevel> AccessLevels = Enum.GetValues<AccessLevel>().ToDictionary(l => Data.SnakeCaseName.Of(l.ToString()));
+    private static readonly Dictionary<string, BuiltInRole> BuiltInRoles = Enum.GetValues<BuiltInRole>().ToDictionary(r => Data.SnakeCaseName.Of(r));
+    private static readonly Dictionary<string, AccessLevel> AccessLevels = Enum.GetValues<AccessLevel>().ToDictionary(l => Data.SnakeCaseName.Of(l));
 
     private readonly List<RowFault> faults = [];
 

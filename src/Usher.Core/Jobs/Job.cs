@@ -109,7 +109,7 @@ public sealed class Job : IVersioned
     /// <summary>An event about it, with what it has come to so far.</summary>
     public UsherEvent Event(string type, Actor actor, DateTimeOffset now, string? cause = null)
     {
-        Dictionary<string, string> details = new() { ["kind"] = SnakeCaseName.Of(Kind.ToString()), ["dry_run"] = DryRun ? "true" : "false", ["total"] = Total.ToString(CultureInfo.InvariantCulture) };
+        Dictionary<string, string> details = new() { ["kind"] = SnakeCaseName.Of(Kind), ["dry_run"] = DryRun ? "true" : "false", ["total"] = Total.ToString(CultureInfo.InvariantCulture) };
         foreach (var (outcome, count) in Counts) details[outcome] = count.ToString(CultureInfo.InvariantCulture);
         return UsherEvent.Record(type, actor, "job", Id, now, details, cause);
     }

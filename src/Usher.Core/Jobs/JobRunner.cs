@@ -210,7 +210,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
             db.Entry(batch).State = job.Kind is JobKind.Import ? EntityState.Modified : EntityState.Added;
         }
 
-        job.Counts = new(job.Counts.Concat(rows.Select(r => KeyValuePair.Create(SnakeCaseName.Of(r.Outcome.ToString()), 1))).GroupBy(c => c.Key).Select(c => KeyValuePair.Create(c.Key, c.Sum(n => n.Value))));
+        job.Counts = new(job.Counts.Concat(rows.Select(r => KeyValuePair.Create(SnakeCaseName.Of(r.Outcome), 1))).GroupBy(c => c.Key).Select(c => KeyValuePair.Create(c.Key, c.Sum(n => n.Value))));
         job.Parameters.Remove(JobParameters.Failures);
         job.ClaimedUntil = now;
         if (part.IsLast)

@@ -111,7 +111,7 @@ internal sealed class MemberPlan
 
         if (role is { } newRole)
         {
-            details["role"] = $"{SnakeCaseName.Of(Member.Role.ToString())} → {SnakeCaseName.Of(newRole.ToString())}";
+            details["role"] = $"{SnakeCaseName.Of(Member.Role)} → {SnakeCaseName.Of(newRole)}";
             Member.Give(newRole, actor, now);
         }
 
@@ -125,7 +125,7 @@ internal sealed class MemberPlan
         Change("groups", groups, g => g.Name, g => Member.Give(g, actor, now), g => Member.Take(g));
         Change("roles", roles, r => r.Name, r => Member.Give(r, actor, now), r => Member.Take(r));
         foreach (var (resource, reach) in levels) Member.Give(resource, reach, actor, now);
-        if (levels.Count > 0) details["levels_set"] = string.Join(' ', levels.Select(l => $"{l.Resource}={string.Join('+', [SnakeCaseName.Of(l.Reach.Level.ToString()), .. l.Reach.Capabilities])}"));
+        if (levels.Count > 0) details["levels_set"] = string.Join(' ', levels.Select(l => $"{l.Resource}={string.Join('+', [SnakeCaseName.Of(l.Reach.Level), .. l.Reach.Capabilities])}"));
         Member.Levels.RemoveAll(l => levelsRemoved.Contains(l.ResourceId));
         if (levelsRemoved.Count > 0) details["levels_removed"] = string.Join(' ', levelsRemoved);
 

@@ -115,7 +115,8 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         if (Error.Of(Faults(given)) is { } fault) return fault;
         if (!EmailAddress.TryCanonical(given.OwnerEmail, out var email)) return InvitationErrors.EmailInvalid.Under("owner");
         if (given.OwnerPassword is { } typed && PasswordRules.Check(typed, email) is { } weak) return weak;
-        var hash = given.OwnerPassword is { } password ? await passwords.HashAsync(password, ct) : null;
+        string? hash = null;
+        if (given.OwnerPassword is { } password && !(await passwords.HashAsync(password, ct)).TryGet(out hash, out var busy)) return busy;
         var number = await numbers.TakeAsync(1, ct, db);
 
         return await db.RunAsync<Result<CreatedOrganization>>(async () =>

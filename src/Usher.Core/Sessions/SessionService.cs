@@ -38,7 +38,8 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         User? user = null;
         foreach (var candidate in candidates.Count > 0 ? candidates : [null!])
         {
-            if (!await passwords.VerifyAsync(candidate, password, ct)) continue;
+            if (!(await passwords.VerifyAsync(candidate, password, ct)).TryGet(out var isHis, out var busy)) return busy;
+            if (!isHis) continue;
             user = candidate;
             break;
         }
@@ -48,7 +49,8 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
 
     /// <summary>The same for one user, whoever else has his address.</summary>
     internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
-        await passwords.VerifyAsync(user, password, ct) ? await BeginAsync(user.Id, device, ct) : await RefuseAsync(user.NormalizedEmail, ct);
+        !(await passwords.VerifyAsync(user, password, ct)).TryGet(out var isHis, out var busy) ? busy
+        : isHis ? await BeginAsync(user.Id, device, ct) : await RefuseAsync(user.NormalizedEmail, ct);
 
     /// <summary>Whose session it is; null for an ended or unknown one. One read.</summary>
     public async Task<SessionUser?> FindAsync(string secret, CancellationToken ct)

@@ -1,36 +1,46 @@
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Identity;
 
 namespace Usher.Core.Users;
 
-/// <summary>Hashes and checks passwords with Identity's hasher, as many at a time as there are processors: a rush of joins must not starve everything else.</summary>
+/// <summary>
+/// Hashes and checks passwords with Identity's hasher, on threads of its own and on half of the processors at most: a rush of joins must not starve everything
+/// else. The others wait, the first first, and no more than <see cref="QueueLimit"/>: whoever comes then is refused at once and not after a minute.
+/// </summary>
 public sealed class PasswordService(IPasswordHasher<User> hasher) : IDisposable
 {
-    private readonly SemaphoreSlim turns = new(Environment.ProcessorCount);
+    /// <summary>How many may wait.</summary>
+    public const int QueueLimit = 128;
+
+    /// <summary>More people sign in or join than there is room for.</summary>
+    public static readonly Error Busy = new(ErrorKind.TooMany, "passwords_busy", "Too many people are signing in right now. Try again in a minute.");
+
+    private readonly ConcurrencyLimiter turns = new(new() { PermitLimit = Math.Max(1, Environment.ProcessorCount / 2), QueueLimit = QueueLimit, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
     private string? decoy;
 
     /// <summary>The hash to store. Slow on purpose; never called inside a transaction.</summary>
-    public Task<string> HashAsync(string password, CancellationToken ct) => InTurnAsync(() => hasher.HashPassword(null!, password), ct);
+    public Task<Result<string>> HashAsync(string password, CancellationToken ct) => InTurnAsync(() => hasher.HashPassword(null!, password), ct);
 
     /// <summary>Whether it is the user's password. Without a user, or without his having one, as slow as with: answers must not tell.</summary>
-    public async Task<bool> VerifyAsync(User? user, string password, CancellationToken ct)
+    public async Task<Result<bool>> VerifyAsync(User? user, string password, CancellationToken ct)
     {
-        var hash = user?.PasswordHash ?? (decoy ??= await HashAsync(Guid.NewGuid().ToString(), ct));
+        var hash = user?.PasswordHash ?? decoy;
+        if (hash is null)
+        {
+            if (!(await HashAsync(Guid.NewGuid().ToString(), ct)).TryGet(out hash, out var refused)) return refused;
+            decoy = hash;
+        }
+
         var result = await InTurnAsync(() => hasher.VerifyHashedPassword(null!, hash, password), ct);
-        return user?.PasswordHash is not null && result is not PasswordVerificationResult.Failed;
+        return result.Match<Result<bool>>(verified => user?.PasswordHash is not null && verified is not PasswordVerificationResult.Failed, error => error);
     }
 
     public void Dispose() => turns.Dispose();
 
-    private async Task<T> InTurnAsync<T>(Func<T> work, CancellationToken ct)
+    // A thread of its own: the pool's are few, and for requests.
+    private async Task<Result<T>> InTurnAsync<T>(Func<T> work, CancellationToken ct)
     {
-        await turns.WaitAsync(ct);
-        try
-        {
-            return await Task.Run(work, ct);
-        }
-        finally
-        {
-            turns.Release();
-        }
+        using var turn = await turns.AcquireAsync(cancellationToken: ct);
+        return turn.IsAcquired ? await Task.Factory.StartNew(work, ct, TaskCreationOptions.LongRunning, TaskScheduler.Default) : Busy;
     }
 }

@@ -16,5 +16,5 @@ public static class ProfileErrors
 
     /// <summary>It can no longer be confirmed; which way it ended is told by its state.</summary>
     public static Error Ended(AddressChangeState state) =>
-        new(ErrorKind.Gone, "address_change_" + SnakeCaseName.Of(state.ToString()), "This new address can no longer be confirmed.");
+        new(ErrorKind.Gone, "address_change_" + SnakeCaseName.Of(state), "This new address can no longer be confirmed.");
 }

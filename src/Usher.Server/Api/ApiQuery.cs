@@ -88,7 +88,7 @@ internal sealed class ApiQuery
         where T : struct, Enum
     {
         foreach (var value in System.Enum.GetValues<T>())
-            if (SnakeCaseName.Of(value.ToString()) == text) return value;
+            if (SnakeCaseName.Of(value) == text) return value;
         return Wrong<T?>(name, "one of " + string.Join(", ", System.Enum.GetNames<T>().Select(SnakeCaseName.Of)), null);
     }
 }

@@ -111,7 +111,7 @@ internal static class JobEndpoints
             await foreach (var row in jobs.StreamRowsAsync(actor, id, outcome, ct))
             {
                 var shown = JobRowDocument.From(row);
-                await WriteAsync(csv, [$"{shown.Row}", shown.Email, SnakeCaseName.Of(shown.Outcome.ToString()), shown.Code, shown.Pointer, shown.Detail, shown.MemberId, shown.InvitationId]);
+                await WriteAsync(csv, [$"{shown.Row}", shown.Email, SnakeCaseName.Of(shown.Outcome), shown.Code, shown.Pointer, shown.Detail, shown.MemberId, shown.InvitationId]);
             }
         }, "text/csv; charset=utf-8", $"{job}.csv");
     }

@@ -38,6 +38,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["address_change_void"] = "a new address is confirmed on a page",
         ["address_change_taken"] = "a new address is confirmed on a page",
         ["address_change_used"] = "a new address is confirmed on a page",
+        ["passwords_busy"] = "takes more than a hundred people at once; the queue has a test of its own",
         ["no_identity_provider"] = "only Conformity adds people who are active at once",
         ["grants_by_admins_only"] = "only DeployHQ asks for it",
         ["member_is_admin"] = "only DeployHQ asks for it",

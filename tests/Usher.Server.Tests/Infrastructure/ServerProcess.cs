@@ -21,9 +21,12 @@ public sealed class ServerProcess : IAsyncDisposable
     public int ExitCode => process.ExitCode;
 
     /// <summary>Starts it and waits until it listens.</summary>
-    public static async Task<ServerProcess> StartAsync(TestDatabase database, Dictionary<string, string?> settings)
+    /// <param name="database">Its own.</param>
+    /// <param name="settings">On top of everybody's.</param>
+    /// <param name="largestFile">In KiB: past that size the system refuses to write, as a full disk does.</param>
+    public static async Task<ServerProcess> StartAsync(TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null)
     {
-        var server = Launch(database, settings);
+        var server = Launch(database, settings, largestFile);
         var patience = Stopwatch.StartNew();
         const string listening = "Now listening on: ";
         while (true)
@@ -76,12 +79,14 @@ public sealed class ServerProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings)
+    private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll")])
+        var program = Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll");
+        var start = new ProcessStartInfo(largestFile is null ? "dotnet" : "bash", largestFile is null ? [program] : ["-c", $"trap '' XFSZ; ulimit -f {largestFile}; exec dotnet {program}"])
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = database.Directory,
         };
+        if (largestFile is not null) start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which keeps code in a file of its own, larger than that
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (key, value) in database.Settings.Concat(settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         start.Environment["Logging__Console__FormatterName"] = "simple";

@@ -1,7 +1,9 @@
 using System.Data.Common;
+using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Usher.Core.Data;
 
 namespace Usher.Server.Tests.Infrastructure;
 
@@ -59,6 +61,23 @@ public sealed class CommandCounter
 
     /// <summary>Called with every command, before it is executed.</summary>
     public Action<DbCommand>? Executing { get; set; }
+
+    /// <summary>Counts what a server writes by itself, too: each batch as one INSERT.</summary>
+    public IDisposable Listen(WriteMeter meter)
+    {
+        var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (meter.Owns(instrument)) self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, _, _, _) =>
+        {
+            if (instrument.Name is "usher.database.batches") Total.Add("INSERT INTO");
+            if (instrument.Name is "usher.database.commits") Total.Commit();
+        });
+        listener.Start();
+        return listener;
+    }
 
     private void Count(DbCommand command)
     {

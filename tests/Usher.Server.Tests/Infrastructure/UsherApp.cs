@@ -29,6 +29,7 @@ public sealed class UsherApp : IAsyncLifetime
     private TestDatabase? database;
     private bool ownsDatabase = true;
     private int organizations;
+    private IDisposable? writes;
 
     public string Url { get; private set; } = "";
 
@@ -99,6 +100,7 @@ public sealed class UsherApp : IAsyncLifetime
             await app.DisposeAsync();
         }
 
+        writes?.Dispose();
         if (database is not null && ownsDatabase) await database.DisposeAsync();
         if (Log.FirstOrDefault(line => Secrets.Any().IsMatch(line)) is { } leak) throw new InvalidOperationException("A secret was logged: " + leak);
     }
@@ -124,6 +126,7 @@ public sealed class UsherApp : IAsyncLifetime
         if (!workers)
             foreach (var worker in builder.Services.Where(s => s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(JobWorker) || s.ImplementationType == typeof(Sweeper)).ToList()) builder.Services.Remove(worker);
         app = builder.Build();
+        writes = Commands.Listen(app.Services.GetRequiredService<WriteMeter>());
         await app.PrepareUsherAsync();
         app.MapUsher();
         await app.StartAsync();

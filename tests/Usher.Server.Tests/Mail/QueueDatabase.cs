@@ -22,7 +22,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
         this.database = database;
         var services = new ServiceCollection().AddLogging();
         services.AddDbContext<UsherDb>(o => _ = TestDatabase.IsPostgres ? o.UseUsherPostgres(database.ConnectionString) : o.UseUsherSqlite(database.ConnectionString));
-        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>();
+        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>();
         services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>().AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
         Services = services.BuildServiceProvider();
     }

@@ -1,0 +1,94 @@
+using System.Collections.Frozen;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Usher.Core.Data;
+
+/// <summary>A row to be written.</summary>
+/// <param name="Table">Where.</param>
+/// <param name="Values">One per column of <see cref="InsertTable.Columns"/>, as the database takes them; null is NULL.</param>
+internal readonly record struct InsertRow(InsertTable Table, object?[] Values);
+
+/// <summary>A table that rows are added to.</summary>
+/// <param name="Order">Its place among the tables: a row comes after those it refers to.</param>
+/// <param name="Sql">The INSERT of one row, with parameters $1, $2, … in the columns' order.</param>
+/// <param name="Columns">All its columns.</param>
+internal sealed record InsertTable(int Order, string Sql, InsertColumn[] Columns)
+{
+    public InsertRow Read(object entity)
+    {
+        var values = new object?[Columns.Length];
+        for (var i = 0; i < values.Length; i++) values[i] = Columns[i].Read(entity);
+        return new(this, values);
+    }
+}
+
+/// <summary>A column, the property it is stored from, and how the model stores it.</summary>
+internal sealed class InsertColumn(IProperty property, RelationalTypeMapping mapping)
+{
+    private readonly IClrPropertyGetter getter = property.GetGetter();
+    private readonly Func<object?, object?>? convert = mapping.Converter?.ConvertToProvider;
+
+    private NpgsqlDbType? postgresType;
+
+    /// <summary>The type of its parameter on PostgreSQL.</summary>
+    public NpgsqlDbType PostgresType => postgresType ??= ((NpgsqlParameter)mapping.CreateParameter(new NpgsqlCommand(), "value", null, nullable: true)).NpgsqlDbType;
+
+    public object? Read(object entity) => getter.GetClrValue(entity) is not { } value ? null : convert is null ? value : convert(value);
+}
+
+/// <summary>
+/// How rows of each table are added, made once from EF's own model: a save that only adds needs none of what EF does to be ready for every kind of save, and
+/// that is most of what an invite costs. Tables of which the model says anything out of the ordinary stay with EF.
+/// </summary>
+internal sealed class InsertPlan
+{
+    private readonly FrozenDictionary<IEntityType, InsertTable> tables;
+
+    public InsertPlan(IModel model)
+    {
+        List<IEntityType> ordered = [];
+        foreach (var type in model.GetEntityTypes().Where(t => t.GetTableName() is not null)) AddAfterPrincipals(type);
+        var sharing = ordered.GroupBy(t => t.GetTableName()).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet();
+        tables = ordered.Where(t => !sharing.Contains(t.GetTableName()) && IsOrdinary(t)).ToFrozenDictionary(t => t, t => Table(t, ordered.IndexOf(t)));
+
+        void AddAfterPrincipals(IEntityType type)
+        {
+            if (ordered.Contains(type)) return;
+            foreach (var key in type.GetForeignKeys().Where(k => k.PrincipalEntityType != type)) AddAfterPrincipals(key.PrincipalEntityType);
+            if (!ordered.Contains(type)) ordered.Add(type);
+        }
+    }
+
+    /// <summary>The rows a save would write, in an order that can be written; null when it does anything but add rows, or adds some that only EF can.</summary>
+    public List<InsertRow>? Read(IEnumerable<EntityEntry> entries)
+    {
+        List<InsertRow> rows = [];
+        foreach (var entry in entries)
+        {
+            if (entry.State is EntityState.Unchanged) continue;
+            if (entry.State is not EntityState.Added || !tables.TryGetValue(entry.Metadata, out var table)) return null;
+            rows.Add(table.Read(entry.Entity));
+        }
+
+        rows.Sort((a, b) => a.Table.Order.CompareTo(b.Table.Order));
+        return rows;
+    }
+
+    // Every column is stored from a property of the class, and none gets its value from the database.
+    private static bool IsOrdinary(IEntityType type) =>
+        type.BaseType is null && !type.GetDirectlyDerivedTypes().Any() && !type.IsOwned() && !type.GetComplexProperties().Any()
+        && type.GetProperties().All(p => !p.IsShadowProperty() && p is { ValueGenerated: ValueGenerated.Never } && p.GetBeforeSaveBehavior() is PropertySaveBehavior.Save);
+
+    private static InsertTable Table(IEntityType type, int order)
+    {
+        IProperty[] properties = [.. type.GetProperties()];
+        var columns = string.Join(", ", properties.Select(p => $"\"{p.GetColumnName()}\""));
+        var parameters = string.Join(", ", properties.Select((_, i) => $"${i + 1}"));
+        return new(order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", [.. properties.Select(p => new InsertColumn(p, p.GetRelationalTypeMapping()))]);
+    }
+}

@@ -1,0 +1,72 @@
+using Microsoft.Data.Sqlite;
+
+namespace Usher.Core.Data;
+
+/// <summary>A connection that only writes, with its statements kept prepared. For one thread at a time.</summary>
+internal sealed class SqliteWriter : IDisposable
+{
+    private readonly SqliteConnection connection;
+    private readonly SqliteCommand begin;
+    private readonly SqliteCommand commit;
+    private readonly SqliteCommand savepoint;
+    private readonly SqliteCommand release;
+    private readonly SqliteCommand rollback;
+    private readonly Dictionary<InsertTable, SqliteCommand> inserts = [];
+
+    public SqliteWriter(string connectionString)
+    {
+        connection = new(connectionString);
+        connection.Open();
+        UsherDbOptions.Prepare(connection);
+        (begin, commit) = (Command("BEGIN IMMEDIATE"), Command("COMMIT"));
+        (savepoint, release, rollback) = (Command("SAVEPOINT unit"), Command("RELEASE unit"), Command("ROLLBACK TO unit"));
+    }
+
+    public void Begin() => begin.ExecuteNonQuery();
+
+    public void Commit() => commit.ExecuteNonQuery();
+
+    /// <summary>Adds rows to the transaction, all or none.</summary>
+    /// <returns>Why none was.</returns>
+    /// <exception cref="SqliteException">The database has ended the transaction.</exception>
+    public SqliteException? TryInsert(IReadOnlyList<InsertRow> rows)
+    {
+        savepoint.ExecuteNonQuery();
+        try
+        {
+            foreach (var row in rows) Insert(row);
+            release.ExecuteNonQuery();
+            return null;
+        }
+        catch (SqliteException e)
+        {
+            // Fails in its turn where there is no transaction any more.
+            rollback.ExecuteNonQuery();
+            release.ExecuteNonQuery();
+            return e;
+        }
+    }
+
+    public void Dispose() => connection.Dispose();
+
+    private void Insert(InsertRow row)
+    {
+        if (!inserts.TryGetValue(row.Table, out var command)) inserts.Add(row.Table, command = Insert(row.Table));
+        for (var i = 0; i < row.Values.Length; i++) command.Parameters[i].Value = row.Values[i] ?? DBNull.Value;
+        command.ExecuteNonQuery();
+    }
+
+    private SqliteCommand Insert(InsertTable table)
+    {
+        var command = Command(table.Sql);
+        for (var i = 1; i <= table.Columns.Length; i++) command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
+        return command;
+    }
+
+    private SqliteCommand Command(string sql)
+    {
+        var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command;
+    }
+}
