@@ -1,0 +1,43 @@
+// One run of wrk: a closed loop, each connection asks again as soon as it is answered.
+import fs from "node:fs";
+import path from "node:path";
+import { compare, work } from "./places.mjs";
+import { runAside } from "./processes.mjs";
+
+let runs = 0;
+
+/**
+ * @param request {method, path, headers, body}; and fixed, or rows [{path, body, header}] with rowHeader, and again; see replay.lua
+ * @returns {Promise<{requests, seconds, rps, p50, p99, bytes, bad, sample}>} p50 and p99 in milliseconds
+ */
+export async function wrk(url, request, { connections, seconds, look = false }) {
+  const name = path.join(work, `plan-${process.pid}-${++runs}`);
+  const plan = {
+    method: request.method ?? "GET", path: request.path ?? "/", headers: request.headers ?? {}, tag: `${Date.now().toString(36)}x${runs}x`,
+    body: request.body === undefined ? undefined : JSON.stringify(request.body), fixed: request.fixed, look, again: request.again, row_header: request.rowHeader,
+  };
+  if (request.rows) {
+    plan.rows = `${name}.tsv`;
+    fs.writeFileSync(plan.rows, request.rows.map((row) => [row.path ?? "", row.body === undefined ? "" : JSON.stringify(row.body), row.header ?? ""].join("\t")).join("\n") + "\n");
+  }
+  fs.writeFileSync(`${name}.lua`, `return ${lua(plan)}\n`);
+  try {
+    const { said } = await runAside("wrk", ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "30s", "-s", path.join(compare, "lib/replay.lua"), url],
+      { env: { BENCH_PLAN: `${name}.lua`, BENCH_CONNECTIONS: String(connections) } });
+    const line = /^BENCH (.*)$/m.exec(said) ?? fail(`wrk: ${said.slice(0, 800)}`);
+    const result = JSON.parse(line[1]);
+    return { ...result, rps: result.requests / result.seconds, bad: result.refused + result.broken };
+  } finally {
+    for (const ending of [".lua", ".tsv"]) fs.rmSync(name + ending, { force: true });
+  }
+}
+
+function lua(value) {
+  if (typeof value === "string") return `"${value.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n")}"`;
+  if (value && typeof value === "object") return `{${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `["${k}"]=${lua(v)}`).join(",")}}`;
+  return String(value ?? "nil");
+}
+
+function fail(message) {
+  throw new Error(message);
+}
