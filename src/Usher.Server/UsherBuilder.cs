@@ -127,7 +127,8 @@ public static class UsherBuilder
     {
         services.AddSingleton<UsherStartup>();
         services.AddSingleton(database);
-        services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString));
+        // Each that is kept keeps a connection on SQLite: more than work at once need not be.
+        services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString), poolSize: 128);
         services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
         services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();

@@ -81,12 +81,14 @@ public sealed class ProcessTests
         await using var database = await TestDatabase.CreateAsync();
         var settings = Bootstrap();
         ConcurrentBag<string> acknowledged = [];
-        foreach (var delay in new[] { 300, 700 })
+        foreach (var delay in new[] { 0, 7, 40 })
         {
             await using var server = await ServerProcess.StartAsync(database, settings);
+            var before = acknowledged.Count;
             var killed = Task.Run(async () =>
             {
-                await Task.Delay(1_000 + delay, TestContext.Current.CancellationToken);
+                await WaitForAsync(() => acknowledged.Count >= before + 20);
+                await Task.Delay(delay, TestContext.Current.CancellationToken);
                 await server.KillAsync();
             }, TestContext.Current.CancellationToken);
             await Task.WhenAll(Enumerable.Range(0, 16).Select(i => InviteUntilGoneAsync(server, $"flight{delay}-{i}", acknowledged)));
@@ -95,7 +97,6 @@ public sealed class ProcessTests
 
         await using var survivor = await ServerProcess.StartAsync(database, settings);
         Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(survivor));
-        Assert.True(acknowledged.Count > 32, $"only {acknowledged.Count} were answered");
     }
 
     [Fact]

@@ -77,7 +77,7 @@ public sealed class SharedCommitTests
         Assert.DoesNotContain(lost.Id, stored);
     }
 
-    // What makes an invite cheap is that little is made for it. The server's part and the client's, with mail, event and everything that is stored: 95 KiB when this was written.
+    // What makes an invite cheap is that little is made for it. The server's part and the client's, with mail, event and everything that is stored: 95 and 124 KiB when this was written.
     [Fact]
     public async Task An_invite_allocates_no_more_than_it_did()
     {
@@ -98,7 +98,7 @@ public sealed class SharedCommitTests
         // Other tests run beside this one in the same process: the least of several is this one's.
         List<long> bytes = [];
         for (var i = 0; i < 40; i++) bytes.Add(await InviteAsync(5));
-        Assert.InRange(bytes.Min(), 1, 110 * 1024);
+        Assert.InRange(bytes.Min(), 1, (TestDatabase.IsPostgres ? 140 : 110) * 1024);
     }
 
     private static UsherEvent Event(TestOrganization org, Guid? id = null)

@@ -38,9 +38,8 @@ internal sealed class SqliteWriter : IDisposable
             release.ExecuteNonQuery();
             return null;
         }
-        catch (SqliteException e)
+        catch (SqliteException e) when (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) is 0)
         {
-            // Fails in its turn where there is no transaction any more.
             rollback.ExecuteNonQuery();
             release.ExecuteNonQuery();
             return e;
