@@ -26,7 +26,7 @@ export function publish() {
   say("publishing Usher and the ceiling");
   const how = ["--configuration", "Release", "--nologo", "--verbosity", "quiet"];
   fs.rmSync(path.join(work, "usher"), { recursive: true, force: true }); // what an earlier version had would count as its size
-  run("dotnet", ["publish", path.join(repository, "src/Usher.Server"), ...how, "--runtime", "linux-x64", "--no-self-contained", "-p:PublishReadyToRun=true", "-p:RunAnalyzers=false", "--output", path.join(work, "usher")], { cwd: repository });
+  run("dotnet", ["publish", path.join(repository, "src/Usher.Server"), ...how, "--runtime", "linux-x64", "--no-self-contained", "-p:RunAnalyzers=false", "--output", path.join(work, "usher")], { cwd: repository });
   run("dotnet", ["publish", path.join(compare, "ceiling"), ...how, "--output", path.join(work, "ceiling")], { cwd: repository });
 }
 
