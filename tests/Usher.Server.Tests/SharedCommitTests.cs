@@ -77,30 +77,6 @@ public sealed class SharedCommitTests
         Assert.DoesNotContain(lost.Id, stored);
     }
 
-    // What makes an invite cheap is that little is made for it. The server's part and the client's, with mail, event and everything that is stored: 95 and 124 KiB when this was written.
-    [Fact]
-    public async Task An_invite_allocates_no_more_than_it_did()
-    {
-        await using var app = await UsherApp.StartAsync(new() { ["Logging:LogLevel:Default"] = "Warning", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Warning", ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning" }, workers: false);
-        var org = await app.CreateOrganizationAsync();
-        using var client = new HttpClient { BaseAddress = new(app.Url) };
-        client.DefaultRequestHeaders.Authorization = new("Bearer", org.Created.ApiKey);
-        async Task<long> InviteAsync(int times)
-        {
-            var before = GC.GetTotalAllocatedBytes();
-            for (var i = 0; i < times; i++)
-                using (var answer = await client.PostTextAsync($"/usher/v1/organizations/{org.Created.Organization.Slug}/invitations", $$"""{"email":"{{NewEmail("ada")}}"}""")) answer.EnsureSuccessStatusCode();
-            return (GC.GetTotalAllocatedBytes() - before) / times;
-        }
-
-        await InviteAsync(50);
-
-        // Other tests run beside this one in the same process: the least of several is this one's.
-        List<long> bytes = [];
-        for (var i = 0; i < 40; i++) bytes.Add(await InviteAsync(5));
-        Assert.InRange(bytes.Min(), 1, (TestDatabase.IsPostgres ? 140 : 110) * 1024);
-    }
-
     private static UsherEvent Event(TestOrganization org, Guid? id = null)
     {
         var made = UsherEvent.Record(EventTypes.GroupUpdated, Actor.System(org.Id), "group", Guid.NewGuid(), TimeProvider.System.GetUtcNow(), new() { ["a"] = "b" });
