@@ -1,6 +1,5 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace Usher.Core.Data;
 
@@ -26,15 +25,8 @@ public static class UsherDbOptions
             return options.UseSqlite(settings.ToString(), o => o.MigrationsAssembly(SqliteMigrations)).AddInterceptors(KeptConnection.Interceptors);
         }
 
-        /// <summary>PostgreSQL; what is asked often is prepared once per connection, unless the connection string says otherwise.</summary>
-        public DbContextOptionsBuilder UseUsherPostgres(string connectionString)
-        {
-            var settings = new NpgsqlConnectionStringBuilder(connectionString);
-            if (!settings.ContainsKey("Max Auto Prepare")) (settings.MaxAutoPrepare, settings.AutoPrepareMinUsages) = (100, 3);
-            // Nothing here sets anything on a connection that the next to use it could trip over, and taking all of it back costs the server as much as a read.
-            if (!settings.ContainsKey("No Reset On Close")) settings.NoResetOnClose = true;
-            return options.UseNpgsql(settings.ToString(), o => o.MigrationsAssembly(PostgresMigrations));
-        }
+        public DbContextOptionsBuilder UseUsherPostgres(string connectionString) =>
+            options.UseNpgsql(connectionString, o => o.MigrationsAssembly(PostgresMigrations));
     }
 
     // Neither touches the disk: a connection's own setting, and the driver's patience with another process (a backup, say).
