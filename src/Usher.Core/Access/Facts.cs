@@ -104,70 +104,54 @@ internal static class Facts
     public static Task<List<Row>> ReadAsync(UsherDb db, AccessQuery query, bool definitions, CancellationToken ct)
     {
         var form = Form.Of(query, definitions);
-        List<object> parameters = [db.Raw(query.OrganizationId), .. form.Lists(db, query)];
+        List<object> parameters = [db.Raw(query.OrganizationId), .. form.Values(db, query)];
         var columns = new RowColumns(db);
-        if (form.SaysAll && db.Runtime.Kept(form) is { } kept) return kept.ReadAsync(db, parameters, columns.Read, ct);
+        if (form.SaysAll) return db.Runtime.StatementOf(form, () => Make(Whole())).ReadAsync(db, parameters, columns.Read, ct);
+        var sql = Whole();
+        return db.Runtime.StatementOf(sql, () => Make(sql)).ReadAsync(db, parameters, columns.Read, ct);
 
-        var sql = columns.Around(Text(db, query, definitions, form, parameters));
-        object key = form.SaysAll ? form : sql;
-        var statement = db.Runtime.Kept(key) ?? db.Runtime.Keep(key, Statement.Create(db, sql, parameters));
-        return statement.ReadAsync(db, parameters, columns.Read, ct);
+        string Whole() => columns.Around(Text(db, query, definitions, form, parameters));
+
+        Statement Make(string sql) => Statement.Create(db, sql, parameters);
     }
 
-    // The lists of an AccessQuery, in the order of their parameters; see Form.
+    // The lists of an AccessQuery by their places in NamedLists, which is the order of their parameters.
     private enum Named
     {
         InvitationIds, Identifiers, MemberIds, Numbers, GroupIds, GroupNames, RoleIds, RoleNames, ResourceIds, ResourceSlugs,
     }
 
-    private static readonly Named[] AllLists = Enum.GetValues<Named>();
+    private static readonly NamedList[] NamedLists =
+    [
+        NamedList.Of(q => q.InvitationIds), NamedList.Of(q => q.Identifiers), NamedList.Of(q => q.MemberIds), NamedList.Of(q => q.Numbers), NamedList.Of(q => q.GroupIds),
+        NamedList.Of(q => q.GroupNames), NamedList.Of(q => q.RoleIds), NamedList.Of(q => q.RoleNames), NamedList.Of(q => q.ResourceIds), NamedList.Of(q => q.ResourceSlugs),
+    ];
 
-    /// <summary>What the text of the statement depends on, but for pages, runs and conditions.</summary>
+    private sealed record NamedList(Func<AccessQuery, int> Count, Func<UsherDb, AccessQuery, object> Value, bool AreIds)
+    {
+        public static NamedList Of<T>(Func<AccessQuery, IReadOnlyCollection<T>> list) => new(query => list(query).Count, (db, query) => db.RawList(list(query)), typeof(T) == typeof(Guid));
+    }
+
+    /// <summary>What the text of the statement depends on.</summary>
     /// <param name="Given">A bit for each list that is not empty.</param>
+    /// <param name="SaysAll">Whether this is all of it: pages, runs and conditions are not in it.</param>
     private sealed record Form(int Given, MemberDetails Details, bool AllDefinitions, bool Definitions, bool SaysAll)
     {
         public static Form Of(AccessQuery query, bool definitions)
         {
             var given = 0;
-            foreach (var list in AllLists) given |= Count(query, list) > 0 ? 1 << (int)list : 0;
-            var saysAll = query is { Page: null, Invitations: null, GroupRun: null, RoleRun: null, Holders.Count: 0 };
-            return new(given, query.Details, query.AllDefinitions, definitions, saysAll);
+            for (var i = 0; i < NamedLists.Length; i++) given |= NamedLists[i].Count(query) > 0 ? 1 << i : 0;
+            return new(given, query.Details, query.AllDefinitions, definitions, query is { Page: null, Invitations: null, GroupRun: null, RoleRun: null, Holders.Count: 0 });
         }
-
-        /// <summary>One parameter for each list, however long, so that the text, and with it the plan, stays the same.</summary>
-        public IEnumerable<object> Lists(UsherDb db, AccessQuery query) => AllLists.Where(Has).Select(list => db.RawValue(list switch
-        {
-            Named.InvitationIds => db.RawList(query.InvitationIds),
-            Named.Identifiers => db.RawList(query.Identifiers),
-            Named.MemberIds => db.RawList(query.MemberIds),
-            Named.Numbers => db.RawList(query.Numbers),
-            Named.GroupIds => db.RawList(query.GroupIds),
-            Named.GroupNames => db.RawList(query.GroupNames),
-            Named.RoleIds => db.RawList(query.RoleIds),
-            Named.RoleNames => db.RawList(query.RoleNames),
-            Named.ResourceIds => db.RawList(query.ResourceIds),
-            Named.ResourceSlugs => db.RawList(query.ResourceSlugs),
-        }));
 
         public bool Has(Named list) => (Given & (1 << (int)list)) is not 0;
 
-        /// <summary>The list's elements as a subquery.</summary>
-        public string Elements(UsherDb db, Named list) =>
-            db.ElementsOf($"{{{1 + System.Numerics.BitOperations.PopCount((uint)(Given & ((1 << (int)list) - 1)))}}}", list is not (Named.Identifiers or Named.Numbers or Named.GroupNames or Named.RoleNames or Named.ResourceSlugs));
+        /// <summary>The lists that are not empty, one parameter each.</summary>
+        public IEnumerable<object> Values(UsherDb db, AccessQuery query) => NamedLists.Where((_, i) => Has((Named)i)).Select(list => list.Value(db, query));
 
-        private static int Count(AccessQuery query, Named list) => list switch
-        {
-            Named.InvitationIds => query.InvitationIds.Count,
-            Named.Identifiers => query.Identifiers.Count,
-            Named.MemberIds => query.MemberIds.Count,
-            Named.Numbers => query.Numbers.Count,
-            Named.GroupIds => query.GroupIds.Count,
-            Named.GroupNames => query.GroupNames.Count,
-            Named.RoleIds => query.RoleIds.Count,
-            Named.RoleNames => query.RoleNames.Count,
-            Named.ResourceIds => query.ResourceIds.Count,
-            Named.ResourceSlugs => query.ResourceSlugs.Count,
-        };
+        /// <summary>A list's elements as a subquery.</summary>
+        public string Elements(UsherDb db, Named list) =>
+            db.ElementsOf($"{{{1 + System.Numerics.BitOperations.PopCount((uint)(Given & ((1 << (int)list) - 1)))}}}", NamedLists[(int)list].AreIds);
     }
 
     private static string Text(UsherDb db, AccessQuery query, bool definitions, Form form, List<object> parameters)
@@ -433,11 +417,11 @@ internal static class Facts
             var fact = new Fact(
                 kind, db.ReadId(data, 1), data.IsDBNull(2) ? null : db.ReadId(data, 2), data.IsDBNull(3) ? null : data.GetString(3), data.IsDBNull(4) ? null : db.ReadId(data, 4),
                 data.IsDBNull(5) ? null : db.ReadInstant(data, 5), data.IsDBNull(6) ? null : data.GetInt32(6), data.IsDBNull(7) ? null : data.GetString(7));
-            var (m, i) = (OfFact + organizations.Count, OfFact + organizations.Count + members.Count);
-            var (a, g) = (i + invitations.Count, i + invitations.Count + levels.Count);
+            var (m, i) = (OfFact + organizations.Columns.Count, OfFact + organizations.Columns.Count + members.Columns.Count);
+            var (a, g) = (i + invitations.Columns.Count, i + invitations.Columns.Count + levels.Columns.Count);
             return new(fact,
                 kind == Organization ? organizations.Read(data, OfFact) : null, kind == Member ? members.Read(data, m) : null, kind == Invitation ? invitations.Read(data, i) : null,
-                kind == Level ? levels.Read(data, a) : null, kind == Group ? groups.Read(data, g) : null, kind == Role ? roles.Read(data, g + groups.Count) : null);
+                kind == Level ? levels.Read(data, a) : null, kind == Group ? groups.Read(data, g) : null, kind == Role ? roles.Read(data, g + groups.Columns.Count) : null);
         }
 
         private static string Of(string table, IEnumerable<string> columns) => string.Join(", ", columns.Select(column => $"{table}.{column}"));

@@ -16,7 +16,6 @@ internal sealed class EntityReader<T>
     {
         var type = model.FindEntityType(typeof(T))!;
         IProperty[] properties = [.. type.GetProperties()];
-        (Table, Count) = (type.GetTableName()!, properties.Length);
         Columns = [.. properties.Select(p => p.GetColumnName())];
 
         var (reader, first, entity) = (Expression.Parameter(typeof(DbDataReader)), Expression.Parameter(typeof(int)), Expression.Variable(typeof(T)));
@@ -26,12 +25,8 @@ internal sealed class EntityReader<T>
         read = Expression.Lambda<Func<DbDataReader, int, T>>(Expression.Block([entity], body), reader, first).Compile();
     }
 
-    public string Table { get; }
-
     /// <summary>The columns to select, in this order.</summary>
     public IReadOnlyList<string> Columns { get; }
-
-    public int Count { get; }
 
     /// <summary>The entity whose columns begin at <paramref name="first"/>.</summary>
     public T Read(DbDataReader reader, int first) => read(reader, first);

@@ -95,7 +95,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
-
     /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
     public object Raw(Guid id) => IsSqlite ? id.ToByteArray(bigEndian: true) : id;
 
@@ -500,12 +499,12 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
     internal EntityReader<T> ReaderOf<T>(IModel model)
         where T : class => (EntityReader<T>)readers.GetOrAdd(typeof(T), static (_, model) => new EntityReader<T>(model), model);
 
-    /// <summary>A statement kept under a key that says all its text depends on, or null when it is not kept yet.</summary>
-    internal Statement? Kept(object key) => statements.GetValueOrDefault(key);
-
-    internal Statement Keep(object key, Statement statement)
+    /// <summary>The statement kept under a key, which says all that its text depends on; made when there is none yet.</summary>
+    internal Statement StatementOf(object key, Func<Statement> make)
     {
-        if (statements.Count < MostStatements) statements.TryAdd(key, statement);
-        return statement;
+        if (statements.TryGetValue(key, out var kept)) return kept;
+        var made = make();
+        if (statements.Count < MostStatements) statements.TryAdd(key, made);
+        return made;
     }
 }
