@@ -8,8 +8,8 @@ try
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = Content.Root });
     builder.AddUsher();
     var app = builder.Build();
-    await app.PrepareUsherAsync();
     app.MapUsher();
+    await app.PrepareUsherAsync();
     await app.RunAsync();
     return 0;
 }

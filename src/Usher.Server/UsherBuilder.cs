@@ -71,8 +71,10 @@ public static class UsherBuilder
         services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
     }
 
+    /// <summary>Checks all settings and maps what the server answers.</summary>
     public static void MapUsher(this WebApplication app)
     {
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.UseExceptionHandler();
         app.UseUsherSecurityHeaders();
         app.UseSurfaceStatusPages();
@@ -97,14 +99,11 @@ public static class UsherBuilder
         app.MapUsherPages();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready");
+        BuiltEndpoints.Begin(app);
     }
 
-    /// <summary>Checks all settings and makes everything ready; then the application may be started.</summary>
-    public static Task PrepareUsherAsync(this WebApplication app)
-    {
-        app.Services.GetRequiredService<IStartupValidator>().Validate();
-        return app.Services.GetRequiredService<UsherStartup>().PrepareAsync(app.Lifetime.ApplicationStopping);
-    }
+    /// <summary>Makes everything ready; then the application may be started.</summary>
+    public static Task PrepareUsherAsync(this WebApplication app) => app.Services.GetRequiredService<UsherStartup>().PrepareAsync(app.Lifetime.ApplicationStopping);
 
     private static void AddUsherOptions(this IServiceCollection services)
     {

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore.Metadata;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
@@ -13,10 +14,9 @@ internal sealed record Fact(string Kind, Guid SubjectId, Guid? OtherId, string? 
 /// <summary>
 /// The query behind <see cref="AccessGraph"/>. Written by hand, because a union over shared subqueries is what both databases answer by index, and what a
 /// translated query does not give: each branch would repeat the search for the members and scan the organization. What hangs on the members found is asked for
-/// by CROSS JOIN, which to SQLite says what to begin with: it keeps no statistics, and would start a plain join from the organization's whole table; IN would make a
-/// table of its own for each branch, which costs more than all the searching. Where a primary key holds all that is asked for, it
-/// would read the organization's part of that, too; <c>granted_at IS NOT NULL</c>, which always holds, asks for more. And <c>coalesce(i.status, '')</c> keeps it from
-/// the index that begins with the status, which would be read for all that is pending in the organization.
+/// row by row (see <see cref="Statement"/>); on SQLite IN would make a table of its own for each branch, which costs more than all the searching. Where a primary key
+/// holds all that is asked for, SQLite would read the organization's part of that, too; <c>granted_at IS NOT NULL</c>, which always holds, asks for more. And
+/// <c>coalesce(i.status, '')</c> keeps it from the index that begins with the status, which would be read for all that is pending in the organization.
 /// </summary>
 internal static class Facts
 {
@@ -52,14 +52,14 @@ internal static class Facts
 
         UNION ALL SELECT 'group', id, NULL, NULL, NULL, NULL, NULL, NULL FROM in_groups
         UNION ALL SELECT 'group_permission', p.group_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
-            FROM in_groups f CROSS JOIN group_permissions p WHERE p.organization_id = {0} AND p.group_id = f.id
+            FROM in_groups f CROSS JOIN group_permissions p ON (p.organization_id = {0} AND p.group_id = f.id)
         UNION ALL SELECT 'group_role', r.group_id, r.role_id, NULL, r.granted_by, r.granted_at, NULL, NULL
-            FROM in_groups f CROSS JOIN role_groups r WHERE r.organization_id = {0} AND r.group_id = f.id
+            FROM in_groups f CROSS JOIN role_groups r ON (r.organization_id = {0} AND r.group_id = f.id)
         UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM in_groups f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.group_id = f.id
+            FROM in_groups f CROSS JOIN resource_access a ON (a.organization_id = {0} AND a.group_id = f.id)
         UNION ALL SELECT 'role', id, NULL, NULL, NULL, NULL, NULL, NULL FROM in_roles
         UNION ALL SELECT 'role_permission', p.role_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
-            FROM in_roles f CROSS JOIN role_permissions p WHERE p.organization_id = {0} AND p.role_id = f.id
+            FROM in_roles f CROSS JOIN role_permissions p ON (p.organization_id = {0} AND p.role_id = f.id)
         """;
 
     private const string Counts = """
@@ -68,7 +68,7 @@ internal static class Facts
             WHEN 'none' THEN (SELECT count(*) FROM group_members gm WHERE gm.organization_id = {0} AND gm.group_id = d.id)
             WHEN 'everyone' THEN (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'person')
             ELSE (SELECT count(*) FROM members m WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = 'service') END, NULL
-            FROM in_groups f CROSS JOIN groups d WHERE d.organization_id = {0} AND d.id = f.id
+            FROM in_groups f CROSS JOIN groups d ON (d.organization_id = {0} AND d.id = f.id)
         UNION ALL SELECT 'role_members', r.id, NULL, NULL, NULL, NULL,
             (SELECT count(*) FROM role_members rm WHERE rm.organization_id = {0} AND rm.role_id = r.id), NULL FROM in_roles r
         UNION ALL SELECT 'role_groups', r.id, NULL, NULL, NULL, NULL,
@@ -78,9 +78,9 @@ internal static class Facts
     private const string Credentials = """
 
         UNION ALL SELECT 'password', m.id, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM found f CROSS JOIN members m CROSS JOIN users u WHERE m.organization_id = {0} AND m.id = f.id AND u.id = m.user_id AND u.password_hash IS NOT NULL
+            FROM found f CROSS JOIN members m ON (m.organization_id = {0} AND m.id = f.id) CROSS JOIN users u ON (u.id = m.user_id AND u.password_hash IS NOT NULL)
         UNION ALL SELECT 'second_factor', m.id, NULL, NULL, NULL, NULL, NULL, NULL
-            FROM found f CROSS JOIN members m CROSS JOIN users u WHERE m.organization_id = {0} AND m.id = f.id AND u.id = m.user_id AND u.two_factor_enabled
+            FROM found f CROSS JOIN members m ON (m.organization_id = {0} AND m.id = f.id) CROSS JOIN users u ON (u.id = m.user_id AND u.two_factor_enabled)
         """;
 
     // Identifiers as typed, apart by a space, which none has; a hundred at most, for a group may have as many members as the organization.
@@ -89,7 +89,7 @@ internal static class Facts
         UNION ALL SELECT 'group_sample', d.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
             SELECT coalesce(m.email, m.identifier) AS shown FROM group_members gm JOIN members m ON m.organization_id = {0} AND m.id = gm.member_id
             WHERE gm.organization_id = {0} AND gm.group_id = d.id ORDER BY gm.member_id LIMIT 100) s)
-            FROM in_groups f CROSS JOIN groups d WHERE d.organization_id = {0} AND d.id = f.id AND d.system_kind = 'none'
+            FROM in_groups f CROSS JOIN groups d ON (d.organization_id = {0} AND d.id = f.id AND d.system_kind = 'none')
         UNION ALL SELECT 'group_sample', d.id, NULL, NULL, NULL, NULL, NULL, (SELECT string_agg(s.shown, ' ') FROM (
             SELECT coalesce(m.email, m.identifier) AS shown FROM members m
             WHERE m.organization_id = {0} AND m.status <> 'removed' AND m.kind = CASE d.system_kind WHEN 'everyone' THEN 'person' ELSE 'service' END ORDER BY m.id LIMIT 100) s)
@@ -103,9 +103,9 @@ internal static class Facts
     /// <summary>The facts an <see cref="AccessQuery"/> asks for, each with the entity it is about where it is about one.</summary>
     public static Task<List<Row>> ReadAsync(UsherDb db, AccessQuery query, bool definitions, CancellationToken ct)
     {
-        var form = Form.Of(query, definitions);
-        List<object> parameters = [db.Raw(query.OrganizationId), .. form.Values(db, query)];
-        var columns = new RowColumns(db);
+        var form = Form.Of(db, query, definitions, out var given);
+        List<object> parameters = [db.Raw(query.OrganizationId), .. given];
+        var columns = db.Runtime.Kept(() => new RowColumns(db.Model));
         if (form.SaysAll) return db.Runtime.StatementOf(form, () => Make(Whole())).ReadAsync(db, parameters, columns.Read, ct);
         var sql = Whole();
         return db.Runtime.StatementOf(sql, () => Make(sql)).ReadAsync(db, parameters, columns.Read, ct);
@@ -115,44 +115,62 @@ internal static class Facts
         Statement Make(string sql) => Statement.Create(db, sql, parameters);
     }
 
-    // The lists of an AccessQuery by their places in NamedLists, which is the order of their parameters.
-    private enum Named
+    // What an AccessQuery may give, by its place in Parts, which is the order of the parameters.
+    private enum Given
     {
         InvitationIds, Identifiers, MemberIds, Numbers, GroupIds, GroupNames, RoleIds, RoleNames, ResourceIds, ResourceSlugs,
+        After, Limit, Offset, Status, Role, Group, HeldRole, Reaches, Prefix, PrefixEnd,
     }
 
-    private static readonly NamedList[] NamedLists =
+    private static readonly Part[] Parts =
     [
-        NamedList.Of(q => q.InvitationIds), NamedList.Of(q => q.Identifiers), NamedList.Of(q => q.MemberIds), NamedList.Of(q => q.Numbers), NamedList.Of(q => q.GroupIds),
-        NamedList.Of(q => q.GroupNames), NamedList.Of(q => q.RoleIds), NamedList.Of(q => q.RoleNames), NamedList.Of(q => q.ResourceIds), NamedList.Of(q => q.ResourceSlugs),
+        List(q => q.InvitationIds), List(q => q.Identifiers), List(q => q.MemberIds), List(q => q.Numbers), List(q => q.GroupIds),
+        List(q => q.GroupNames), List(q => q.RoleIds), List(q => q.RoleNames), List(q => q.ResourceIds), List(q => q.ResourceSlugs),
+        OfPage(p => p.After), OfPage(p => p.Limit), OfPage(p => p.Offset is 0 ? null : p.Offset),
+        OfPage(p => p.Filter.Status is { } status ? SnakeCaseName.Of(status) : null), OfPage(p => p.Filter.Role is { } role ? SnakeCaseName.Of(role) : null),
+        OfPage(p => p.Filter.GroupId), OfPage(p => p.Filter.RoleId), OfPage(p => p.Filter.Reaches),
+        OfPage(p => p.Filter.IdentifierPrefix), OfPage(p => p.Filter.IdentifierPrefix is { } prefix ? InvitationFacts.EndOf(prefix) : null),
     ];
 
-    private sealed record NamedList(Func<AccessQuery, int> Count, Func<UsherDb, AccessQuery, object> Value, bool AreIds)
-    {
-        public static NamedList Of<T>(Func<AccessQuery, IReadOnlyCollection<T>> list) => new(query => list(query).Count, (db, query) => db.RawList(list(query)), typeof(T) == typeof(Guid));
-    }
+    /// <param name="Value">As a parameter; null where it is not given.</param>
+    /// <param name="AreIds">Whether it is a list of UUIDs.</param>
+    private sealed record Part(Func<UsherDb, AccessQuery, object?> Value, bool AreIds = false);
+
+    private static Part List<T>(Func<AccessQuery, IReadOnlyCollection<T>> list) => new((db, query) => list(query) is { Count: > 0 } values ? db.RawList(values) : null, typeof(T) == typeof(Guid));
+
+    private static Part OfPage(Func<MemberPage, object?> value) => new((db, query) => query.Page is { } page && value(page) is { } given ? db.RawValue(given) : null);
 
     /// <summary>What the text of the statement depends on.</summary>
-    /// <param name="Given">A bit for each list that is not empty.</param>
-    /// <param name="SaysAll">Whether this is all of it: pages, runs and conditions are not in it.</param>
-    private sealed record Form(int Given, MemberDetails Details, bool AllDefinitions, bool Definitions, bool SaysAll)
+    /// <param name="Has">A bit for each part that is given.</param>
+    /// <param name="SaysAll">Whether this is all of it: conditions, runs of groups and roles, and pages of invitations are not in it.</param>
+    private sealed record Form(int Has, MemberDetails Details, bool AllDefinitions, bool Definitions, PageForm? Page, bool SaysAll)
     {
-        public static Form Of(AccessQuery query, bool definitions)
+        /// <param name="values">Of the parts that are given.</param>
+        public static Form Of(UsherDb db, AccessQuery query, bool definitions, out List<object> values)
         {
-            var given = 0;
-            for (var i = 0; i < NamedLists.Length; i++) given |= NamedLists[i].Count(query) > 0 ? 1 << i : 0;
-            return new(given, query.Details, query.AllDefinitions, definitions, query is { Page: null, Invitations: null, GroupRun: null, RoleRun: null, Holders.Count: 0 });
+            var has = 0;
+            values = [];
+            for (var i = 0; i < Parts.Length; i++)
+            {
+                if (Parts[i].Value(db, query) is not { } value) continue;
+                has |= 1 << i;
+                values.Add(value);
+            }
+
+            var saysAll = query is { Invitations: null, GroupRun: null, RoleRun: null, Holders.Count: 0, Page: null or { Filter.Conditions.Count: 0 } };
+            return new(has, query.Details, query.AllDefinitions, definitions, query.Page is { } page ? new(page.Order, page.Descending, page.WithTotal, page.Filter.Kind) : null, saysAll);
         }
 
-        public bool Has(Named list) => (Given & (1 << (int)list)) is not 0;
+        public bool Is(Given part) => (Has & (1 << (int)part)) is not 0;
 
-        /// <summary>The lists that are not empty, one parameter each.</summary>
-        public IEnumerable<object> Values(UsherDb db, AccessQuery query) => NamedLists.Where((_, i) => Has((Named)i)).Select(list => list.Value(db, query));
+        /// <summary>Its parameter.</summary>
+        public string Parameter(Given part) => $"{{{1 + System.Numerics.BitOperations.PopCount((uint)(Has & ((1 << (int)part) - 1)))}}}";
 
         /// <summary>A list's elements as a subquery.</summary>
-        public string Elements(UsherDb db, Named list) =>
-            db.ElementsOf($"{{{1 + System.Numerics.BitOperations.PopCount((uint)(Given & ((1 << (int)list) - 1)))}}}", NamedLists[(int)list].AreIds);
+        public string Elements(UsherDb db, Given list) => db.ElementsOf(Parameter(list), Parts[(int)list].AreIds);
     }
+
+    private sealed record PageForm(MemberOrder Order, bool Descending, bool WithTotal, MemberKind? Kind);
 
     private static string Text(UsherDb db, AccessQuery query, bool definitions, Form form, List<object> parameters)
     {
@@ -160,31 +178,31 @@ internal static class Facts
             WITH {{Offers()}}{{ReachingGroups()}}found AS MATERIALIZED (
                 {{Found()}}
             ), {{Run("group_run", "groups", query.GroupRun)}}{{Run("role_run", "roles", query.RoleRun)}}in_groups AS MATERIALIZED (
-                SELECT gm.group_id AS id FROM found f CROSS JOIN group_members gm WHERE gm.organization_id = {0} AND gm.member_id = f.id AND gm.granted_at IS NOT NULL
+                SELECT gm.group_id AS id FROM found f CROSS JOIN group_members gm ON (gm.organization_id = {0} AND gm.member_id = f.id AND gm.granted_at IS NOT NULL)
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND system_kind <> 'none'
                 UNION SELECT id FROM groups WHERE organization_id = {0} AND is_default
                 {{(query.GroupRun is null ? "" : "UNION SELECT id FROM group_run")}}
-                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", Named.GroupIds) + ByName("groups", Named.GroupNames))}}
+                {{(query.AllDefinitions ? "UNION SELECT id FROM groups WHERE organization_id = {0}" : ById("groups", Given.GroupIds) + ByName("groups", Given.GroupNames))}}
                 {{(query.Details.HasFlag(MemberDetails.Samples) && query.RoleIds.Count > 0 ? HoldersOf() : "")}}
             ), in_roles AS MATERIALIZED (
-                SELECT rm.role_id AS id FROM found f CROSS JOIN role_members rm WHERE rm.organization_id = {0} AND rm.member_id = f.id AND rm.granted_at IS NOT NULL
-                UNION SELECT rg.role_id FROM in_groups f CROSS JOIN role_groups rg WHERE rg.organization_id = {0} AND rg.group_id = f.id AND rg.granted_at IS NOT NULL
+                SELECT rm.role_id AS id FROM found f CROSS JOIN role_members rm ON (rm.organization_id = {0} AND rm.member_id = f.id AND rm.granted_at IS NOT NULL)
+                UNION SELECT rg.role_id FROM in_groups f CROSS JOIN role_groups rg ON (rg.organization_id = {0} AND rg.group_id = f.id AND rg.granted_at IS NOT NULL)
                 {{(query.RoleRun is null ? "" : "UNION SELECT id FROM role_run")}}
-                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", Named.RoleIds) + ByName("roles", Named.RoleNames))}}
+                {{(query.AllDefinitions ? "UNION SELECT id FROM roles WHERE organization_id = {0}" : ById("roles", Given.RoleIds) + ByName("roles", Given.RoleNames))}}
             )
             SELECT 'organization' AS kind, id AS subject_id, id AS other_id, slug AS name, id AS granted_by, created_at AS granted_at, version AS count, slug AS more
                 FROM organizations WHERE id = {0}
             UNION ALL SELECT 'member', id, NULL, NULL, NULL, NULL, NULL, NULL FROM found
             UNION ALL SELECT 'invitation', i.id, NULL, NULL, NULL, NULL, NULL, NULL
-                FROM found f CROSS JOIN invitations i WHERE i.organization_id = {0} AND i.member_id = f.id AND coalesce(i.status, '') IN ('pending', 'expired')
+                FROM found f CROSS JOIN invitations i ON (i.organization_id = {0} AND i.member_id = f.id AND coalesce(i.status, '') IN ('pending', 'expired'))
             UNION ALL SELECT 'member_permission', p.member_id, NULL, p.permission, p.granted_by, p.granted_at, NULL, NULL
-                FROM found f CROSS JOIN member_permissions p WHERE p.organization_id = {0} AND p.member_id = f.id
+                FROM found f CROSS JOIN member_permissions p ON (p.organization_id = {0} AND p.member_id = f.id)
             UNION ALL SELECT 'member_group', gm.member_id, gm.group_id, NULL, gm.granted_by, gm.granted_at, NULL, NULL
-                FROM found f CROSS JOIN group_members gm WHERE gm.organization_id = {0} AND gm.member_id = f.id
+                FROM found f CROSS JOIN group_members gm ON (gm.organization_id = {0} AND gm.member_id = f.id)
             UNION ALL SELECT 'member_role', rm.member_id, rm.role_id, NULL, rm.granted_by, rm.granted_at, NULL, NULL
-                FROM found f CROSS JOIN role_members rm WHERE rm.organization_id = {0} AND rm.member_id = f.id
+                FROM found f CROSS JOIN role_members rm ON (rm.organization_id = {0} AND rm.member_id = f.id)
             UNION ALL SELECT 'level', a.id, NULL, NULL, NULL, NULL, NULL, NULL
-                FROM found f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.member_id = f.id
+                FROM found f CROSS JOIN resource_access a ON (a.organization_id = {0} AND a.member_id = f.id)
             """;
         if (query.Invitations is not null || query.InvitationIds.Count > 0)
             sql += "\nUNION ALL SELECT 'invitation', o.id, NULL, NULL, NULL, NULL, NULL, NULL FROM offers o WHERE o.status NOT IN ('pending', 'expired')";
@@ -206,9 +224,9 @@ internal static class Facts
             if (query.Page is { } page) return Chunk(page);
             if (query.Invitations is not null) return "SELECT DISTINCT member_id AS id FROM offers";
             List<string> ways = [];
-            if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({form.Elements(db, Named.Identifiers)})");
-            if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({form.Elements(db, Named.MemberIds)})");
-            if (query.Numbers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND number IN ({form.Elements(db, Named.Numbers)})");
+            if (query.Identifiers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND identifier IN ({form.Elements(db, Given.Identifiers)})");
+            if (query.MemberIds.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND id IN ({form.Elements(db, Given.MemberIds)})");
+            if (query.Numbers.Count > 0) ways.Add($"SELECT id FROM members WHERE organization_id = {{0}} AND number IN ({form.Elements(db, Given.Numbers)})");
             if (query.InvitationIds.Count > 0) ways.Add("SELECT member_id AS id FROM offers");
             return ways is [] ? "SELECT id FROM members WHERE 1 = 0" : string.Join(" UNION ", ways);
         }
@@ -222,7 +240,7 @@ internal static class Facts
         string Offers()
         {
             var offers = query.Invitations is { } page ? InvitationFacts.Page(page, Parameter)
-                : form.Has(Named.InvitationIds) ? $"SELECT id, member_id, status FROM invitations WHERE organization_id = {{0}} AND id IN ({form.Elements(db, Named.InvitationIds)})"
+                : form.Is(Given.InvitationIds) ? $"SELECT id, member_id, status FROM invitations WHERE organization_id = {{0}} AND id IN ({form.Elements(db, Given.InvitationIds)})"
                 : null;
             return offers is null ? "" : $"offers AS MATERIALIZED (\n    {offers}\n), ";
         }
@@ -236,22 +254,22 @@ internal static class Facts
                 MemberOrder.Number => "m.number",
                 MemberOrder.LastSignIn => "coalesce(m.last_sign_in_at, m.created_at)",
             };
-            var beyond = page.After is { } after ? $"AND {column} {(page.Descending ? '<' : '>')} {Parameter(after)}" : "";
-            var offset = page.Offset is 0 ? "" : $"OFFSET {Parameter(page.Offset)}";
+            var beyond = form.Is(Given.After) ? $"AND {column} {(page.Descending ? '<' : '>')} {form.Parameter(Given.After)}" : "";
+            var offset = form.Is(Given.Offset) ? $"OFFSET {form.Parameter(Given.Offset)}" : "";
             var direction = page.Descending ? " DESC" : "";
             var among = page.Order is MemberOrder.LastSignIn ? $", m.id{direction}" : ""; // of two at the same time one comes first, on every page
-            return $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{direction}{among} LIMIT {Parameter(page.Limit)} {offset}";
+            return $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{direction}{among} LIMIT {form.Parameter(Given.Limit)} {offset}";
         }
 
         string Within(MemberPage page)
         {
             var kind = page.Filter.Kind switch { MemberKind.Person => " AND m.kind = 'person'", MemberKind.Service => " AND m.kind = 'service'", null => "" };
-            if (page.Filter.Status is { } status) kind += $" AND m.status = {Parameter(SnakeCaseName.Of(status))}";
-            if (page.Filter.Role is { } role) kind += $" AND m.role = {Parameter(SnakeCaseName.Of(role))}";
-            if (page.Filter.GroupId is { } group) kind += InvitationFacts.InGroup("m.id", Parameter(group));
-            if (page.Filter.RoleId is { } held) kind += InvitationFacts.HoldsRole("m.id", Parameter(held));
-            if (page.Filter.Reaches is { } resource) kind += $" AND ({Reaches(Parameter(resource))})";
-            if (page.Filter.IdentifierPrefix is { } prefix) kind += InvitationFacts.StartsWith(prefix, Parameter);
+            if (form.Is(Given.Status)) kind += $" AND m.status = {form.Parameter(Given.Status)}";
+            if (form.Is(Given.Role)) kind += $" AND m.role = {form.Parameter(Given.Role)}";
+            if (form.Is(Given.Group)) kind += InvitationFacts.InGroup("m.id", form.Parameter(Given.Group));
+            if (form.Is(Given.HeldRole)) kind += InvitationFacts.HoldsRole("m.id", form.Parameter(Given.HeldRole));
+            if (form.Is(Given.Reaches)) kind += $" AND ({Reaches(form.Parameter(Given.Reaches))})";
+            if (form.Is(Given.Prefix)) kind += InvitationFacts.StartsWith(form.Parameter(Given.Prefix), form.Parameter(Given.PrefixEnd));
             return $"m.organization_id = {{0}} AND m.status <> 'removed'{kind}{string.Concat(page.Filter.Conditions.Select(c => $" AND {(c.Negated ? "NOT " : "")}({Holds(c)})"))}";
         }
 
@@ -266,10 +284,10 @@ internal static class Facts
             """;
 
         // The groups whose members reach the resource that the page asks about. Rows of members have no group, which is none of these.
-        string ReachingGroups() => query.Page?.Filter.Reaches is not { } resource ? "" : $$"""
+        string ReachingGroups() => !form.Is(Given.Reaches) ? "" : $$"""
             reaching_groups AS MATERIALIZED (
                 SELECT g.id, g.system_kind FROM groups g WHERE g.organization_id = {0} AND (g.is_admin OR g.all_resources OR g.id IN (
-                    SELECT a.group_id FROM resource_access a WHERE a.organization_id = {0} AND a.resource_id = {{Parameter(resource)}} AND {{IsSome("a")}}))
+                    SELECT a.group_id FROM resource_access a WHERE a.organization_id = {0} AND a.resource_id = {{form.Parameter(Given.Reaches)}} AND {{IsSome("a")}}))
             ),
             """ + " ";
 
@@ -313,7 +331,7 @@ internal static class Facts
             // However many texts, one parameter: a chain of conditions as long as a caller likes is more than SQLite parses. No text that is kept has a zero in it, and PostgreSQL takes none.
             string Texts(string column)
             {
-                var texts = List([.. condition.Texts.Where(text => !text.Contains('\0')).Select(text => text.ToLowerInvariant())]);
+                var texts = Elements([.. condition.Texts.Where(text => !text.Contains('\0')).Select(text => text.ToLowerInvariant())]);
                 var any = db.IsSqlite ? $"EXISTS (SELECT 1 FROM ({texts}) t WHERE " : $"EXISTS (SELECT 1 FROM ({texts}) t(value) WHERE ";
                 return condition.Match switch
                 {
@@ -354,26 +372,26 @@ internal static class Facts
         {
             if (query.Details.HasFlag(MemberDetails.Resources)) return [""];
             List<string> ways = [];
-            if (query.ResourceIds.Count > 0) ways.Add($"id IN ({form.Elements(db, Named.ResourceIds)})");
-            if (query.ResourceSlugs.Count > 0) ways.Add($"slug IN ({form.Elements(db, Named.ResourceSlugs)})");
+            if (query.ResourceIds.Count > 0) ways.Add($"id IN ({form.Elements(db, Given.ResourceIds)})");
+            if (query.ResourceSlugs.Count > 0) ways.Add($"slug IN ({form.Elements(db, Given.ResourceSlugs)})");
             if (query.Details.HasFlag(MemberDetails.Reached))
                 ways.Add("""
-                    id IN (SELECT a.resource_id FROM found f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.member_id = f.id
-                        UNION SELECT a.resource_id FROM in_groups f CROSS JOIN resource_access a WHERE a.organization_id = {0} AND a.group_id = f.id)
+                    id IN (SELECT a.resource_id FROM found f CROSS JOIN resource_access a ON (a.organization_id = {0} AND a.member_id = f.id)
+                        UNION SELECT a.resource_id FROM in_groups f CROSS JOIN resource_access a ON (a.organization_id = {0} AND a.group_id = f.id))
                     """);
             return ways is [] ? [] : [$" AND ({string.Join(" OR ", ways)})"];
         }
 
         string HoldersOf() =>
-            $"UNION SELECT rg.group_id FROM role_groups rg WHERE rg.organization_id = {{0}} AND rg.role_id IN ({form.Elements(db, Named.RoleIds)}) AND rg.granted_at IS NOT NULL";
+            $"UNION SELECT rg.group_id FROM role_groups rg WHERE rg.organization_id = {{0}} AND rg.role_id IN ({form.Elements(db, Given.RoleIds)}) AND rg.granted_at IS NOT NULL";
 
-        string ById(string table, Named ids) =>
-            form.Has(ids) ? $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({form.Elements(db, ids)})" : "";
+        string ById(string table, Given ids) =>
+            form.Is(ids) ? $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND id IN ({form.Elements(db, ids)})" : "";
 
-        string ByName(string table, Named keys) =>
-            form.Has(keys) ? $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND name_key IN ({form.Elements(db, keys)})" : "";
+        string ByName(string table, Given keys) =>
+            form.Is(keys) ? $"UNION SELECT id FROM {table} WHERE organization_id = {{0}} AND name_key IN ({form.Elements(db, keys)})" : "";
 
-        string List(IReadOnlyCollection<string> values) => db.ElementsOf(Parameter(db.RawList(values)), ids: false);
+        string Elements(IReadOnlyCollection<string> values) => db.ElementsOf(Parameter(db.RawList(values)), ids: false);
 
         string Parameter(object value)
         {
@@ -385,16 +403,16 @@ internal static class Facts
     internal readonly record struct Row(Fact Fact, Organization? Organization, Member? Member, Invitation? Invitation, ResourceAccess? Level, Group? Group, Role? Role);
 
     // The columns of a row: those of the fact, then those of each entity it may be about.
-    private readonly struct RowColumns(UsherDb db)
+    private sealed class RowColumns(IModel model)
     {
         private const int OfFact = 8;
 
-        private readonly EntityReader<Organization> organizations = db.Runtime.ReaderOf<Organization>(db.Model);
-        private readonly EntityReader<Member> members = db.Runtime.ReaderOf<Member>(db.Model);
-        private readonly EntityReader<Invitation> invitations = db.Runtime.ReaderOf<Invitation>(db.Model);
-        private readonly EntityReader<ResourceAccess> levels = db.Runtime.ReaderOf<ResourceAccess>(db.Model);
-        private readonly EntityReader<Group> groups = db.Runtime.ReaderOf<Group>(db.Model);
-        private readonly EntityReader<Role> roles = db.Runtime.ReaderOf<Role>(db.Model);
+        private readonly EntityReader<Organization> organizations = new(model);
+        private readonly EntityReader<Member> members = new(model);
+        private readonly EntityReader<Invitation> invitations = new(model);
+        private readonly EntityReader<ResourceAccess> levels = new(model);
+        private readonly EntityReader<Group> groups = new(model);
+        private readonly EntityReader<Role> roles = new(model);
 
         public string Around(string facts) =>
             $$"""
@@ -411,17 +429,15 @@ internal static class Facts
             LEFT JOIN roles r ON u.kind = 'role' AND r.organization_id = {0} AND r.id = u.subject_id
             """;
 
-        public Row Read(System.Data.Common.DbDataReader data)
+        public Row Read(ResultRow row)
         {
-            var kind = data.GetString(0);
-            var fact = new Fact(
-                kind, db.ReadId(data, 1), data.IsDBNull(2) ? null : db.ReadId(data, 2), data.IsDBNull(3) ? null : data.GetString(3), data.IsDBNull(4) ? null : db.ReadId(data, 4),
-                data.IsDBNull(5) ? null : db.ReadInstant(data, 5), data.IsDBNull(6) ? null : data.GetInt32(6), data.IsDBNull(7) ? null : data.GetString(7));
+            var kind = row.Text(0);
+            Fact fact = new(kind, row.Id(1), row.IdOrNull(2), row.TextOrNull(3), row.IdOrNull(4), row.InstantOrNull(5), row.IsNull(6) ? null : (int)row.Integer(6), row.TextOrNull(7));
             var (m, i) = (OfFact + organizations.Columns.Count, OfFact + organizations.Columns.Count + members.Columns.Count);
             var (a, g) = (i + invitations.Columns.Count, i + invitations.Columns.Count + levels.Columns.Count);
             return new(fact,
-                kind == Organization ? organizations.Read(data, OfFact) : null, kind == Member ? members.Read(data, m) : null, kind == Invitation ? invitations.Read(data, i) : null,
-                kind == Level ? levels.Read(data, a) : null, kind == Group ? groups.Read(data, g) : null, kind == Role ? roles.Read(data, g + groups.Columns.Count) : null);
+                kind == Organization ? organizations.Read(row, OfFact) : null, kind == Member ? members.Read(row, m) : null, kind == Invitation ? invitations.Read(row, i) : null,
+                kind == Level ? levels.Read(row, a) : null, kind == Group ? groups.Read(row, g) : null, kind == Role ? roles.Read(row, g + groups.Columns.Count) : null);
         }
 
         private static string Of(string table, IEnumerable<string> columns) => string.Join(", ", columns.Select(column => $"{table}.{column}"));

@@ -52,7 +52,7 @@ internal static class InvitationFacts
         if (filter.Role is { } role) sql += $" AND m.role = {parameter(SnakeCaseName.Of(role))}";
         if (filter.GroupId is { } group) sql += InGroup("i.member_id", parameter(group));
         if (filter.RoleId is { } held) sql += HoldsRole("i.member_id", parameter(held));
-        if (filter.EmailPrefix is { } prefix) sql += StartsWith(prefix, parameter);
+        if (filter.EmailPrefix is { } prefix) sql += StartsWith(parameter(prefix), parameter(EndOf(prefix)));
         return sql;
 
         string State(InvitationStatus state) => state switch
@@ -69,7 +69,9 @@ internal static class InvitationFacts
     public static string HoldsRole(string member, string role) =>
         $" AND {member} IN (SELECT rm.member_id FROM role_members rm WHERE rm.organization_id = {{0}} AND rm.role_id = {role} AND rm.granted_at IS NOT NULL)";
 
-    /// <summary>By a range, which an index serves; the last of all characters ends it.</summary>
-    public static string StartsWith(string prefix, Func<object, string> parameter) =>
-        $" AND m.identifier >= {parameter(prefix)} AND m.identifier < {parameter(prefix + char.ConvertFromUtf32(0x10FFFF))}";
+    /// <summary>By a range, which an index serves; see <see cref="EndOf"/>.</summary>
+    public static string StartsWith(string prefix, string end) => $" AND m.identifier >= {prefix} AND m.identifier < {end}";
+
+    /// <summary>What comes after every text that begins so: the last of all characters ends it.</summary>
+    public static string EndOf(string prefix) => prefix + char.ConvertFromUtf32(0x10FFFF);
 }

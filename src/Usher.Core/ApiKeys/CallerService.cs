@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
@@ -23,7 +22,7 @@ public sealed record Caller(Actor Actor, Guid KeyId, bool ReadOnly, string Ident
 /// <summary>Finds out who calls: one read of one row, asked anew with every request, so that taking away acts on the very next one.</summary>
 public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider clock)
 {
-    // One row, and what hangs on it; see Facts for CROSS JOIN and for "granted_at IS NOT NULL".
+    // One row, and what hangs on it; see Statement for CROSS JOIN … ON, and Facts for "granted_at IS NOT NULL".
     private const string Sql = """
         WITH caller AS MATERIALIZED (
             SELECT k.id AS key_id, k.read_only, k.expires_at, m.organization_id, m.id AS member_id, m.identifier, m.first_name, m.last_name, m.kind, m.role,
@@ -33,18 +32,20 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
             JOIN organizations o ON o.id = k.organization_id
             WHERE k.hash = {0} AND k.status = 'enabled' AND m.status = 'active' AND o.suspended_at IS NULL
         ), in_groups AS MATERIALIZED (
-            SELECT g.id, g.organization_id, g.is_admin, g.all_resources FROM caller c CROSS JOIN group_members gm CROSS JOIN groups g
-            WHERE gm.organization_id = c.organization_id AND gm.member_id = c.member_id AND gm.granted_at IS NOT NULL AND g.organization_id = c.organization_id AND g.id = gm.group_id
+            SELECT g.id, g.organization_id, g.is_admin, g.all_resources FROM caller c
+                CROSS JOIN group_members gm ON (gm.organization_id = c.organization_id AND gm.member_id = c.member_id AND gm.granted_at IS NOT NULL)
+                CROSS JOIN groups g ON (g.organization_id = c.organization_id AND g.id = gm.group_id)
             UNION ALL SELECT g.id, g.organization_id, g.is_admin, g.all_resources FROM caller c CROSS JOIN groups g
-            WHERE g.organization_id = c.organization_id AND g.system_kind <> 'none' AND g.system_kind = CASE c.kind WHEN 'person' THEN 'everyone' ELSE 'service_accounts' END
+                ON (g.organization_id = c.organization_id AND g.system_kind <> 'none' AND g.system_kind = CASE c.kind WHEN 'person' THEN 'everyone' ELSE 'service_accounts' END)
         )
         SELECT c.*, (SELECT string_agg(permission, ' ') FROM (
                 SELECT p.permission FROM member_permissions p WHERE p.organization_id = c.organization_id AND p.member_id = c.member_id
-                UNION ALL SELECT p.permission FROM in_groups g CROSS JOIN group_permissions p WHERE p.organization_id = g.organization_id AND p.group_id = g.id
-                UNION ALL SELECT p.permission FROM role_members rm CROSS JOIN role_permissions p
-                    WHERE rm.organization_id = c.organization_id AND rm.member_id = c.member_id AND rm.granted_at IS NOT NULL AND p.organization_id = c.organization_id AND p.role_id = rm.role_id
-                UNION ALL SELECT p.permission FROM in_groups g CROSS JOIN role_groups rg CROSS JOIN role_permissions p
-                    WHERE rg.organization_id = g.organization_id AND rg.group_id = g.id AND rg.granted_at IS NOT NULL AND p.organization_id = g.organization_id AND p.role_id = rg.role_id
+                UNION ALL SELECT p.permission FROM in_groups g CROSS JOIN group_permissions p ON (p.organization_id = g.organization_id AND p.group_id = g.id)
+                UNION ALL SELECT p.permission FROM role_members rm CROSS JOIN role_permissions p ON (p.organization_id = rm.organization_id AND p.role_id = rm.role_id)
+                    WHERE rm.organization_id = c.organization_id AND rm.member_id = c.member_id AND rm.granted_at IS NOT NULL
+                UNION ALL SELECT p.permission FROM in_groups g
+                    CROSS JOIN role_groups rg ON (rg.organization_id = g.organization_id AND rg.group_id = g.id AND rg.granted_at IS NOT NULL)
+                    CROSS JOIN role_permissions p ON (p.organization_id = g.organization_id AND p.role_id = rg.role_id)
             ) held) AS permissions,
             EXISTS (SELECT 1 FROM in_groups WHERE is_admin) AS admin_by_group,
             EXISTS (SELECT 1 FROM in_groups WHERE all_resources) AS all_resources_by_group
@@ -88,9 +89,9 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
         return found is null ? null : caller with { Actor = caller.Actor with { OrganizationId = found.Id }, OrganizationSlug = found.Slug, OrganizationTimeZone = found.TimeZone };
     }
 
-    private Row Read(DbDataReader data) => new(
-        db.ReadId(data, 0), data.GetBoolean(1), data.IsDBNull(2) ? null : db.ReadInstant(data, 2), db.ReadId(data, 3), db.ReadId(data, 4), data.GetString(5), data.GetString(6), data.GetString(7),
-        SnakeCaseName.Parse<BuiltInRole>(data.GetString(9)), data.GetBoolean(10), data.GetString(11), data.GetString(12), data.IsDBNull(13) ? null : data.GetString(13), data.GetBoolean(14), data.GetBoolean(15));
+    private static Row Read(ResultRow row) => new(
+        row.Id(0), row.Flag(1), row.InstantOrNull(2), row.Id(3), row.Id(4), row.Text(5), row.Text(6), row.Text(7),
+        SnakeCaseName.Parse<BuiltInRole>(row.Text(9)), row.Flag(10), row.Text(11), row.Text(12), row.TextOrNull(13), row.Flag(14), row.Flag(15));
 
     // In the order of the columns, the member's kind left out.
     private sealed record Row(

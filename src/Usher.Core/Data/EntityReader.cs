@@ -1,8 +1,8 @@
-using System.Data.Common;
 using System.Linq.Expressions;
 using System.Reflection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Usher.Core.Data;
 
@@ -10,7 +10,7 @@ namespace Usher.Core.Data;
 internal sealed class EntityReader<T>
     where T : class
 {
-    private readonly Func<DbDataReader, int, T> read;
+    private readonly Func<ResultRow, int, T> read;
 
     public EntityReader(IModel model)
     {
@@ -18,32 +18,42 @@ internal sealed class EntityReader<T>
         IProperty[] properties = [.. type.GetProperties()];
         Columns = [.. properties.Select(p => p.GetColumnName())];
 
-        var (reader, first, entity) = (Expression.Parameter(typeof(DbDataReader)), Expression.Parameter(typeof(int)), Expression.Variable(typeof(T)));
+        var (row, first, entity) = (Expression.Parameter(typeof(ResultRow)), Expression.Parameter(typeof(int)), Expression.Variable(typeof(T)));
         List<Expression> body = [Expression.Assign(entity, Expression.New(typeof(T).GetConstructor(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic, [])!))];
-        for (var i = 0; i < properties.Length; i++) body.Add(Assign(entity, properties[i], reader, Expression.Add(first, Expression.Constant(i))));
+        for (var i = 0; i < properties.Length; i++) body.Add(Assign(entity, properties[i], row, Expression.Add(first, Expression.Constant(i))));
         body.Add(entity);
-        read = Expression.Lambda<Func<DbDataReader, int, T>>(Expression.Block([entity], body), reader, first).Compile();
+        read = Expression.Lambda<Func<ResultRow, int, T>>(Expression.Block([entity], body), row, first).Compile();
     }
 
     /// <summary>The columns to select, in this order.</summary>
     public IReadOnlyList<string> Columns { get; }
 
     /// <summary>The entity whose columns begin at <paramref name="first"/>.</summary>
-    public T Read(DbDataReader reader, int first) => read(reader, first);
+    public T Read(ResultRow row, int first) => read(row, first);
 
-    private static BinaryExpression Assign(Expression entity, IProperty property, Expression reader, Expression ordinal)
+    private static BinaryExpression Assign(Expression entity, IProperty property, Expression row, Expression column)
     {
-        var mapping = property.GetRelationalTypeMapping();
-        var get = mapping.GetDataReaderMethod();
-        var value = mapping.CustomizeDataReaderExpression(Expression.Call(get.DeclaringType == typeof(DbDataReader) ? reader : Expression.Convert(reader, get.DeclaringType!), get, ordinal));
-        if (mapping.Converter is { } converter)
+        var type = Nullable.GetUnderlyingType(property.ClrType) ?? property.ClrType;
+        var value = type == typeof(Guid) ? Read(nameof(ResultRow.Id))
+            : type == typeof(DateTimeOffset) ? Read(nameof(ResultRow.Instant))
+            : Converted(property.GetRelationalTypeMapping());
+        if (value.Type != property.ClrType) value = Expression.Convert(value, property.ClrType);
+        if (property.IsNullable) value = Expression.Condition(Read(nameof(ResultRow.IsNull)), Expression.Default(property.ClrType), value);
+        return Expression.Assign(Expression.MakeMemberAccess(entity, property.PropertyInfo is { CanWrite: true } settable ? settable : property.FieldInfo!), value);
+
+        Expression Converted(RelationalTypeMapping mapping)
         {
+            if (mapping.Converter is not { } converter) return Stored(type);
             var convert = converter.ConvertFromProviderExpression;
-            value = Expression.Invoke(convert, value.Type == convert.Parameters[0].Type ? value : Expression.Convert(value, convert.Parameters[0].Type));
+            return Expression.Invoke(convert, Stored(convert.Parameters[0].Type));
         }
 
-        if (value.Type != property.ClrType) value = Expression.Convert(value, property.ClrType);
-        if (property.IsNullable) value = Expression.Condition(Expression.Call(reader, nameof(DbDataReader.IsDBNull), null, ordinal), Expression.Default(property.ClrType), value);
-        return Expression.Assign(Expression.MakeMemberAccess(entity, property.PropertyInfo is { CanWrite: true } settable ? settable : property.FieldInfo!), value);
+        Expression Stored(Type stored) =>
+            stored == typeof(string) ? Read(nameof(ResultRow.Text))
+            : stored == typeof(bool) ? Read(nameof(ResultRow.Flag))
+            : stored == typeof(int) || stored == typeof(long) ? Expression.Convert(Read(nameof(ResultRow.Integer)), stored)
+            : Expression.Call(row, nameof(ResultRow.Value), [stored], column);
+
+        Expression Read(string method) => Expression.Call(row, method, null, column);
     }
 }

@@ -14,10 +14,11 @@ namespace Usher.Core.Data;
 internal readonly record struct InsertRow(InsertTable Table, object?[] Values);
 
 /// <summary>A table that rows are added to.</summary>
+/// <param name="Name">What it is called.</param>
 /// <param name="Order">Its place among the tables: a row comes after those it refers to.</param>
 /// <param name="Sql">The INSERT of one row, with parameters $1, $2, … in the columns' order.</param>
 /// <param name="Columns">All its columns.</param>
-internal sealed record InsertTable(int Order, string Sql, InsertColumn[] Columns)
+internal sealed record InsertTable(string Name, int Order, string Sql, InsertColumn[] Columns)
 {
     public InsertRow Read(object entity)
     {
@@ -33,10 +34,12 @@ internal sealed class InsertColumn(IProperty property, RelationalTypeMapping map
     private readonly IClrPropertyGetter getter = property.GetGetter();
     private readonly Func<object?, object?>? convert = mapping.Converter?.ConvertToProvider;
 
-    private NpgsqlDbType? postgresType;
+    private readonly Lazy<NpgsqlDbType> postgresType = new(() => ((NpgsqlParameter)mapping.CreateParameter(new NpgsqlCommand(), "value", null, nullable: true)).NpgsqlDbType);
+
+    public string Name => property.GetColumnName();
 
     /// <summary>The type of its parameter on PostgreSQL.</summary>
-    public NpgsqlDbType PostgresType => postgresType ??= ((NpgsqlParameter)mapping.CreateParameter(new NpgsqlCommand(), "value", null, nullable: true)).NpgsqlDbType;
+    public NpgsqlDbType PostgresType => postgresType.Value;
 
     public object? Read(object entity) => getter.GetClrValue(entity) is not { } value ? null : convert is null ? value : convert(value);
 }
@@ -48,6 +51,7 @@ internal sealed class InsertColumn(IProperty property, RelationalTypeMapping map
 internal sealed class InsertPlan
 {
     private readonly FrozenDictionary<IEntityType, InsertTable> tables;
+    private readonly FrozenDictionary<Type, Node> nodes;
 
     public InsertPlan(IModel model)
     {
@@ -55,6 +59,8 @@ internal sealed class InsertPlan
         foreach (var type in model.GetEntityTypes().Where(t => t.GetTableName() is not null)) AddAfterPrincipals(type);
         var sharing = ordered.GroupBy(t => t.GetTableName()).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet();
         tables = ordered.Where(t => !sharing.Contains(t.GetTableName()) && IsOrdinary(t)).ToFrozenDictionary(t => t, t => Table(t, ordered.IndexOf(t)));
+        nodes = ordered.Where(t => !t.IsOwned()).ToFrozenDictionary(t => t.ClrType, t => new Node(tables.GetValueOrDefault(t), [.. t.GetNavigations().Where(n => !n.IsOnDependent).Select(n => n.GetGetter())],
+            [.. t.GetForeignKeys().Where(k => k.PrincipalToDependent is not null).Select(k => k.Properties[^1].GetGetter())]));
 
         void AddAfterPrincipals(IEntityType type)
         {
@@ -64,19 +70,48 @@ internal sealed class InsertPlan
         }
     }
 
-    /// <summary>The rows a save would write, in an order that can be written; null when it does anything but add rows, or adds some that only EF can.</summary>
-    public List<InsertRow>? Read(IEnumerable<EntityEntry> entries)
+    /// <summary>The rows a save would add, in an order that can be written; null when some are such that only EF can add them, or they are deleted again.</summary>
+    /// <param name="entries">What is tracked.</param>
+    /// <param name="added">What nobody tracks, to be added with all that is in its collections.</param>
+    public List<InsertRow>? Read(IReadOnlyList<EntityEntry> entries, IReadOnlyList<object> added)
     {
+        HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
         List<InsertRow> rows = [];
         foreach (var entry in entries)
         {
-            if (entry.State is EntityState.Unchanged) continue;
-            if (entry.State is not EntityState.Added || !tables.TryGetValue(entry.Metadata, out var table)) return null;
+            seen.Add(entry.Entity);
+            if (entry.State is not EntityState.Added) continue;
+            if (!tables.TryGetValue(entry.Metadata, out var table)) return null;
             rows.Add(table.Read(entry.Entity));
         }
 
+        if (!added.All(Add)) return null;
         rows.Sort((a, b) => a.Table.Order.CompareTo(b.Table.Order));
         return rows;
+
+        bool Add(object entity)
+        {
+            if (!seen.Add(entity)) return true;
+            if (nodes[entity.GetType()] is not { Table: { } table } node) return false;
+            rows.Add(table.Read(entity));
+            return node.Dependents.All(dependents => dependents.GetClrValue(entity) switch
+            {
+                null => true,
+                IEnumerable<object> several => several.All(Add),
+                var one => Add(one),
+            });
+        }
+    }
+
+    /// <summary>The ids of the rows that have one of these in a collection of theirs.</summary>
+    public IEnumerable<object> HoldersOf(IEnumerable<object> added) =>
+        added.SelectMany(entity => nodes[entity.GetType()].Holders.Select(holder => holder.GetClrValue(entity)).OfType<object>());
+
+    /// <summary>Whether the rows can be added after what EF changes: nothing changed may come to refer to one of them.</summary>
+    public static bool MayFollow(IEnumerable<EntityEntry> entries, IEnumerable<InsertRow> rows)
+    {
+        var added = rows.Select(row => row.Table.Name).ToHashSet();
+        return !entries.Any(e => e.State is EntityState.Modified && e.Metadata.GetForeignKeys().Any(k => added.Contains(k.PrincipalEntityType.GetTableName()!)));
     }
 
     // Every column is stored from a property of the class, and none gets its value from the database.
@@ -84,11 +119,14 @@ internal sealed class InsertPlan
         type.BaseType is null && !type.GetDirectlyDerivedTypes().Any() && !type.IsOwned() && !type.GetComplexProperties().Any()
         && type.GetProperties().All(p => !p.IsShadowProperty() && p is { ValueGenerated: ValueGenerated.Never } && p.GetBeforeSaveBehavior() is PropertySaveBehavior.Save);
 
+    // How an entity is added, null where only EF can, where those are that hang on it, and the ids of those it hangs on.
+    private sealed record Node(InsertTable? Table, IClrPropertyGetter[] Dependents, IClrPropertyGetter[] Holders);
+
     private static InsertTable Table(IEntityType type, int order)
     {
         IProperty[] properties = [.. type.GetProperties()];
         var columns = string.Join(", ", properties.Select(p => $"\"{p.GetColumnName()}\""));
         var parameters = string.Join(", ", properties.Select((_, i) => $"${i + 1}"));
-        return new(order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", [.. properties.Select(p => new InsertColumn(p, p.GetRelationalTypeMapping()))]);
+        return new(type.GetTableName()!, order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", [.. properties.Select(p => new InsertColumn(p, p.GetRelationalTypeMapping()))]);
     }
 }

@@ -19,4 +19,25 @@ internal static class PostgresWriter
 
         await batch.ExecuteNonQueryAsync(ct);
     }
+
+    /// <summary>Adds many rows in a transaction that is there.</summary>
+    /// <exception cref="PostgresException">They were refused, and the transaction has failed.</exception>
+    public static async Task CopyAsync(NpgsqlConnection connection, IReadOnlyList<InsertRow> rows, CancellationToken ct)
+    {
+        foreach (var (table, some) in rows.GroupBy(row => row.Table).OrderBy(group => group.Key.Order).Select(group => (group.Key, group)))
+        {
+            await using var copy = await connection.BeginBinaryImportAsync($"COPY \"{table.Name}\" ({string.Join(", ", table.Columns.Select(c => $"\"{c.Name}\""))}) FROM STDIN (FORMAT BINARY)", ct);
+            foreach (var (_, values) in some)
+            {
+                await copy.StartRowAsync(ct);
+                for (var i = 0; i < values.Length; i++)
+                {
+                    if (values[i] is { } value) await copy.WriteAsync(value, table.Columns[i].PostgresType, ct);
+                    else await copy.WriteNullAsync(ct);
+                }
+            }
+
+            await copy.CompleteAsync(ct);
+        }
+    }
 }

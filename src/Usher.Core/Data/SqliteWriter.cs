@@ -46,18 +46,36 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
+    /// <summary>Adds rows in a transaction of somebody else's connection.</summary>
+    /// <exception cref="SqliteException">They were refused; the transaction holds some of them.</exception>
+    public static void Insert(SqliteConnection connection, SqliteTransaction transaction, IReadOnlyList<InsertRow> rows)
+    {
+        foreach (var table in rows.GroupBy(row => row.Table).OrderBy(group => group.Key.Order))
+        {
+            using var command = Command(connection, table.Key);
+            command.Transaction = transaction;
+            foreach (var row in table) Insert(command, row);
+        }
+    }
+
     public void Dispose() => connection.Dispose();
 
     private void Insert(InsertRow row)
     {
-        if (!inserts.TryGetValue(row.Table, out var command)) inserts.Add(row.Table, command = Insert(row.Table));
+        if (!inserts.TryGetValue(row.Table, out var command)) inserts.Add(row.Table, command = Command(connection, row.Table));
+        Insert(command, row);
+    }
+
+    private static void Insert(SqliteCommand command, InsertRow row)
+    {
         for (var i = 0; i < row.Values.Length; i++) command.Parameters[i].Value = row.Values[i] ?? DBNull.Value;
         command.ExecuteNonQuery();
     }
 
-    private SqliteCommand Insert(InsertTable table)
+    private static SqliteCommand Command(SqliteConnection connection, InsertTable table)
     {
-        var command = Command(table.Sql);
+        var command = connection.CreateCommand();
+        command.CommandText = table.Sql;
         for (var i = 1; i <= table.Columns.Length; i++) command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
         return command;
     }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
 using System.Text.Json;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
@@ -8,6 +7,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -34,8 +34,14 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     // Two runs under lock that still meet at a row being inserted part at the second; the rest is for storms.
     private const int LockedAttempts = 5;
 
+    // From so many on, rows that are added beside changes are written without EF: as many as make up for their own round trip.
+    private const int ManyAdded = 32;
+
     private readonly Dictionary<Guid, int> seats = [];
+    private readonly List<object> added = [];
+    private int addedIn;
     private readonly HashSet<IVersioned> raised = [];
+    private UsherDbRuntime? runtime;
     private bool? isSqlite;
     private bool locked;
     private bool together;
@@ -115,12 +121,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public string ElementsOf(string parameter, bool ids) =>
         !IsSqlite ? $"SELECT unnest({parameter})" : ids ? $"SELECT unhex(value) FROM json_each({parameter})" : $"SELECT value FROM json_each({parameter})";
 
-    /// <summary>A UUID in a row of hand-written SQL.</summary>
-    internal Guid ReadId(DbDataReader row, int column) => IsSqlite ? new(row.GetFieldValue<byte[]>(column), bigEndian: true) : row.GetGuid(column);
-
-    /// <summary>An instant in such a row.</summary>
-    internal DateTimeOffset ReadInstant(DbDataReader row, int column) => IsSqlite ? DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column)) : row.GetFieldValue<DateTimeOffset>(column);
-
     /// <summary>With passkeys' table, whether or not the host configured Identity.</summary>
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
 
@@ -130,7 +130,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
-        if (!saveWaits) ChangeTracker.Clear(); // of an operation before it in the same request
+        if (!saveWaits) Forget(); // of an operation before it in the same request
         if (together) return await operation();
         try
         {
@@ -162,7 +162,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         if (together) return await work(); // in a rehearsal
         try
         {
-            ChangeTracker.Clear();
+            Forget();
             raised.Clear();
             return await GatherAsync(work, ct);
         }
@@ -249,18 +249,47 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public void ChangeSeats(Guid organization, int count) => seats[organization] = seats.GetValueOrDefault(organization) + count;
 
     /// <summary>
+    /// Adds a row, and those in its collections, with the next save. Nobody tracks it: a save that only adds then needs none of what tracking costs, and nothing may be
+    /// changed after that save in the same operation.
+    /// </summary>
+    public new T Add<T>(T entity)
+        where T : class
+    {
+        Added.Add(entity);
+        return entity;
+    }
+
+    /// <summary>See <see cref="Add{T}"/>.</summary>
+    public override void AddRange(IEnumerable<object> entities)
+    {
+        foreach (var entity in entities) Add(entity);
+    }
+
+    /// <summary>Drops all that was read for a change, changed or added, and not saved.</summary>
+    public void Forget()
+    {
+        ChangeTracker.Clear();
+        added.Clear();
+    }
+
+    /// <summary>
     /// The one write of an operation: all of it, or nothing. Raises the version of every changed row and of those that rows depending on them hang on; wakes
     /// the mail worker when a message was added, and the jobs' when a job was.
     /// </summary>
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
         // Looked for once: whoever asks for the entries would look again each time, and that is a good part of what a small save costs.
-        ChangeTracker.DetectChanges();
         var detects = ChangeTracker.AutoDetectChangesEnabled;
         ChangeTracker.AutoDetectChangesEnabled = false;
         try
         {
-            RaiseVersions();
+            if (ChangeTracker.Entries().Any())
+            {
+                if (Added.Count < ManyAdded) TrackAdded();
+                ChangeTracker.DetectChanges();
+                RaiseVersions();
+            }
+
             if (!together) return await SaveNowAsync(acceptAllChangesOnSuccess, cancellationToken);
             saveWaits = true;
             return 0;
@@ -284,7 +313,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         Conventions.Apply(builder, postgres: Database.IsNpgsql());
     }
 
-    internal UsherDbRuntime Runtime => this.GetService<UsherDbRuntime>();
+    internal UsherDbRuntime Runtime => runtime ??= this.GetService<UsherDbRuntime>();
 
     private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, bool keep, CancellationToken ct)
     {
@@ -293,7 +322,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         {
             if (first is not null) await first.Do(ct);
             first = null;
-            ChangeTracker.Clear();
+            Forget();
             raised.Clear();
             seats.Clear();
             (mailAdded, jobAdded) = (false, false);
@@ -346,13 +375,48 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     {
         raised.Clear();
         List<EntityEntry> entries = [.. ChangeTracker.Entries()];
-        mailAdded |= entries.Exists(e => e is { State: EntityState.Added, Entity: OutboxMessage });
-        jobAdded |= entries.Exists(e => e is { State: EntityState.Added, Entity: Job });
-        var saved = !IsAlone && seats.Values.All(count => count is 0) && Runtime.InsertsOf(Model).Read(entries) is { } rows
-            ? await InsertAsync(rows, acceptAllChangesOnSuccess, ct)
-            : await SaveInTurnAsync(acceptAllChangesOnSuccess, ct);
+        mailAdded |= Added.Exists(e => e is OutboxMessage) || entries.Exists(e => e is { State: EntityState.Added, Entity: OutboxMessage });
+        jobAdded |= Added.Exists(e => e is Job) || entries.Exists(e => e is { State: EntityState.Added, Entity: Job });
+        var plan = Runtime.InsertsOf(Model);
+        var rows = plan.Read(entries, Added);
+        var changed = entries.Exists(e => e.State is EntityState.Modified or EntityState.Deleted);
+        int saved;
+        if (rows is not null && !changed && !IsAlone && seats.Values.All(count => count is 0))
+        {
+            added.Clear();
+            saved = await InsertAsync(rows, acceptAllChangesOnSuccess, ct);
+        }
+        else if (rows is { Count: >= ManyAdded } && InsertPlan.MayFollow(entries, rows))
+        {
+            added.Clear();
+            foreach (var entry in entries.Where(e => e.State is EntityState.Added)) entry.State = EntityState.Unchanged;
+            saved = await SaveInTurnAsync(acceptAllChangesOnSuccess, rows, ct);
+        }
+        else
+        {
+            TrackAdded();
+            saved = await SaveInTurnAsync(acceptAllChangesOnSuccess, [], ct);
+        }
+
         if (!locked) RingForWhatWasAdded();
         return saved;
+    }
+
+    // A pooled context may come from an operation that added and never saved.
+    private List<object> Added
+    {
+        get
+        {
+            if (addedIn != ContextId.Lease) added.Clear();
+            addedIn = ContextId.Lease;
+            return added;
+        }
+    }
+
+    private void TrackAdded()
+    {
+        foreach (var entity in Added) base.Add(entity);
+        added.Clear();
     }
 
     // Only rows to add: written without what EF does to be ready for every kind of save, on SQLite in a commit that others share.
@@ -368,7 +432,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
         catch (Exception e) when (e is SqliteException or PostgresException)
         {
-            throw new DbUpdateException("The rows were refused; see the inner exception.", e);
+            throw Refused(e);
         }
 
         if (acceptAllChangesOnSuccess) ChangeTracker.AcceptAllChanges();
@@ -389,10 +453,10 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
     }
 
-    private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
+    private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, List<InsertRow> after, CancellationToken ct)
     {
         using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
-        return await SaveWithSeatsAsync(acceptAllChangesOnSuccess, ct);
+        return await SaveAllAsync(acceptAllChangesOnSuccess, after, ct);
     }
 
     private void RingForWhatWasAdded()
@@ -402,12 +466,13 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         (mailAdded, jobAdded) = (false, false);
     }
 
-    private async Task<int> SaveWithSeatsAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
+    // Seats first, then what EF changes, then the rows that are only added.
+    private async Task<int> SaveAllAsync(bool acceptAllChangesOnSuccess, List<InsertRow> after, CancellationToken ct)
     {
         // Taken before anything can fail: a pooled context must not carry them on to its next user. A rerun asks for them again.
         var changes = seats.Where(pair => pair.Value is not 0).ToArray();
         seats.Clear();
-        if (changes is []) return await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
+        if (changes is [] && after is []) return await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
 
         await using var own = Database.CurrentTransaction is null ? await Database.BeginTransactionAsync(ct) : null;
         foreach (var (organization, count) in changes)
@@ -419,9 +484,28 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
 
         var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
+        await InsertHereAsync(after, ct);
         if (own is not null) await own.CommitAsync(ct);
-        return saved;
+        return saved + after.Count;
     }
+
+    // On the context's own connection, in its transaction.
+    private async Task InsertHereAsync(List<InsertRow> rows, CancellationToken ct)
+    {
+        if (rows is []) return;
+        Runtime.Meter.Batch(rows.Count);
+        try
+        {
+            if (Database.GetDbConnection() is SqliteConnection sqlite) SqliteWriter.Insert(sqlite, (SqliteTransaction)Database.CurrentTransaction!.GetDbTransaction(), rows);
+            else await PostgresWriter.CopyAsync((NpgsqlConnection)Database.GetDbConnection(), rows, ct);
+        }
+        catch (Exception e) when (e is SqliteException or PostgresException)
+        {
+            throw Refused(e);
+        }
+    }
+
+    private static DbUpdateException Refused(Exception e) => new("The rows were refused; see the inner exception.", e);
 
     private void RaiseVersions()
     {
@@ -443,6 +527,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             foreach (var key in entry.Metadata.GetForeignKeys().Where(k => k.PrincipalToDependent is not null))
                 if (entry.Property(key.Properties[^1].Name) is var holder && (holder.CurrentValue ?? holder.OriginalValue) is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
         }
+
+        foreach (var holder in Runtime.InsertsOf(Model).HoldersOf(Added))
+            if (stored.TryGetValue(holder, out var owner)) changed.Add(owner);
 
         // Once, however many saves wait to become one: what was shown of it stays true.
         foreach (var entry in changed.Where(e => raised.Add((IVersioned)e.Entity))) entry.Property(nameof(IVersioned.Version)).CurrentValue = ((IVersioned)entry.Entity).Version + 1;
@@ -489,20 +576,20 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
     private const int MostStatements = 500;
 
     private readonly ConcurrentDictionary<object, Statement> statements = [];
-    private readonly ConcurrentDictionary<Type, object> readers = [];
+    private readonly ConcurrentDictionary<Type, object> kept = [];
     private InsertPlan? inserts;
 
     /// <summary>How rows are added; of the one model there is.</summary>
     internal InsertPlan InsertsOf(IModel model) => inserts ??= new(model);
 
-    /// <summary>How entities are read; of the same.</summary>
-    internal EntityReader<T> ReaderOf<T>(IModel model)
-        where T : class => (EntityReader<T>)readers.GetOrAdd(typeof(T), static (_, model) => new EntityReader<T>(model), model);
+    /// <summary>The one thing of its kind that is made from the same.</summary>
+    internal T Kept<T>(Func<T> make)
+        where T : class => (T)kept.GetOrAdd(typeof(T), static (_, make) => make(), make);
 
     /// <summary>The statement kept under a key, which says all that its text depends on; made when there is none yet.</summary>
     internal Statement StatementOf(object key, Func<Statement> make)
     {
-        if (statements.TryGetValue(key, out var kept)) return kept;
+        if (statements.TryGetValue(key, out var known)) return known;
         var made = make();
         if (statements.Count < MostStatements) statements.TryAdd(key, made);
         return made;

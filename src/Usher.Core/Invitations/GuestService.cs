@@ -204,7 +204,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
                 await db.SaveChangesAsync(ct);
                 return true;
             }, ct);
-            db.ChangeTracker.Clear();
+            db.Forget();
         }
     }
 

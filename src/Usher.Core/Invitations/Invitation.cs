@@ -82,8 +82,12 @@ public sealed class Invitation : IVersioned
 
     public List<InvitationSecret> Secrets { get; } = [];
 
-    public static Invitation Of(Member member, DateTimeOffset now) =>
-        new() { OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id, CreatedAt = now, Member = member };
+    public static Invitation Of(Member member, DateTimeOffset now)
+    {
+        Invitation invitation = new() { OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id, CreatedAt = now, Member = member };
+        member.Invitations.Add(invitation);
+        return invitation;
+    }
 
     /// <summary>Whether nothing can become of it any more.</summary>
     public bool HasEnded => Status is not (InvitationStatus.Pending or InvitationStatus.Expired);

@@ -46,7 +46,7 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
 
     private Invitation Prepare(UsherDb db, Organization organization, Member member, Actor? sponsor, byte[] hash, bool provesAddress, DateTimeOffset now, DateTimeOffset? expires)
     {
-        var invitation = member.PendingInvitation ?? member.Invitations.Find(i => i.Status is InvitationStatus.Expired) ?? db.Add(Invitation.Of(member, now)).Entity;
+        var invitation = member.PendingInvitation ?? member.Invitations.Find(i => i.Status is InvitationStatus.Expired) ?? db.Add(Invitation.Of(member, now));
         var lifetime = organization.InvitationLifetimeSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : options.Value.Lifetime;
         invitation.Send(sponsor ?? (invitation.SentCount is 0 ? Actor.System(organization.Id) : null), hash, provesAddress, now, expires is { } end ? end - now : lifetime);
         return invitation;

@@ -39,7 +39,7 @@ public sealed class InvitationService(
             Result<Invited>[] outcomes = [.. read.Select((row, i) => row.Match(r => Invite(call, r, first + i), error => error))];
             if (how.AllOrNothing && Array.Exists(outcomes, o => o.Error is not null))
             {
-                db.ChangeTracker.Clear();
+                db.Forget();
                 return Refused(outcomes);
             }
 
@@ -254,7 +254,7 @@ public sealed class InvitationService(
 
         var outcome = member switch { { IsLive: true } => InviteOutcome.Refreshed, not null when revives => InviteOutcome.Revived, _ => InviteOutcome.Invited };
         if (outcome is InviteOutcome.Revived) member!.Revive();
-        if (outcome is InviteOutcome.Invited) member = db.Add(NewMember(organization, row, number, call.Now)).Entity;
+        if (outcome is InviteOutcome.Invited) member = db.Add(NewMember(organization, row, number, call.Now));
         if (outcome is not InviteOutcome.Refreshed) call.NewSeats++;
 
         Guid[] groupsBefore = [.. member!.Groups.Select(g => g.GroupId)], rolesBefore = [.. member.Roles.Select(r => r.RoleId)];

@@ -73,7 +73,7 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
             {
                 // Another node took this block at the same moment; the next one is free.
                 if (!await db.NumberBlocks.AsNoTracking().AnyAsync(b => b.First == block.First, ct)) throw;
-                db.ChangeTracker.Clear();
+                db.Forget();
             }
         }
     }

@@ -132,7 +132,7 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
         var member = found.Member;
         found.Pending?.Supersede(now);
         var (secret, hash) = Secret.Create(Secret.AddressPrefix);
-        var asked = db.Add(AddressChange.Of(member, identifier, email, hash, now)).Entity;
+        var asked = db.Add(AddressChange.Of(member, identifier, email, hash, now));
         db.Add(new OutboxMessage
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChange, Recipient = identifier, Language = member.Locale ?? "en",

@@ -79,9 +79,10 @@ public sealed class UsherStartup(
             // EF's own lock is a row that outlives a killed process. Under our lock nobody else can be migrating.
             if (database.IsSqlite && (await db.Database.SqlQueryRaw<long>("SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'").SingleAsync(ct)) > 0)
                 await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
-            var unknown = (await db.Database.GetAppliedMigrationsAsync(ct)).Except(db.Database.GetMigrations()).ToList();
-            if (unknown is [var newest, ..]) throw new StartupException($"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
-            await db.Database.MigrateAsync(ct);
+            string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)], known = [.. db.Database.GetMigrations()];
+            if (applied.Except(known).FirstOrDefault() is { } newest) throw new StartupException($"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
+            // Migrating nothing would still build the model a second time, to compare it with the last migration's: a tenth of a start. A test compares them.
+            if (applied.Length < known.Length) await db.Database.MigrateAsync(ct);
             if (database.IsSqlite) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", ct);
         }
         catch (Exception e) when (e is NpgsqlException or Microsoft.Data.Sqlite.SqliteException or System.Net.Sockets.SocketException)

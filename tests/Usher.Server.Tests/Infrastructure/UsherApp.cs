@@ -127,8 +127,8 @@ public sealed class UsherApp : IAsyncLifetime
             foreach (var worker in builder.Services.Where(s => s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(JobWorker) || s.ImplementationType == typeof(Sweeper)).ToList()) builder.Services.Remove(worker);
         app = builder.Build();
         writes = Commands.Listen(app.Services.GetRequiredService<WriteMeter>());
-        await app.PrepareUsherAsync();
         app.MapUsher();
+        await app.PrepareUsherAsync();
         await app.StartAsync();
         Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
         Mail = new(Path.Combine(database.Directory, "mail"));
