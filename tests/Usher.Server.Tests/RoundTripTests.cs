@@ -3,6 +3,8 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;
+using Usher.Server.Tests.Jobs;
+using Usher.Server.Tests.Rules;
 
 namespace Usher.Server.Tests;
 
@@ -116,6 +118,27 @@ public sealed class RoundTripTests
         Assert.True(reads <= 3 && commits is 1 or 2, $"{reads} reads, {commits} commits");
         if (TestDatabase.IsPostgres) Assert.True(writes <= 10, $"{writes} batches");
         Assert.Equal(1000, await app.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.OrganizationId == org.Id, TestContext.Current.CancellationToken)));
+    }
+
+    [Fact]
+    public async Task All_that_an_invite_adds_is_one_batch_and_so_is_all_that_a_part_of_an_import_adds()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        await org.InviteAsync("first@example.test");
+        app.Commands.Total.Take();
+        await org.InviteAsync("ada@example.test");
+        // The member, his invitation and its secret, what happened with its details, the mail.
+        Assert.Equal([6], app.Commands.Total.Batches);
+
+        var job = await org.ImportAsync("email", Enumerable.Range(0, 500).Select(i => $"p{i}@example.test"));
+        var claimed = (await app.ClaimAsync())!;
+        app.Commands.Total.Take();
+        Assert.True(await app.RunAsync(claimed));
+        Assert.Contains(app.Commands.Total.Batches, rows => rows >= 500 * 6);
+        var updates = app.Commands.Total.Take().Count(c => c.Contains("UPDATE", StringComparison.Ordinal) && !c.Contains("number_blocks", StringComparison.Ordinal));
+        Assert.InRange(updates, 1, 2); // the job and its part
+        Assert.Equal(500, (await org.JobAsync(job)).Counts["invited"]);
     }
 
     // Members' numbers come in blocks of a thousand, which are reserved apart.

@@ -54,6 +54,32 @@ public sealed class SharedCommitTests
     }
 
     [Fact]
+    public async Task A_change_with_many_rows_beside_it_is_one_save_and_refused_as_one()
+    {
+        await using var app = await UsherApp.StartAsync([], workers: false);
+        var org = await app.CreateOrganizationAsync();
+        var taken = Event(org);
+        await SaveAsync(app, Ct, taken);
+        var before = (await org.EventsAsync()).Count;
+        Task<int> RenameAsync(string name, params UsherEvent[] rows) => app.QueryAsync(async db =>
+        {
+            db.Forget();
+            (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).Name = name;
+            db.AddRange(rows);
+            return await db.SaveChangesAsync(Ct);
+        });
+        Task<string> NameAsync() => app.QueryAsync(db => db.Organizations.Where(o => o.Id == org.Id).Select(o => o.Name).SingleAsync(Ct));
+
+        UsherEvent[] rows = [.. Enumerable.Range(0, 100).Select(_ => Event(org))];
+        await Assert.ThrowsAsync<DbUpdateException>(() => RenameAsync("Lost", [.. rows, Event(org, taken.Id)]));
+        Assert.Equal((before, false), ((await org.EventsAsync()).Count, await NameAsync() is "Lost"));
+        app.Commands.Total.Take();
+        await RenameAsync("Kept", rows);
+        Assert.Equal([200], app.Commands.Total.Batches); // each with its details
+        Assert.Equal((before + 100, "Kept"), ((await org.EventsAsync()).Count, await NameAsync()));
+    }
+
+    [Fact]
     public async Task Who_gives_up_while_he_waits_stores_nothing()
     {
         if (TestDatabase.IsPostgres) return;
@@ -89,7 +115,7 @@ public sealed class SharedCommitTests
 
     private static Task SaveAsync(UsherApp app, CancellationToken ct, params UsherEvent[] rows) => app.QueryAsync(db =>
     {
-        db.ChangeTracker.Clear();
+        db.Forget();
         db.AddRange(rows);
         return db.SaveChangesAsync(ct);
     });

@@ -11,7 +11,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly SqliteCommand savepoint;
     private readonly SqliteCommand release;
     private readonly SqliteCommand rollback;
-    private readonly Dictionary<InsertTable, SqliteCommand> inserts = [];
+    private readonly Dictionary<InsertTable, SqliteInsert> inserts = [];
 
     public SqliteWriter(string connectionString)
     {
@@ -46,38 +46,27 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    /// <summary>Adds rows in a transaction of somebody else's connection.</summary>
+    /// <summary>Adds rows in the transaction of somebody else's connection.</summary>
     /// <exception cref="SqliteException">They were refused; the transaction holds some of them.</exception>
-    public static void Insert(SqliteConnection connection, SqliteTransaction transaction, IReadOnlyList<InsertRow> rows)
+    public static void Insert(SqliteConnection connection, IReadOnlyList<InsertRow> rows)
     {
         foreach (var table in rows.GroupBy(row => row.Table).OrderBy(group => group.Key.Order))
         {
-            using var command = Command(connection, table.Key);
-            command.Transaction = transaction;
-            foreach (var row in table) Insert(command, row);
+            using SqliteInsert insert = new(connection, table.Key);
+            foreach (var row in table) insert.Run(row.Values);
         }
     }
 
-    public void Dispose() => connection.Dispose();
+    public void Dispose()
+    {
+        foreach (var insert in inserts.Values) insert.Dispose();
+        connection.Dispose();
+    }
 
     private void Insert(InsertRow row)
     {
-        if (!inserts.TryGetValue(row.Table, out var command)) inserts.Add(row.Table, command = Command(connection, row.Table));
-        Insert(command, row);
-    }
-
-    private static void Insert(SqliteCommand command, InsertRow row)
-    {
-        for (var i = 0; i < row.Values.Length; i++) command.Parameters[i].Value = row.Values[i] ?? DBNull.Value;
-        command.ExecuteNonQuery();
-    }
-
-    private static SqliteCommand Command(SqliteConnection connection, InsertTable table)
-    {
-        var command = connection.CreateCommand();
-        command.CommandText = table.Sql;
-        for (var i = 1; i <= table.Columns.Length; i++) command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
-        return command;
+        if (!inserts.TryGetValue(row.Table, out var insert)) inserts.Add(row.Table, insert = new(connection, row.Table));
+        insert.Run(row.Values);
     }
 
     private SqliteCommand Command(string sql)

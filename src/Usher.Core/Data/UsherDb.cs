@@ -260,6 +260,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     }
 
     /// <summary>See <see cref="Add{T}"/>.</summary>
+    public override void AddRange(params object[] entities) => AddRange(entities.AsEnumerable());
+
+    /// <summary>See <see cref="Add{T}"/>.</summary>
     public override void AddRange(IEnumerable<object> entities)
     {
         foreach (var entity in entities) Add(entity);
@@ -496,7 +499,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         Runtime.Meter.Batch(rows.Count);
         try
         {
-            if (Database.GetDbConnection() is SqliteConnection sqlite) SqliteWriter.Insert(sqlite, (SqliteTransaction)Database.CurrentTransaction!.GetDbTransaction(), rows);
+            if (Database.GetDbConnection() is SqliteConnection sqlite) SqliteWriter.Insert(sqlite, rows);
             else await PostgresWriter.CopyAsync((NpgsqlConnection)Database.GetDbConnection(), rows, ct);
         }
         catch (Exception e) when (e is SqliteException or PostgresException)

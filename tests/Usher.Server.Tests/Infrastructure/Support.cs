@@ -70,9 +70,10 @@ public sealed class CommandCounter
         {
             if (meter.Owns(instrument)) self.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<long>((instrument, _, _, _) =>
+        listener.SetMeasurementEventCallback<long>((instrument, rows, _, _) =>
         {
             if (instrument.Name is "usher.database.batches") Total.Add("INSERT INTO");
+            if (instrument.Name is "usher.database.rows") Total.Batch((int)rows);
             if (instrument.Name is "usher.database.commits") Total.Commit();
         });
         listener.Start();
@@ -88,6 +89,7 @@ public sealed class CommandCounter
     public sealed class Tally
     {
         private readonly List<string> commands = [];
+        private readonly List<int> batches = [];
         private int commits;
 
         public int Commits => commits;
@@ -95,6 +97,20 @@ public sealed class CommandCounter
         public void Add(string text)
         {
             lock (commands) commands.Add(text);
+        }
+
+        public void Batch(int rows)
+        {
+            lock (commands) batches.Add(rows);
+        }
+
+        /// <summary>How many rows each of the batches had that were written past EF.</summary>
+        public IReadOnlyList<int> Batches
+        {
+            get
+            {
+                lock (commands) return [.. batches];
+            }
         }
 
         public void Commit() => Interlocked.Increment(ref commits);
@@ -105,6 +121,7 @@ public sealed class CommandCounter
             {
                 string[] taken = [.. commands];
                 commands.Clear();
+                batches.Clear();
                 commits = 0;
                 return taken;
             }
