@@ -421,12 +421,12 @@ internal static class Facts
             FROM (
             {{facts}}
             ) u
-            LEFT JOIN organizations o ON u.kind = 'organization' AND o.id = u.subject_id
-            LEFT JOIN members m ON u.kind = 'member' AND m.organization_id = {0} AND m.id = u.subject_id
-            LEFT JOIN invitations i ON u.kind = 'invitation' AND i.organization_id = {0} AND i.id = u.subject_id
-            LEFT JOIN resource_access a ON u.kind = 'level' AND a.organization_id = {0} AND a.id = u.subject_id
-            LEFT JOIN groups g ON u.kind = 'group' AND g.organization_id = {0} AND g.id = u.subject_id
-            LEFT JOIN roles r ON u.kind = 'role' AND r.organization_id = {0} AND r.id = u.subject_id
+            LEFT JOIN organizations o ON o.id = {{IdOf(Organization)}}
+            LEFT JOIN members m ON m.organization_id = {0} AND m.id = {{IdOf(Member)}}
+            LEFT JOIN invitations i ON i.organization_id = {0} AND i.id = {{IdOf(Invitation)}}
+            LEFT JOIN resource_access a ON a.organization_id = {0} AND a.id = {{IdOf(Level)}}
+            LEFT JOIN groups g ON g.organization_id = {0} AND g.id = {{IdOf(Group)}}
+            LEFT JOIN roles r ON r.organization_id = {0} AND r.id = {{IdOf(Role)}}
             """;
 
         public Row Read(ResultRow row)
@@ -439,6 +439,9 @@ internal static class Facts
                 kind == Organization ? organizations.Read(row, OfFact) : null, kind == Member ? members.Read(row, m) : null, kind == Invitation ? invitations.Read(row, i) : null,
                 kind == Level ? levels.Read(row, a) : null, kind == Group ? groups.Read(row, g) : null, kind == Role ? roles.Read(row, g + groups.Columns.Count) : null);
         }
+
+        // Nothing for a row of another kind: both databases then do not look, while a condition on the kind would be asked after they had.
+        private static string IdOf(string kind) => $"CASE WHEN u.kind = '{kind}' THEN u.subject_id END";
 
         private static string Of(string table, IEnumerable<string> columns) => string.Join(", ", columns.Select(column => $"{table}.{column}"));
     }
