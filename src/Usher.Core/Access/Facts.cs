@@ -106,13 +106,10 @@ internal static class Facts
         var form = Form.Of(db, query, definitions, out var given);
         List<object> parameters = [db.Raw(query.OrganizationId), .. given];
         var columns = db.Runtime.Kept(() => new RowColumns(db.Model));
-        if (form.SaysAll) return db.Runtime.StatementOf(form, () => Make(Whole())).ReadAsync(db, parameters, columns.Read, ct);
-        var sql = Whole();
-        return db.Runtime.StatementOf(sql, () => Make(sql)).ReadAsync(db, parameters, columns.Read, ct);
+        var sql = form.SaysAll ? null : Whole();
+        return db.Runtime.StatementOf((object?)sql ?? form, () => Statement.Create(db, sql ?? Whole(), parameters)).ReadAsync(db, parameters, columns.Read, ct);
 
         string Whole() => columns.Around(Text(db, query, definitions, form, parameters));
-
-        Statement Make(string sql) => Statement.Create(db, sql, parameters);
     }
 
     // What an AccessQuery may give, by its place in Parts, which is the order of the parameters.
@@ -403,16 +400,24 @@ internal static class Facts
     internal readonly record struct Row(Fact Fact, Organization? Organization, Member? Member, Invitation? Invitation, ResourceAccess? Level, Group? Group, Role? Role);
 
     // The columns of a row: those of the fact, then those of each entity it may be about.
-    private sealed class RowColumns(IModel model)
+    private sealed class RowColumns
     {
-        private const int OfFact = 8;
+        private readonly EntityReader<Organization> organizations;
+        private readonly EntityReader<Member> members;
+        private readonly EntityReader<Invitation> invitations;
+        private readonly EntityReader<ResourceAccess> levels;
+        private readonly EntityReader<Group> groups;
+        private readonly EntityReader<Role> roles;
 
-        private readonly EntityReader<Organization> organizations = new(model);
-        private readonly EntityReader<Member> members = new(model);
-        private readonly EntityReader<Invitation> invitations = new(model);
-        private readonly EntityReader<ResourceAccess> levels = new(model);
-        private readonly EntityReader<Group> groups = new(model);
-        private readonly EntityReader<Role> roles = new(model);
+        public RowColumns(IModel model)
+        {
+            organizations = new(model, first: 8);
+            members = new(model, organizations.End);
+            invitations = new(model, members.End);
+            levels = new(model, invitations.End);
+            groups = new(model, levels.End);
+            roles = new(model, groups.End);
+        }
 
         public string Around(string facts) =>
             $$"""
@@ -433,11 +438,9 @@ internal static class Facts
         {
             var kind = row.Text(0);
             Fact fact = new(kind, row.Id(1), row.IdOrNull(2), row.TextOrNull(3), row.IdOrNull(4), row.InstantOrNull(5), row.IsNull(6) ? null : (int)row.Integer(6), row.TextOrNull(7));
-            var (m, i) = (OfFact + organizations.Columns.Count, OfFact + organizations.Columns.Count + members.Columns.Count);
-            var (a, g) = (i + invitations.Columns.Count, i + invitations.Columns.Count + levels.Columns.Count);
             return new(fact,
-                kind == Organization ? organizations.Read(row, OfFact) : null, kind == Member ? members.Read(row, m) : null, kind == Invitation ? invitations.Read(row, i) : null,
-                kind == Level ? levels.Read(row, a) : null, kind == Group ? groups.Read(row, g) : null, kind == Role ? roles.Read(row, g + groups.Columns.Count) : null);
+                kind == Organization ? organizations.Read(row) : null, kind == Member ? members.Read(row) : null, kind == Invitation ? invitations.Read(row) : null,
+                kind == Level ? levels.Read(row) : null, kind == Group ? groups.Read(row) : null, kind == Role ? roles.Read(row) : null);
         }
 
         // Nothing for a row of another kind: both databases then do not look, while a condition on the kind would be asked after they had.

@@ -10,26 +10,31 @@ namespace Usher.Core.Data;
 internal sealed class EntityReader<T>
     where T : class
 {
-    private readonly Func<ResultRow, int, T> read;
+    private readonly Func<ResultRow, T> read;
 
-    public EntityReader(IModel model)
+    /// <param name="model">Any context's.</param>
+    /// <param name="first">Where its columns begin in the row.</param>
+    public EntityReader(IModel model, int first)
     {
         var type = model.FindEntityType(typeof(T))!;
         IProperty[] properties = [.. type.GetProperties()];
         Columns = [.. properties.Select(p => p.GetColumnName())];
+        End = first + properties.Length;
 
-        var (row, first, entity) = (Expression.Parameter(typeof(ResultRow)), Expression.Parameter(typeof(int)), Expression.Variable(typeof(T)));
+        var (row, entity) = (Expression.Parameter(typeof(ResultRow)), Expression.Variable(typeof(T)));
         List<Expression> body = [Expression.Assign(entity, Expression.New(typeof(T).GetConstructor(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic, [])!))];
-        for (var i = 0; i < properties.Length; i++) body.Add(Assign(entity, properties[i], row, Expression.Add(first, Expression.Constant(i))));
+        for (var i = 0; i < properties.Length; i++) body.Add(Assign(entity, properties[i], row, Expression.Constant(first + i)));
         body.Add(entity);
-        read = Expression.Lambda<Func<ResultRow, int, T>>(Expression.Block([entity], body), row, first).Compile();
+        read = Expression.Lambda<Func<ResultRow, T>>(Expression.Block([entity], body), row).Compile();
     }
 
     /// <summary>The columns to select, in this order.</summary>
     public IReadOnlyList<string> Columns { get; }
 
-    /// <summary>The entity whose columns begin at <paramref name="first"/>.</summary>
-    public T Read(ResultRow row, int first) => read(row, first);
+    /// <summary>Where they have ended.</summary>
+    public int End { get; }
+
+    public T Read(ResultRow row) => read(row);
 
     private static BinaryExpression Assign(Expression entity, IProperty property, Expression row, Expression column)
     {

@@ -14,16 +14,24 @@ namespace Usher.Core.Data;
 internal readonly record struct InsertRow(InsertTable Table, object?[] Values);
 
 /// <summary>A table that rows are added to.</summary>
-/// <param name="Name">What it is called.</param>
-/// <param name="Order">Its place among the tables: a row comes after those it refers to.</param>
-/// <param name="Sql">The INSERT of one row, with parameters $1, $2, … in the columns' order.</param>
-/// <param name="Columns">All its columns.</param>
-internal sealed record InsertTable(string Name, int Order, string Sql, InsertColumn[] Columns)
+/// <param name="name">What it is called.</param>
+/// <param name="order">Its place among the tables: a row comes after those it refers to.</param>
+/// <param name="sql">The INSERT of one row, with parameters $1, $2, … in the columns' order.</param>
+/// <param name="columns">All its columns.</param>
+internal sealed class InsertTable(string name, int order, string sql, InsertColumn[] columns)
 {
+    public string Name => name;
+
+    public int Order => order;
+
+    public string Sql => sql;
+
+    public InsertColumn[] Columns => columns;
+
     public InsertRow Read(object entity)
     {
-        var values = new object?[Columns.Length];
-        for (var i = 0; i < values.Length; i++) values[i] = Columns[i].Read(entity);
+        var values = new object?[columns.Length];
+        for (var i = 0; i < values.Length; i++) values[i] = columns[i].Read(entity);
         return new(this, values);
     }
 }
@@ -70,7 +78,7 @@ internal sealed class InsertPlan
         }
     }
 
-    /// <summary>The rows a save would add, in an order that can be written; null when some are such that only EF can add them, or they are deleted again.</summary>
+    /// <summary>The rows a save would add, in an order that can be written; null when some are such that only EF can add them.</summary>
     /// <param name="entries">What is tracked.</param>
     /// <param name="added">What nobody tracks, to be added with all that is in its collections.</param>
     public List<InsertRow>? Read(IReadOnlyList<EntityEntry> entries, IReadOnlyList<object> added)

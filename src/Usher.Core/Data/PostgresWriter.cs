@@ -20,12 +20,13 @@ internal static class PostgresWriter
         await batch.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>Adds many rows in a transaction that is there.</summary>
+    /// <summary>Adds many rows, in an order that can be written, in a transaction that is there.</summary>
     /// <exception cref="PostgresException">They were refused, and the transaction has failed.</exception>
     public static async Task CopyAsync(NpgsqlConnection connection, IReadOnlyList<InsertRow> rows, CancellationToken ct)
     {
-        foreach (var (table, some) in rows.GroupBy(row => row.Table).OrderBy(group => group.Key.Order).Select(group => (group.Key, group)))
+        foreach (var some in rows.GroupBy(row => row.Table))
         {
+            var table = some.Key;
             await using var copy = await connection.BeginBinaryImportAsync($"COPY \"{table.Name}\" ({string.Join(", ", table.Columns.Select(c => $"\"{c.Name}\""))}) FROM STDIN (FORMAT BINARY)", ct);
             foreach (var (_, values) in some)
             {

@@ -51,27 +51,18 @@ internal abstract partial class ResultRow
     // Past the driver, to SQLite itself: a page of members is some thousand values, and the driver's checks of each cost more than finding the rows. Valid while the reader is.
     private sealed unsafe partial class SqliteRow(SqliteDataReader reader) : ResultRow
     {
-        private const int Null = 5; // SQLITE_NULL
-
         private readonly nint statement = reader.Handle!.DangerousGetHandle();
 
-        public override bool IsNull(int column) => ColumnType(statement, column) is Null;
+        public override bool IsNull(int column) => ColumnType(statement, column) is SQLitePCL.raw.SQLITE_NULL;
 
-        public override string Text(int column)
-        {
-            var text = ColumnText(statement, column);
-            return Encoding.UTF8.GetString(text, ColumnBytes(statement, column));
-        }
+        // Bytes are counted after the value was asked for, as SQLite wants it.
+        public override string Text(int column) => Encoding.UTF8.GetString(ColumnText(statement, column), ColumnBytes(statement, column));
 
         public override long Integer(int column) => ColumnInteger(statement, column);
 
         public override bool Flag(int column) => ColumnInteger(statement, column) is not 0;
 
-        public override Guid Id(int column)
-        {
-            var bytes = ColumnBlob(statement, column);
-            return new(new ReadOnlySpan<byte>(bytes, ColumnBytes(statement, column)), bigEndian: true);
-        }
+        public override Guid Id(int column) => new(new ReadOnlySpan<byte>(ColumnBlob(statement, column), ColumnBytes(statement, column)), bigEndian: true);
 
         public override DateTimeOffset Instant(int column) => DateTimeOffset.FromUnixTimeMilliseconds(ColumnInteger(statement, column));
 

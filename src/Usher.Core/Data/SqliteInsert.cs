@@ -20,22 +20,15 @@ internal sealed class SqliteInsert : IDisposable
     /// <exception cref="SqliteException">It was refused.</exception>
     public void Run(object?[] values)
     {
-        for (var i = 0; i < values.Length; i++) SqliteException.ThrowExceptionForRC(Bind(i + 1, values[i]), database);
-        var done = raw.sqlite3_step(statement);
-        if (done is not raw.SQLITE_DONE)
+        try
         {
-            // Resetting tells the same again; what went wrong is read before.
-            try
-            {
-                SqliteException.ThrowExceptionForRC(done, database);
-            }
-            finally
-            {
-                raw.sqlite3_reset(statement);
-            }
+            for (var i = 0; i < values.Length; i++) SqliteException.ThrowExceptionForRC(Bind(i + 1, values[i]), database);
+            SqliteException.ThrowExceptionForRC(raw.sqlite3_step(statement), database);
         }
-
-        raw.sqlite3_reset(statement);
+        finally
+        {
+            raw.sqlite3_reset(statement); // tells again what went wrong, if anything did
+        }
     }
 
     public void Dispose() => statement.Dispose();

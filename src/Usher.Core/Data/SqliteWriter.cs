@@ -46,11 +46,11 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    /// <summary>Adds rows in the transaction of somebody else's connection.</summary>
+    /// <summary>Adds rows, in an order that can be written, in the transaction of somebody else's connection.</summary>
     /// <exception cref="SqliteException">They were refused; the transaction holds some of them.</exception>
     public static void Insert(SqliteConnection connection, IReadOnlyList<InsertRow> rows)
     {
-        foreach (var table in rows.GroupBy(row => row.Table).OrderBy(group => group.Key.Order))
+        foreach (var table in rows.GroupBy(row => row.Table))
         {
             using SqliteInsert insert = new(connection, table.Key);
             foreach (var row in table) insert.Run(row.Values);

@@ -7,7 +7,6 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
-using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -263,10 +262,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public override void AddRange(params object[] entities) => AddRange(entities.AsEnumerable());
 
     /// <summary>See <see cref="Add{T}"/>.</summary>
-    public override void AddRange(IEnumerable<object> entities)
-    {
-        foreach (var entity in entities) Add(entity);
-    }
+    public override void AddRange(IEnumerable<object> entities) => Added.AddRange(entities);
 
     /// <summary>Drops all that was read for a change, changed or added, and not saved.</summary>
     public void Forget()
@@ -380,16 +376,16 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         List<EntityEntry> entries = [.. ChangeTracker.Entries()];
         mailAdded |= Added.Exists(e => e is OutboxMessage) || entries.Exists(e => e is { State: EntityState.Added, Entity: OutboxMessage });
         jobAdded |= Added.Exists(e => e is Job) || entries.Exists(e => e is { State: EntityState.Added, Entity: Job });
-        var plan = Runtime.InsertsOf(Model);
-        var rows = plan.Read(entries, Added);
-        var changed = entries.Exists(e => e.State is EntityState.Modified or EntityState.Deleted);
+        var onlyAdds = !IsAlone && seats.Values.All(count => count is 0) && !entries.Exists(e => e.State is EntityState.Modified or EntityState.Deleted);
+        var many = Added.Count + entries.Count(e => e.State is EntityState.Added) >= ManyAdded;
+        var rows = onlyAdds || many ? Runtime.InsertsOf(Model).Read(entries, Added) : null;
         int saved;
-        if (rows is not null && !changed && !IsAlone && seats.Values.All(count => count is 0))
+        if (rows is not null && onlyAdds)
         {
             added.Clear();
             saved = await InsertAsync(rows, acceptAllChangesOnSuccess, ct);
         }
-        else if (rows is { Count: >= ManyAdded } && InsertPlan.MayFollow(entries, rows))
+        else if (rows is not null && InsertPlan.MayFollow(entries, rows))
         {
             added.Clear();
             foreach (var entry in entries.Where(e => e.State is EntityState.Added)) entry.State = EntityState.Unchanged;
@@ -427,17 +423,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     {
         seats.Clear();
         if (rows is []) return 0;
-        try
-        {
-            Runtime.Meter.Batch(rows.Count);
-            if (IsSqlite) await Runtime.Gate.InsertAsync(Database.GetConnectionString()!, rows, ct);
-            else await InsertOnPostgresAsync(rows, ct);
-        }
-        catch (Exception e) when (e is SqliteException or PostgresException)
-        {
-            throw Refused(e);
-        }
-
+        await WriteAsync(rows, () => IsSqlite ? Runtime.Gate.InsertAsync(Database.GetConnectionString()!, rows, ct) : InsertOnPostgresAsync(rows, ct));
         if (acceptAllChangesOnSuccess) ChangeTracker.AcceptAllChanges();
         return rows.Count;
     }
@@ -487,28 +473,32 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
 
         var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, ct);
-        await InsertHereAsync(after, ct);
+        if (after is [_, ..]) await WriteAsync(after, () => InsertHereAsync(after, ct));
         if (own is not null) await own.CommitAsync(ct);
         return saved + after.Count;
     }
 
     // On the context's own connection, in its transaction.
-    private async Task InsertHereAsync(List<InsertRow> rows, CancellationToken ct)
+    private Task InsertHereAsync(List<InsertRow> rows, CancellationToken ct)
     {
-        if (rows is []) return;
+        if (!IsSqlite) return PostgresWriter.CopyAsync((NpgsqlConnection)Database.GetDbConnection(), rows, ct);
+        SqliteWriter.Insert((SqliteConnection)Database.GetDbConnection(), rows);
+        return Task.CompletedTask;
+    }
+
+    // Past EF: counted as its commands are, and refused in its words.
+    private async Task WriteAsync(List<InsertRow> rows, Func<Task> write)
+    {
         Runtime.Meter.Batch(rows.Count);
         try
         {
-            if (Database.GetDbConnection() is SqliteConnection sqlite) SqliteWriter.Insert(sqlite, rows);
-            else await PostgresWriter.CopyAsync((NpgsqlConnection)Database.GetDbConnection(), rows, ct);
+            await write();
         }
         catch (Exception e) when (e is SqliteException or PostgresException)
         {
-            throw Refused(e);
+            throw new DbUpdateException("The rows were refused; see the inner exception.", e);
         }
     }
-
-    private static DbUpdateException Refused(Exception e) => new("The rows were refused; see the inner exception.", e);
 
     private void RaiseVersions()
     {
