@@ -5,6 +5,7 @@ using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Resources;
 
 namespace Usher.Core.Access;
 
@@ -134,7 +135,7 @@ public sealed class AccessGraph
 
     private readonly Dictionary<(Guid Id, string Kind), int> counts = [];
     private readonly Dictionary<(Guid Id, string Kind), List<string>> samples = [];
-    private ILookup<Guid, ApiKey> keys = Enumerable.Empty<ApiKey>().ToLookup(k => k.Id);
+    private ILookup<Guid, ApiKey>? keys;
     private readonly HashSet<Guid> withPassword = [];
     private readonly HashSet<Guid> withSecondFactor = [];
     private readonly HashSet<(Guid Id, int Condition)> held = [];
@@ -151,7 +152,7 @@ public sealed class AccessGraph
 
     /// <summary>The live member of that identifier, else the one removed last.</summary>
     public Member? Member(string identifier) =>
-        members.Values.Where(m => m.Identifier == identifier).OrderByDescending(m => m.IsLive).ThenByDescending(m => m.Id).FirstOrDefault();
+        members.Values.Where(m => m.Identifier == identifier).MaxBy(m => (m.IsLive, m.Id));
 
     public Group? Group(Guid id) => groups.GetValueOrDefault(id);
 
@@ -219,7 +220,7 @@ public sealed class AccessGraph
     public bool HasHolder(Guid groupOrRole, int condition) => held.Contains((groupOrRole, condition));
 
     /// <summary>A member's keys, oldest first. Needs <see cref="MemberDetails.Keys"/>.</summary>
-    public IEnumerable<ApiKey> KeysOf(Member member) => keys[member.Id];
+    public IEnumerable<ApiKey> KeysOf(Member member) => keys?[member.Id] ?? [];
 
     /// <summary>Takes a new or returning member in, with what he was given, so that the counts are those of after the save.</summary>
     public void Add(Member member)
@@ -320,11 +321,11 @@ public sealed class AccessGraph
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
-        var rows = await Facts.ReadAsync(db, query, definitions: true, ct);
-        if (rows.Find(r => r.Organization is not null).Organization is not { } organization) return null;
+        var facts = await Facts.ReadAsync(db, query, definitions: true, ct);
+        if (facts.Find(f => f.Kind is Facts.Organization) is not { About: Organization organization }) return null;
 
         var graph = new AccessGraph(organization);
-        graph.Take(rows);
+        graph.Take(facts);
         if (query.Details.HasFlag(MemberDetails.Keys)) await graph.ReadKeysAsync(db, ct);
         return graph;
     }
@@ -364,34 +365,37 @@ public sealed class AccessGraph
         keys = found.ToLookup(k => k.MemberId!.Value);
     }
 
-    private void Take(List<Facts.Row> rows)
+    private void Take(List<Fact> facts)
     {
-        foreach (var row in rows)
+        foreach (var fact in facts)
         {
-            if (row.Member is { } member) members[member.Id] = member;
-            if (row.Group is { } group) groups[group.Id] = group;
-            if (row.Role is { } role) roles[role.Id] = role;
+            switch (fact.About)
+            {
+                case Member member: members[member.Id] = member; break;
+                case Group group: groups[group.Id] = group; break;
+                case Role role: roles[role.Id] = role; break;
+            }
         }
 
-        foreach (var row in rows) Take(row);
+        foreach (var fact in facts) Take(fact);
     }
 
-    private void Take(Facts.Row row)
+    private void Take(Fact fact)
     {
-        var (organization, fact) = (Organization.Id, row.Fact);
+        var organization = Organization.Id;
         switch (fact.Kind)
         {
             case Facts.Resource: resources[fact.SubjectId] = new(fact.SubjectId, fact.Name!, fact.More!); break;
             case Facts.InRun: run.Add(fact.SubjectId); break;
             case Facts.Total: Total = fact.Count!.Value; break;
             case Facts.GroupSample or Facts.RoleSample: samples[(fact.SubjectId, fact.Kind)] = [.. fact.More?.Split(' ') ?? []]; break;
-            case Facts.Invitation:
-                invitations[fact.SubjectId] = row.Invitation!;
+            case Facts.Invitation when fact.About is Invitation invitation:
+                invitations[invitation.Id] = invitation;
                 // One that has ended is only shown: nothing happens to it any more.
-                if (!row.Invitation!.HasEnded && members.TryGetValue(row.Invitation.MemberId, out var invited)) invited.Invitations.Add(row.Invitation);
+                if (!invitation.HasEnded && members.TryGetValue(invitation.MemberId, out var invited)) invited.Invitations.Add(invitation);
                 break;
-            case Facts.Level when row.Level is { MemberId: { } holder }: members[holder].Levels.Add(row.Level); break;
-            case Facts.Level when row.Level is { GroupId: { } holder }: groups[holder].Levels.Add(row.Level); break;
+            case Facts.Level when fact.About is ResourceAccess { MemberId: { } holder } level: members[holder].Levels.Add(level); break;
+            case Facts.Level when fact.About is ResourceAccess { GroupId: { } holder } level: groups[holder].Levels.Add(level); break;
             case Facts.MemberPermission: members[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
             // A later chunk of a list may name a group or role made since the first was read: it is left out.
             case Facts.MemberGroup when !groups.ContainsKey(fact.OtherId!.Value): break;

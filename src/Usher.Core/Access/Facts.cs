@@ -9,7 +9,8 @@ using Usher.Core.Resources;
 namespace Usher.Core.Access;
 
 /// <summary>One thing that is so about members, groups or roles.</summary>
-internal sealed record Fact(string Kind, Guid SubjectId, Guid? OtherId, string? Name, Guid? GrantedBy, DateTimeOffset? GrantedAt, int? Count, string? More);
+/// <param name="About">The organization, member, invitation, level, group or role that <paramref name="Kind"/> says it is about; null with every other kind.</param>
+internal sealed record Fact(string Kind, Guid SubjectId, Guid? OtherId, string? Name, Guid? GrantedBy, DateTimeOffset? GrantedAt, int? Count, string? More, object? About);
 
 /// <summary>
 /// The query behind <see cref="AccessGraph"/>. Written by hand, because a union over shared subqueries is what both databases answer by index, and what a
@@ -101,13 +102,13 @@ internal static class Facts
         """;
 
     /// <summary>The facts an <see cref="AccessQuery"/> asks for, each with the entity it is about where it is about one.</summary>
-    public static Task<List<Row>> ReadAsync(UsherDb db, AccessQuery query, bool definitions, CancellationToken ct)
+    public static Task<List<Fact>> ReadAsync(UsherDb db, AccessQuery query, bool definitions, CancellationToken ct)
     {
         var form = Form.Of(db, query, definitions, out var given);
         List<object> parameters = [db.Raw(query.OrganizationId), .. given];
         var columns = db.Runtime.Kept(() => new RowColumns(db.Model));
         var sql = form.SaysAll ? null : Whole();
-        return db.Runtime.StatementOf((object?)sql ?? form, () => Statement.Create(db, sql ?? Whole(), parameters)).ReadAsync(db, parameters, columns.Read, ct);
+        return db.Runtime.StatementOf((object?)sql ?? form, () => Statement.Create(db, sql ?? Whole(), parameters.Count)).ReadAsync(db, parameters, columns.Read, ct);
 
         string Whole() => columns.Around(Text(db, query, definitions, form, parameters));
     }
@@ -397,8 +398,6 @@ internal static class Facts
         }
     }
 
-    internal readonly record struct Row(Fact Fact, Organization? Organization, Member? Member, Invitation? Invitation, ResourceAccess? Level, Group? Group, Role? Role);
-
     // The columns of a row: those of the fact, then those of each entity it may be about.
     private sealed class RowColumns
     {
@@ -434,13 +433,19 @@ internal static class Facts
             LEFT JOIN roles r ON r.organization_id = {0} AND r.id = {{IdOf(Role)}}
             """;
 
-        public Row Read(ResultRow row)
+        public Fact Read(ResultRow row)
         {
             var kind = row.Text(0);
-            Fact fact = new(kind, row.Id(1), row.IdOrNull(2), row.TextOrNull(3), row.IdOrNull(4), row.InstantOrNull(5), row.IsNull(6) ? null : (int)row.Integer(6), row.TextOrNull(7));
-            return new(fact,
-                kind == Organization ? organizations.Read(row) : null, kind == Member ? members.Read(row) : null, kind == Invitation ? invitations.Read(row) : null,
-                kind == Level ? levels.Read(row) : null, kind == Group ? groups.Read(row) : null, kind == Role ? roles.Read(row) : null);
+            return new(kind, row.Id(1), row.IdOrNull(2), row.TextOrNull(3), row.IdOrNull(4), row.InstantOrNull(5), row.IsNull(6) ? null : (int)row.Integer(6), row.TextOrNull(7), kind switch
+            {
+                Organization => organizations.Read(row),
+                Member => members.Read(row),
+                Invitation => invitations.Read(row),
+                Level => levels.Read(row),
+                Group => groups.Read(row),
+                Role => roles.Read(row),
+                _ => null,
+            });
         }
 
         // Nothing for a row of another kind: both databases then do not look, while a condition on the kind would be asked after they had.

@@ -10,25 +10,27 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
     /// <summary>A query that also reads the resources that levels name. What can be no slug is nobody's, and is not asked for: PostgreSQL takes no text with a zero in it.</summary>
     public static AccessQuery With(AccessQuery query, IEnumerable<NewLevel> levels)
     {
-        var named = levels.Select(l => l.Resource).ToLookup(r => r.Id is not null);
+        List<Reference> named = [.. levels.Select(l => l.Resource)];
+        if (named is []) return query;
         return query with
         {
-            ResourceIds = [.. named[true].Select(r => r.Id!.Value).Distinct()], ResourceSlugs = [.. named[false].Select(r => r.Text).Where(OrganizationService.IsSlug).Distinct()],
+            ResourceIds = [.. named.Select(r => r.Id).OfType<Guid>().Distinct()],
+            ResourceSlugs = [.. named.Where(r => r.Id is null).Select(r => r.Text).Where(OrganizationService.IsSlug).Distinct()],
         };
     }
 
     /// <summary>The same for groups and roles that are named.</summary>
     public static AccessQuery With(AccessQuery query, IEnumerable<Reference> groups, IEnumerable<Reference> roles)
     {
-        var (groupNames, roleNames) = (groups.ToLookup(g => g.ByName), roles.ToLookup(r => r.ByName));
+        List<Reference> namedGroups = [.. groups], namedRoles = [.. roles];
+        if (namedGroups is [] && namedRoles is []) return query;
         return query with
         {
-            GroupIds = [.. query.GroupIds, .. Ids(groupNames[false])], GroupNames = Keys(groupNames[true]),
-            RoleIds = [.. query.RoleIds, .. Ids(roleNames[false])], RoleNames = Keys(roleNames[true]),
+            GroupIds = [.. query.GroupIds, .. Ids(namedGroups)], GroupNames = Keys(namedGroups), RoleIds = [.. query.RoleIds, .. Ids(namedRoles)], RoleNames = Keys(namedRoles),
         };
 
-        static IEnumerable<Guid> Ids(IEnumerable<Reference> references) => references.Select(r => r.Id).OfType<Guid>().Distinct();
-        static string[] Keys(IEnumerable<Reference> references) => [.. references.Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key).Distinct()];
+        static IEnumerable<Guid> Ids(List<Reference> references) => references.Where(r => !r.ByName).Select(r => r.Id).OfType<Guid>().Distinct();
+        static string[] Keys(List<Reference> references) => [.. references.Where(r => r.ByName).Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key).Distinct()];
     }
 
     private readonly List<Error> refused = [];

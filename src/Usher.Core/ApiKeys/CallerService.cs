@@ -59,7 +59,7 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
     {
         if (!ApiKeyService.IsAcceptable(secret)) return null;
         object[] hash = [Secret.Hash(secret)];
-        var rows = await db.Runtime.StatementOf(typeof(CallerService), () => Statement.Create(db, Sql, hash)).ReadAsync(db, hash, Read, ct);
+        var rows = await db.Runtime.StatementOf(typeof(CallerService), () => Statement.Create(db, Sql, hash.Length)).ReadAsync(db, hash, Read, ct);
         var now = clock.Now();
         if (rows is not [var row] || row.ExpiresAt <= now) return null;
         usage.Used(row.KeyId, now);

@@ -1,24 +1,22 @@
+using System.Collections;
 using System.Collections.Frozen;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Metadata;
-using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace Usher.Core.Data;
 
 /// <summary>A row to be written.</summary>
 /// <param name="Table">Where.</param>
-/// <param name="Values">One per column of <see cref="InsertTable.Columns"/>, as the database takes them; null is NULL.</param>
-internal readonly record struct InsertRow(InsertTable Table, object?[] Values);
+/// <param name="Entity">What is read when it is.</param>
+internal readonly record struct InsertRow(InsertTable Table, object Entity);
 
 /// <summary>A table that rows are added to.</summary>
 /// <param name="name">What it is called.</param>
 /// <param name="order">Its place among the tables: a row comes after those it refers to.</param>
 /// <param name="sql">The INSERT of one row, with parameters $1, $2, … in the columns' order.</param>
-/// <param name="columns">All its columns.</param>
-internal sealed class InsertTable(string name, int order, string sql, InsertColumn[] columns)
+/// <param name="columns">Makes all its columns, when the first row is added.</param>
+internal sealed class InsertTable(string name, int order, string sql, Func<InsertColumn[]> columns)
 {
     public string Name => name;
 
@@ -26,30 +24,7 @@ internal sealed class InsertTable(string name, int order, string sql, InsertColu
 
     public string Sql => sql;
 
-    public InsertColumn[] Columns => columns;
-
-    public InsertRow Read(object entity)
-    {
-        var values = new object?[columns.Length];
-        for (var i = 0; i < values.Length; i++) values[i] = columns[i].Read(entity);
-        return new(this, values);
-    }
-}
-
-/// <summary>A column, the property it is stored from, and how the model stores it.</summary>
-internal sealed class InsertColumn(IProperty property, RelationalTypeMapping mapping)
-{
-    private readonly IClrPropertyGetter getter = property.GetGetter();
-    private readonly Func<object?, object?>? convert = mapping.Converter?.ConvertToProvider;
-
-    private readonly Lazy<NpgsqlDbType> postgresType = new(() => ((NpgsqlParameter)mapping.CreateParameter(new NpgsqlCommand(), "value", null, nullable: true)).NpgsqlDbType);
-
-    public string Name => property.GetColumnName();
-
-    /// <summary>The type of its parameter on PostgreSQL.</summary>
-    public NpgsqlDbType PostgresType => postgresType.Value;
-
-    public object? Read(object entity) => getter.GetClrValue(entity) is not { } value ? null : convert is null ? value : convert(value);
+    public InsertColumn[] Columns => field ??= columns();
 }
 
 /// <summary>
@@ -90,10 +65,11 @@ internal sealed class InsertPlan
             seen.Add(entry.Entity);
             if (entry.State is not EntityState.Added) continue;
             if (!tables.TryGetValue(entry.Metadata, out var table)) return null;
-            rows.Add(table.Read(entry.Entity));
+            rows.Add(new(table, entry.Entity));
         }
 
-        if (!added.All(Add)) return null;
+        foreach (var entity in added)
+            if (!Add(entity)) return null;
         rows.Sort((a, b) => a.Table.Order.CompareTo(b.Table.Order));
         return rows;
 
@@ -101,13 +77,23 @@ internal sealed class InsertPlan
         {
             if (!seen.Add(entity)) return true;
             if (nodes[entity.GetType()] is not { Table: { } table } node) return false;
-            rows.Add(table.Read(entity));
-            return node.Dependents.All(dependents => dependents.GetClrValue(entity) switch
+            rows.Add(new(table, entity));
+            foreach (var dependents in node.Dependents)
             {
-                null => true,
-                IEnumerable<object> several => several.All(Add),
-                var one => Add(one),
-            });
+                switch (dependents.GetClrValue(entity))
+                {
+                    case null or ICollection { Count: 0 }: break;
+                    case IEnumerable<object> several:
+                        foreach (var one in several)
+                            if (!Add(one)) return false;
+                        break;
+                    case var one:
+                        if (!Add(one)) return false;
+                        break;
+                }
+            }
+
+            return true;
         }
     }
 
@@ -135,6 +121,6 @@ internal sealed class InsertPlan
         IProperty[] properties = [.. type.GetProperties()];
         var columns = string.Join(", ", properties.Select(p => $"\"{p.GetColumnName()}\""));
         var parameters = string.Join(", ", properties.Select((_, i) => $"${i + 1}"));
-        return new(type.GetTableName()!, order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", [.. properties.Select(p => new InsertColumn(p, p.GetRelationalTypeMapping()))]);
+        return new(type.GetTableName()!, order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", () => [.. properties.Select(InsertColumn.Of)]);
     }
 }

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -6,16 +7,19 @@ namespace Usher.Core.Data;
 
 /// <summary>
 /// A connection that stays open as long as its context lives, and keeps the statements it has run prepared: on SQLite, preparing one costs several times what
-/// running it does. Made and used through <see cref="Interceptors"/>; nobody who queries can tell.
+/// running it does. Nobody who queries can tell.
 /// </summary>
 internal sealed class KeptConnection(string connectionString) : SqliteConnection(connectionString)
 {
     // More than an installation's clients use day by day; searches with conditions of their own are without number. Each costs some ten KiB.
     private const int Most = 64;
 
-    private readonly Dictionary<string, LinkedListNode<KeptCommand>> free = [];
-    private readonly LinkedList<KeptCommand> byUse = []; // the latest used first
+    private readonly Dictionary<object, LinkedListNode<(object Key, SqliteCommand Command)>> free = [];
+    private readonly LinkedList<(object Key, SqliteCommand Command)> byUse = []; // the latest used first
     private bool closing;
+
+    /// <summary>Gives a context its connection.</summary>
+    public static IInterceptor Interceptor { get; } = new Opening();
 
     /// <summary>Nothing: the framework closes after each use, and opening costs a file's lock, two settings, and all statements that were prepared.</summary>
     public override void Close()
@@ -23,70 +27,83 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
         if (closing) base.Close();
     }
 
+    /// <summary>A command that is prepared already if its text has been run before.</summary>
+    public override SqliteCommand CreateCommand() => new ByText(this) { Connection = this, CommandTimeout = DefaultTimeout, Transaction = Transaction };
+
+    /// <summary>The command kept under a key, or a new one. It is the caller's until he gives it back.</summary>
+    /// <param name="key">What its text depends on; the text itself, say.</param>
+    /// <param name="text">What it says.</param>
+    public SqliteCommand Take(object key, string text)
+    {
+        SqliteCommand command;
+        if (free.Remove(key, out var node))
+        {
+            command = node.Value.Command;
+            byUse.Remove(node);
+        }
+        else
+        {
+            command = new() { Connection = this, CommandText = text, CommandTimeout = DefaultTimeout };
+        }
+
+        command.Transaction = Transaction;
+        return command;
+    }
+
+    /// <summary>Keeps a command that was taken, for whoever comes next.</summary>
+    public void Give(object key, SqliteCommand command)
+    {
+        command.Transaction = null;
+        if (closing || !free.TryAdd(key, new((key, command))))
+        {
+            command.Dispose();
+            return;
+        }
+
+        byUse.AddFirst(free[key]);
+        if (free.Count <= Most) return;
+        var last = byUse.Last!.Value;
+        byUse.RemoveLast();
+        free.Remove(last.Key);
+        last.Command.Dispose();
+    }
+
     protected override void Dispose(bool disposing)
     {
         closing = true;
-        foreach (var command in byUse) command.End();
+        foreach (var (_, command) in byUse) command.Dispose();
         free.Clear();
         byUse.Clear();
         base.Dispose(disposing);
     }
 
-    /// <summary>A command like a fresh one, prepared already if its text has been run before.</summary>
-    public SqliteCommand Prepared(SqliteCommand fresh)
+    // All that executes a command of this driver comes by its reader.
+    private sealed class ByText(KeptConnection owner) : SqliteCommand
     {
-        KeptCommand command;
-        if (free.Remove(fresh.CommandText, out var node))
-        {
-            command = node.Value;
-            byUse.Remove(node);
-        }
-        else
-        {
-            command = new(this) { Connection = this, CommandText = fresh.CommandText };
-        }
+        private SqliteCommand? prepared;
 
-        command.Transaction = fresh.Transaction;
-        command.CommandTimeout = fresh.CommandTimeout;
-        foreach (SqliteParameter parameter in fresh.Parameters) command.Parameters.Add(parameter);
-        return command;
-    }
-
-    // Whether it was taken back to be used again.
-    private bool Keep(KeptCommand command)
-    {
-        if (closing || free.ContainsKey(command.CommandText)) return false;
-        command.Parameters.Clear();
-        command.Transaction = null;
-        free.Add(command.CommandText, byUse.AddFirst(command));
-        if (free.Count > Most)
+        public override SqliteDataReader ExecuteReader(CommandBehavior behavior)
         {
-            var last = byUse.Last!;
-            byUse.RemoveLast();
-            free.Remove(last.Value.CommandText);
-            last.Value.End();
+            if (prepared is null)
+            {
+                prepared = owner.Take(CommandText, CommandText);
+                prepared.CommandTimeout = CommandTimeout;
+                foreach (SqliteParameter parameter in Parameters) prepared.Parameters.Add(parameter);
+            }
+
+            return prepared.ExecuteReader(behavior);
         }
 
-        return true;
-    }
-
-    /// <summary>Give a context its connection, and its commands.</summary>
-    public static IInterceptor[] Interceptors => [new Opening(), new Preparing()];
-
-    private sealed class KeptCommand(KeptConnection owner) : SqliteCommand
-    {
-        private bool ended;
-
-        public void End()
-        {
-            ended = true;
-            Dispose();
-        }
-
-        // The framework disposes of a command after each use; that is when it is free again.
+        // The framework disposes of a command after each use; that is when what was prepared is free again.
         protected override void Dispose(bool disposing)
         {
-            if (disposing && !ended && owner.Keep(this)) return;
+            if (disposing && prepared is { } used)
+            {
+                prepared = null;
+                used.Parameters.Clear();
+                owner.Give(CommandText, used);
+            }
+
             base.Dispose(disposing);
         }
     }
@@ -106,17 +123,6 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
         {
             ConnectionOpened(connection, eventData);
             return Task.CompletedTask;
-        }
-    }
-
-    private sealed class Preparing : DbCommandInterceptor
-    {
-        public override DbCommand CommandInitialized(CommandEndEventData eventData, DbCommand result)
-        {
-            if (result.Connection is not KeptConnection connection) return result;
-            var command = connection.Prepared((SqliteCommand)result);
-            result.Dispose();
-            return command;
         }
     }
 }

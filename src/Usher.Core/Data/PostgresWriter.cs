@@ -9,11 +9,10 @@ internal static class PostgresWriter
     public static async Task InsertAsync(NpgsqlConnection connection, IReadOnlyList<InsertRow> rows, CancellationToken ct)
     {
         await using var batch = connection.CreateBatch();
-        foreach (var (table, values) in rows)
+        foreach (var (table, entity) in rows)
         {
             var command = new NpgsqlBatchCommand(table.Sql);
-            for (var i = 0; i < values.Length; i++)
-                command.Parameters.Add(new() { Value = values[i] ?? DBNull.Value, NpgsqlDbType = table.Columns[i].PostgresType });
+            foreach (var column in table.Columns) command.Parameters.Add(column.Parameter(entity));
             batch.BatchCommands.Add(command);
         }
 
@@ -28,14 +27,10 @@ internal static class PostgresWriter
         {
             var table = some.Key;
             await using var copy = await connection.BeginBinaryImportAsync($"COPY \"{table.Name}\" ({string.Join(", ", table.Columns.Select(c => $"\"{c.Name}\""))}) FROM STDIN (FORMAT BINARY)", ct);
-            foreach (var (_, values) in some)
+            foreach (var (_, entity) in some)
             {
                 await copy.StartRowAsync(ct);
-                for (var i = 0; i < values.Length; i++)
-                {
-                    if (values[i] is { } value) await copy.WriteAsync(value, table.Columns[i].PostgresType, ct);
-                    else await copy.WriteNullAsync(ct);
-                }
+                foreach (var column in table.Columns) await column.CopyAsync(copy, entity, ct);
             }
 
             await copy.CompleteAsync(ct);

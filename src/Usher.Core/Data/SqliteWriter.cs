@@ -29,7 +29,7 @@ internal sealed class SqliteWriter : IDisposable
     /// <summary>Adds rows to the transaction, all or none.</summary>
     /// <returns>Why none was.</returns>
     /// <exception cref="SqliteException">The database has ended the transaction.</exception>
-    public SqliteException? TryInsert(IReadOnlyList<InsertRow> rows)
+    public Exception? TryInsert(IReadOnlyList<InsertRow> rows)
     {
         savepoint.ExecuteNonQuery();
         try
@@ -38,7 +38,7 @@ internal sealed class SqliteWriter : IDisposable
             release.ExecuteNonQuery();
             return null;
         }
-        catch (SqliteException e) when (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) is 0)
+        catch (Exception e) when (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) is 0)
         {
             rollback.ExecuteNonQuery();
             release.ExecuteNonQuery();
@@ -53,7 +53,7 @@ internal sealed class SqliteWriter : IDisposable
         foreach (var table in rows.GroupBy(row => row.Table))
         {
             using SqliteInsert insert = new(connection, table.Key);
-            foreach (var row in table) insert.Run(row.Values);
+            foreach (var row in table) insert.Run(row.Entity);
         }
     }
 
@@ -66,7 +66,7 @@ internal sealed class SqliteWriter : IDisposable
     private void Insert(InsertRow row)
     {
         if (!inserts.TryGetValue(row.Table, out var insert)) inserts.Add(row.Table, insert = new(connection, row.Table));
-        insert.Run(row.Values);
+        insert.Run(row.Entity);
     }
 
     private SqliteCommand Command(string sql)

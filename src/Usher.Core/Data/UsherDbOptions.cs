@@ -24,7 +24,7 @@ public static class UsherDbOptions
         public DbContextOptionsBuilder UseUsherSqlite(string connectionString)
         {
             var settings = new SqliteConnectionStringBuilder(connectionString) { ForeignKeys = true };
-            return options.UseSqlite(settings.ToString(), o => o.MigrationsAssembly(SqliteMigrations)).AddInterceptors(KeptConnection.Interceptors);
+            return options.UseSqlite(settings.ToString(), o => o.MigrationsAssembly(SqliteMigrations)).AddInterceptors(KeptConnection.Interceptor);
         }
 
         /// <summary>PostgreSQL, which keeps the statements prepared that a connection runs again and again, where the connection string does not say otherwise.</summary>

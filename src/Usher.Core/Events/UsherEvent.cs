@@ -86,7 +86,7 @@ public sealed class UsherEvent
     /// <param name="subjectKind">What it happened to.</param>
     /// <param name="subjectId">Its id.</param>
     /// <param name="now">When.</param>
-    /// <param name="details">Names, addresses, before and after. Never a secret.</param>
+    /// <param name="details">Names, addresses, before and after. Never a secret. It becomes the event's.</param>
     /// <param name="cause">Why.</param>
     public static UsherEvent Record(
         string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now, Dictionary<string, string>? details = null, string? cause = null)
@@ -96,11 +96,15 @@ public sealed class UsherEvent
         {
             OrganizationId = actor.OrganizationId, Id = id, Type = type, ActorKind = actor.Kind, ActorId = actor.Id, Cause = cause,
             SubjectKind = subjectKind, SubjectId = subjectId, OccurredAt = now,
-            Details = new() { OrganizationId = actor.OrganizationId, EventId = id, Salt = RandomNumberGenerator.GetBytes(16), Values = WithActor(details, actor) },
+            Details = new() { OrganizationId = actor.OrganizationId, EventId = id, Salt = RandomNumberGenerator.GetBytes(16), Values = WithActor(details ?? [], actor) },
         };
     }
 
-    private static Dictionary<string, string> WithActor(Dictionary<string, string>? details, Actor actor) => new(details ?? []) { ["actor"] = actor.Name };
+    private static Dictionary<string, string> WithActor(Dictionary<string, string> details, Actor actor)
+    {
+        details["actor"] = actor.Name;
+        return details;
+    }
 
     internal sealed class Mapping : IEntityTypeConfiguration<UsherEvent>
     {

@@ -197,9 +197,11 @@ public sealed class InvitationService(
     }
 
     /// <summary>Everything that is wrong with a row, as far as it can be judged without the database.</summary>
-    public IEnumerable<Error> Faults(NewInvitation row)
+    public IEnumerable<Error> Faults(NewInvitation row) => Faults(row, EmailAddress.TryCanonical(row.Email, out _));
+
+    private IEnumerable<Error> Faults(NewInvitation row, bool isAddress)
     {
-        if (!EmailAddress.TryCanonical(row.Email, out _)) yield return InvitationErrors.EmailInvalid;
+        if (!isAddress) yield return InvitationErrors.EmailInvalid;
         if (row.FirstName is { } first && !Text.IsName(first)) yield return InvitationErrors.FirstNameInvalid;
         if (row.LastName is { } last && !Text.IsName(last)) yield return InvitationErrors.LastNameInvalid;
         if (row.TimeZone is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
@@ -210,7 +212,7 @@ public sealed class InvitationService(
     }
 
     private Result<Row> Read(NewInvitation row) =>
-        Error.Of(Faults(row)) is { } fault ? fault : EmailAddress.TryCanonical(row.Email, out var identifier) ? new Row(row, identifier) : InvitationErrors.EmailInvalid;
+        Error.Of(Faults(row, EmailAddress.TryCanonical(row.Email, out var identifier))) is { } fault ? fault : new Row(row, identifier!);
 
     private static AccessQuery Query(Actor actor, IReadOnlyList<Result<Row>> rows, InviteOptions how)
     {

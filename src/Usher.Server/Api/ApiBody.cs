@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -79,11 +81,13 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     // Copies what has the right shape, and notes what has not.
     private sealed class Walk(List<Error> faults, Utf8JsonWriter writer)
     {
+        private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known = [];
+
         public bool Object(JsonElement element, JsonTypeInfo info, string at)
         {
             if (element.ValueKind is not JsonValueKind.Object) return Fault(at, "an object");
             writer.WriteStartObject();
-            var known = info.Properties.ToDictionary(p => p.Name, StringComparer.Ordinal);
+            var known = Known.GetOrAdd(info, static of => of.Properties.ToFrozenDictionary(p => p.Name, StringComparer.Ordinal));
             HashSet<string> seen = [];
             foreach (var member in element.EnumerateObject())
             {
@@ -98,7 +102,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                 }
             }
 
-            foreach (var property in info.Properties.Where(p => p.IsRequired && !seen.Contains(p.Name))) faults.Add(ShapeErrors.Missing(Under(at, property.Name)));
+            foreach (var property in info.Properties)
+                if (property.IsRequired && !seen.Contains(property.Name)) faults.Add(ShapeErrors.Missing(Under(at, property.Name)));
             writer.WriteEndObject();
             return true;
         }

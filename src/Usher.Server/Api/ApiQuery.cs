@@ -33,6 +33,7 @@ internal sealed class ApiQuery
     private ApiQuery(HttpRequest request)
     {
         this.request = request;
+        if (!request.QueryString.HasValue) return;
         string[] known = [.. request.HttpContext.GetEndpoint()!.Metadata.GetOrderedMetadata<QueryParameter>().Select(p => p.Name)];
         foreach (var name in request.Query.Keys.Except(known, StringComparer.Ordinal)) faults.Add(ShapeErrors.ParameterUnknown(name, known));
         foreach (var (name, values) in request.Query)

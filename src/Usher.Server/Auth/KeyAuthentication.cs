@@ -28,6 +28,9 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
 {
     public new const string Scheme = "Key";
 
+    // That somebody calls; who, is a feature of the request.
+    private static readonly AuthenticateResult Known = AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));
+
     private Error refusal = KeyErrors.Missing;
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
@@ -37,7 +40,7 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
         if ((await callers.FindAsync(given.Secret, Context.RequestAborted) ?? await callers.FindOperatorAsync(given.Secret, Context.RequestAborted)) is not { } caller) return AuthenticateResult.Fail("refused");
         if (given.Name is { } name && !IsNameOf(caller, name)) return AuthenticateResult.Fail("refused");
         Context.Features.Set(caller);
-        return AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));
+        return Known;
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) => new ErrorResult(refusal).ExecuteAsync(Context);

@@ -26,8 +26,8 @@ public static class JsonBody
         try
         {
             // Some clients begin with a byte order mark.
-            using var document = JsonDocument.Parse(body.AsMemory(body.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), Options);
-            return NamesAreText(document.RootElement) ? document.RootElement.Clone() : null;
+            var root = JsonElement.Parse(body.AsSpan(body.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), Options);
+            return NamesAreText(root) ? root : null;
         }
         catch (JsonException)
         {
