@@ -114,11 +114,11 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         (false, _) => values.ToArray(),
     };
 
-    /// <summary>The elements of such a list as a subquery.</summary>
+    /// <summary>The elements of such a list as a subquery; its column is <c>value</c>.</summary>
     /// <param name="parameter">The list.</param>
     /// <param name="ids">Whether they are UUIDs.</param>
     public string ElementsOf(string parameter, bool ids) =>
-        !IsSqlite ? $"SELECT unnest({parameter})" : ids ? $"SELECT unhex(value) FROM json_each({parameter})" : $"SELECT value FROM json_each({parameter})";
+        !IsSqlite ? $"SELECT unnest({parameter}) AS value" : ids ? $"SELECT unhex(value) AS value FROM json_each({parameter})" : $"SELECT value FROM json_each({parameter})";
 
     /// <summary>With passkeys' table, whether or not the host configured Identity.</summary>
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
@@ -189,15 +189,26 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
         // Invitations, then members, each by id: the order in which a save that locked nothing before changes them, or the two would wait for each other.
         var (names, ids, offers) = (identifiers.ToArray(), members.ToArray(), invitations?.ToArray() ?? []);
+        // Each row is searched for by itself: asked for all at once, an organization of a million would be read through.
         await Database.ExecuteSqlAsync(
             $"""
-            SELECT 1 FROM invitations i JOIN members m ON m.organization_id = i.organization_id AND m.id = i.member_id
-            WHERE i.organization_id = {organization} AND i.status IN ('pending', 'expired') AND (m.identifier = ANY({names}) OR m.id = ANY({ids}) OR i.id = ANY({offers})) ORDER BY i.id FOR NO KEY UPDATE OF i
+            SELECT 1 FROM (
+                SELECT i.id FROM (
+                    SELECT m.id FROM unnest({names}) n(value) CROSS JOIN LATERAL (SELECT id FROM members WHERE organization_id = {organization} AND identifier = n.value OFFSET 0) m
+                    UNION SELECT unnest({ids})
+                ) f CROSS JOIN LATERAL (SELECT id FROM invitations WHERE organization_id = {organization} AND member_id = f.id OFFSET 0) i
+                UNION SELECT unnest({offers}) ORDER BY 1
+            ) found CROSS JOIN LATERAL (
+                SELECT 1 FROM invitations i WHERE i.organization_id = {organization} AND i.id = found.id AND i.status IN ('pending', 'expired') FOR NO KEY UPDATE) locked
             """, ct);
         await Database.ExecuteSqlAsync(
             $"""
-            SELECT 1 FROM members WHERE organization_id = {organization} AND (identifier = ANY({names}) OR id = ANY({ids})
-                OR id IN (SELECT i.member_id FROM invitations i WHERE i.organization_id = {organization} AND i.id = ANY({offers}))) ORDER BY id FOR NO KEY UPDATE
+            SELECT 1 FROM (
+                SELECT m.id FROM unnest({names}) n(value) CROSS JOIN LATERAL (SELECT id FROM members WHERE organization_id = {organization} AND identifier = n.value OFFSET 0) m
+                UNION SELECT unnest({ids})
+                UNION SELECT i.member_id FROM unnest({offers}) o(value) CROSS JOIN LATERAL (SELECT member_id FROM invitations WHERE organization_id = {organization} AND id = o.value OFFSET 0) i
+                ORDER BY 1
+            ) found CROSS JOIN LATERAL (SELECT 1 FROM members m WHERE m.organization_id = {organization} AND m.id = found.id FOR NO KEY UPDATE) locked
             """, ct);
     }
 
