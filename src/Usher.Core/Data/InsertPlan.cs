@@ -58,17 +58,18 @@ internal sealed class InsertColumn(IProperty property, RelationalTypeMapping map
 /// </summary>
 internal sealed class InsertPlan
 {
-    private readonly FrozenDictionary<IEntityType, InsertTable> tables;
-    private readonly FrozenDictionary<Type, Node> nodes;
+    // Made when the first row of their kind is added: all of them at once would be a tenth of a start.
+    private readonly FrozenDictionary<IEntityType, Lazy<InsertTable?>> tables;
+    private readonly FrozenDictionary<Type, Lazy<Node>> nodes;
 
     public InsertPlan(IModel model)
     {
         List<IEntityType> ordered = [];
         foreach (var type in model.GetEntityTypes().Where(t => t.GetTableName() is not null)) AddAfterPrincipals(type);
         var sharing = ordered.GroupBy(t => t.GetTableName()).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet();
-        tables = ordered.Where(t => !sharing.Contains(t.GetTableName()) && IsOrdinary(t)).ToFrozenDictionary(t => t, t => Table(t, ordered.IndexOf(t)));
-        nodes = ordered.Where(t => !t.IsOwned()).ToFrozenDictionary(t => t.ClrType, t => new Node(tables.GetValueOrDefault(t), [.. t.GetNavigations().Where(n => !n.IsOnDependent).Select(n => n.GetGetter())],
-            [.. t.GetForeignKeys().Where(k => k.PrincipalToDependent is not null).Select(k => k.Properties[^1].GetGetter())]));
+        tables = ordered.Index().ToFrozenDictionary(t => t.Item, t => new Lazy<InsertTable?>(() => !sharing.Contains(t.Item.GetTableName()) && IsOrdinary(t.Item) ? Table(t.Item, t.Index) : null));
+        nodes = ordered.Where(t => !t.IsOwned()).ToFrozenDictionary(t => t.ClrType, t => new Lazy<Node>(() => new(tables[t].Value, [.. t.GetNavigations().Where(n => !n.IsOnDependent).Select(n => n.GetGetter())],
+            [.. t.GetForeignKeys().Where(k => k.PrincipalToDependent is not null).Select(k => k.Properties[^1].GetGetter())])));
 
         void AddAfterPrincipals(IEntityType type)
         {
@@ -89,7 +90,7 @@ internal sealed class InsertPlan
         {
             seen.Add(entry.Entity);
             if (entry.State is not EntityState.Added) continue;
-            if (!tables.TryGetValue(entry.Metadata, out var table)) return null;
+            if (tables.GetValueOrDefault(entry.Metadata)?.Value is not { } table) return null;
             rows.Add(table.Read(entry.Entity));
         }
 
@@ -100,7 +101,7 @@ internal sealed class InsertPlan
         bool Add(object entity)
         {
             if (!seen.Add(entity)) return true;
-            if (nodes[entity.GetType()] is not { Table: { } table } node) return false;
+            if (nodes[entity.GetType()].Value is not { Table: { } table } node) return false;
             rows.Add(table.Read(entity));
             return node.Dependents.All(dependents => dependents.GetClrValue(entity) switch
             {
@@ -113,7 +114,7 @@ internal sealed class InsertPlan
 
     /// <summary>The ids of the rows that have one of these in a collection of theirs.</summary>
     public IEnumerable<object> HoldersOf(IEnumerable<object> added) =>
-        added.SelectMany(entity => nodes[entity.GetType()].Holders.Select(holder => holder.GetClrValue(entity)).OfType<object>());
+        added.SelectMany(entity => nodes[entity.GetType()].Value.Holders.Select(holder => holder.GetClrValue(entity)).OfType<object>());
 
     /// <summary>Whether the rows can be added after what EF changes: nothing changed may come to refer to one of them.</summary>
     public static bool MayFollow(IEnumerable<EntityEntry> entries, IEnumerable<InsertRow> rows)
