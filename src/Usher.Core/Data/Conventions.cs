@@ -92,17 +92,17 @@ internal static class Conventions
         private static string? SnakeCase(string? name) => name?.Replace("AspNet", "", StringComparison.Ordinal) is { } text ? SnakeCaseName.Of(text) : null;
     }
 
-    private sealed class SnakeCaseEnum<T>() : ValueConverter<T, string>(v => SnakeCaseName.Of(v), v => SnakeCaseName.Parse<T>(v))
+    internal sealed class SnakeCaseEnum<T>() : ValueConverter<T, string>(v => SnakeCaseName.Of(v), v => SnakeCaseName.Parse<T>(v))
         where T : struct, Enum;
 
-    private sealed class BigEndianUuid() : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
+    internal sealed class BigEndianUuid() : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
 
-    private sealed class Milliseconds() : ValueConverter<DateTimeOffset, long>(v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
+    internal sealed class Milliseconds() : ValueConverter<DateTimeOffset, long>(v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
 
-    private sealed class JsonDictionary<T>() : ValueConverter<Dictionary<string, T>, string>(
+    internal sealed class JsonDictionary<T>() : ValueConverter<Dictionary<string, T>, string>(
         v => JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v => JsonSerializer.Deserialize<Dictionary<string, T>>(v, JsonSerializerOptions.Default)!);
 
-    private sealed class JsonDictionaryComparer<T>() : ValueComparer<Dictionary<string, T>>(
+    internal sealed class JsonDictionaryComparer<T>() : ValueComparer<Dictionary<string, T>>(
         (a, b) => JsonSerializer.Serialize(a, JsonSerializerOptions.Default) == JsonSerializer.Serialize(b, JsonSerializerOptions.Default), v => v.Count, v => new(v));
 }
 

@@ -15,8 +15,8 @@ internal readonly record struct InsertRow(InsertTable Table, object Entity);
 /// <param name="name">What it is called.</param>
 /// <param name="order">Its place among the tables: a row comes after those it refers to.</param>
 /// <param name="sql">The INSERT of one row, with parameters $1, $2, … in the columns' order.</param>
-/// <param name="columns">Makes all its columns, when the first row is added.</param>
-internal sealed class InsertTable(string name, int order, string sql, Func<InsertColumn[]> columns)
+/// <param name="columns">All its columns.</param>
+internal sealed class InsertTable(string name, int order, string sql, InsertColumn[] columns)
 {
     public string Name => name;
 
@@ -24,7 +24,7 @@ internal sealed class InsertTable(string name, int order, string sql, Func<Inser
 
     public string Sql => sql;
 
-    public InsertColumn[] Columns => field ??= columns();
+    public InsertColumn[] Columns => columns;
 }
 
 /// <summary>
@@ -33,17 +33,18 @@ internal sealed class InsertTable(string name, int order, string sql, Func<Inser
 /// </summary>
 internal sealed class InsertPlan
 {
-    private readonly FrozenDictionary<IEntityType, InsertTable> tables;
-    private readonly FrozenDictionary<Type, Node> nodes;
+    // Made when the first row of their kind is added: all of them at once would be a tenth of a start.
+    private readonly FrozenDictionary<IEntityType, Lazy<InsertTable?>> tables;
+    private readonly FrozenDictionary<Type, Lazy<Node>> nodes;
 
     public InsertPlan(IModel model)
     {
         List<IEntityType> ordered = [];
         foreach (var type in model.GetEntityTypes().Where(t => t.GetTableName() is not null)) AddAfterPrincipals(type);
         var sharing = ordered.GroupBy(t => t.GetTableName()).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet();
-        tables = ordered.Where(t => !sharing.Contains(t.GetTableName()) && IsOrdinary(t)).ToFrozenDictionary(t => t, t => Table(t, ordered.IndexOf(t)));
-        nodes = ordered.Where(t => !t.IsOwned()).ToFrozenDictionary(t => t.ClrType, t => new Node(tables.GetValueOrDefault(t), [.. t.GetNavigations().Where(n => !n.IsOnDependent).Select(n => n.GetGetter())],
-            [.. t.GetForeignKeys().Where(k => k.PrincipalToDependent is not null).Select(k => k.Properties[^1].GetGetter())]));
+        tables = ordered.Index().ToFrozenDictionary(t => t.Item, t => new Lazy<InsertTable?>(() => !sharing.Contains(t.Item.GetTableName()) && IsOrdinary(t.Item) ? Table(t.Item, t.Index) : null));
+        nodes = ordered.Where(t => !t.IsOwned()).ToFrozenDictionary(t => t.ClrType, t => new Lazy<Node>(() => new(tables[t].Value, [.. t.GetNavigations().Where(n => !n.IsOnDependent).Select(n => n.GetGetter())],
+            [.. t.GetForeignKeys().Where(k => k.PrincipalToDependent is not null).Select(k => k.Properties[^1].GetGetter())])));
 
         void AddAfterPrincipals(IEntityType type)
         {
@@ -64,7 +65,7 @@ internal sealed class InsertPlan
         {
             seen.Add(entry.Entity);
             if (entry.State is not EntityState.Added) continue;
-            if (!tables.TryGetValue(entry.Metadata, out var table)) return null;
+            if (tables.GetValueOrDefault(entry.Metadata)?.Value is not { } table) return null;
             rows.Add(new(table, entry.Entity));
         }
 
@@ -76,7 +77,7 @@ internal sealed class InsertPlan
         bool Add(object entity)
         {
             if (!seen.Add(entity)) return true;
-            if (nodes[entity.GetType()] is not { Table: { } table } node) return false;
+            if (nodes[entity.GetType()].Value is not { Table: { } table } node) return false;
             rows.Add(new(table, entity));
             foreach (var dependents in node.Dependents)
             {
@@ -99,7 +100,7 @@ internal sealed class InsertPlan
 
     /// <summary>The ids of the rows that have one of these in a collection of theirs.</summary>
     public IEnumerable<object> HoldersOf(IEnumerable<object> added) =>
-        added.SelectMany(entity => nodes[entity.GetType()].Holders.Select(holder => holder.GetClrValue(entity)).OfType<object>());
+        added.SelectMany(entity => nodes[entity.GetType()].Value.Holders.Select(holder => holder.GetClrValue(entity)).OfType<object>());
 
     /// <summary>Whether the rows can be added after what EF changes: nothing changed may come to refer to one of them.</summary>
     public static bool MayFollow(IEnumerable<EntityEntry> entries, IEnumerable<InsertRow> rows)
@@ -121,6 +122,6 @@ internal sealed class InsertPlan
         IProperty[] properties = [.. type.GetProperties()];
         var columns = string.Join(", ", properties.Select(p => $"\"{p.GetColumnName()}\""));
         var parameters = string.Join(", ", properties.Select((_, i) => $"${i + 1}"));
-        return new(type.GetTableName()!, order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", () => [.. properties.Select(InsertColumn.Of)]);
+        return new(type.GetTableName()!, order, $"INSERT INTO \"{type.GetTableName()}\" ({columns}) VALUES ({parameters})", [.. properties.Select(InsertColumn.Of)]);
     }
 }

@@ -27,6 +27,16 @@ public sealed partial class ModelTests
         Assert.NotEmpty(db.Database.GetMigrations());
     }
 
+    // What the server runs with is generated from the model; eng/compile-model does it anew.
+    [Theory]
+    [MemberData(nameof(Databases))]
+    public void The_compiled_model_is_the_model(string database)
+    {
+        using UsherDb compiled = Open(database), made = Open(database, compiled: false);
+        Assert.NotSame(compiled.Model.GetType(), made.Model.GetType());
+        Assert.Equal(Described(made.Model), Described(compiled.Model));
+    }
+
     [Theory]
     [MemberData(nameof(Databases))]
     public void Every_table_of_an_organization_begins_its_keys_indexes_and_references_with_the_organization(string database)
@@ -181,12 +191,26 @@ public sealed partial class ModelTests
             tables.Single(t => t.Name == table).Indexes, i => i.IsUnique && i.Filter == filter && i.Columns.Select(c => c.Name).SequenceEqual(columns));
     }
 
-    private static UsherDb Open(string database)
+    private static UsherDb Open(string database, bool compiled = true)
     {
         var options = new DbContextOptionsBuilder<UsherDb>();
         _ = database is "sqlite" ? options.UseUsherSqlite("Data Source=:memory:") : options.UseUsherPostgres("Host=nowhere.invalid");
+        if (!compiled) ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(options.Options.GetExtension<CoreOptionsExtension>().WithModel(null));
         return new(options.Options);
     }
+
+    // All that EF says about it, and what it does not say: how values are stored and compared.
+    private static string[] Described(IModel model) =>
+    [
+        .. model.ToDebugString(MetadataDebugStringOptions.LongDefault).Split('\n'),
+        .. model.GetRelationalModel().ToDebugString(MetadataDebugStringOptions.LongDefault).Split('\n'),
+        .. from type in model.GetEntityTypes()
+           from property in type.GetProperties()
+           let mapping = property.GetRelationalTypeMapping()
+           select $"{type.Name}.{property.Name}: {mapping.GetType()} {mapping.StoreType} {mapping.Size} {mapping.IsUnicode} {mapping.Converter?.GetType()} {property.GetValueComparer().GetType()} "
+               + $"{property.GetKeyValueComparer().GetType()} {property.GetProviderValueComparer().GetType()} {property.Sentinel} {property.GetFieldName()} {property.GetPropertyAccessMode()} "
+               + $"{property.GetBeforeSaveBehavior()} {property.GetAfterSaveBehavior()} {property.ValueGenerated} {property.IsConcurrencyToken} {property.IsNullable}",
+    ];
 
     private static IModel ModelOf(UsherDb db) => db.GetService<IDesignTimeModel>().Model;
 
