@@ -134,7 +134,9 @@ internal static class Facts
     /// <param name="AreIds">Whether it is a list of UUIDs.</param>
     private sealed record Part(Func<UsherDb, AccessQuery, object?> Value, bool AreIds = false);
 
-    private static Part List<T>(Func<AccessQuery, IReadOnlyCollection<T>> list) => new((db, query) => list(query) is { Count: > 0 } values ? db.RawList(values) : null, typeof(T) == typeof(Guid));
+    // Each is searched for, so each is in it once.
+    private static Part List<T>(Func<AccessQuery, IReadOnlyCollection<T>> list) =>
+        new((db, query) => list(query) switch { { Count: 0 } => null, { Count: 1 } one => db.RawList(one), var several => db.RawList(several.ToHashSet()) }, typeof(T) == typeof(Guid));
 
     private static Part OfPage(Func<MemberPage, object?> value) => new((db, query) => query.Page is { } page && value(page) is { } given ? db.RawValue(given) : null);
 

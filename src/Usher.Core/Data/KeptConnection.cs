@@ -54,13 +54,14 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
     public void Give(object key, SqliteCommand command)
     {
         command.Transaction = null;
-        if (closing || !free.TryAdd(key, new((key, command))))
+        LinkedListNode<(object Key, SqliteCommand Command)> node = new((key, command));
+        if (closing || !free.TryAdd(key, node))
         {
             command.Dispose();
             return;
         }
 
-        byUse.AddFirst(free[key]);
+        byUse.AddFirst(node);
         if (free.Count <= Most) return;
         var last = byUse.Last!.Value;
         byUse.RemoveLast();
@@ -84,13 +85,10 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
 
         public override SqliteDataReader ExecuteReader(CommandBehavior behavior)
         {
-            if (prepared is null)
-            {
-                prepared = owner.Take(CommandText, CommandText);
-                prepared.CommandTimeout = CommandTimeout;
-                foreach (SqliteParameter parameter in Parameters) prepared.Parameters.Add(parameter);
-            }
-
+            prepared ??= owner.Take(CommandText, CommandText);
+            (prepared.CommandText, prepared.CommandTimeout, prepared.Transaction) = (CommandText, CommandTimeout, Transaction);
+            prepared.Parameters.Clear();
+            foreach (SqliteParameter parameter in Parameters) prepared.Parameters.Add(parameter);
             return prepared.ExecuteReader(behavior);
         }
 
@@ -101,7 +99,7 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
             {
                 prepared = null;
                 used.Parameters.Clear();
-                owner.Give(CommandText, used);
+                owner.Give(used.CommandText, used);
             }
 
             base.Dispose(disposing);
