@@ -1,15 +1,15 @@
 // What to measure and for how long. --quick is for seeing where one stands: the same scenarios, too short for figures to quote.
 const full = {
   quick: false,
-  seconds: 5,          // of each measured run
-  warmSeconds: 6,      // before the first of a scenario: .NET compiles its hot paths a second time after some seconds of load
-  restartSeconds: 8,   // the same, after servers were started
+  seconds: 4,          // of each measured run
+  warmSeconds: 5,      // before the first of a scenario: .NET compiles its hot paths a second time after some seconds of load
+  restartSeconds: 6,   // the same, after servers were started
   ceilingSeconds: 3,
   repeats: 3,
-  starts: 5,
+  starts: 3,
   members: 10_000,
   acceptances: 2_000,  // existing persons, in each repeat
-  newcomers: 96,       // new persons, in each repeat
+  newcomers: 48,       // new persons, in each repeat
   bulkRows: 10_000,
   growth: [100, 10_000, 1_000_000],
   organizations: 10_000,
