@@ -433,12 +433,12 @@ internal static class Facts
             FROM (
             {{facts}}
             ) u
-            LEFT JOIN organizations o ON o.id = {{IdOf(Organization)}}
-            LEFT JOIN members m ON m.organization_id = {0} AND m.id = {{IdOf(Member)}}
-            LEFT JOIN invitations i ON i.organization_id = {0} AND i.id = {{IdOf(Invitation)}}
-            LEFT JOIN resource_access a ON a.organization_id = {0} AND a.id = {{IdOf(Level)}}
-            LEFT JOIN groups g ON g.organization_id = {0} AND g.id = {{IdOf(Group)}}
-            LEFT JOIN roles r ON r.organization_id = {0} AND r.id = {{IdOf(Role)}}
+            LEFT JOIN organizations o ON (o.id = {{IdOf(Organization)}})
+            LEFT JOIN members m ON (m.organization_id = {0} AND m.id = {{IdOf(Member)}})
+            LEFT JOIN invitations i ON (i.organization_id = {0} AND i.id = {{IdOf(Invitation)}})
+            LEFT JOIN resource_access a ON (a.organization_id = {0} AND a.id = {{IdOf(Level)}})
+            LEFT JOIN groups g ON (g.organization_id = {0} AND g.id = {{IdOf(Group)}})
+            LEFT JOIN roles r ON (r.organization_id = {0} AND r.id = {{IdOf(Role)}})
             """;
 
         public Fact Read(ResultRow row)

@@ -15,7 +15,7 @@ namespace Usher.Core.Data;
 /// A read written by hand and made ready once: what is left for each run is its values and its rows. It runs on the context's connection and in its transaction,
 /// seen by the same interceptors and logs as EF's own commands.
 /// <para>
-/// In its text <c>CROSS JOIN table t ON (…)</c> says: for each row of what stands before, the table's rows of which that holds. SQLite, which keeps no statistics,
+/// In its text <c>CROSS JOIN table t ON (…)</c>, or <c>LEFT JOIN</c>, says: for each row of what stands before, the table's rows of which that holds. SQLite, which keeps no statistics,
 /// takes it so. PostgreSQL would begin with the side it believes to be smaller, by counts that are out of date while an organization is being filled, and would read all
 /// of it; it is given a subquery for each row, which <c>OFFSET 0</c> keeps as one.
 /// </para>
@@ -31,7 +31,7 @@ internal sealed partial class Statement
     /// <param name="count">How many parameters.</param>
     public static Statement Create(UsherDb db, string sql, int count)
     {
-        if (!db.IsSqlite) sql = ForEachRow.Replace(sql, "CROSS JOIN LATERAL (SELECT * FROM ${table} ${alias} WHERE ${where} OFFSET 0) ${alias}");
+        if (!db.IsSqlite) sql = ForEachRow.Replace(sql, join => join.Result($"${{kind}} JOIN LATERAL (SELECT * FROM ${{table}} ${{alias}} WHERE ${{where}} OFFSET 0) ${{alias}}{(join.Groups["kind"].Value is "LEFT" ? " ON true" : "")}"));
         return new(string.Format(CultureInfo.InvariantCulture, sql, [.. Enumerable.Range(1, count).Select(i => "$" + i.ToString(CultureInfo.InvariantCulture))]));
     }
 
@@ -110,6 +110,6 @@ internal sealed partial class Statement
         command is SqliteCommand sqlite ? new(sqlite.ExecuteReader()) : new(command.ExecuteReaderAsync(ct));
 
     // What is in the parentheses may have some of its own, two deep.
-    [GeneratedRegex(@"CROSS JOIN (?<table>\w+) (?<alias>\w+)\s+ON \((?<where>([^()]|\(([^()]|\([^()]*\))*\))*)\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<kind>CROSS|LEFT) JOIN (?<table>\w+) (?<alias>\w+)\s+ON \((?<where>([^()]|\(([^()]|\([^()]*\))*\))*)\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ForEachRow { get; }
 }
