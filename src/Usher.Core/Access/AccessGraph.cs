@@ -94,12 +94,15 @@ public enum MemberDetails
 /// <summary>One chunk of the live members of an organization.</summary>
 /// <param name="Order">By what.</param>
 /// <param name="After">Of the last member of the chunk before what the order goes by: his id, identifier or number; null for the first chunk, and where <paramref name="Offset"/> says where to begin.</param>
-/// <param name="Limit">1 to 1,000.</param>
+/// <param name="Limit">1 to <see cref="MaxLimit"/>.</param>
 /// <param name="Offset">How many to pass over.</param>
 /// <param name="Descending">Whether the order is turned around.</param>
 /// <param name="WithTotal">Whether all that the filter lets through are counted.</param>
 public sealed record MemberPage(MemberOrder Order, object? After, int Limit, int Offset = 0, bool Descending = false, bool WithTotal = false)
 {
+    /// <summary>A page of 1,000, and one more that says whether another page follows.</summary>
+    public const int MaxLimit = 1_001;
+
     public MemberFilter Filter { get; init; } = MemberFilter.Persons;
 
     /// <summary>What the order goes by, to begin the next chunk after a member.</summary>
@@ -114,7 +117,7 @@ public sealed record MemberPage(MemberOrder Order, object? After, int Limit, int
 
 /// <summary>A run of groups or roles, in order of their ids.</summary>
 /// <param name="After">The last of the run before.</param>
-/// <param name="Limit">1 to 1,001.</param>
+/// <param name="Limit">1 to <see cref="MemberPage.MaxLimit"/>.</param>
 public sealed record DefinitionRun(Guid? After, int Limit);
 
 /// <summary>A resource as others refer to it.</summary>

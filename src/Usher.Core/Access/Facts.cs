@@ -179,6 +179,12 @@ internal static class Facts
 
     private sealed record PageForm(MemberOrder Order, bool Descending, bool WithTotal, MemberKind? Kind);
 
+    /// <summary>
+    /// The first rows of a query, as many as a parameter says. PostgreSQL takes such a LIMIT for a tenth of all there is, and would get ready for a hundred thousand members; one
+    /// around it, that says how many a page has at most, tells it better.
+    /// </summary>
+    public static string AtMost(UsherDb db, string sql, string limit) => db.IsSqlite ? $"{sql} LIMIT {limit}" : $"SELECT * FROM ({sql} LIMIT {limit}) page LIMIT {MemberPage.MaxLimit}";
+
     private static string Text(UsherDb db, AccessQuery query, bool definitions, Form form, List<object> parameters)
     {
         var sql = $$"""
@@ -240,13 +246,13 @@ internal static class Facts
 
         string Run(string name, string table, DefinitionRun? run) => run is null ? "" : $$"""
             {{name}} AS MATERIALIZED (
-                SELECT id FROM {{table}} WHERE organization_id = {0}{{(run.After is { } after ? $" AND id > {Parameter(after)}" : "")}} ORDER BY id LIMIT {{Parameter(run.Limit)}}
+                {{AtMost(db, $"SELECT id FROM {table} WHERE organization_id = {{0}}{(run.After is { } after ? $" AND id > {Parameter(after)}" : "")} ORDER BY id", Parameter(run.Limit))}}
             ),
             """ + " ";
 
         string Offers()
         {
-            var offers = query.Invitations is { } page ? InvitationFacts.Page(page, Parameter)
+            var offers = query.Invitations is { } page ? InvitationFacts.Page(db, page, Parameter)
                 : form.Is(Given.InvitationIds) ? form.Named(db, "t.id, t.member_id, t.status", "invitations", "id", Given.InvitationIds)
                 : null;
             return offers is null ? "" : $"offers AS MATERIALIZED (\n    {offers}\n), ";
@@ -265,7 +271,7 @@ internal static class Facts
             var offset = form.Is(Given.Offset) ? $"OFFSET {form.Parameter(Given.Offset)}" : "";
             var direction = page.Descending ? " DESC" : "";
             var among = page.Order is MemberOrder.LastSignIn ? $", m.id{direction}" : ""; // of two at the same time one comes first, on every page
-            return $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{direction}{among} LIMIT {form.Parameter(Given.Limit)} {offset}";
+            return AtMost(db, $"SELECT m.id FROM members m WHERE {Within(page)} {beyond} ORDER BY {column}{direction}{among}", $"{form.Parameter(Given.Limit)} {offset}");
         }
 
         string Within(MemberPage page)

@@ -10,7 +10,7 @@ internal static class InvitationFacts
     // Ids are made in order of time, but may run some way ahead of it where many are made at once.
     private static readonly TimeSpan Ahead = TimeSpan.FromMinutes(1);
 
-    public static string Page(InvitationPage page, Func<object, string> parameter)
+    public static string Page(UsherDb db, InvitationPage page, Func<object, string> parameter)
     {
         var (filter, beyond) = (page.Filter, page.Descending ? "<" : ">");
         var (columns, order) = page.Order switch
@@ -22,7 +22,7 @@ internal static class InvitationFacts
         var sql = "SELECT i.id, i.member_id, i.status FROM invitations i JOIN members m ON m.organization_id = {0} AND m.id = i.member_id WHERE i.organization_id = {0}";
         if (page.AfterId is { } id) sql += page.Order is InvitationOrder.Created ? $" AND i.id {beyond} {parameter(id)}" : $" AND {columns} {beyond} ({parameter(page.After!)}, {parameter(id)})";
         sql += Where(filter, page.Now, parameter);
-        return $"{sql} ORDER BY {(page.Descending ? order.Replace(",", " DESC,", StringComparison.Ordinal) + " DESC" : order)} LIMIT {parameter(page.Limit)}";
+        return Facts.AtMost(db, $"{sql} ORDER BY {(page.Descending ? order.Replace(",", " DESC,", StringComparison.Ordinal) + " DESC" : order)}", parameter(page.Limit));
     }
 
     /// <summary>How many of an organization's invitations a filter lets through.</summary>

@@ -52,7 +52,7 @@ public sealed record InvitationFilter
 /// <param name="Order">By what.</param>
 /// <param name="After">What the order goes by of the last of the run before, an instant or an address; null for the first run and where the order is by creation.</param>
 /// <param name="AfterId">The id of that last one.</param>
-/// <param name="Limit">1 to 1,000.</param>
+/// <param name="Limit">1 to <see cref="Access.MemberPage.MaxLimit"/>.</param>
 /// <param name="Now">By which states are judged.</param>
 /// <param name="Descending">Whether the order is turned around.</param>
 public sealed record InvitationPage(InvitationOrder Order, object? After, Guid? AfterId, int Limit, DateTimeOffset Now, bool Descending = false)
