@@ -11,6 +11,7 @@ const full = {
   acceptances: 2_000,  // existing persons, in each repeat
   newcomers: 48,       // new persons, in each repeat
   bulkRows: 10_000,
+  bulkWarmRows: 10_000, // in a call before it
   growth: [100, 10_000, 1_000_000],
   organizations: 10_000,
   directus: "all",
@@ -29,6 +30,7 @@ const quick = {
   starts: 2,
   acceptances: 400,
   newcomers: 32,
+  bulkWarmRows: 200,
   growth: [100, 10_000],
   organizations: 0,
   directus: "cold",

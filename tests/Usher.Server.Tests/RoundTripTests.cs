@@ -137,7 +137,7 @@ public sealed class RoundTripTests
         Assert.True(await app.RunAsync(claimed));
         Assert.Contains(app.Commands.Total.Batches, rows => rows >= 500 * 6);
         var updates = app.Commands.Total.Take().Count(c => c.Contains("UPDATE", StringComparison.Ordinal) && !c.Contains("number_blocks", StringComparison.Ordinal));
-        Assert.InRange(updates, 1, 2); // the job and its part
+        Assert.InRange(updates, TestDatabase.IsPostgres ? 1 : 0, TestDatabase.IsPostgres ? 2 : 0); // the job and its part, on SQLite in that batch
         Assert.Equal(500, (await org.JobAsync(job)).Counts["invited"]);
     }
 

@@ -3,12 +3,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Groups;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests;
 
-/// <summary>Rows that are only added go past EF, on SQLite in a commit that others share: all of a save's or none, and nobody's for another's fault.</summary>
+/// <summary>Rows that are added, on SQLite changed ones too, go past EF and there in a commit that others share: all of a save's or none, and nobody's for another's fault.</summary>
 public sealed class SharedCommitTests
 {
     [Fact]
@@ -75,8 +76,79 @@ public sealed class SharedCommitTests
         Assert.Equal((before, false), ((await org.EventsAsync()).Count, await NameAsync() is "Lost"));
         app.Commands.Total.Take();
         await RenameAsync("Kept", rows);
-        Assert.Equal([200], app.Commands.Total.Batches); // each with its details
+        Assert.Equal([TestDatabase.IsPostgres ? 200 : 201], app.Commands.Total.Batches); // each with its details, on SQLite the organization too
         Assert.Equal((before + 100, "Kept"), ((await org.EventsAsync()).Count, await NameAsync()));
+    }
+
+    [Fact]
+    public async Task Changes_share_a_commit_and_of_two_to_the_same_row_one_is_refused_with_what_it_adds()
+    {
+        await using var app = await UsherApp.StartAsync([], workers: false);
+        TestOrganization[] orgs = [await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync()];
+        app.Commands.Total.Take();
+
+        // All have read before any of them saves, and on SQLite they wait for the turn together.
+        var (toRead, allRead) = (4, new TaskCompletionSource());
+        var events = orgs.Append(orgs[0]).Select(org => (Org: org, Row: Event(org))).ToArray();
+        Task<Exception?>[] running;
+        using (await app.Services.GetRequiredService<WriteGate>().EnterAsync(Ct))
+        {
+            running = [.. events.Select(e => Record.ExceptionAsync(() => app.QueryAsync(async db =>
+            {
+                var row = await db.Organizations.SingleAsync(o => o.Id == e.Org.Id, Ct);
+                if (Interlocked.Decrement(ref toRead) is 0) allRead.SetResult();
+                await allRead.Task.WaitAsync(Ct);
+                row.Name = $"By {e.Row.Id}";
+                db.Add(e.Row);
+                return await db.SaveChangesAsync(Ct);
+            })).AsTask())];
+            await Task.Delay(TestDatabase.IsPostgres ? 0 : 500, Ct);
+        }
+
+        var refused = await Task.WhenAll(running);
+        Assert.IsType<DbUpdateConcurrencyException>(Assert.Single(refused, e => e is not null));
+        Assert.True(refused[0] is null ^ refused[3] is null);
+        if (!TestDatabase.IsPostgres) Assert.Equal(1, app.Commands.Total.Commits);
+        foreach (var ((org, row), error) in events.Zip(refused))
+        {
+            Assert.Equal(error is null, (await org.EventsAsync()).Exists(e => e.Id == row.Id));
+            Assert.Equal(error is null, await app.QueryAsync(db => db.Organizations.AnyAsync(o => o.Id == org.Id && o.Name == $"By {row.Id}", Ct)));
+        }
+    }
+
+    [Fact]
+    public async Task A_change_to_a_row_that_is_gone_is_refused_with_what_it_adds()
+    {
+        await using var app = await UsherApp.StartAsync([], workers: false);
+        var org = await app.CreateOrganizationAsync();
+        var lost = Event(org);
+        var groups = await MakeGroupsAsync(app, org, "One", "Two");
+        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() => app.QueryAsync(async db =>
+        {
+            var group = await db.Groups.SingleAsync(g => g.OrganizationId == org.Id && g.Id == groups[0], Ct);
+            await app.QueryAsync(other => other.Groups.Where(g => g.Id == group.Id).ExecuteDeleteAsync(Ct));
+            group.Description = "Changed";
+            db.Add(lost);
+            return await db.SaveChangesAsync(Ct);
+        }));
+        Assert.DoesNotContain(await org.EventsAsync(), e => e.Id == lost.Id);
+    }
+
+    [Fact]
+    public async Task One_row_may_take_the_name_another_gives_up_in_the_same_save()
+    {
+        await using var app = await UsherApp.StartAsync([], workers: false);
+        var org = await app.CreateOrganizationAsync();
+        var groups = await MakeGroupsAsync(app, org, "One", "Two");
+        await app.QueryAsync(async db =>
+        {
+            var found = await db.Groups.Where(g => groups.Contains(g.Id)).ToDictionaryAsync(g => g.Id, Ct);
+            found[groups[1]].NameKey = "three";
+            found[groups[0]].NameKey = "two";
+            return await db.SaveChangesAsync(Ct);
+        });
+        var keys = await app.QueryAsync(db => db.Groups.Where(g => groups.Contains(g.Id)).ToDictionaryAsync(g => g.Id, g => g.NameKey, Ct));
+        Assert.Equal(("two", "three"), (keys[groups[0]], keys[groups[1]]));
     }
 
     [Fact]
@@ -101,6 +173,18 @@ public sealed class SharedCommitTests
         var stored = (await org.EventsAsync()).Select(e => e.Id).ToList();
         Assert.Contains(kept.Id, stored);
         Assert.DoesNotContain(lost.Id, stored);
+    }
+
+    private static async Task<Guid[]> MakeGroupsAsync(UsherApp app, TestOrganization org, params string[] names)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        Group[] groups = [.. names.Select(name => new Group { OrganizationId = org.Id, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now })];
+        await app.QueryAsync(async db =>
+        {
+            db.AddRange(groups);
+            return await db.SaveChangesAsync(Ct);
+        });
+        return [.. groups.Select(g => g.Id)];
     }
 
     private static UsherEvent Event(TestOrganization org, Guid? id = null)

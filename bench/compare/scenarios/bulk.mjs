@@ -9,7 +9,7 @@ export async function bulk(bench, database, usher, state) {
       usher.copy(state.name, "bulk");
       const server = await usher.serve("bulk");
       // Its code is compiled when it is first needed; a server that has run for a while has it.
-      await usher.bulk(server, 200, "warm");
+      await usher.bulk(server, bench.options.bulkWarmRows, "warm");
       const since = Date.now();
       taken.push(await usher.bulk(server, bench.options.bulkRows, "bulk"));
       await bench.end(server, "SIGKILL");

@@ -11,7 +11,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly SqliteCommand savepoint;
     private readonly SqliteCommand release;
     private readonly SqliteCommand rollback;
-    private readonly Dictionary<InsertTable, SqliteInsert> inserts = [];
+    private readonly Dictionary<RowStatement, SqliteRowStatement> statements = [];
 
     public SqliteWriter(string connectionString)
     {
@@ -26,15 +26,15 @@ internal sealed class SqliteWriter : IDisposable
 
     public void Commit() => commit.ExecuteNonQuery();
 
-    /// <summary>Adds rows to the transaction, all or none.</summary>
+    /// <summary>Writes rows in the transaction, all or none.</summary>
     /// <returns>Why none was.</returns>
     /// <exception cref="SqliteException">The database has ended the transaction.</exception>
-    public Exception? TryInsert(IReadOnlyList<InsertRow> rows)
+    public Exception? TryWrite(IReadOnlyList<RowWrite> rows)
     {
         savepoint.ExecuteNonQuery();
         try
         {
-            foreach (var row in rows) Insert(row);
+            foreach (var row in rows) Write(row);
             release.ExecuteNonQuery();
             return null;
         }
@@ -46,27 +46,27 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    /// <summary>Adds rows, in an order that can be written, in the transaction of somebody else's connection.</summary>
+    /// <summary>Writes rows, in an order that can be, in the transaction of somebody else's connection.</summary>
     /// <exception cref="SqliteException">They were refused; the transaction holds some of them.</exception>
-    public static void Insert(SqliteConnection connection, IReadOnlyList<InsertRow> rows)
+    public static void Write(SqliteConnection connection, IReadOnlyList<RowWrite> rows)
     {
-        foreach (var table in rows.GroupBy(row => row.Table))
+        foreach (var same in rows.GroupBy(row => row.Statement))
         {
-            using SqliteInsert insert = new(connection, table.Key);
-            foreach (var row in table) insert.Run(row.Entity);
+            using SqliteRowStatement statement = new(connection, same.Key);
+            foreach (var row in same) statement.Run(row);
         }
     }
 
     public void Dispose()
     {
-        foreach (var insert in inserts.Values) insert.Dispose();
+        foreach (var statement in statements.Values) statement.Dispose();
         connection.Dispose();
     }
 
-    private void Insert(InsertRow row)
+    private void Write(RowWrite row)
     {
-        if (!inserts.TryGetValue(row.Table, out var insert)) inserts.Add(row.Table, insert = new(connection, row.Table));
-        insert.Run(row.Entity);
+        if (!statements.TryGetValue(row.Statement, out var statement)) statements.Add(row.Statement, statement = new(connection, row.Statement));
+        statement.Run(row);
     }
 
     private SqliteCommand Command(string sql)

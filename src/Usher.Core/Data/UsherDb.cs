@@ -295,7 +295,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         {
             if (ChangeTracker.Entries().Any())
             {
-                if (Added.Count < ManyAdded) TrackAdded();
+                if (!IsSqlite && Added.Count < ManyAdded) TrackAdded();
                 ChangeTracker.DetectChanges();
                 RaiseVersions();
             }
@@ -387,16 +387,17 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         List<EntityEntry> entries = [.. ChangeTracker.Entries()];
         mailAdded |= Added.Exists(e => e is OutboxMessage) || entries.Exists(e => e is { State: EntityState.Added, Entity: OutboxMessage });
         jobAdded |= Added.Exists(e => e is Job) || entries.Exists(e => e is { State: EntityState.Added, Entity: Job });
-        var onlyAdds = !IsAlone && seats.Values.All(count => count is 0) && !entries.Exists(e => e.State is EntityState.Modified or EntityState.Deleted);
+        // On PostgreSQL EF changes rows in one round trip with those that are added; on SQLite there is a commit to be shared.
+        var pastEf = !IsAlone && seats.Values.All(count => count is 0) && (IsSqlite || !entries.Exists(e => e.State is EntityState.Modified or EntityState.Deleted));
         var many = Added.Count + entries.Count(e => e.State is EntityState.Added) >= ManyAdded;
-        var rows = onlyAdds || many ? Runtime.InsertsOf(Model).Read(entries, Added) : null;
+        var rows = pastEf || many ? Runtime.RowsOf(Model).Read(entries, Added) : null;
         int saved;
-        if (rows is not null && onlyAdds)
+        if (rows is not null && pastEf && Runtime.RowsOf(Model).Whole(entries, rows) is { } whole)
         {
             added.Clear();
-            saved = await InsertAsync(rows, acceptAllChangesOnSuccess, ct);
+            saved = await WriteAsync(whole, acceptAllChangesOnSuccess, ct);
         }
-        else if (rows is not null && InsertPlan.MayFollow(entries, rows))
+        else if (rows is not null && RowPlan.MayFollow(entries, rows))
         {
             added.Clear();
             foreach (var entry in entries.Where(e => e.State is EntityState.Added)) entry.State = EntityState.Unchanged;
@@ -429,17 +430,17 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         added.Clear();
     }
 
-    // Only rows to add: written without what EF does to be ready for every kind of save, on SQLite in a commit that others share.
-    private async Task<int> InsertAsync(List<InsertRow> rows, bool acceptAllChangesOnSuccess, CancellationToken ct)
+    // Written without what EF does to be ready for every kind of save, on SQLite in a commit that others share.
+    private async Task<int> WriteAsync(List<RowWrite> rows, bool acceptAllChangesOnSuccess, CancellationToken ct)
     {
         seats.Clear();
         if (rows is []) return 0;
-        await WriteAsync(rows, () => IsSqlite ? Runtime.Gate.InsertAsync(Database.GetConnectionString()!, rows, ct) : InsertOnPostgresAsync(rows, ct));
+        await WriteAsync(rows, () => IsSqlite ? Runtime.Gate.WriteAsync(Database.GetConnectionString()!, rows, ct) : InsertOnPostgresAsync(rows, ct));
         if (acceptAllChangesOnSuccess) ChangeTracker.AcceptAllChanges();
         return rows.Count;
     }
 
-    private async Task InsertOnPostgresAsync(List<InsertRow> rows, CancellationToken ct)
+    private async Task InsertOnPostgresAsync(List<RowWrite> rows, CancellationToken ct)
     {
         await Database.OpenConnectionAsync(ct);
         try
@@ -453,7 +454,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
     }
 
-    private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, List<InsertRow> after, CancellationToken ct)
+    private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, List<RowWrite> after, CancellationToken ct)
     {
         using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
         return await SaveAllAsync(acceptAllChangesOnSuccess, after, ct);
@@ -467,7 +468,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     }
 
     // Seats first, then what EF changes, then the rows that are only added.
-    private async Task<int> SaveAllAsync(bool acceptAllChangesOnSuccess, List<InsertRow> after, CancellationToken ct)
+    private async Task<int> SaveAllAsync(bool acceptAllChangesOnSuccess, List<RowWrite> after, CancellationToken ct)
     {
         // Taken before anything can fail: a pooled context must not carry them on to its next user. A rerun asks for them again.
         var changes = seats.Where(pair => pair.Value is not 0).ToArray();
@@ -490,15 +491,15 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     }
 
     // On the context's own connection, in its transaction.
-    private Task InsertHereAsync(List<InsertRow> rows, CancellationToken ct)
+    private Task InsertHereAsync(List<RowWrite> rows, CancellationToken ct)
     {
         if (!IsSqlite) return PostgresWriter.CopyAsync((NpgsqlConnection)Database.GetDbConnection(), rows, ct);
-        SqliteWriter.Insert((SqliteConnection)Database.GetDbConnection(), rows);
+        SqliteWriter.Write((SqliteConnection)Database.GetDbConnection(), rows);
         return Task.CompletedTask;
     }
 
     // Past EF: counted as its commands are, and refused in its words.
-    private async Task WriteAsync(List<InsertRow> rows, Func<Task> write)
+    private async Task WriteAsync(List<RowWrite> rows, Func<Task> write)
     {
         Runtime.Meter.Batch(rows.Count);
         try
@@ -532,7 +533,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
                 if (entry.Property(key.Properties[^1].Name) is var holder && (holder.CurrentValue ?? holder.OriginalValue) is Guid id && stored.TryGetValue(id, out var owner)) changed.Add(owner);
         }
 
-        foreach (var holder in Runtime.InsertsOf(Model).HoldersOf(Added))
+        foreach (var holder in Runtime.RowsOf(Model).HoldersOf(Added))
             if (stored.TryGetValue(holder, out var owner)) changed.Add(owner);
 
         // Once, however many saves wait to become one: what was shown of it stays true.
@@ -581,10 +582,10 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
 
     private readonly ConcurrentDictionary<object, Statement> statements = [];
     private readonly ConcurrentDictionary<Type, object> kept = [];
-    private InsertPlan? inserts;
+    private RowPlan? inserts;
 
     /// <summary>How rows are added; of the one model there is.</summary>
-    internal InsertPlan InsertsOf(IModel model) => inserts ??= new(model);
+    internal RowPlan RowsOf(IModel model) => inserts ??= new(model);
 
     /// <summary>The one thing of its kind that is made from the same.</summary>
     internal T Kept<T>(Func<T> make)

@@ -6,7 +6,7 @@ namespace Usher.Core.Data;
 /// <summary>
 /// One writer at a time on SQLite, waiting asynchronously: the driver's own busy handling would block threads. Open on PostgreSQL, which has its own locks.
 /// <para>
-/// Rows that are only added need no turn of their own: whatever waits is written in one transaction, each caller's rows in a savepoint, and committed once. A
+/// Rows that are added or changed past EF need no turn of their own: whatever waits is written in one transaction, each caller's rows in a savepoint, and committed once. A
 /// caller is answered only after that commit. Rows that are refused take back nothing but their own; a commit that fails fails everybody in it.
 /// </para>
 /// </summary>
@@ -26,12 +26,13 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         return new Turn(turn);
     }
 
-    /// <summary>Adds rows, all or none, in a commit that others may share.</summary>
+    /// <summary>Writes rows, all or none, in a commit that others may share.</summary>
     /// <param name="connectionString">Of the one database there is.</param>
     /// <param name="rows">In an order that can be written.</param>
     /// <param name="ct">Cancels while they wait, not any more when their turn has come.</param>
     /// <exception cref="SqliteException">They were refused, or the commit failed: none is stored.</exception>
-    internal Task InsertAsync(string connectionString, IReadOnlyList<InsertRow> rows, CancellationToken ct)
+    /// <exception cref="Microsoft.EntityFrameworkCore.DbUpdateConcurrencyException">One to be changed is gone or was changed meanwhile: none is stored.</exception>
+    internal Task WriteAsync(string connectionString, IReadOnlyList<RowWrite> rows, CancellationToken ct)
     {
         var unit = new Unit(rows, ct);
         waiting.Enqueue(unit);
@@ -78,7 +79,7 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         {
             writer ??= new(connectionString);
             writer.Begin();
-            foreach (var unit in group) unit.Refused = writer.TryInsert(unit.Rows);
+            foreach (var unit in group) unit.Refused = writer.TryWrite(unit.Rows);
             writer.Commit();
             meter.Commit();
         }
@@ -99,9 +100,9 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
     }
 
     // What comes after the answer runs elsewhere: the gate goes on to the next group.
-    private sealed class Unit(IReadOnlyList<InsertRow> rows, CancellationToken ct) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Unit(IReadOnlyList<RowWrite> rows, CancellationToken ct) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        public IReadOnlyList<InsertRow> Rows => rows;
+        public IReadOnlyList<RowWrite> Rows => rows;
 
         public Exception? Refused { get; set; }
 

@@ -141,7 +141,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         if (found.Invitation is { Status: InvitationStatus.Accepted } done) return done.AcceptedBy == userId && found.Member.IsLive ? new Joined(found.Organization.Name, null) : InvitationErrors.Ended(OfferState.Used);
-        if (await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user || !IsInvitee(found, user)) return InvitationErrors.NotYours;
+        if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user || !IsInvitee(found, user)) return InvitationErrors.NotYours;
         return await AcceptAsync(found, () => (user, null), ct);
     }, ct);
 
@@ -240,20 +240,19 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     {
         if (!Secret.IsWellFormed(link.Secret, Secret.InvitationPrefix)) return null;
         await db.LockInviteeAsync(link.OrganizationSlug, link.InvitationId, ct);
-        var row = await (
-            from organization in db.Organizations.AsNoTracking()
-            join invitation in db.Invitations.AsNoTracking() on organization.Id equals invitation.OrganizationId
-            join member in db.Members.AsNoTracking() on new { invitation.OrganizationId, Id = invitation.MemberId } equals new { member.OrganizationId, member.Id }
+        var rows = await (
+            from organization in db.Organizations
+            join invitation in db.Invitations on organization.Id equals invitation.OrganizationId
+            join member in db.Members on new { invitation.OrganizationId, Id = invitation.MemberId } equals new { member.OrganizationId, member.Id }
+            join secret in db.InvitationSecrets on new { invitation.OrganizationId, InvitationId = invitation.Id } equals new { secret.OrganizationId, secret.InvitationId }
             where organization.Slug == link.OrganizationSlug && invitation.Id == link.InvitationId && organization.SuspendedAt == null
-            select new { organization, invitation, member }).SingleOrDefaultAsync(ct);
-        if (row is null) return null;
-        var secrets = await db.InvitationSecrets.AsNoTracking()
-            .Where(s => s.OrganizationId == row.organization.Id && s.InvitationId == row.invitation.Id).OrderBy(s => s.Sequence).ToListAsync(ct);
+            orderby secret.Sequence
+            select new { organization, invitation, member, secret }).AsNoTracking().ToListAsync(ct);
         var hash = Secret.Hash(link.Secret);
         InvitationSecret? used = null;
-        foreach (var secret in secrets)
-            if (CryptographicOperations.FixedTimeEquals(secret.Hash, hash)) used = secret;
-        return used is null ? null : new(row.organization, row.invitation, row.member, used, secrets[^1]);
+        foreach (var row in rows)
+            if (CryptographicOperations.FixedTimeEquals(row.secret.Hash, hash)) used = row.secret;
+        return used is not null && rows is [.., var newest] ? new(newest.organization, newest.invitation, newest.member, used, newest.secret) : null;
     }
 
     // The state as the holder of this very secret sees it.
@@ -347,13 +346,14 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
     }
 
-    // The member with all he holds, and his sponsor with all he holds, tracked. What was found before must still be so; else the operation runs again.
+    // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so; else the operation runs again.
     private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
     {
-        var graph = await AccessGraph.TrackAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Invitation.SponsorId] }, ct);
+        var graph = await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Invitation.SponsorId] }, ct);
         var member = graph?.Member(found.Member.Id);
         var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
         if (graph is null || member is null || invitation?.Version != found.Invitation.Version) throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");
+        graph.Track(db, [member.Identifier]);
         found.Take(member, invitation);
         return graph;
     }

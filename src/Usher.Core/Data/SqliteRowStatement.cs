@@ -1,30 +1,34 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
 using SQLitePCL;
 
 namespace Usher.Core.Data;
 
-/// <summary>The INSERT of one table, prepared. Its values go to SQLite by their place: the driver looks each up by its name and makes three objects for it.</summary>
-internal sealed class SqliteInsert : IDisposable
+/// <summary>A <see cref="RowStatement"/>, prepared. Its values go to SQLite by their place: the driver looks each up by its name and makes three objects for it.</summary>
+internal sealed class SqliteRowStatement : IDisposable
 {
-    private readonly InsertTable table;
+    private readonly RowColumn[] columns;
     private readonly sqlite3 database;
     private readonly sqlite3_stmt statement;
 
-    public SqliteInsert(SqliteConnection connection, InsertTable table)
+    public SqliteRowStatement(SqliteConnection connection, RowStatement row)
     {
-        (this.table, database) = (table, connection.Handle!);
-        SqliteException.ThrowExceptionForRC(raw.sqlite3_prepare_v2(database, table.Sql, out statement), database);
+        (columns, database) = (row.Columns, connection.Handle!);
+        SqliteException.ThrowExceptionForRC(raw.sqlite3_prepare_v2(database, row.Sql, out statement), database);
     }
 
     /// <exception cref="SqliteException">It was refused.</exception>
-    public void Run(object entity)
+    /// <exception cref="DbUpdateConcurrencyException">The row to be changed is gone or was changed meanwhile.</exception>
+    public void Run(RowWrite row)
     {
         try
         {
-            for (var i = 0; i < table.Columns.Length; i++) table.Columns[i].Bind(this, i + 1, entity);
+            for (var i = 0; i < columns.Length; i++) columns[i].Bind(this, i + 1, row.Entity);
+            for (var i = 0; i < row.Tokens?.Length; i++) Bind(columns.Length + i + 1, row.Tokens[i]);
             SqliteException.ThrowExceptionForRC(raw.sqlite3_step(statement), database);
+            if (row.Tokens is not null && raw.sqlite3_changes(database) is 0) throw new DbUpdateConcurrencyException("The row was changed meanwhile.");
         }
         finally
         {

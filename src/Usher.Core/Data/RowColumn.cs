@@ -8,15 +8,15 @@ using NpgsqlTypes;
 namespace Usher.Core.Data;
 
 /// <summary>A column, the property it is stored from, and how the model stores it. The other way round it is <see cref="EntityReader{T}"/>.</summary>
-internal abstract class InsertColumn(string name)
+internal abstract class RowColumn(string name)
 {
     public string Name => name;
 
-    /// <summary>Hands an entity's value to a prepared INSERT.</summary>
-    /// <param name="insert">On SQLite.</param>
+    /// <summary>Hands an entity's value to a prepared statement.</summary>
+    /// <param name="statement">On SQLite.</param>
     /// <param name="place">From 1.</param>
     /// <param name="entity">Of the column's table.</param>
-    public abstract void Bind(SqliteInsert insert, int place, object entity);
+    public abstract void Bind(SqliteRowStatement statement, int place, object entity);
 
     /// <summary>The same as a parameter on PostgreSQL.</summary>
     public abstract NpgsqlParameter Parameter(object entity);
@@ -24,7 +24,7 @@ internal abstract class InsertColumn(string name)
     /// <summary>The same into a COPY.</summary>
     public abstract Task CopyAsync(NpgsqlBinaryImporter copy, object entity, CancellationToken ct);
 
-    public static InsertColumn Of(IProperty property)
+    public static RowColumn Of(IProperty property)
     {
         var mapping = property.GetRelationalTypeMapping();
         var entity = Expression.Parameter(typeof(object));
@@ -35,21 +35,21 @@ internal abstract class InsertColumn(string name)
             value = Expression.Invoke(convert, Expression.Convert(value, convert.Parameters[0].Type));
 
         var isNull = property.ClrType.IsValueType && type == property.ClrType ? null : Expression.Lambda<Func<object, bool>>(Expression.Equal(own, Expression.Constant(null, property.ClrType)), entity).Compile();
-        return (InsertColumn)Activator.CreateInstance(typeof(Column<>).MakeGenericType(value.Type), property.GetColumnName(), mapping, isNull, Expression.Lambda(value, entity).Compile())!;
+        return (RowColumn)Activator.CreateInstance(typeof(Column<>).MakeGenericType(value.Type), property.GetColumnName(), mapping, isNull, Expression.Lambda(value, entity).Compile())!;
     }
 
     /// <param name="name">Of the column.</param>
     /// <param name="mapping">The model's.</param>
     /// <param name="isNull">Null where no value is.</param>
     /// <param name="read">A value that is not.</param>
-    private sealed class Column<T>(string name, RelationalTypeMapping mapping, Func<object, bool>? isNull, Func<object, T> read) : InsertColumn(name)
+    private sealed class Column<T>(string name, RelationalTypeMapping mapping, Func<object, bool>? isNull, Func<object, T> read) : RowColumn(name)
     {
         private readonly Lazy<NpgsqlDbType> type = new(() => ((NpgsqlParameter)mapping.CreateParameter(new NpgsqlCommand(), "value", null, nullable: true)).NpgsqlDbType);
 
-        public override void Bind(SqliteInsert insert, int place, object entity)
+        public override void Bind(SqliteRowStatement statement, int place, object entity)
         {
-            if (IsNull(entity)) insert.BindNull(place);
-            else insert.Bind(place, read(entity));
+            if (IsNull(entity)) statement.BindNull(place);
+            else statement.Bind(place, read(entity));
         }
 
         public override NpgsqlParameter Parameter(object entity) =>
