@@ -582,10 +582,10 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
 
     private readonly ConcurrentDictionary<object, Statement> statements = [];
     private readonly ConcurrentDictionary<Type, object> kept = [];
-    private RowPlan? inserts;
+    private RowPlan? rows;
 
-    /// <summary>How rows are added; of the one model there is.</summary>
-    internal RowPlan RowsOf(IModel model) => inserts ??= new(model);
+    /// <summary>How rows are written; of the one model there is.</summary>
+    internal RowPlan RowsOf(IModel model) => rows ??= new(model);
 
     /// <summary>The one thing of its kind that is made from the same.</summary>
     internal T Kept<T>(Func<T> make)
