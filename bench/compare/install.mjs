@@ -23,11 +23,21 @@ export function install(name, on = "node") {
 }
 
 export function publish() {
+  const done = path.join(work, "published");
+  if (fs.existsSync(done) && fs.statSync(done).mtimeMs > changedAt()) return;
   say("publishing Usher and the ceiling");
   const how = ["--configuration", "Release", "--nologo", "--verbosity", "quiet"];
   fs.rmSync(path.join(work, "usher"), { recursive: true, force: true }); // what an earlier version had would count as its size
   run("dotnet", ["publish", path.join(repository, "src/Usher.Server"), ...how, "--runtime", "linux-x64", "--no-self-contained", "-p:RunAnalyzers=false", "--output", path.join(work, "usher")], { cwd: repository });
   run("dotnet", ["publish", path.join(compare, "ceiling"), ...how, "--output", path.join(work, "ceiling")], { cwd: repository });
+  fs.writeFileSync(done, "");
+}
+
+// When the newest of what is published from was changed; a folder is when something in it was added or removed.
+function changedAt() {
+  const beside = fs.readdirSync(repository, { withFileTypes: true }).filter((f) => f.isFile());
+  const below = ["src", "bench/compare/ceiling"].flatMap((folder) => fs.readdirSync(path.join(repository, folder), { recursive: true, withFileTypes: true }));
+  return Math.max(...[...beside, ...below].map((f) => fs.lstatSync(path.join(f.parentPath, f.name)).mtimeMs));
 }
 
 /** MiB of the published server as one machine needs it: of the native libraries that come for every platform, those of linux-x64. */

@@ -47,7 +47,7 @@ async function crowded(bench, database, { system, server, state, requests }) {
   const title = system.title;
   const alone = [], beside = [];
   await wrk(server.url, requests.get, { connections, seconds: options.warmSeconds });
-  const seconds = Math.max(3, options.seconds);
+  const seconds = Math.max(2, options.seconds);
   for (let repeat = 0; repeat < options.repeats; repeat++) {
     alone.push(await once(bench, database, { server }, requests.get, { at: connections, seconds }));
     // More of them than can be through before the run ends.

@@ -16,9 +16,10 @@ export async function growth(bench, database, usher) {
       const server = await usher.serve(size.name);
       runners.push({ size, server, requests: await usher.requests(server, state, { last: false }) });
     }
-    for (const scenario of growthScenarios) {
-      const measured = await measure(bench, database, scenario, runners.map(({ size, server, requests }) => ({ title: size.label, server, next: () => requests[scenario] })), { warm: options.restartSeconds });
-      bench.record(measured.map((result, i) => ({ ...result, system: usher.title, scenario: `growth-${scenario}`, size: sizes[i].label })));
+    for (const [i, scenario] of growthScenarios.entries()) {
+      const warm = i === 0 ? options.restartSeconds : options.warmSeconds;
+      const measured = await measure(bench, database, scenario, runners.map(({ size, server, requests }) => ({ title: size.label, server, next: () => requests[scenario] })), { warm });
+      bench.record(measured.map((result, n) => ({ ...result, system: usher.title, scenario: `growth-${scenario}`, size: sizes[n].label })));
     }
     for (const { server, size } of runners) {
       await bench.end(server, "SIGKILL");
