@@ -35,7 +35,7 @@ internal sealed class RowStatement(string table, int order, string sql, RowColum
 /// </summary>
 internal sealed class RowPlan
 {
-    // Made when the first row of their kind is added: all of them at once would be a tenth of a start.
+    // Made when the first row of their kind is written: all of them at once would be a tenth of a start.
     private readonly FrozenDictionary<IEntityType, Lazy<Table?>> tables;
     private readonly FrozenDictionary<Type, Lazy<Node>> nodes;
 
@@ -112,8 +112,8 @@ internal sealed class RowPlan
     }
 
     /// <summary>
-    /// What a save writes, changed rows too: null when it must be EF, which knows in which order rows are deleted, and can change several of a table although one gives
-    /// up the very value that another takes.
+    /// What a save writes, changed rows too: null when it must be EF, which knows in which order rows are deleted, and in which several of a table are changed of which one
+    /// may take the unique value that another gives up.
     /// </summary>
     /// <param name="entries">What is tracked.</param>
     /// <param name="added">See <see cref="Read"/>.</param>
