@@ -15,10 +15,16 @@ internal sealed partial class Visitor(HttpClient http)
     public Task<HttpResponseMessage> GetAsync(string path) => SendAsync(new(HttpMethod.Get, path));
 
     /// <summary>Opens a page and posts one of its forms, with its token.</summary>
-    public async Task<HttpResponseMessage> PostAsync(string page, string action, params (string Name, string Value)[] fields)
+    public async Task<HttpResponseMessage> PostAsync(string page, string action, params (string Name, string Value)[] fields) =>
+        await PostAsync(action, [await OpenAsync(page), .. fields]);
+
+    /// <summary>Opens a page and gives the field that each of its forms sends along, its token.</summary>
+    public async Task<(string Name, string Value)> OpenAsync(string page)
     {
         var html = await (await GetAsync(page)).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        return await PostAsync(action, [("__RequestVerificationToken", Token().Match(html).Groups["token"].Value), .. fields]);
+        var field = Token().Match(html);
+        Assert.True(field.Success, $"The page {page} has no form: {html}");
+        return ("__RequestVerificationToken", field.Groups["token"].Value);
     }
 
     /// <summary>Posts a form as it is given.</summary>
