@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
 using Usher.Core.Members;
+using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Jobs;
 using Usher.Server.Tests.Rules;
@@ -104,6 +105,25 @@ public sealed class RoundTripTests
             using var body = new StringContent($$"""{"user":{{user}}}""", System.Text.Encoding.UTF8, "application/json");
             var (reads, _, commits) = await CostAsync(app, () => org.Admin.PutAsync($"/users/{member.Id}", body, TestContext.Current.CancellationToken), HttpStatusCode.OK);
             Assert.True((reads, commits) is (2, 1), $"{user}: {reads} reads, {commits} commits");
+        }
+    }
+
+    [Fact]
+    public async Task Accepting_costs_a_known_person_four_reads_a_new_one_four_and_either_one_commit()
+    {
+        await using var app = await StartAsync();
+        var org = await app.CreateOrganizationAsync();
+        var ada = await (await app.CreateOrganizationAsync()).JoinedAsync("ada@example.test");
+        var (_, known) = await org.GuestAsync("ada@example.test");
+        var (_, @new) = await org.GuestAsync("bob@example.test");
+        await AssertAsync("session, invitation, accounts, access", () => app.GuestAsync(known, "accept", session: ada.Joined.Session!.Secret));
+        await AssertAsync("invitation before the hash and after, accounts, access", () => app.GuestAsync(@new, "accept", new { code = @new.Secret, firstName = "Bob", password = TestOrganization.Password }));
+
+        async Task AssertAsync(string read, Func<Task<HttpResponseMessage>> call)
+        {
+            var (reads, writes, commits) = await CostAsync(app, call, HttpStatusCode.OK);
+            Assert.True((reads, commits) is (4, 1), $"{read}: {reads} reads, {writes} writes, {commits} commits");
+            if (TestDatabase.IsPostgres) Assert.True(writes is 1, $"{read}: {writes} batches");
         }
     }
 

@@ -118,8 +118,9 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
             if (StateOf(found, clock.Now()) is not OfferState.Open and var state) return InvitationErrors.Ended(state); // nobody is made to sign in for that
-            if (await ProvenUserAsync(found.Member.Identifier, ct) is not null) return InvitationErrors.MustSignIn;
-            return await AcceptAsync(found, () =>
+            var accounts = await AccountsAsync(found, signedInUser: null, ct);
+            if (accounts.Exists(a => IsInvitee(found, a.User))) return InvitationErrors.MustSignIn;
+            return await AcceptAsync(found, accounts, () =>
             {
                 var now = clock.Now();
                 var user = User.Create(found.Member.Identifier, found.Newest.ProvesAddress, Text.Name(person.FirstName), Text.Name(person.LastName), hash, now);
@@ -141,8 +142,9 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         if (found.Invitation is { Status: InvitationStatus.Accepted } done) return done.AcceptedBy == userId && found.Member.IsLive ? new Joined(found.Organization.Name, null) : InvitationErrors.Ended(OfferState.Used);
-        if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user || !IsInvitee(found, user)) return InvitationErrors.NotYours;
-        return await AcceptAsync(found, () => (user, null), ct);
+        var accounts = await AccountsAsync(found, userId, ct);
+        if (accounts.Find(a => a.User.Id == userId) is not { User: var user } || !IsInvitee(found, user)) return InvitationErrors.NotYours;
+        return await AcceptAsync(found, accounts, () => (user, null), ct);
     }, ct);
 
     /// <summary>The person does not want to join: the membership offered is removed.</summary>
@@ -278,12 +280,13 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
 
     private async Task<Offer> DescribeAsync(Found found, Guid? signedInUser, CancellationToken ct)
     {
-        var (now, email) = (clock.Now(), found.Member.Identifier);
-        var viewerUser = signedInUser is { } id ? await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == id, ct) : null;
+        var accounts = await AccountsAsync(found, signedInUser, ct);
+        var viewerUser = accounts.Find(a => a.User.Id == signedInUser)?.User;
+        var now = clock.Now();
         var state = StateOf(found, now);
         var viewer = viewerUser is not null
             ? IsInvitee(found, viewerUser) ? Viewer.Invitee : Viewer.SomebodyElse
-            : await ProvenUserAsync(email, ct) is not null ? Viewer.MustSignIn : Viewer.NewPerson;
+            : accounts.Exists(a => IsInvitee(found, a.User)) ? Viewer.MustSignIn : Viewer.NewPerson;
         return new(state, viewer)
         {
             OrganizationName = found.Organization.Name, Email = found.Member.ShownAs, FirstName = found.Member.FirstName, LastName = found.Member.LastName,
@@ -296,11 +299,19 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     // An address somebody typed once is not his: only a proven one makes an account the one the mail was sent to.
     private static bool IsInvitee(Found found, User user) => user.EmailProvedAt is not null && user.NormalizedEmail == found.Member.Identifier;
 
-    private Task<User?> ProvenUserAsync(string email, CancellationToken ct) =>
-        db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == email && u.EmailProvedAt != null, ct);
+    /// <param name="IsMember">Whether he is a live member of the organization already, not by what the invitation offers.</param>
+    private sealed record Account(User User, bool IsMember);
+
+    // Whoever has the invited address, proved or only typed, and who is signed in.
+    private Task<List<Account>> AccountsAsync(Found found, Guid? signedInUser, CancellationToken ct)
+    {
+        var (organization, member, email) = (found.Organization.Id, found.Member.Id, found.Member.Identifier);
+        return db.Users.AsNoTracking().Where(u => u.NormalizedEmail == email || u.Id == signedInUser)
+            .Select(u => new Account(u, db.Members.Any(m => m.OrganizationId == organization && m.UserId == u.Id && m.Id != member && m.Status != MemberStatus.Removed))).ToListAsync(ct);
+    }
 
     // The rule of joining, for new and known people alike. Nothing is touched before the last refusal.
-    private async Task<Result<Joined>> AcceptAsync(Found found, Func<(User User, SignedIn? Session)> person, CancellationToken ct)
+    private async Task<Result<Joined>> AcceptAsync(Found found, List<Account> accounts, Func<(User User, SignedIn? Session)> person, CancellationToken ct)
     {
         var now = clock.Now();
         if (StateOf(found, now) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
@@ -313,8 +324,8 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         }
 
         var (user, session) = person();
-        if (await db.Members.AnyAsync(m => m.OrganizationId == found.Organization.Id && m.Id != found.Member.Id && m.UserId == user.Id && m.Status != MemberStatus.Removed, ct)) return InvitationErrors.AlreadyJoined;
-        if (found.Newest.ProvesAddress) await UserService.TakeAddressAsync(db, found.Member.Identifier, user.Id, ct);
+        if (accounts.Exists(a => a.User.Id == user.Id && a.IsMember)) return InvitationErrors.AlreadyJoined;
+        if (found.Newest.ProvesAddress) UserService.TakeAddress(db, accounts.Select(a => a.User), user);
         var actor = new Actor(ActorKind.Member, found.Member.Id, found.Member.DisplayName, found.Organization.Id, EffectiveAccess.Nothing);
         found.Invitation.Accept(user.Id, now);
         found.Member.Join(user.Id, now);

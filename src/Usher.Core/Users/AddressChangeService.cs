@@ -76,8 +76,8 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         var (change, member, movesUser) = (found.Change, found.Member, MovesUser(found));
         if (movesUser)
         {
-            await UserService.TakeAddressAsync(db, change.NewIdentifier, found.User!.Id, ct);
-            found.User.Prove(change.NewIdentifier, now);
+            UserService.TakeAddress(db, await db.Users.AsNoTracking().Where(u => u.NormalizedEmail == change.NewIdentifier).ToListAsync(ct), found.User!);
+            found.User!.Prove(change.NewIdentifier, now);
         }
 
         // A link on its way to the old address would prove the new one to whoever joins by it.

@@ -15,9 +15,16 @@ public sealed record Me(string DisplayName, string? Email, bool EmailProved, IRe
 public sealed class UserService(UsherDb db)
 {
     /// <summary>Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address. In the caller's save.</summary>
-    internal static async Task TakeAddressAsync(UsherDb db, string address, Guid userId, CancellationToken ct)
+    /// <param name="db">Where the others are tracked from now on.</param>
+    /// <param name="known">All who have the address, not tracked; he may be among them.</param>
+    /// <param name="user">Who proves it.</param>
+    internal static void TakeAddress(UsherDb db, IEnumerable<User> known, User user)
     {
-        foreach (var other in await db.Users.Where(u => u.NormalizedEmail == address && u.EmailProvedAt == null && u.Id != userId).ToListAsync(ct)) other.LoseAddress();
+        foreach (var other in known.Where(u => u.EmailProvedAt is null && u.Id != user.Id))
+        {
+            db.Attach(other);
+            other.LoseAddress();
+        }
     }
 
     /// <summary>Himself and where he is a member, by organization's name; null when there is no such user.</summary>
