@@ -11,7 +11,7 @@ const full = {
   acceptances: 2_000,  // existing persons, in each repeat
   newcomers: 48,       // new persons, in each repeat
   bulkRows: 10_000,
-  bulkWarmRows: 10_000, // in a call before it
+  bulkWarmRows: 10_000, // in each call before it
   growth: [100, 10_000, 1_000_000],
   organizations: 10_000,
   directus: "all",

@@ -130,6 +130,7 @@ public sealed record ResourceName(Guid Id, string Name, string Slug);
 public sealed class AccessGraph
 {
     private readonly Dictionary<Guid, Member> members = [];
+    private readonly Dictionary<string, List<Member>> byIdentifier = [];
     private readonly Dictionary<Guid, Group> groups = [];
     private readonly Dictionary<Guid, Role> roles = [];
     private readonly Dictionary<Guid, ResourceName> resources = [];
@@ -153,9 +154,8 @@ public sealed class AccessGraph
 
     public Member? Member(Guid id) => members.GetValueOrDefault(id);
 
-    /// <summary>The live member of that identifier, else the one removed last.</summary>
-    public Member? Member(string identifier) =>
-        members.Values.Where(m => m.Identifier == identifier).MaxBy(m => (m.IsLive, m.Id));
+    /// <summary>The live member of that identifier, as it was read, else the one removed last.</summary>
+    public Member? Member(string identifier) => byIdentifier.GetValueOrDefault(identifier)?.MaxBy(m => (m.IsLive, m.Id));
 
     public Group? Group(Guid id) => groups.GetValueOrDefault(id);
 
@@ -228,7 +228,7 @@ public sealed class AccessGraph
     /// <summary>Takes a new or returning member in, with what he was given, so that the counts are those of after the save.</summary>
     public void Add(Member member)
     {
-        members[member.Id] = member;
+        Take(member);
         foreach (var group in Implied(member.Kind)) Count(group.Id, Facts.GroupMembers, 1);
         Moved(member, [], []);
     }
@@ -374,13 +374,21 @@ public sealed class AccessGraph
         {
             switch (fact.About)
             {
-                case Member member: members[member.Id] = member; break;
+                case Member member: Take(member); break;
                 case Group group: groups[group.Id] = group; break;
                 case Role role: roles[role.Id] = role; break;
             }
         }
 
         foreach (var fact in facts) Take(fact);
+    }
+
+    // A revived member is taken in again.
+    private void Take(Member member)
+    {
+        members[member.Id] = member;
+        if (!byIdentifier.TryGetValue(member.Identifier, out var same)) byIdentifier.Add(member.Identifier, same = []);
+        if (!same.Contains(member)) same.Add(member);
     }
 
     private void Take(Fact fact)
