@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -8,6 +9,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Rules;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
@@ -93,6 +95,33 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
             Assert.Contains("SEARCH a USING INDEX ix_resource_access_organization_id_resource_id (organization_id=? AND resource_id=?)", plan);
             Assert.Contains("SEARCH a USING INDEX ix_resource_access_organization_id_member_id_resource_id (organization_id=? AND member_id=? AND resource_id=?)", plan);
             Assert.Contains("SEARCH gm USING INDEX ix_group_members_organization_id_member_id (organization_id=? AND member_id=?)", plan);
+        }
+    }
+
+    [Fact]
+    public async Task What_an_invited_person_does_is_answered_by_indexes()
+    {
+        var (email, org) = (NewEmail("ada"), await app.CreateOrganizationAsync());
+        var ada = await (await app.CreateOrganizationAsync()).JoinedAsync(email);
+        var (_, link) = await org.GuestAsync(email);
+        List<(string Sql, List<DbParameter> Parameters)> asked = [];
+        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
+        try
+        {
+            foreach (var what in new[] { "check", "accept" })
+                Assert.Equal(HttpStatusCode.OK, (await app.GuestAsync(link, what, session: ada.Joined.Session!.Secret)).StatusCode);
+        }
+        finally
+        {
+            app.Commands.Executing = null;
+        }
+
+        var reads = asked.FindAll(a => a.Sql.StartsWith("SELECT", StringComparison.Ordinal) && !a.Sql.Contains(" found AS", StringComparison.Ordinal));
+        Assert.Equal(6, reads.Count); // twice the session, the invitation and the accounts
+        foreach (var (sql, parameters) in reads)
+        {
+            var plan = await PlanAsync(sql, parameters);
+            Assert.DoesNotContain(plan, step => step.StartsWith("SCAN ", StringComparison.Ordinal) || step.Contains("Seq Scan", StringComparison.Ordinal) || TableScan().IsMatch(step));
         }
     }
 
