@@ -26,9 +26,7 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
     {
         var org = await app.CreateOrganizationAsync();
         var (group, role) = (await org.CreateGroupAsync(new("G")), await org.CreateRoleAsync("R"));
-        List<(string Sql, List<DbParameter> Parameters)> asked = [];
-        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
-        try
+        var asked = await AskedAsync(async () =>
         {
             await org.Admin.GetAsync("/v1/api-keys", Ct);
             await org.TryInviteAsync(NewEmail("ada"), row => row with
@@ -38,11 +36,7 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
             await org.Admin.GetAsync($"/users/{org.Created.Owner.Number}", Ct);
             foreach (var details in new[] { MemberDetails.None, MemberDetails.Reached | MemberDetails.Credentials })
                 await app.WithAsync<MemberService, Result<MemberView>>(m => m.GetAsync(org.Owner, new(Identifier: org.Created.Owner.Identifier), details, Ct));
-        }
-        finally
-        {
-            app.Commands.Executing = null;
-        }
+        });
 
         var callers = asked.FindAll(a => a.Sql.Contains("WITH caller AS", StringComparison.Ordinal));
         var graphs = asked.FindAll(a => a.Sql.Contains(" found AS", StringComparison.Ordinal));
@@ -64,17 +58,11 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
     {
         var org = await app.CreateOrganizationAsync();
         var resource = Reference.To(org.Created.Resources[0].Id);
-        List<(string Sql, List<DbParameter> Parameters)> asked = [];
-        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
-        try
+        var asked = await AskedAsync(async () =>
         {
             foreach (var after in new Guid?[] { null, org.Created.Owner.Id })
                 await app.WithAsync<AccessService, Result<ResourceAudience>>(s => s.OfResourceAsync(org.Owner, resource, new(after, 50), false, Ct));
-        }
-        finally
-        {
-            app.Commands.Executing = null;
-        }
+        });
 
         var pages = asked.FindAll(a => a.Sql.Contains("reaching_groups AS", StringComparison.Ordinal));
         Assert.Equal((4, 2), (asked.Count, pages.Count));
@@ -104,17 +92,11 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
         var (email, org) = (NewEmail("ada"), await app.CreateOrganizationAsync());
         var ada = await (await app.CreateOrganizationAsync()).JoinedAsync(email);
         var (_, link) = await org.GuestAsync(email);
-        List<(string Sql, List<DbParameter> Parameters)> asked = [];
-        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
-        try
+        var asked = await AskedAsync(async () =>
         {
             foreach (var what in new[] { "check", "accept" })
                 Assert.Equal(HttpStatusCode.OK, (await app.GuestAsync(link, what, session: ada.Joined.Session!.Secret)).StatusCode);
-        }
-        finally
-        {
-            app.Commands.Executing = null;
-        }
+        });
 
         var reads = asked.FindAll(a => a.Sql.StartsWith("SELECT", StringComparison.Ordinal) && !a.Sql.Contains(" found AS", StringComparison.Ordinal));
         Assert.Equal(6, reads.Count); // twice the session, the invitation and the accounts
@@ -123,6 +105,23 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
             var plan = await PlanAsync(sql, parameters);
             Assert.DoesNotContain(plan, step => step.StartsWith("SCAN ", StringComparison.Ordinal) || step.Contains("Seq Scan", StringComparison.Ordinal) || TableScan().IsMatch(step));
         }
+    }
+
+    // All that is asked of the database meanwhile.
+    private async Task<List<(string Sql, List<DbParameter> Parameters)>> AskedAsync(Func<Task> work)
+    {
+        List<(string Sql, List<DbParameter> Parameters)> asked = [];
+        app.Commands.Executing = command => asked.Add((command.CommandText, [.. command.Parameters.Cast<DbParameter>().Select(Copy)]));
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            app.Commands.Executing = null;
+        }
+
+        return asked;
     }
 
     private async Task<List<string>> PlanAsync(string sql, List<DbParameter> parameters) => (await app.QueryAsync(async db =>
