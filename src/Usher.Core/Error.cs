@@ -39,6 +39,9 @@ public enum ErrorKind
     /// <summary>A limit was reached; later it may work.</summary>
     TooMany,
 
+    /// <summary>The database is away. The same request may work later.</summary>
+    Unavailable,
+
     /// <summary>A fault of the server.</summary>
     Internal,
 }

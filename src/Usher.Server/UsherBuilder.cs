@@ -75,10 +75,12 @@ public static class UsherBuilder
     public static void MapUsher(this WebApplication app)
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
+        app.UseRequestIds();
         app.UseExceptionHandler();
         app.UseUsherSecurityHeaders();
         app.UseSurfaceStatusPages();
         app.UseTolerantPaths();
+        app.UseMailedLinks();
         app.UseRouting();
         app.UseRepeatableBodies();
         app.UseAuthentication();
@@ -151,6 +153,19 @@ public static class UsherBuilder
     private sealed class DatabaseHealth(UsherStartup startup, UsherDb db) : IHealthCheck
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            startup.Done && await db.Database.CanConnectAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+            startup.Done && await AnswersAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+
+        private async Task<bool> AnswersAsync(CancellationToken ct)
+        {
+            try
+            {
+                _ = await db.Organizations.AnyAsync(ct);
+                return true;
+            }
+            catch (Exception e) when (Outage.Find(e) is not null)
+            {
+                return false;
+            }
+        }
     }
 }

@@ -130,15 +130,18 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
         if (!saveWaits) Forget(); // of an operation before it in the same request
-        if (together) return await operation();
-        try
+        if (together || locked) return await operation();
+        return await EndingAsync(async () =>
         {
-            return await operation();
-        }
-        catch (Exception e) when (IsLostRace(e))
-        {
-            return await RunLockedAsync(operation, ct);
-        }
+            try
+            {
+                return await operation();
+            }
+            catch (Exception e) when (IsLostRace(e))
+            {
+                return await RunAloneAsync(operation, keep: true, ct);
+            }
+        });
     }
 
     /// <summary>
@@ -147,7 +150,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunLockedAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
-        if (!together) return await RunAloneAsync(operation, keep: true, ct);
+        if (!together) return await EndingAsync(() => RunAloneAsync(operation, keep: true, ct));
         if (!locked) throw new LockNeededException();
         return await RunAsync(operation, ct);
     }
@@ -159,20 +162,23 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public async Task<T> RunTogetherAsync<T>(Func<Task<T>> work, CancellationToken ct)
     {
         if (together) return await work(); // in a rehearsal
-        try
+        return await EndingAsync(async () =>
         {
-            Forget();
-            raised.Clear();
-            return await GatherAsync(work, ct);
-        }
-        catch (Exception e) when (e is LockNeededException || IsLostRace(e))
-        {
-            return await RunAloneAsync(() => GatherAsync(work, ct), keep: true, ct);
-        }
+            try
+            {
+                Forget();
+                return await GatherAsync(work, ct);
+            }
+            catch (Exception e) when (e is LockNeededException || IsLostRace(e))
+            {
+                return await RunAloneAsync(() => GatherAsync(work, ct), keep: true, ct);
+            }
+        });
     }
 
     /// <summary>Runs an operation to see what it would come to: everything is done, answered and taken back. No mail leaves.</summary>
-    public Task<T> RehearseAsync<T>(Func<Task<T>> work, CancellationToken ct) => RunAloneAsync(() => GatherAsync(work, ct), keep: false, ct);
+    public Task<T> RehearseAsync<T>(Func<Task<T>> work, CancellationToken ct) =>
+        EndingAsync(() => RunAloneAsync(() => GatherAsync(work, ct), keep: false, ct));
 
     /// <summary>
     /// In a locked run: waits until nobody else changes these members, and, with <paramref name="organizationToo"/>, the organization's own row (seats, the
@@ -275,11 +281,27 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// <summary>See <see cref="Add{T}"/>.</summary>
     public override void AddRange(IEnumerable<object> entities) => Added.AddRange(entities);
 
-    /// <summary>Drops all that was read for a change, changed or added, and not saved.</summary>
+    /// <summary>Drops all that was read for a change, changed or added, and not saved; the seats that the save would have changed, too.</summary>
     public void Forget()
     {
         ChangeTracker.Clear();
         added.Clear();
+        seats.Clear();
+        raised.Clear();
+    }
+
+    /// <summary>Ends the context's use. A pooled context carries nothing of a run to its next user.</summary>
+    public override void Dispose()
+    {
+        EndRun();
+        base.Dispose();
+    }
+
+    /// <inheritdoc cref="Dispose"/>
+    public override ValueTask DisposeAsync()
+    {
+        EndRun();
+        return base.DisposeAsync();
     }
 
     /// <summary>
@@ -325,6 +347,32 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     internal UsherDbRuntime Runtime => runtime ??= this.GetService<UsherDbRuntime>();
 
+    // The state of a run ends with the run: also when it failed or was cancelled before it could save.
+    private async Task<T> EndingAsync<T>(Func<Task<T>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch
+        {
+            ChangeTracker.Clear();
+            throw;
+        }
+        finally
+        {
+            EndRun();
+        }
+    }
+
+    private void EndRun()
+    {
+        added.Clear();
+        seats.Clear();
+        raised.Clear();
+        (locked, together, saveWaits, mailAdded, jobAdded) = (false, false, false, false, false);
+    }
+
     private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, bool keep, CancellationToken ct)
     {
         FirstException? first = null;
@@ -333,8 +381,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             if (first is not null) await first.Do(ct);
             first = null;
             Forget();
-            raised.Clear();
-            seats.Clear();
             (mailAdded, jobAdded) = (false, false);
             using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
             await using var transaction = await Database.BeginTransactionAsync(ct);

@@ -14,6 +14,12 @@ namespace Usher.Core.Sessions;
 /// <param name="ExpiresAt">When it ends.</param>
 public sealed record SignedIn(Guid UserId, string Secret, DateTimeOffset ExpiresAt);
 
+public static class SessionErrors
+{
+    /// <summary>A session was sent that has ended, or that never was.</summary>
+    public static readonly Error Ended = new(ErrorKind.Unauthenticated, "session_ended", "This session has ended. Sign in again.");
+}
+
 /// <summary>Who a live session belongs to.</summary>
 public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Usher.Core;
 using Usher.Core.Invitations;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
@@ -31,7 +32,8 @@ internal static class GuestEndpoints
     private static Task<IResult> CheckAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
         WithLinkAsync(organization, invitation, body, b => b.Code, services, async link =>
         {
-            var offer = await services.Guests.LookAsync(link, await UserAsync(services), services.Ct);
+            if (!(await UserAsync(services)).TryGet(out var user, out var ended)) return ended.ToHttp();
+            var offer = await services.Guests.LookAsync(link, user, services.Ct);
             return offer.State is OfferState.Unknown ? InvitationErrors.LinkUnknown.ToHttp() : Answers.Ok(OfferDocument.From(offer));
         });
 
@@ -39,8 +41,9 @@ internal static class GuestEndpoints
         WithLinkAsync(organization, invitation, body, b => b.Code, services, async link =>
         {
             var given = body.Value;
-            var joined = await UserAsync(services) is { } user
-                ? await services.Guests.AcceptAsync(link, user, services.Ct)
+            if (!(await UserAsync(services)).TryGet(out var user, out var ended)) return ended.ToHttp();
+            var joined = user is { } person
+                ? await services.Guests.AcceptAsync(link, person, services.Ct)
                 : await services.Guests.JoinAsync(link, new(given.FirstName ?? "", given.LastName ?? "", given.Password ?? ""), services.Http.Device, services.Ct);
             return joined.ToHttp(j => Answers.Ok(new JoinedDocument(j.OrganizationName, j.Session is { } session ? new(session.Secret, session.ExpiresAt) : null)));
         });
@@ -85,9 +88,12 @@ internal static class GuestEndpoints
         return HostErrors.TooMany.ToHttp();
     }
 
-    // A session that has ended is nobody's, not a new person's.
-    private static async Task<Guid?> UserAsync(Services services) =>
-        Token(services.Http) is { } token ? (await services.Sessions.FindAsync(token, services.Ct))?.UserId ?? Guid.Empty : null;
+    // Null: no session was sent, as by a new person. An API key, which clients send by themselves with every call, says nothing about who accepts.
+    private static async Task<Result<Guid?>> UserAsync(Services services)
+    {
+        if (Token(services.Http) is not { } token || !token.StartsWith(Secret.SessionPrefix, StringComparison.Ordinal)) return (Guid?)null;
+        return await services.Sessions.FindAsync(token, services.Ct) is { } session ? session.UserId : SessionErrors.Ended;
+    }
 
     // Never the cookie: what a browser sends by itself must not be enough to accept.
     private static string? Token(HttpContext http) =>

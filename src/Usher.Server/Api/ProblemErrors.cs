@@ -13,7 +13,9 @@ internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFor
     public IResult Write(IReadOnlyList<Error> errors)
     {
         var problem = Problem.Of(errors, options.Value.PublicUrl);
-        var answer = TypedResults.Json(problem, ApiJson.Default.Problem, MediaType, problem.Status);
+        var answer = RequestIds.Result(id => TypedResults.Json(
+            problem.Status < StatusCodes.Status500InternalServerError ? problem : problem with { RequestId = id },
+            ApiJson.Default.Problem, MediaType, problem.Status));
         return errors[0].Kind is ErrorKind.Unauthenticated ? new Challenge(answer) : answer;
     }
 
@@ -49,6 +51,10 @@ internal sealed record Problem
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Fault>? Errors { get; init; }
 
+    /// <summary>With 500 and 503: the id of the request, by which the server's log tells what happened.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RequestId { get; init; }
+
     /// <summary>One or more refusals as one problem, led by the first.</summary>
     /// <param name="errors">At least one.</param>
     /// <param name="site">The server's address, for links.</param>
@@ -76,6 +82,7 @@ internal sealed record Problem
         ErrorKind.WrongMediaType => "Wrong media type",
         ErrorKind.Invalid => "Invalid input",
         ErrorKind.TooMany => "Too many requests",
+        ErrorKind.Unavailable => "Unavailable",
         ErrorKind.Internal => "A fault of the server",
     };
 }

@@ -28,6 +28,7 @@ public static class ErrorStatus
             ErrorKind.WrongMediaType => StatusCodes.Status415UnsupportedMediaType,
             ErrorKind.Invalid => StatusCodes.Status422UnprocessableEntity,
             ErrorKind.TooMany => StatusCodes.Status429TooManyRequests,
+            ErrorKind.Unavailable => StatusCodes.Status503ServiceUnavailable,
             ErrorKind.Internal => StatusCodes.Status500InternalServerError,
         };
     }
@@ -43,5 +44,8 @@ public static class HostErrors
     public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request cannot be read.");
     public static readonly Error TooLarge = new(ErrorKind.TooLarge, "too_large", "The body is longer than the server reads.");
     public static readonly Error Internal = new(ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
+    public static readonly Error Unavailable =
+        new(ErrorKind.Unavailable, "unavailable", "The server cannot reach its database at the moment. Try again in a few seconds.");
+
     public static readonly Error TooMany = new(ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
 }

@@ -35,7 +35,11 @@ public sealed class Surfaces
 
     private sealed class PlainErrors : IErrorFormat
     {
-        public IResult Write(IReadOnlyList<Error> errors) => TypedResults.Problem(errors[0].Message, statusCode: errors[0].StatusCode);
+        public IResult Write(IReadOnlyList<Error> errors) => RequestIds.Result(id =>
+            TypedResults.Problem(errors[0].Message, statusCode: errors[0].StatusCode, extensions: Extensions(errors[0], id)));
+
+        private static Dictionary<string, object?> Extensions(Error error, string id) =>
+            error.StatusCode >= StatusCodes.Status500InternalServerError ? new() { ["requestId"] = id } : [];
     }
 }
 
@@ -81,6 +85,7 @@ public static class SurfaceExtensions
             StatusCodes.Status413PayloadTooLarge => HostErrors.TooLarge,
             StatusCodes.Status415UnsupportedMediaType => HostErrors.WrongMediaType,
             StatusCodes.Status429TooManyRequests => HostErrors.TooMany,
+            StatusCodes.Status503ServiceUnavailable => HostErrors.Unavailable,
             >= 500 => HostErrors.Internal,
             _ => HostErrors.Unreadable,
         };

@@ -49,7 +49,8 @@ public static class PageResults
             httpContext.RequestServices = scope.ServiceProvider;
             try
             {
-                await Page<ErrorPage>(new { Status = status, Message = message }, status).ExecuteAsync(httpContext);
+                var id = status >= StatusCodes.Status500InternalServerError ? httpContext.TraceIdentifier : null;
+                await Page<ErrorPage>(new { Status = status, Message = message, RequestId = id }, status).ExecuteAsync(httpContext);
             }
             finally
             {

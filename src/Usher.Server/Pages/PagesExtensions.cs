@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Mvc;
+using Usher.Core;
 using Usher.Server.Auth;
+using Usher.Server.Errors;
 using Usher.Server.Pages.Confirm;
 using Usher.Server.Pages.Docs;
 using Usher.Server.Pages.Join;
@@ -26,6 +28,8 @@ public static class PagesExtensions
         {
             antiforgery.Cookie.Name = site.HostName("usher_form");
             antiforgery.Cookie.Path = "/";
+            // Not Strict: a link opened from a web mail would come without the cookie, and the new one would break every form that is open already.
+            antiforgery.Cookie.SameSite = SameSiteMode.Lax;
             antiforgery.Cookie.SecurePolicy = site.Secure ? CookieSecurePolicy.Always : CookieSecurePolicy.None;
             antiforgery.SuppressXFrameOptionsHeader = true; // SecurityHeaders sets a stricter one
         });
@@ -59,17 +63,13 @@ public static class PagesExtensions
         // Behind a proxy that ends TLS the request itself is plain, and the framework would refuse to set the form's secure cookie.
         if (http.RequestServices.GetRequiredService<SiteCookies>().Secure) http.Request.Scheme = Uri.UriSchemeHttps;
         if (!HttpMethods.IsPost(http.Request.Method)) return await next(context);
-        if (!http.Request.HasFormContentType) return PageResults.Error(StatusCodes.Status415UnsupportedMediaType, "Only the form on the page can be sent here.");
-        try
+        if ((await PostedForm.ReadAsync(http.Request, http.RequestAborted)).Error is { } refused)
         {
-            await http.Request.ReadFormAsync(http.RequestAborted);
-        }
-        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
-        {
-            return PageResults.Error((e as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest, "The form could not be read.");
+            var message = refused.Kind is ErrorKind.WrongMediaType ? "Only the form on the page can be sent here." : "The form could not be read.";
+            return PageResults.Error(refused.StatusCode, message);
         }
 
-        if (await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http)) return await next(context);
+        if (OwnPage.Sent(http) || await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http)) return await next(context);
         return PageResults.Error(
             StatusCodes.Status400BadRequest,
             "The form came without the cookie that belongs to it. Either cookies are switched off, or the page was open for very long. Open the page, or the link in your mail, once more.");

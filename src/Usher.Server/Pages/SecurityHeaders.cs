@@ -32,6 +32,7 @@ public static class SecurityHeaders
 
                 headers.TryAdd("Content-Security-Policy", Policy);
                 headers["Permissions-Policy"] = Permissions;
+                headers["Referrer-Policy"] = "same-origin"; // with no-referrer, browsers would hide from us that a form is our own; see OwnPage
                 headers.XFrameOptions = "DENY";
                 headers.CacheControl = "no-store";
                 return Task.CompletedTask;

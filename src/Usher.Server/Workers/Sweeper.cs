@@ -36,7 +36,7 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().Forget();
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
             Log.Failed(logger, e);
         }

@@ -61,6 +61,12 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["too_large"] = new(413, s => s.Post("groups", new { name = new string('x', 5 * 1024 * 1024) })),
         ["too_many_requests"] = new(429, s => s.OnAnotherServerAsync(
             new() { ["Usher:GuestLimits:Passwords:PerSubject"] = "1" }, async (app, _) => await Last(2, () => app.CreateClient().SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = "a@example.test", password = "x" })))),
+        ["unavailable"] = new(503, s => s.WithoutDatabaseAsync(org => org.SendAsync(HttpMethod.Post, "groups", new { name = "A" }))),
+        ["session_ended"] = new(401, async s =>
+        {
+            var (_, link) = await s.Org.GuestAsync(NewEmail("ada"));
+            return await s.App.GuestAsync(link, "check", session: "uss_" + new string('x', 49));
+        }),
         ["internal_error"] = new(500, s => s.OnAnotherServerAsync([], async (app, org) =>
         {
             await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE invitation_secrets", Ct));
@@ -274,7 +280,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         Assert.EndsWith($"/docs/errors#{code}", problem.GetProperty("type").GetString(), StringComparison.Ordinal);
         Assert.Equal(Cases[code].Status, problem.GetProperty("status").GetInt32());
         Assert.All(["title", "detail"], name => Assert.NotEqual("", problem.GetProperty(name).GetString()));
-        Assert.Empty(problem.EnumerateObject().Select(p => p.Name).Except(["type", "title", "status", "detail", "code", "errors"]));
+        Assert.Empty(problem.EnumerateObject().Select(p => p.Name).Except(Cases[code].Status < 500 ? ["type", "title", "status", "detail", "code", "errors"] : ["type", "title", "status", "detail", "code", "requestId"]));
         if (!problem.TryGetProperty("errors", out var errors)) return;
         Assert.Equal(code, errors[0].GetProperty("code").GetString());
         Assert.All(errors.EnumerateArray(), fault =>
@@ -385,6 +391,17 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         {
             await using var app = await UsherApp.StartAsync(settings, workers: false);
             var answer = await ask(app, await app.CreateOrganizationAsync());
+            await answer.Content.LoadIntoBufferAsync(Ct);
+            return answer;
+        }
+
+        public async Task<HttpResponseMessage> WithoutDatabaseAsync(Func<TestOrganization, Task<HttpResponseMessage>> ask)
+        {
+            await using var database = await BreakableDatabase.CreateAsync();
+            await using var app = await UsherApp.StartAsync(database.Settings, database: database.Database, workers: false);
+            var other = await app.CreateOrganizationAsync();
+            await database.BreakAsync();
+            var answer = await ask(other);
             await answer.Content.LoadIntoBufferAsync(Ct);
             return answer;
         }

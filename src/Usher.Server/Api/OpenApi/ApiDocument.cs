@@ -42,6 +42,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
     [
         HostErrors.NotJson, KeyErrors.Refused, MemberErrors.NotAllowed, OrganizationErrors.NotFound, MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), Precondition.Outdated, HostErrors.TooLarge,
         HostErrors.WrongMediaType, InvitationErrors.EmailInvalid with { Also = [InvitationErrors.FirstNameInvalid, InvitationErrors.PermissionUnknown("flying", "permissions/1")] }, HostErrors.TooMany, HostErrors.Internal,
+        HostErrors.Unavailable,
     ];
 
     public Task TransformAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
@@ -151,9 +152,9 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             var (takes, ends) = (given is not null, !reads && path.Contains("invitation", StringComparison.Ordinal));
             foreach (var (kind, fits) in new[]
             {
-                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is { Needed: true }), (ErrorKind.Forbidden, locked || session is { Needed: false }), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
+                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is not null), (ErrorKind.Forbidden, locked || session is { Needed: false }), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
                 (ErrorKind.Conflict, !reads && (locked || takes)), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
-                (ErrorKind.TooMany, !locked), (ErrorKind.Internal, true),
+                (ErrorKind.TooMany, !locked), (ErrorKind.Unavailable, true), (ErrorKind.Internal, true),
             })
             {
                 var error = Array.Find(TypicalErrors, e => e.Kind == kind)!;
@@ -220,7 +221,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                 document.AddComponent(name, new OpenApiResponse
                 {
                     Description = $"{docs.Of(typeof(ErrorKind).GetField(name)!)} Codes: {string.Join(", ", codes)}.",
-                    Headers = error.Kind is ErrorKind.TooMany ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = new OpenApiHeader { Description = "Seconds to wait.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60 } } : null,
+                    Headers = error.Kind is ErrorKind.TooMany or ErrorKind.Unavailable ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = new OpenApiHeader { Description = "Seconds to wait.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60 } } : null,
                     Content = new Dictionary<string, OpenApiMediaType>
                     {
                         [ProblemErrors.MediaType] = new() { Schema = schemas.Written(typeof(Problem)), Example = JsonSerializer.SerializeToNode(Problem.Of([error], "https://usher.example.com"), ApiJson.Default.Problem) },
