@@ -107,7 +107,7 @@ public sealed class InvitationService(
     /// <summary>One invitation of the actor's organization, whatever has become of it.</summary>
     public async Task<Result<InvitationView>> GetAsync(Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { InvitationIds = [invitationId], Details = details }, ct);
         return graph?.Invitation(invitationId) is { } invitation ? new InvitationView(invitation, graph.Member(invitation.MemberId)!, graph) : InvitationErrors.NotFound;
     }
@@ -115,7 +115,7 @@ public sealed class InvitationService(
     /// <summary>A run of the organization's invitations.</summary>
     public async Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);
         if (graph is null) return MemberErrors.NotFound;
 
