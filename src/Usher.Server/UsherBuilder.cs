@@ -37,8 +37,8 @@ namespace Usher.Server;
 /// <summary>What the server is made of: services, then the request's way through them.</summary>
 public static class UsherBuilder
 {
-    // A thousand invitations with long lists fit many times over.
-    private const int MaxBodyBytes = 4 * 1024 * 1024;
+    /// <summary>The longest body, where a route says nothing else: a thousand invitations with long lists fit many times over.</summary>
+    internal const int MaxBodyBytes = 4 * 1024 * 1024;
 
     public static void AddUsher(this WebApplicationBuilder builder)
     {
