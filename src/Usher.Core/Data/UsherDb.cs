@@ -52,6 +52,12 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<Session> Sessions => Set<Session>();
 
+    public DbSet<SignInCode> SignInCodes => Set<SignInCode>();
+
+    public DbSet<PasswordReset> PasswordResets => Set<PasswordReset>();
+
+    public DbSet<UserAddressChange> UserAddressChanges => Set<UserAddressChange>();
+
     public DbSet<Member> Members => Set<Member>();
 
     public DbSet<MemberPermission> MemberPermissions => Set<MemberPermission>();

@@ -76,6 +76,15 @@ public sealed class Invitation : IVersioned
     /// <summary>The <see cref="Error.Code"/> of why it was revoked, where it was not simply by hand.</summary>
     public string? EndReason { get; private set; }
 
+    /// <summary>Since when it waits for an administrator's decision, because its sponsor may no longer give what it gives. Null: it does not.</summary>
+    public DateTimeOffset? BlockedAt { get; private set; }
+
+    /// <summary>When the administrators were last told by mail that it is blocked.</summary>
+    public DateTimeOffset? BlockedToldAt { get; set; }
+
+    /// <summary>When the invited person last asked the administrators for another invitation.</summary>
+    public DateTimeOffset? RequestedAt { get; set; }
+
     public int Version { get; set; }
 
     public Member Member { get; private set; } = null!;
@@ -150,6 +159,8 @@ public sealed class Invitation : IVersioned
             builder.HasIndex(i => new { i.OrganizationId, i.Status, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.SponsorId, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.ExpiresAt, i.Id });
+            // The daily mail to administrators, and the filter for blocked invitations. Few rows are in it.
+            builder.HasIndex(i => new { i.OrganizationId, i.Id }).HasDatabaseName("ix_invitations_blocked").HasFilter("blocked_at IS NOT NULL AND status = 'pending'");
         }
     }
 }
