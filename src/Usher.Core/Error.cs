@@ -53,6 +53,9 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, string? 
     /// <summary>What else was wrong with the same input.</summary>
     public IReadOnlyList<Error> Also { get; init; } = [];
 
+    /// <summary>Whether it is the same refusal, whatever place it points to and however it is worded.</summary>
+    public bool Is(Error other) => Code == other.Code;
+
     /// <summary>How long to wait before the same request can succeed; null when waiting does not help.</summary>
     public TimeSpan? RetryAfter { get; init; }
 

@@ -27,6 +27,7 @@ using Usher.Server.Dialects.Conformity;
 using Usher.Server.Dialects.DeployHq;
 using Usher.Server.Dialects.Wavefront;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 using Usher.Server.Mail;
 using Usher.Server.Pages;
 using Usher.Server.Startup;
@@ -65,6 +66,7 @@ public static class UsherBuilder
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null);
         services.AddUsherPolicies();
         services.AddUsherOpenApi();
+        services.AddUsherLimits();
         services.AddConformity();
         services.AddDeployHq();
         services.AddUsherPages();
@@ -80,6 +82,7 @@ public static class UsherBuilder
         app.UseSurfaceStatusPages();
         app.UseTolerantPaths();
         app.UseRouting();
+        app.UseGuestGate();
         app.UseRepeatableBodies();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -133,7 +136,7 @@ public static class UsherBuilder
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
-        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
+        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>();
         services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 

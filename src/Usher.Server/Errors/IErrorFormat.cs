@@ -50,5 +50,5 @@ public static class HostErrors
         string.Create(CultureInfo.InvariantCulture, $"{(field is "" ? "The body" : field)} has too many values. At most {most:N0} are read."), field);
 
     public static readonly Error Internal = new(ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
-    public static readonly Error TooMany = new(ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
+    public static readonly Error TooMany = Core.Limits.LimitErrors.TooMany;
 }

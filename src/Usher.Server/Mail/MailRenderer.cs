@@ -16,6 +16,7 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         OutboxKind.InvitationRequested => RenderAsync<InvitationRequestedMail>(opened),
         OutboxKind.AddressChange => RenderAsync<AddressChangeMail>(opened),
         OutboxKind.AddressChanged => RenderAsync<AddressChangedMail>(opened),
+        OutboxKind.SignInCode => RenderAsync<SignInCodeMail>(opened),
     };
 
     private async Task<OutgoingMail> RenderAsync<T>(OpenedMessage opened)
