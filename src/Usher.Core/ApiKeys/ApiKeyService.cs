@@ -50,7 +50,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             if (!self && graph?.Today(actor).May(Permissions.TokenManagement) is not true) return ApiKeyErrors.NotAllowed;
             if (graph?.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (member.Status is not MemberStatus.Active) return ApiKeyErrors.NotActive;
-            if (!self && !graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
+            if (!self && !graph.Pass(GrantingRule.KeyCovers, graph.Covers(graph.Today(actor), member))) return MemberErrors.NotCovered;
 
             if (await db.ApiKeys.CountAsync(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId, ct) >= MaxPerMember) return ApiKeyErrors.TooMany;
 
@@ -165,7 +165,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
             if (graph?.Today(actor) is not { } today || !today.May(Permissions.TokenManagement)) return ApiKeyErrors.NotAllowed;
             if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
-            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
+            if (!graph.Pass(GrantingRule.KeyCovers, graph.Covers(today, member))) return MemberErrors.NotCovered;
         }
 
         var own = db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId);

@@ -583,6 +583,9 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
 
     public JobDoorbell JobDoorbell => jobDoorbell;
 
+    /// <summary>All of them, but for tests that show what would happen without one.</summary>
+    internal GrantingRules Rules { get; set; } = new();
+
     // Beyond that many a statement is made anew for each run: searches with conditions of their own are without number.
     private const int MostStatements = 500;
 

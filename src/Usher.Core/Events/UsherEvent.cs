@@ -25,6 +25,8 @@ public static class EventTypes
     public const string InvitationDeclined = "invitation.declined";
     public const string InvitationRevoked = "invitation.revoked";
     public const string InvitationExpired = "invitation.expired";
+    public const string InvitationBlocked = "invitation.blocked";
+    public const string InvitationEndorsed = "invitation.endorsed";
     public const string InvitationRequested = "invitation.requested";
     public const string InvitationUndeliverable = "invitation.undeliverable";
     public const string GroupCreated = "group.created";

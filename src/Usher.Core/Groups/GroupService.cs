@@ -54,7 +54,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     }
 
     /// <summary>
-    /// Changes a group. What it is to give more, and what it gives no longer, the actor must hold; to put somebody in or out he must hold all that it gives.
+    /// Changes a group. Any edit, the name included, needs everything that the group confers before and after, and so does putting a member in or out.
     /// </summary>
     /// <returns>The group as it is then. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>, <c>more_than_you_hold</c>, …</returns>
     public Task<Result<GroupView>> UpdateAsync(Actor actor, Guid groupId, GroupChange change, GroupOptions how, CancellationToken ct) => SaveAsync(actor, groupId, change, how, ct);
@@ -69,7 +69,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
         if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
-        if (!today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group)))) return InvitationErrors.MoreThanYouHold;
 
         db.Remove(group);
         db.Add(UsherEvent.Record(EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
@@ -152,9 +152,8 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
         var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
 
-        var (given, taken) = Conferred(group, wish, roles, levels);
-        if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;
-        if (change.IsDefault is { } isDefault && isDefault != group.IsDefault && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        // Whatever is edited, be it the name alone: others hand the group out by it. An edit that changes nothing is none.
+        var before = graph.Of(group);
         List<MemberPlan> moves = [];
         foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add)).Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
         {
@@ -162,11 +161,15 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             moves.Add(move);
         }
 
-        if ((renamed || groupId is null) && Text.Key(change.Name!) is var key
-            && await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key && g.Id != group.Id, ct)) return GroupErrors.NameTaken;
-
         Guid[] rolesBefore = [.. group.Roles.Select(r => r.RoleId)];
         var details = Apply(group, wish, roles, levels, actor, now);
+        var mayEdit = details.Count is 0 || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
+        if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
+        {
+            db.Forget();
+            return mayEdit ? GroupErrors.NameTaken : InvitationErrors.MoreThanYouHold;
+        }
+
         graph.Add(group);
         graph.Moved(group, rolesBefore);
         if (groupId is null) db.Add(group);
@@ -177,35 +180,14 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         return new GroupView(group, graph, members.Unknown);
     }, ct);
 
+    private Task<bool> IsTakenAsync(Group group, CancellationToken ct) =>
+        db.Groups.AnyAsync(g => g.OrganizationId == group.OrganizationId && g.NameKey == group.NameKey && g.Id != group.Id, ct);
+
     private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
         MemberService.Query(actor.OrganizationId, members ?? [], details).With(actor) with { GroupIds = groupIds };
 
     private static Group New(Actor actor, string name, DateTimeOffset now) =>
         new() { OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now };
-
-    // What its members would have more, and what they would have no longer.
-    private static (EffectiveAccess Given, EffectiveAccess Taken) Conferred(
-        Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels)
-    {
-        var (given, taken) = (new EffectiveAccess.Builder(), new EffectiveAccess.Builder());
-        if (change.IsAdmin is { } admin && admin != group.IsAdmin) (admin ? given : taken).AddAdmin(true);
-        if (change.AllResources is { } all && all != group.AllResources) (all ? given : taken).AddEverywhere(AccessLevel.Full);
-        var permissions = change.Permissions?.Against([.. group.Permissions.Select(p => p.Permission)]) ?? ([], []);
-        given.Add(permissions.Added);
-        taken.Add(permissions.Removed);
-        foreach (var role in roles.Added) AccessGraph.Confer(given, role);
-        foreach (var role in roles.Removed) AccessGraph.Confer(taken, role);
-        foreach (var (resource, reach) in levels)
-        {
-            if (group.ReachOf(resource) == reach) continue;
-            given.Add(resource, reach);
-            taken.Add(resource, group.ReachOf(resource));
-        }
-
-        if (change.ReplaceLevels)
-            foreach (var level in group.Levels.Where(l => !levels.Any(n => n.Resource == l.ResourceId))) taken.Add(level.ResourceId, level.Reach);
-        return (given.Build(), taken.Build());
-    }
 
     private static Dictionary<string, string> Apply(
         Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)

@@ -181,7 +181,7 @@ public sealed class Member : IVersioned
     public void SponsoredBy(Actor actor)
     {
         (SponsorId, SponsorKind, SponsorName) = (actor.Id, actor.Kind, actor.Name);
-        foreach (var invitation in Invitations) invitation.Edited(actor);
+        foreach (var invitation in Invitations.Where(i => !i.HasEnded)) invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
     }
 
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>

@@ -191,7 +191,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (how.OnlyInvited && member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
         if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
-        return actor.Covers(graph.Of(member)) ? null : MemberErrors.NotCovered;
+        return graph.Pass(GrantingRule.RemovalCovers, graph.Covers(actor, member)) ? null : MemberErrors.NotCovered;
     }
 
     private async Task RemoveAllAsync(AccessGraph graph, Actor actor, IReadOnlyList<Member> members, CancellationToken ct)

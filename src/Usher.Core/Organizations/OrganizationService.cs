@@ -140,7 +140,8 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             };
             owner.Give(BuiltInRole.Admin, by, now);
             db.Add(owner);
-            var link = hash is null ? mails.Mint(db, organization, owner, by, provesAddress: true, now) : await BindAsync(owner, email, hash, now, ct);
+            owner.SponsoredBy(by);
+            var link = hash is null ? mails.Mint(db, organization, owner, provesAddress: true, now) : await BindAsync(owner, email, hash, now, ct);
             var (apiKey, secret) = ApiKeyService.New(owner, "First key", readOnly: false, expires: null, given.OwnerApiKey, now);
             db.Add(apiKey);
             db.Add(UsherEvent.Record(EventTypes.OrganizationCreated, by, "organization", organization.Id, now, new() { ["slug"] = organization.Slug, ["owner"] = email }));
@@ -244,7 +245,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];
             var handed = new EffectiveAccess.Builder().Add(permissions.Except(organization.DefaultPermissions)).Add(organization.DefaultPermissions.Except(permissions));
             foreach (var group in moved) graph.Confer(handed, group);
-            if (!today.CanGrant(handed.Build())) return InvitationErrors.MoreThanYouHold;
+            if (!graph.Pass(GrantingRule.DefaultsHeld, today.CanGrant(handed.Build()))) return InvitationErrors.MoreThanYouHold;
 
             db.Attach(organization);
             var before = Told(organization);
