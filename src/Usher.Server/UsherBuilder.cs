@@ -77,6 +77,7 @@ public static class UsherBuilder
     public static void MapUsher(this WebApplication app)
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
+        app.UseUsherProxies();
         app.UseExceptionHandler();
         app.UseUsherSecurityHeaders();
         app.UseSurfaceStatusPages();

@@ -69,16 +69,23 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     }
 
     /// <summary>A run of the live members a filter lets through.</summary>
-    public async Task<IReadOnlyList<MemberView>> ListAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Page = page with { Filter = Known(page.Filter) }, Details = details }, ct) is { } graph
-            ? [.. Ordered(graph, page).Select(m => new MemberView(m, graph))] : [];
+    /// <returns>Refused with <c>search_too_slow</c>.</returns>
+    public Task<Result<IReadOnlyList<MemberView>>> ListAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
+        db.SearchAsync<IReadOnlyList<MemberView>>(async limited =>
+        {
+            var query = new AccessQuery(actor.OrganizationId) { Page = page with { Filter = Known(page.Filter) }, Details = details };
+            return await AccessGraph.ReadAsync(db, query, limited) is { } graph ? Ordered(graph, page).Select(m => new MemberView(m, graph)).ToList() : [];
+        }, ct);
 
     /// <summary>One page of the live members a filter lets through, and how many it lets through in all.</summary>
-    public async Task<(IReadOnlyList<MemberView> Items, int Total)> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
-    {
-        var query = new AccessQuery(actor.OrganizationId) { Page = page with { WithTotal = true, Filter = Known(page.Filter) }, Details = details };
-        return await AccessGraph.ReadAsync(db, query, ct) is { } graph ? ([.. Ordered(graph, page).Select(m => new MemberView(m, graph))], graph.Total) : ([], 0);
-    }
+    /// <returns>Refused with <c>search_too_slow</c>.</returns>
+    public Task<Result<(IReadOnlyList<MemberView> Items, int Total)>> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
+        db.SearchAsync<(IReadOnlyList<MemberView>, int)>(async limited =>
+        {
+            var query = new AccessQuery(actor.OrganizationId) { Page = page with { WithTotal = true, Filter = Known(page.Filter) }, Details = details };
+            var graph = await AccessGraph.ReadAsync(db, query, limited);
+            return graph is null ? ([], 0) : ([.. Ordered(graph, page).Select(m => new MemberView(m, graph))], graph.Total);
+        }, ct);
 
     /// <summary>
     /// Changes one member, or up to 1,000 in the same way: all that are known, or, when one of them is refused, none. What is given and what is taken away the
