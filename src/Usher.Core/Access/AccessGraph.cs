@@ -298,6 +298,9 @@ public sealed class AccessGraph
         return Pass(GrantingRule.SponsorMayInvite, sponsor.May(Permissions.UserManagement)) && Pass(GrantingRule.SponsorCovers, Covers(sponsor, member));
     }
 
+    /// <summary>Whether a member is active and may invite, so that invitations may depend on what the member holds.</summary>
+    public bool MaySponsor(Member member) => member.Status is MemberStatus.Active && Of(member).Has(Permissions.UserManagement);
+
     private EffectiveAccess Of(Member member, IEnumerable<Group> through)
     {
         var access = new EffectiveAccess.Builder().Add(member.Role).Add(member.Permissions.Select(p => p.Permission));

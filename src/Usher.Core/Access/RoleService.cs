@@ -156,18 +156,20 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         return new RoleSelection([role], [], graph);
     }, ct);
 
-    /// <summary>One role of the actor's organization.</summary>
+    /// <summary>One role of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of roles does.</summary>
     public async Task<Result<RoleSelection>> GetAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [roleId], details), ct);
         return graph?.Role(roleId) is { } role ? new RoleSelection([role], [], graph) : RoleErrors.NotFound;
     }
 
     /// <summary>A run of the roles of the actor's organization, oldest first.</summary>
-    public async Task<RoleSelection?> PageAsync(Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
+    public async Task<Result<RoleSelection>> PageAsync(Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { RoleRun = run }, ct);
-        return graph is null ? null : new([.. graph.RunOfRoles], [], graph);
+        return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.RunOfRoles], [], graph);
     }
 
     /// <summary>All roles of the actor's organization, by name.</summary>
@@ -175,10 +177,12 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     /// <param name="details">What the answer shows besides the roles.</param>
     /// <param name="ct">Cancels.</param>
     /// <param name="holders">What to ask of those who hold them directly; see <see cref="AccessGraph.HasHolder"/>.</param>
-    public async Task<RoleSelection?> ListAsync(Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
+    public async Task<Result<RoleSelection>> ListAsync(
+        Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
-        return graph is null ? null : new([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
+        return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
     }
 
     private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>

@@ -105,6 +105,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
+    /// <summary>Whether this run is alone and in a transaction, so that rows may be written before the save.</summary>
+    internal bool IsUnderLock => locked;
+
     public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
     /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>

@@ -17,6 +17,7 @@ public static class EventTypes
     public const string MemberJoined = "member.joined";
     public const string MemberCreated = "member.created";
     public const string MemberRemoved = "member.removed";
+    public const string MemberLeft = "member.left";
     public const string MemberUpdated = "member.updated";
     public const string AddressChangeRequested = "address_change.requested";
     public const string InvitationSent = "invitation.sent";

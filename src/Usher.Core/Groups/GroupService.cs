@@ -77,29 +77,34 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         return new GroupView(group, graph, []);
     }, ct);
 
-    /// <summary>One group of the actor's organization.</summary>
+    /// <summary>One group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of groups does.</summary>
     public async Task<Result<GroupView>> GetAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [groupId], how.Details), ct);
         return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None) ? new GroupView(group, graph, []) : GroupErrors.NotFound;
     }
 
     /// <summary>A run of the groups of the actor's organization, oldest first.</summary>
-    public async Task<IReadOnlyList<GroupView>> PageAsync(Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
+    public async Task<Result<IReadOnlyList<GroupView>>> PageAsync(Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { GroupRun = run }, ct);
-        return graph is null ? [] : [.. graph.RunOfGroups.Select(g => new GroupView(g, graph, []))];
+        return graph is null ? GroupErrors.NotFound : graph.RunOfGroups.Select(g => new GroupView(g, graph, [])).ToList();
     }
 
     /// <summary>All groups of the actor's organization, in no particular order.</summary>
-    /// <param name="actor">Who asks.</param>
+    /// <param name="actor">The actor that reads.</param>
     /// <param name="how">As the surface has groups.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="ct">Cancels the read.</param>
     /// <param name="holders">What to ask of their members; see <see cref="AccessGraph.HasHolder"/>.</param>
-    public async Task<IReadOnlyList<GroupView>> ListAsync(Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
+    public async Task<Result<IReadOnlyList<GroupView>>> ListAsync(
+        Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
-        return graph is null ? [] : [.. graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, []))];
+        if (graph is null) return GroupErrors.NotFound;
+        return graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, [])).ToList();
     }
 
     /// <summary>Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.</summary>

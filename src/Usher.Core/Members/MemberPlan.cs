@@ -57,8 +57,16 @@ internal sealed class MemberPlan
 
     public Member Member { get; }
 
-    /// <summary>Whether an active administrator becomes something less.</summary>
-    public bool TakesAdminAway => Member.IsActiveAdmin && (suspended is true || role is not null);
+    /// <summary>Whether an administrator, active or invited, becomes something less.</summary>
+    public bool TakesAdminAway => Member.IsAdmin && (suspended is true || role is not null);
+
+    /// <summary>Whether the member may have less afterwards, and so may lose the right to sponsor.</summary>
+    public bool TakesAway =>
+        suspended is true || role is not null || allResources is false || permissions.Removed.Count + groups.Removed.Count + roles.Removed.Count > 0
+        || levels.Count + levelsRemoved.Count > 0;
+
+    /// <summary>Whether a suspended member is active again.</summary>
+    public bool Restores => suspended is false;
 
     /// <summary>Whether his address changes, and so the links that went out must not open any more.</summary>
     public bool Readdresses => readdressed;
