@@ -86,7 +86,7 @@ public sealed class BodySizeTests(UsherApp app)
 
     private static string Padded(string json, int length) => json + new string(' ', length - json.Length);
 
-    private static async Task<(string Head, string Rest)> RawAsync(string url, string request)
+    private static async Task<(string Head, string Body)> RawAsync(string url, string request)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(new Uri(url).Host, new Uri(url).Port, Ct);

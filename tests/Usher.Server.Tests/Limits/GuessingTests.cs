@@ -170,7 +170,7 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         var code = await CodeOfAsync(email);
         Assert.DoesNotContain(code, string.Join(' ', message.Parameters.Values), StringComparison.Ordinal);
         var opened = await App.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(message, Ct));
-        var mail = await App.WithAsync<Mail.MailRenderer, Mail.OutgoingMail>(r => r.RenderAsync(opened!));
+        var mail = await App.WithAsync<Usher.Server.Mail.MailRenderer, Usher.Server.Mail.OutgoingMail>(r => r.RenderAsync(opened!));
         Assert.Contains(code, mail.Text, StringComparison.Ordinal);
         Assert.Contains(code, mail.Html, StringComparison.Ordinal);
     }
