@@ -104,8 +104,11 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     }
 
     /// <summary>A run of the live members a filter lets through, of the kinds that the actor may read; see <see cref="MayRead(Actor, MemberKind)"/>.</summary>
-    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the kinds asked for.</returns>
-    public async Task<Result<MemberRun>> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
+    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the kinds asked for, and with <c>search_too_slow</c>.</returns>
+    public Task<Result<MemberRun>> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
+        db.SearchAsync(limited => PageOnceAsync(actor, page, details, limited), ct);
+
+    private async Task<Result<MemberRun>> PageOnceAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {
         if (Readable(actor, page.Filter) is not { } readable) return MemberErrors.NotAllowed;
         var query = new AccessQuery(actor.OrganizationId) { Page = page with { Filter = Known(readable) }, Details = details };
