@@ -194,7 +194,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         return actor.Covers(graph.Of(member)) ? null : MemberErrors.NotCovered;
     }
 
-    private async Task RemoveAllAsync(AccessGraph graph, Actor actor, IReadOnlyList<Member> members, CancellationToken ct)
+    internal async Task RemoveAllAsync(AccessGraph graph, Actor actor, IReadOnlyList<Member> members, CancellationToken ct)
     {
         var now = clock.Now();
         Guid[] ids = [.. members.Select(m => m.Id)];
@@ -272,7 +272,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
 
     private static Member? Live(AccessGraph graph, MemberKey key) => Select(graph, [key], []).Members is [var member] ? member : null;
 
-    private Task<bool> HasOtherAdminAsync(Guid organization, Guid[] ids, CancellationToken ct) => db.Members.AnyAsync(
+    internal Task<bool> HasOtherAdminAsync(Guid organization, Guid[] ids, CancellationToken ct) => db.Members.AnyAsync(
         m => m.OrganizationId == organization && !ids.Contains(m.Id) && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin, ct);
 
     private static List<Member> Ordered(AccessGraph graph, MemberPage page)

@@ -1,8 +1,6 @@
 using Microsoft.EntityFrameworkCore;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
-using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Users;
 
@@ -28,29 +26,29 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
 
     private const int MaxDeviceLength = 200;
 
-    /// <summary>Signs in by e-mail and password. An address that is nobody's is answered like a wrong password, as slowly.</summary>
+    /// <summary>
+    /// Signs in by e-mail and password. There is one account for an address, or none; an address without one is answered like a wrong
+    /// password, as slowly.
+    /// </summary>
     public async Task<Result<SignedIn>> SignInAsync(string email, string password, string? device, CancellationToken ct)
     {
         EmailAddress.TryCanonical(email, out var canonical);
-        // Proven addresses are unique; unproven ones reserve nothing, so several people may have joined by copied links to one.
-        var candidates = canonical is null ? [] : await db.Users.AsNoTracking().Where(u => u.NormalizedEmail == canonical)
-            .OrderByDescending(u => u.EmailProvedAt != null).ThenByDescending(u => u.Id).Take(3).ToListAsync(ct);
-        User? user = null;
-        foreach (var candidate in candidates.Count > 0 ? candidates : [null!])
-        {
-            if (!(await passwords.VerifyAsync(candidate, password, ct)).TryGet(out var isHis, out var busy)) return busy;
-            if (!isHis) continue;
-            user = candidate;
-            break;
-        }
-
-        return user is null ? await RefuseAsync(canonical, ct) : await BeginAsync(user.Id, device, ct);
+        var user = canonical is null ? null : await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == canonical, ct);
+        return await SignInAsync(user, canonical, password, device, ct);
     }
 
-    /// <summary>The same for one user, whoever else has his address.</summary>
-    internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
-        !(await passwords.VerifyAsync(user, password, ct)).TryGet(out var isHis, out var busy) ? busy
-        : isHis ? await BeginAsync(user.Id, device, ct) : await RefuseAsync(user.NormalizedEmail, ct);
+    /// <summary>The same for an account that is known.</summary>
+    internal Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
+        SignInAsync(user, user.NormalizedEmail, password, device, ct);
+
+    /// <summary>The account, if this is its password. A wrong one is recorded and refused as at a sign-in.</summary>
+    internal async Task<Result<User>> CheckAsync(User? user, string? address, string password, CancellationToken ct)
+    {
+        if (!(await passwords.VerifyAsync(user, password, ct)).TryGet(out var isRight, out var busy)) return busy;
+        if (isRight) return user!;
+        await RecordFailureAsync(address, ct);
+        return Wrong;
+    }
 
     /// <summary>Whose session it is; null for an ended or unknown one. One read.</summary>
     public async Task<SessionUser?> FindAsync(string secret, CancellationToken ct)
@@ -102,41 +100,27 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         return new(userId, secret, session.ExpiresAt);
     }
 
-    private Task<Result<SignedIn>> BeginAsync(Guid userId, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
+    private async Task<Result<SignedIn>> SignInAsync(User? user, string? address, string password, string? device, CancellationToken ct) =>
+        (await CheckAsync(user, address, password, ct)).TryGet(out var known, out var refused) ? await BeginAsync(known, device, ct) : refused;
+
+    private Task<Result<SignedIn>> BeginAsync(User known, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
     {
         var now = clock.Now();
-        var user = await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct);
-        if (user is null) return Wrong;
+        var user = await db.Users.SingleOrDefaultAsync(u => u.Id == known.Id, ct);
+        // A takeover or a reset since the password was checked: the old one must not begin a session that outlives it.
+        if (user is null || user.SecurityStamp != known.SecurityStamp) return Wrong;
         user.LastSignInAt = now;
-        if (user is { EmailProvedAt: not null, NormalizedEmail: { } address }) await BindAsync(userId, address, now, ct);
-        foreach (var member in await db.Members.Where(m => m.UserId == userId && m.Status == MemberStatus.Active).ToListAsync(ct)) member.LastSignInAt = now;
-        var signedIn = Add(userId, device, now);
+        // Written even where it is the same instant: the row's concurrency stamp is what such a change is noticed by.
+        db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
+        var signedIn = Add(user.Id, device, now);
         await db.SaveChangesAsync(ct);
         return signedIn;
     }, ct);
 
-    // Whoever was added where an identity provider signs people in is active without a user until the first sign-in that proves his address.
-    private async Task BindAsync(Guid userId, string address, DateTimeOffset now, CancellationToken ct)
-    {
-        var unbound = await (
-            from member in db.Members
-            join organization in db.Organizations on member.OrganizationId equals organization.Id
-            where member.Identifier == address && member.UserId == null && member.Kind == MemberKind.Person && member.Status == MemberStatus.Active
-                && organization.ExternalIdentityProvider != null && !db.Members.Any(m => m.OrganizationId == member.OrganizationId && m.UserId == userId && m.Status != MemberStatus.Removed)
-            orderby member.OrganizationId
-            select member).ToListAsync(ct);
-        foreach (var member in unbound)
-        {
-            member.Join(userId, now);
-            db.Add(UsherEvent.Record(EventTypes.MemberJoined, new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing), "member", member.Id, now, new() { ["email"] = member.Identifier }));
-        }
-    }
-
-    private async Task<Result<SignedIn>> RefuseAsync(string? canonical, CancellationToken ct)
+    private async Task RecordFailureAsync(string? canonical, CancellationToken ct)
     {
         db.Add(UsherEvent.Record(
             EventTypes.UserSignInFailed, Actor.System(Organization.Installation), "user", Guid.Empty, clock.Now(), canonical is null ? null : new() { ["email"] = canonical }));
         await db.SaveChangesAsync(ct);
-        return Wrong;
     }
 }

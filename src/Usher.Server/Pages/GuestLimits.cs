@@ -39,6 +39,12 @@ public sealed class GuestLimit
 /// <summary>The counters behind <see cref="GuestLimitOptions"/>.</summary>
 public sealed class GuestLimits(IOptions<GuestLimitOptions> options) : IDisposable
 {
+    /// <summary>
+    /// What is told to wait where an organization's handed-over links were submitted too often for addresses that have an account. That is
+    /// counted over a day, in the database: see <see cref="Usher.Core.Invitations.GuestService.MaxDisclosuresADay"/>.
+    /// </summary>
+    public static readonly TimeSpan DisclosureWait = TimeSpan.FromHours(1);
+
     private readonly Counter passwords = new(options.Value.Passwords);
     private readonly Counter codes = new(options.Value.Codes);
     private readonly Counter mails = new(options.Value.Mails);
