@@ -32,6 +32,9 @@ public enum OfferState
 
     /// <summary>He got in another way.</summary>
     Superseded,
+
+    /// <summary>It waits for a decision by the organization's administrators, because its sponsor may no longer give what it gives. The same link works afterwards.</summary>
+    Blocked,
 }
 
 /// <summary>The holder of a link, as far as the link may tell.</summary>
@@ -154,7 +157,7 @@ public sealed class GuestService(
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
             // Judged before anything is asked of the person: nobody signs in, or takes an account over, for an invitation that has ended.
-            if (StateOf(found, clock.Now()) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
+            if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
             await db.LockAccountAsync(found.Member.Identifier, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             if (accounts is []) return await AcceptAsync(found, accounts, userId: null, () => Task.FromResult(MakeAccount(found)), ct);
@@ -202,7 +205,7 @@ public sealed class GuestService(
     {
         if (await FindAsync(link, ct) is not { } before) return InvitationErrors.LinkUnknown;
         if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, password, device, ct);
-        if (StateOf(before, clock.Now()) is not OfferState.Open and var ended) return InvitationErrors.Ended(ended);
+        if (!IsOpen(before, clock.Now(), out var ended)) return InvitationErrors.Ended(ended);
         if (!before.Used.ProvesAddress) return InvitationErrors.MustSignIn;
         var address = before.Member.Identifier;
         var account = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
@@ -212,7 +215,8 @@ public sealed class GuestService(
         var joined = await db.RunAsync<Result<Joined>>(async () =>
         {
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
-            if (StateOf(found, clock.Now()) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
+            if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
+            if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
             await db.LockAccountAsync(address, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             // Taken over, or given another password, since it was checked.
@@ -276,7 +280,7 @@ public sealed class GuestService(
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
-        if (StateOf(found, now) is not (OfferState.Open or OfferState.Expired) and var state) return InvitationErrors.Ended(state);
+        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
         if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
@@ -301,9 +305,9 @@ public sealed class GuestService(
         if (state is OfferState.Expired or OfferState.Open)
         {
             var graph = await TrackAsync(found, ct);
-            // What is still open ends when it was to end: only whoever manages users may extend it.
+            // What is still open ends when it was to end: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
-            found.Sent(mails.Send(db, graph.Organization, found.Member, sponsor: null, now, expires));
+            found.Sent(mails.Send(db, graph.Organization, found.Member, now, expires));
             db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
@@ -330,7 +334,7 @@ public sealed class GuestService(
                 var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
                 if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member || graph.Organization.SuspendedAt is not null) return false;
                 var now = clock.Now();
-                var invitation = mails.Send(db, graph.Organization, member, sponsor: null, now);
+                var invitation = mails.Send(db, graph.Organization, member, now);
                 db.Add(UsherEvent.Record(EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now, cause: "guest_asked"));
                 await db.SaveChangesAsync(ct);
                 return true;
@@ -395,6 +399,7 @@ public sealed class GuestService(
         // A member without a sign-in who is suspended is in already, and gets no further by it.
         InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null || found.Member.Status is MemberStatus.Suspended => OfferState.Superseded,
         InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence => OfferState.Replaced,
+        InvitationStatus.Pending when found.Invitation.BlockedAt is not null => OfferState.Blocked,
         InvitationStatus.Pending => OfferState.Open,
         InvitationStatus.Expired => OfferState.Expired,
         InvitationStatus.Accepted => OfferState.Used,
@@ -417,6 +422,7 @@ public sealed class GuestService(
         var viewerUser = accounts.Find(a => a.User.Id == signedInUser)?.User;
         var now = clock.Now();
         var state = StateOf(found, now);
+        if (state is OfferState.Blocked && await StandsAsync(found, ct)) state = OfferState.Open;
         var viewer = ViewerOf(found, viewerUser, accounts.Find(a => HasAddress(found, a.User))?.User, now);
         return new(state, viewer)
         {
@@ -438,7 +444,11 @@ public sealed class GuestService(
     }
 
     // Of an open invitation the newest mailed secret, and no other.
-    private static bool Proves(Found found, DateTimeOffset now) => found.Used.ProvesAddress && StateOf(found, now) is OfferState.Open;
+    private static bool Proves(Found found, DateTimeOffset now) => found.Used.ProvesAddress && IsOpen(found, now, out _);
+
+    // One that was blocked is judged anew when it is accepted.
+    private static bool IsOpen(Found found, DateTimeOffset now, out OfferState state) =>
+        (state = StateOf(found, now)) is OfferState.Open or OfferState.Blocked;
 
     private static bool HasAddress(Found found, User user) => user.NormalizedEmail == found.Member.Identifier;
 
@@ -459,14 +469,10 @@ public sealed class GuestService(
         Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person, CancellationToken ct)
     {
         var now = clock.Now();
-        if (StateOf(found, now) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
+        if (!IsOpen(found, now, out var state)) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
         if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
-        if (!Sponsor(graph, found).Covers(graph.Of(found.Member)))
-        {
-            await RevokeAsync(graph, found, now, ct);
-            return InvitationErrors.SponsorLostRight;
-        }
+        if (!graph.SponsorStands(found.Member)) return await BlockAsync(found, now, ct);
 
         if (accounts.Exists(a => a.User.Id == userId && a.IsMember)) return InvitationErrors.AlreadyJoined;
         var (user, session) = await person();
@@ -479,20 +485,21 @@ public sealed class GuestService(
         return new Joined(found.Organization.Name, session);
     }
 
-    private static Actor Sponsor(AccessGraph graph, Found found) => found.Invitation.SponsorKind is ActorKind.Member
-        ? graph.Today(new(ActorKind.Member, found.Invitation.SponsorId, found.Invitation.SponsorName, found.Organization.Id, EffectiveAccess.Nothing))
-        : Actor.System(found.Organization.Id);
-
-    // The sponsor may no longer give what the invitation gives: it ends here, and both sides are told.
-    private async Task RevokeAsync(AccessGraph graph, Found found, DateTimeOffset now, CancellationToken ct)
+    // Nothing is given and nothing is removed. The administrators decide; a daily mail tells them.
+    private async Task<Error> BlockAsync(Found found, DateTimeOffset now, CancellationToken ct)
     {
-        var (actor, reason) = (Actor.System(found.Organization.Id), InvitationErrors.SponsorLostRight.Code);
-        found.Invitation.End(InvitationStatus.Revoked, now, reason);
-        InvitationMails.TellAdmins(db, found.Organization, OutboxKind.SponsorLostRight, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
-        if (found.Member.Status is MemberStatus.Invited) RemoveMember(graph, found.Member, actor, now);
-        db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }, cause: reason));
+        if (found.Invitation.BlockedAt is not null) return InvitationErrors.SponsorLostRight;
+        found.Invitation.Block(now);
+        db.Add(UsherEvent.Record(
+            EventTypes.InvitationBlocked, Actor.System(found.Organization.Id), "invitation", found.Invitation.Id, now,
+            new() { ["email"] = found.Member.Identifier, ["sponsor"] = found.Member.SponsorName }, cause: InvitationErrors.SponsorLostRight.Code));
         await db.SaveChangesAsync(ct);
+        return InvitationErrors.SponsorLostRight;
     }
+
+    private async Task<bool> StandsAsync(Found found, CancellationToken ct) =>
+        await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct) is { } graph
+        && graph.Member(found.Member.Id) is { } member && graph.SponsorStands(member);
 
     private void RemoveMember(AccessGraph graph, Member member, Actor actor, DateTimeOffset now)
     {
@@ -504,7 +511,7 @@ public sealed class GuestService(
     // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so; else the operation runs again.
     private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
     {
-        var graph = await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Invitation.SponsorId] }, ct);
+        var graph = await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
         var member = graph?.Member(found.Member.Id);
         var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
         if (graph is null || member is null || invitation?.Version != found.Invitation.Version) throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");

@@ -10,7 +10,7 @@ namespace Usher.Core.Members;
 /// <summary>A person's membership, by its organization.</summary>
 public sealed record OwnMembership(Guid MemberId, string OrganizationName, string OrganizationSlug);
 
-/// <summary>What a signed-in person does about their own memberships. No organization hears of the person before they agree.</summary>
+/// <summary>What a signed-in person does about memberships that were made without asking them. No organization hears of the person before they agree.</summary>
 public sealed class MembershipService(UsherDb db, MemberService members, TimeProvider clock)
 {
     /// <summary>
@@ -64,22 +64,15 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
     /// Refused with <c>member_not_found</c> for whatever was not offered to this account, with <c>last_admin</c> when no active
     /// administrator would be left.
     /// </returns>
-    public Task<Result<Member>> DeclineAsync(Guid userId, Guid memberId, CancellationToken ct) => db.RunLockedAsync(async () =>
-        await OfferOfAsync(userId, memberId, ct) is { } place
-            ? await RemoveAsync(place, memberId, ct, () => Offered(userId).AnyAsync(m => m.Id == memberId, ct))
-            : MemberErrors.NotFound, ct);
-
-    /// <summary>The person leaves an organization: the membership is removed.</summary>
-    /// <returns>
-    /// Refused with <c>member_not_found</c> for whatever is not this account's, with <c>last_admin</c> when no active administrator would
-    /// be left.
-    /// </returns>
-    public Task<Result<Member>> LeaveAsync(Guid userId, Guid memberId, CancellationToken ct) => db.RunLockedAsync(async () =>
+    public Task<Result<Member>> DeclineAsync(Guid userId, Guid memberId, CancellationToken ct) => db.RunLockedAsync<Result<Member>>(async () =>
     {
-        var own = db.Members.Where(m => m.UserId == userId && m.Id == memberId && m.Status != MemberStatus.Removed);
-        return await own.Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct) is { } place
-            ? await RemoveAsync(place, memberId, ct, () => own.AnyAsync(ct))
-            : MemberErrors.NotFound;
+        if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
+        var graph = await AccessGraph.TrackAsync(db, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
+        // Asked once more, now that the member is locked.
+        if (graph?.Member(memberId) is not { } member || await OfferOfAsync(userId, memberId, ct) is null) return MemberErrors.NotFound;
+        if (member.IsAdmin && await LastAdmin.WouldGoAsync(db, place, [memberId], ct)) return MemberErrors.LastAdmin;
+        return (await members.RemoveAndSettleAsync(graph, Self(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
+            .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
     // What is proven counts, and nothing else: not who added the member, and not an identity provider's name.
@@ -95,17 +88,6 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
 
     private Task<Guid?> OfferOfAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         Offered(userId).Where(m => m.Id == memberId).Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct);
-
-    // Under lock; what was found before is asked once more with it.
-    private async Task<Result<Member>> RemoveAsync(Guid place, Guid memberId, CancellationToken ct, Func<Task<bool>> isStillSo)
-    {
-        var graph = await AccessGraph.TrackAsync(db, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
-        if (graph?.Member(memberId) is not { IsLive: true } member || !await isStillSo()) return MemberErrors.NotFound;
-        if (member.IsActiveAdmin && !await members.HasOtherAdminAsync(place, [memberId], ct)) return MemberErrors.LastAdmin;
-        await members.RemoveAllAsync(graph, Self(member), [member], ct);
-        await db.SaveChangesAsync(ct);
-        return member;
-    }
 
     private static Actor Self(Member member) =>
         new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing);

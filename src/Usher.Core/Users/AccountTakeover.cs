@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
@@ -56,29 +57,28 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
             .OrderBy(m => m.OrganizationId).Select(m => new { m.OrganizationId, m.Id }).ToListAsync(ct);
         foreach (var place in places)
         {
-            await db.LockAsync(place.OrganizationId, [], [place.Id], organizationToo: true, ct);
-            var found = await (
-                from member in db.Members
-                join organization in db.Organizations on member.OrganizationId equals organization.Id
-                where member.OrganizationId == place.OrganizationId && member.Id == place.Id && member.UserId == user && member.Status == MemberStatus.Active
-                select new { member, organization }).SingleOrDefaultAsync(ct);
-            if (found is not null) await SuspendAsync(found.member, found.organization, now, ct);
+            var query = new AccessQuery(place.OrganizationId) { MemberIds = [place.Id], LockOrganization = true };
+            if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) continue;
+            if (graph.Member(place.Id) is { Status: MemberStatus.Active } member && member.UserId == user) await SuspendAsync(graph, member, now, ct);
         }
     }
 
-    private async Task SuspendAsync(Member member, Organization organization, DateTimeOffset now, CancellationToken ct)
+    // Not even the last administrator is left out: nobody can tell whether the owner of the address was meant. An operator can restore them.
+    private async Task SuspendAsync(AccessGraph graph, Member member, DateTimeOffset now, CancellationToken ct)
     {
-        var (place, id) = (member.OrganizationId, member.Id);
+        var (place, id, actor) = (member.OrganizationId, member.Id, Actor.System(member.OrganizationId));
+        var isSponsor = graph.MaySponsor(member);
         member.Status = MemberStatus.Suspended;
+        if (isSponsor) await new SponsoredInvitations(db, graph, actor, now).SettleAsync([member], SponsoredAction.Block, ct);
         await db.ApiKeys.Where(k => k.OrganizationId == place && k.MemberId == id).ExecuteDeleteAsync(ct);
         var changes = db.AddressChanges.Where(c => c.OrganizationId == place && c.MemberId == id && c.Status == AddressChangeStatus.Pending);
         foreach (var change in await changes.ToListAsync(ct)) change.Supersede(now);
         var administrators = await db.Members.AsNoTracking()
-            .Where(m => m.OrganizationId == place && m.Id != id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == Access.BuiltInRole.Admin)
+            .Where(m => m.OrganizationId == place && m.Id != id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
             .OrderBy(m => m.Id).Select(m => m.Identifier).Take(MostAdministratorsTold).ToListAsync(ct);
-        InvitationMails.TellAdmins(db, organization, OutboxKind.AccountTakenOver, administrators, member, sponsor: "", now);
+        InvitationMails.TellAdmins(db, graph.Organization, OutboxKind.AccountTakenOver, administrators, member, sponsor: "", now);
         db.Add(UsherEvent.Record(
-            EventTypes.MemberUpdated, Actor.System(place), "member", id, now,
+            EventTypes.MemberUpdated, actor, "member", id, now,
             new() { ["email"] = member.Identifier, ["status"] = "active → suspended", ["api_keys"] = "ended" }, cause: "account_taken_over"));
     }
 }

@@ -15,8 +15,8 @@ internal static class MembershipEndpoints
             AnswerAsync(http, user => memberships.AgreeAsync(user, member, ct)));
         membership.MapPost("/decline", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
             AnswerAsync(http, user => memberships.DeclineAsync(user, member, ct)));
-        membership.MapPost("/leave", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
-            AnswerAsync(http, user => memberships.LeaveAsync(user, member, ct)));
+        membership.MapPost("/leave", (Guid member, HttpContext http, MemberService members, CancellationToken ct) =>
+            AnswerAsync(http, user => members.LeaveAsync(user, member, ct)));
     }
 
     private static async Task<IResult> AnswerAsync(HttpContext http, Func<Guid, Task<Result<Member>>> operation)
