@@ -474,7 +474,7 @@ internal sealed record Model(
         if (StateOf(Links[link]) is not OfferState.Open and var state) return Gone(state);
         if (invitation.Sponsor.Member is { } sponsor && !(Members[sponsor].Status is MemberStatus.Active ? Members[sponsor].Holds : Held.Nothing).Covers(member.Holds))
         {
-            var revoked = With(number, i => i with { Stored = InvitationStatus.Revoked, EndedAt = Now, EndReason = "sponsor_lost_right" }).Tell(OutboxKind.SponsorLostRight);
+            var revoked = With(number, i => i with { Stored = InvitationStatus.Revoked, EndedAt = Now, EndReason = "sponsor_lost_right" }).Tell(OutboxKind.InvitationsBlocked);
             return new(member.Status is MemberStatus.Invited ? revoked.Remove(invitation.Member, InvitationStatus.Revoked) : revoked, 410, "sponsor_lost_right");
         }
 

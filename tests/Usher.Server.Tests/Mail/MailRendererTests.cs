@@ -108,7 +108,7 @@ public sealed partial class MailRendererTests
     public async Task Administrators_learn_whom_it_is_about()
     {
         (string, string)[] parameters = [(OutboxParameters.Organization, "Acme"), (OutboxParameters.Person, "Bob B."), (OutboxParameters.Email, "bob@example.test")];
-        foreach (var kind in new[] { OutboxKind.SponsorLostRight, OutboxKind.InvitationRequested })
+        foreach (var kind in new[] { OutboxKind.InvitationsBlocked, OutboxKind.InvitationRequested })
         {
             var mail = await Samples.Renderer().RenderAsync(Samples.Opened(kind, secret: null, parameters));
 

@@ -42,7 +42,7 @@ public sealed class InvitationLifeTests(UsherApp app)
         Assert.Equal((InvitationStatus.Revoked, "sponsor_lost_right"), (invitation.Status, invitation.EndReason));
         Assert.Equal(MemberStatus.Removed, (await org.MemberAsync(ada.Identifier)).Status);
         Assert.Equal(0, await app.QueryAsync(db => db.Users.CountAsync(u => u.NormalizedEmail == ada.Identifier, Ct)));
-        var told = Assert.Single(await org.OutboxAsync(), m => m.Kind is OutboxKind.SponsorLostRight);
+        var told = Assert.Single(await org.OutboxAsync(), m => m.Kind is OutboxKind.InvitationsBlocked);
         Assert.Equal((org.Created.Owner.Identifier, ada.Identifier), (told.Recipient, told.Parameters["email"]));
         Assert.Single(await org.EventsAsync(), e => e.Type is EventTypes.InvitationRevoked && e.SubjectId == invitation.Id && e.Cause is "sponsor_lost_right");
 
