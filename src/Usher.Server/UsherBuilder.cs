@@ -137,7 +137,8 @@ public static class UsherBuilder
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
-        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>();
+        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>();
+        services.AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>().AddScoped<AccountTakeover>().AddScoped<MembershipService>();
         services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 

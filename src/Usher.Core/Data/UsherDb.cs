@@ -246,6 +246,13 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             """, ct);
     }
 
+    /// <summary>The same for the account of an address, if there is one.</summary>
+    public async Task LockAccountAsync(string address, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
+    }
+
     /// <summary>Deletes every row of an organization but its own, those first that refer to others. At once, in the caller's transaction.</summary>
     /// <returns>How many of each table.</returns>
     internal async Task<Dictionary<string, int>> DeleteOrganizationAsync(Guid organization, CancellationToken ct)

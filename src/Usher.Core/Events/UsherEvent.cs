@@ -30,6 +30,7 @@ public static class EventTypes
     public const string InvitationEndorsed = "invitation.endorsed";
     public const string InvitationRequested = "invitation.requested";
     public const string InvitationUndeliverable = "invitation.undeliverable";
+    public const string InvitationAccountDisclosed = "invitation.account_disclosed";
     public const string GroupCreated = "group.created";
     public const string GroupUpdated = "group.updated";
     public const string GroupDeleted = "group.deleted";
@@ -49,6 +50,8 @@ public static class EventTypes
     public const string UserSignedIn = "user.signed_in";
     public const string UserSignedOut = "user.signed_out";
     public const string UserSignInFailed = "user.sign_in_failed";
+    public const string UserAddressProven = "user.address_proven";
+    public const string UserTakenOver = "user.taken_over";
 }
 
 /// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="UsherEventDetails"/>, which can be erased.</summary>

@@ -261,7 +261,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         return graph.Pass(GrantingRule.RemovalCovers, graph.Covers(actor, member)) ? null : MemberErrors.NotCovered;
     }
 
-    private async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
+    internal async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
         AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType, CancellationToken ct)
     {
         Member[] sponsors = [.. members.Where(m => m.Status is not MemberStatus.Invited)];

@@ -92,12 +92,13 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .Select(i => new
             {
                 i.Status, i.ExpiresAt, i.Member.Identifier,
-                Newest = i.Secrets.OrderByDescending(s => s.Sequence).Select(s => s.Hash).FirstOrDefault(),
+                Newest = i.Secrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence)
+                    .Select(s => s.Hash).FirstOrDefault(),
             })
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);
 
-        // A newer secret or another address leaves this link dead: it would only confuse whoever gets it.
+        // A newer mail or another address leaves this link dead: it would only confuse its reader.
         if (invitation is not { Status: InvitationStatus.Pending or InvitationStatus.Expired } || invitation.Identifier != message.Recipient
             || (readable && !Secret.Hash(secret!).AsSpan().SequenceEqual(invitation.Newest)))
             await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);

@@ -17,11 +17,15 @@ internal static class GuestEndpoints
         var guest = api.MapGroup("/organizations/{organization}/invitations/{invitation}").WithTags("Joining").AllowAnonymous().LimitedBy(GuessKind.Codes);
         guest.MapPost("/check", CheckAsync).CanRepeat().TakesSession().Says<OfferDocument>("Look at an offer", "What the holder of a link may know of it. Changes nothing, however often it is called.");
         guest.MapPost("/accept", AcceptAsync).CanRepeat().TakesSession().Says<JoinedDocument>("Accept", """
-            A new person gives a name and a password, and is signed in. A person who has an account signs in first and sends his session as `Authorization: Bearer uss_…`.
-            The same person repeating it gets the same answer.
+            A new person gives a name and a password, and is signed in. A person with an account signs in first and sends the session as
+            `Authorization: Bearer uss_…`. Where the address has an account that never proved it (`unproven_account`), the holder of a mailed
+            code gives that account's password as `currentPassword`, or takes the account over with `takeOver` and a new password: its sessions
+            and API keys then end, and its other memberships are suspended until an administrator of each organization restores them.
+            A code that was handed over proves nothing and tells nothing about accounts before it is submitted: `must_sign_in` is answered then,
+            to 20 submissions a day in an organization. The same person repeating it gets the same answer.
             """);
         guest.MapPost("/decline", DeclineAsync).CanRepeat().Says<OfferDocument>("Decline", "The membership offered is removed.");
-        guest.MapPost("/request", RequestAsync).CanRepeat().Says<OfferDocument>("Ask for a new link", "For one that ran out, a new mail goes to the invited address; for one whose sponsor lost the right, the administrators are told.");
+        guest.MapPost("/request", RequestAsync).CanRepeat().Says<OfferDocument>("Ask for a new link", "For one that ran out, a new mail goes to the invited address; also for an open one whose code was handed over, which then stays open. For one whose sponsor lost the right, the administrators are told.");
 
         var sessions = api.MapGroup("/sessions").WithTags("Joining").AllowAnonymous();
         sessions.MapPost("", SignInAsync).LimitedBy(GuessKind.Passwords).CanRepeat().Says<SessionDocument>("Sign in", "By e-mail and password. The token is the session's only secret.", StatusCodes.Status201Created)
@@ -40,9 +44,14 @@ internal static class GuestEndpoints
         WithLinkAsync(organization, invitation, body, b => b.Code, services, async link =>
         {
             var given = body.Value;
-            var joined = await UserAsync(services) is { } user
-                ? await services.Guests.AcceptAsync(link, user, services.Ct)
-                : await services.Guests.JoinAsync(link, new(given.FirstName ?? "", given.LastName ?? "", given.Password ?? ""), services.Http.Device, services.Ct);
+            var person = new NewPerson(given.FirstName ?? "", given.LastName ?? "", given.Password ?? "") { TakeOver = given.TakeOver };
+            // A session alone proves no address, so it does not stand in the way of a password that does.
+            var joined = given switch
+            {
+                { CurrentPassword: { } password } => await services.Guests.ProveAsync(link, password, services.Http.Device, services.Ct),
+                { TakeOver: false } when await UserAsync(services) is { } user => await services.Guests.AcceptAsync(link, user, services.Ct),
+                _ => await services.Guests.JoinAsync(link, person, services.Http.Device, services.Ct),
+            };
             return joined.ToHttp(j => Answers.Ok(new JoinedDocument(j.OrganizationName, j.Session is { } session ? SessionDocument.From(session, services.Devices) : null)));
         });
 
@@ -112,8 +121,14 @@ internal sealed record AcceptRequest
     /// <summary>At most 120 characters. For a new person.</summary>
     public string? LastName { get; init; }
 
-    /// <summary>12 to 256 characters, not one of the common ones. For a new person.</summary>
+    /// <summary>12 to 256 characters, not one of the common ones. For a new person, or with `takeOver`.</summary>
     public string? Password { get; init; }
+
+    /// <summary>The present password of an account that never proved its address. Together with a mailed code it proves the address.</summary>
+    public string? CurrentPassword { get; init; }
+
+    /// <summary>Whether to take over an account that never proved its address. Needs a mailed code, a name and a new password.</summary>
+    public bool TakeOver { get; init; }
 }
 
 internal sealed record SignInRequest
@@ -149,7 +164,11 @@ internal sealed record OfferDocument
 {
     public required OfferState State { get; init; }
 
-    /// <summary>Who looks: a `new_person` without account, one who `must_sign_in`, the `invitee` himself, or `somebody_else`.</summary>
+    /// <summary>
+    /// Whether the address has an account, and who is signed in: `new_person` (no account), `must_sign_in` (an account), `unproven_account`
+    /// (an account that never proved the address), `invitee` (the invited person is signed in), `somebody_else` (another person is signed
+    /// in), or `undisclosed` (nobody is signed in, and the code does not prove the address).
+    /// </summary>
     public required Viewer Viewer { get; init; }
 
     public required string OrganizationName { get; init; }
@@ -165,15 +184,19 @@ internal sealed record OfferDocument
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When the mail went out that replaced this link; null unless `replaced`.</summary>
+    /// <summary>When the link was made that replaced this one; null unless `replaced`.</summary>
     public required DateTimeOffset? NewerSentAt { get; init; }
 
     /// <summary>Whether asking for a new link leads anywhere.</summary>
     public required bool CanAskForNew { get; init; }
 
+    /// <summary>Whether the code was handed over by other means than mail, and so proves nothing.</summary>
+    public required bool HandedOver { get; init; }
+
     public static OfferDocument From(Offer offer) => new()
     {
         State = offer.State, Viewer = offer.Viewer, OrganizationName = offer.OrganizationName, Email = offer.Email, FirstName = offer.FirstName, LastName = offer.LastName,
         SponsorName = offer.SponsorName, ExpiresAt = offer.ExpiresAt, NewerSentAt = offer.NewerSentAt, CanAskForNew = offer.CanAskForNew,
+        HandedOver = offer.HandedOver,
     };
 }

@@ -17,6 +17,7 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         OutboxKind.AddressChange => RenderAsync<AddressChangeMail>(opened),
         OutboxKind.AddressChanged => RenderAsync<AddressChangedMail>(opened),
         OutboxKind.SignInCode => RenderAsync<SignInCodeMail>(opened),
+        OutboxKind.AccountTakenOver => RenderAsync<AccountTakenOverMail>(opened),
         var kind => throw new InvalidOperationException($"No mail is written for {kind} yet."),
     };
 
