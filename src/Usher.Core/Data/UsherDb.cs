@@ -7,6 +7,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -51,6 +52,12 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public DbSet<Organization> Organizations => Set<Organization>();
 
     public DbSet<Session> Sessions => Set<Session>();
+
+    public DbSet<SignInCode> SignInCodes => Set<SignInCode>();
+
+    public DbSet<PasswordReset> PasswordResets => Set<PasswordReset>();
+
+    public DbSet<UserAddressChange> UserAddressChanges => Set<UserAddressChange>();
 
     public DbSet<Member> Members => Set<Member>();
 
@@ -97,6 +104,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public DbSet<NumberBlock> NumberBlocks => Set<NumberBlock>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    /// <summary>Whether this run is alone and in a transaction, so that rows may be written before the save.</summary>
+    internal bool IsUnderLock => locked;
 
     public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
@@ -240,6 +250,13 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
                 JOIN address_changes c ON c.organization_id = m.organization_id AND c.member_id = m.id AND c.id = {change} FOR NO KEY UPDATE OF m
             """, ct);
+    }
+
+    /// <summary>The same for the account of an address, if there is one.</summary>
+    public async Task LockAccountAsync(string address, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
     }
 
     /// <summary>Deletes every row of an organization but its own, those first that refer to others. At once, in the caller's transaction.</summary>
@@ -613,8 +630,12 @@ internal sealed class FirstException(Func<CancellationToken, Task> doIt) : Excep
 }
 
 /// <summary>What all contexts of one database share.</summary>
-public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell)
+public sealed class UsherDbRuntime(
+    WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell, IOptions<SearchOptions>? search = null)
 {
+    /// <summary>See <see cref="SearchOptions.TimeLimit"/>.</summary>
+    internal TimeSpan SearchTimeLimit { get; } = (search?.Value ?? new()).TimeLimit;
+
     public WriteGate Gate => gate;
 
     public WriteMeter Meter => meter;
@@ -622,6 +643,9 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
     public Outbox.OutboxDoorbell Doorbell => doorbell;
 
     public JobDoorbell JobDoorbell => jobDoorbell;
+
+    /// <summary>All of them, but for tests that show what would happen without one.</summary>
+    internal GrantingRules Rules { get; set; } = new();
 
     // Beyond that many a statement is made anew for each run: searches with conditions of their own are without number.
     private const int MostStatements = 500;

@@ -17,6 +17,7 @@ public static class EventTypes
     public const string MemberJoined = "member.joined";
     public const string MemberCreated = "member.created";
     public const string MemberRemoved = "member.removed";
+    public const string MemberLeft = "member.left";
     public const string MemberUpdated = "member.updated";
     public const string AddressChangeRequested = "address_change.requested";
     public const string InvitationSent = "invitation.sent";
@@ -25,8 +26,11 @@ public static class EventTypes
     public const string InvitationDeclined = "invitation.declined";
     public const string InvitationRevoked = "invitation.revoked";
     public const string InvitationExpired = "invitation.expired";
+    public const string InvitationBlocked = "invitation.blocked";
+    public const string InvitationEndorsed = "invitation.endorsed";
     public const string InvitationRequested = "invitation.requested";
     public const string InvitationUndeliverable = "invitation.undeliverable";
+    public const string InvitationAccountDisclosed = "invitation.account_disclosed";
     public const string GroupCreated = "group.created";
     public const string GroupUpdated = "group.updated";
     public const string GroupDeleted = "group.deleted";
@@ -46,6 +50,8 @@ public static class EventTypes
     public const string UserSignedIn = "user.signed_in";
     public const string UserSignedOut = "user.signed_out";
     public const string UserSignInFailed = "user.sign_in_failed";
+    public const string UserAddressProven = "user.address_proven";
+    public const string UserTakenOver = "user.taken_over";
 }
 
 /// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="UsherEventDetails"/>, which can be erased.</summary>

@@ -16,10 +16,27 @@ public static class InvitationErrors
     public static readonly Error MoreThanYouHold = new(ErrorKind.Forbidden, "more_than_you_hold", "Nobody can hand out, or take away, what they do not hold.");
     public static readonly Error TooManyRows = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
     public static readonly Error AlreadyJoined = new(ErrorKind.Conflict, "already_joined", "This person has joined already.");
-    public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", "Whoever sent this invitation may no longer give what it gives. The organization's administrators have been told.");
+    public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", 
+        "The sender of this invitation may no longer give what it gives. It waits for a decision by the organization's administrators; the same link works afterwards.");
+    public static readonly Error TooManySponsored = new(
+        ErrorKind.Conflict, "too_many_invitations",
+        "More than 1,000 pending invitations are affected. Make the change with invitations=block and decide about them by filter.", "invitations");
     public static readonly Error LinkUnknown = new(ErrorKind.NotFound, "invitation_unknown", "This link or code is not known.");
     public static readonly Error NotYours = new(ErrorKind.Forbidden, "invitation_not_yours", "This invitation was sent to another address.");
     public static readonly Error MustSignIn = new(ErrorKind.Conflict, "must_sign_in", "There is an account for this address: sign in to accept.");
+
+    /// <summary>Only the holder of a mailed link learns this.</summary>
+    public static readonly Error AccountUnproven = new(
+        ErrorKind.Conflict, "account_unproven",
+        "There is an account for this address that never confirmed it: give its password, or take the account over with a new one.");
+
+    /// <summary>How many submissions of handed-over links may learn that an address has an account.</summary>
+    public static readonly Error TooManyDisclosures = new(
+        ErrorKind.TooMany, "too_many_account_checks",
+        "Too many links of this organization were tried for addresses that have an account. Sign in, or have the invitation mailed.")
+    {
+        RetryAfter = TimeSpan.FromHours(1),
+    };
 
     public static readonly Error NotFound = new(ErrorKind.NotFound, "invitation_not_found", "There is no such invitation.");
     public static readonly Error LocaleInvalid = new(ErrorKind.Invalid, "locale_invalid", "Not a language tag, such as en or pt-BR.", "locale");

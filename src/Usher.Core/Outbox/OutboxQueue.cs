@@ -84,6 +84,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
         if (message.Kind is OutboxKind.AddressChange) return await OpenAddressChangeAsync(message, ct);
+        if (message.Kind is OutboxKind.SignInCode) return await OpenSignInCodeAsync(message, ct);
         if (message.Kind is not OutboxKind.Invitation) return new(message, null);
 
         var invitation = await db.Invitations
@@ -91,12 +92,13 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .Select(i => new
             {
                 i.Status, i.ExpiresAt, i.Member.Identifier,
-                Newest = i.Secrets.OrderByDescending(s => s.Sequence).Select(s => s.Hash).FirstOrDefault(),
+                Newest = i.Secrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence)
+                    .Select(s => s.Hash).FirstOrDefault(),
             })
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);
 
-        // A newer secret or another address leaves this link dead: it would only confuse whoever gets it.
+        // A newer mail or another address leaves this link dead: it would only confuse its reader.
         if (invitation is not { Status: InvitationStatus.Pending or InvitationStatus.Expired } || invitation.Identifier != message.Recipient
             || (readable && !Secret.Hash(secret!).AsSpan().SequenceEqual(invitation.Newest)))
             await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
@@ -118,6 +120,17 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct);
         if (isOpen && TryReveal(message.Secret, out var secret)) return new(message, secret);
         await AbandonAsync(message, isOpen ? "The secret of the link cannot be read with this installation's master key." : "no longer wanted", DeliveryState.None, ct);
+        return null;
+    }
+
+    // One that was used, replaced or is too old helps nobody.
+    private async Task<OpenedMessage?> OpenSignInCodeAsync(OutboxMessage message, CancellationToken ct)
+    {
+        var now = clock.Now();
+        var newest = await db.SignInCodes.Where(c => c.Address == message.Recipient && c.ExpiresAt > now).Select(c => c.Hash).SingleOrDefaultAsync(ct);
+        if (newest is not null && TryReveal(message.Secret, out var code) && Secret.Hash(code.Replace("-", "", StringComparison.Ordinal)).AsSpan().SequenceEqual(newest))
+            return new(message, code);
+        await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
         return null;
     }
 

@@ -58,8 +58,8 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         await FindAsync(link, track: false, ct) is { } found ? Describe(found, clock.Now()) : new(AddressChangeState.Unknown);
 
     /// <summary>
-    /// The new address counts: it becomes the member's, and his user's, when that had the old one or had proved none and is a member nowhere else; it is proved with
-    /// this. Somebody else who only once typed it loses it. The old address is told.
+    /// The new address counts: it becomes the member's. It becomes the account's too, and proven, when that had the old one or had proven
+    /// none, is a member nowhere else, and no other account has the new address. The old address is told.
     /// </summary>
     /// <returns>Repeating it gives the same answer. Refused with <c>email_taken</c> when a live member, or another user by proof, has it meanwhile; else with <c>address_change_…</c>.</returns>
     public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link, CancellationToken ct) => db.RunLockedAsync<Result<NewAddress>>(async () =>
@@ -76,7 +76,6 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         var (change, member, movesUser) = (found.Change, found.Member, MovesUser(found));
         if (movesUser)
         {
-            UserService.TakeAddress(db, await db.Users.AsNoTracking().Where(u => u.NormalizedEmail == change.NewIdentifier).ToListAsync(ct), found.User!);
             found.User!.Prove(change.NewIdentifier, now);
         }
 
@@ -92,7 +91,8 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         return Describe(found, now);
     }, ct);
 
-    private sealed record Found(AddressChange Change, Member Member, User? User, string OrganizationName, bool HasNewer, bool HasOtherMember, bool HasOtherUser, bool IsElsewhereToo);
+    private sealed record Found(AddressChange Change, Member Member, User? User, string OrganizationName, bool HasNewer, bool HasOtherMember, bool HasOtherUser,
+        bool HasUnprovenUser, bool IsElsewhereToo);
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such change.
     private async Task<Found?> FindAsync(AddressChangeLink link, bool track, CancellationToken ct)
@@ -113,10 +113,13 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
                 HasOtherMember = db.Members.Any(m => m.OrganizationId == change.OrganizationId && m.Identifier == change.NewIdentifier && m.Status != MemberStatus.Removed && m.Id != member.Id),
                 IsElsewhereToo = db.Members.Any(m => m.UserId == member.UserId && m.OrganizationId != member.OrganizationId && m.Status != MemberStatus.Removed),
                 HasOtherUser = member.UserId != null && db.Users.Any(u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt != null && u.Id != member.UserId),
+                HasUnprovenUser = db.Users.Any(
+                    u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt == null && u.Id != member.UserId),
             };
         var row = await (track ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
         if (row is null || !CryptographicOperations.FixedTimeEquals(row.change.Hash, Secret.Hash(link.Secret))) return null;
-        return new(row.change, row.member, row.user, row.Name, row.HasNewer, row.HasOtherMember, row.HasOtherUser, row.IsElsewhereToo);
+        return new(row.change, row.member, row.user, row.Name, row.HasNewer, row.HasOtherMember, row.HasOtherUser, row.HasUnprovenUser,
+            row.IsElsewhereToo);
     }
 
     // The state as the holder of this very secret sees it.
@@ -131,9 +134,9 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
     }
 
     // A user whom other mail has shown to be at another address keeps that, and so does one who is a member elsewhere, too: whoever may make keys for a member here could
-    // ask in his name, and must not get at what other organizations gave him. Then only the member moves.
+    // ask in his name, and must not get at what other organizations gave him. Nor is an account made a second one of its address. Then only the member moves.
     private static bool MovesUser(Found found) =>
-        found.User is { } user && !found.IsElsewhereToo && (user.EmailProvedAt is null || user.NormalizedEmail == found.Change.OldIdentifier);
+        found.User is { } user && !found.IsElsewhereToo && !found.HasUnprovenUser && (user.EmailProvedAt is null || user.NormalizedEmail == found.Change.OldIdentifier);
 
     private static NewAddress Describe(Found found, DateTimeOffset now)
     {

@@ -14,19 +14,6 @@ public sealed record Me(string DisplayName, string? Email, bool EmailProved, IRe
 /// <summary>A person's own sign-in.</summary>
 public sealed class UserService(UsherDb db)
 {
-    /// <summary>Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address. In the caller's save.</summary>
-    /// <param name="db">Where the others are tracked from now on.</param>
-    /// <param name="known">All who have the address, not tracked; he may be among them.</param>
-    /// <param name="user">Who proves it.</param>
-    internal static void TakeAddress(UsherDb db, IEnumerable<User> known, User user)
-    {
-        foreach (var other in known.Where(u => u.EmailProvedAt is null && u.Id != user.Id))
-        {
-            db.Attach(other);
-            other.LoseAddress();
-        }
-    }
-
     /// <summary>Himself and where he is a member, by organization's name; null when there is no such user.</summary>
     public async Task<Me?> MeAsync(Guid userId, CancellationToken ct)
     {

@@ -1,3 +1,4 @@
+using Usher.Core.Members;
 using Usher.Core.Users;
 using Usher.Server.Auth;
 
@@ -10,10 +11,11 @@ internal static class MeEndpoints
     {
         pages.MapMethods("/", PagesExtensions.Read, () => PageResults.SeeOther("/me")); // whoever opens the bare address wants to know where he is
         pages.MapMethods("/me", PagesExtensions.Read, ShowAsync);
+        pages.MapMemberships();
     }
 
-    private static async Task<IResult> ShowAsync(HttpContext http, UserService users, CancellationToken ct) =>
+    private static async Task<IResult> ShowAsync(HttpContext http, UserService users, MembershipService memberships, CancellationToken ct) =>
         await http.SignedInUserAsync() is { } user && await users.MeAsync(user, ct) is { } me
-            ? PageResults.Page<MePage>(new { Me = me })
+            ? PageResults.Page<MePage>(new { Me = me, Offers = await memberships.OffersAsync(user, ct) })
             : Results.Challenge(authenticationSchemes: [SessionAuthentication.SchemeName]);
 }
