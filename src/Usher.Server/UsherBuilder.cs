@@ -129,7 +129,7 @@ public static class UsherBuilder
         // Each that is kept keeps a connection on SQLite: more than work at once need not be.
         services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString), poolSize: 128);
         services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
-        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
+        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<SessionUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();

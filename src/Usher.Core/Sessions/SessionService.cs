@@ -14,11 +14,21 @@ namespace Usher.Core.Sessions;
 /// <param name="ExpiresAt">When it ends.</param>
 public sealed record SignedIn(Guid UserId, string Secret, DateTimeOffset ExpiresAt);
 
-/// <summary>Who a live session belongs to.</summary>
-public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt);
+/// <summary>A live session, and the person it belongs to.</summary>
+public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt)
+{
+    /// <summary>The session's own id.</summary>
+    public required Guid SessionId { get; init; }
+
+    /// <summary>When the password was last given in it.</summary>
+    public required DateTimeOffset AuthenticatedAt { get; init; }
+
+    /// <summary>Until when it may change how the person signs in. After that the password must be given again.</summary>
+    public DateTimeOffset ConfirmedUntil => AuthenticatedAt + Session.StepUp;
+}
 
 /// <summary>Signing in and out.</summary>
-public sealed class SessionService(UsherDb db, PasswordService passwords, TimeProvider clock)
+public sealed class SessionService(UsherDb db, PasswordService passwords, SessionUsage usage, TimeProvider clock)
 {
     /// <summary>How long a session lasts.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(14);
@@ -35,22 +45,20 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         // Proven addresses are unique; unproven ones reserve nothing, so several people may have joined by copied links to one.
         var candidates = canonical is null ? [] : await db.Users.AsNoTracking().Where(u => u.NormalizedEmail == canonical)
             .OrderByDescending(u => u.EmailProvedAt != null).ThenByDescending(u => u.Id).Take(3).ToListAsync(ct);
-        User? user = null;
         foreach (var candidate in candidates.Count > 0 ? candidates : [null!])
         {
-            if (!(await passwords.VerifyAsync(candidate, password, ct)).TryGet(out var isHis, out var busy)) return busy;
-            if (!isHis) continue;
-            user = candidate;
-            break;
+            if (!(await passwords.MatchAsync(candidate, password, ct)).TryGet(out var match, out var busy)) return busy;
+            if (match is not PasswordMatch.Wrong) return await BeginAsync(candidate, match, password, device, ct);
         }
 
-        return user is null ? await RefuseAsync(canonical, ct) : await BeginAsync(user.Id, device, ct);
+        return await RefuseAsync(canonical, ct);
     }
 
     /// <summary>The same for one user, whoever else has his address.</summary>
     internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
-        !(await passwords.VerifyAsync(user, password, ct)).TryGet(out var isHis, out var busy) ? busy
-        : isHis ? await BeginAsync(user.Id, device, ct) : await RefuseAsync(user.NormalizedEmail, ct);
+        !(await passwords.MatchAsync(user, password, ct)).TryGet(out var match, out var busy) ? busy
+        : match is PasswordMatch.Wrong ? await RefuseAsync(user.NormalizedEmail, ct)
+        : await BeginAsync(user, match, password, device, ct);
 
     /// <summary>Whose session it is; null for an ended or unknown one. One read.</summary>
     public async Task<SessionUser?> FindAsync(string secret, CancellationToken ct)
@@ -61,10 +69,18 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
             from session in db.Sessions
             join user in db.Users on session.UserId equals user.Id
             where session.Hash == hash && session.ExpiresAt > now
-            select new { session.ExpiresAt, user.Id, user.Email, user.FirstName, user.LastName }).AsNoTracking().SingleOrDefaultAsync(ct);
+            select new
+            {
+                session.Id, session.AuthenticatedAt, session.LastSeenAt, session.ExpiresAt,
+                UserId = user.Id, user.Email, user.FirstName, user.LastName,
+            }).AsNoTracking().SingleOrDefaultAsync(ct);
         if (found is null) return null;
+        usage.Seen(hash, found.LastSeenAt, now);
         var name = $"{found.FirstName} {found.LastName}".Trim();
-        return new(found.Id, found.Email, name.Length > 0 ? name : found.Email ?? "", found.ExpiresAt);
+        return new(found.UserId, found.Email, name.Length > 0 ? name : found.Email ?? "", found.ExpiresAt)
+        {
+            SessionId = found.Id, AuthenticatedAt = found.AuthenticatedAt,
+        };
     }
 
     /// <summary>Ends a session; without effect on one that has ended.</summary>
@@ -102,12 +118,21 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         return new(userId, secret, session.ExpiresAt);
     }
 
-    private Task<Result<SignedIn>> BeginAsync(Guid userId, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
+    private async Task<Result<SignedIn>> BeginAsync(User verified, PasswordMatch match, string password, string? device, CancellationToken ct)
     {
-        var now = clock.Now();
+        // A hash that cannot be made now is made at the next sign-in.
+        var hash = match is PasswordMatch.RightButOutdated ? (await passwords.HashAsync(password, ct)).Match<string?>(h => h, _ => null) : null;
+        return await BeginAsync(verified, hash, device, ct);
+    }
+
+    private Task<Result<SignedIn>> BeginAsync(User verified, string? hash, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
+    {
+        var (now, userId) = (clock.Now(), verified.Id);
         var user = await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct);
-        if (user is null) return Wrong;
+        // The password was changed or reset since it was compared: it is no longer the right one.
+        if (user is null || user.SecurityStamp != verified.SecurityStamp) return Wrong;
         user.LastSignInAt = now;
+        if (hash is not null) user.PasswordHash = hash;
         if (user is { EmailProvedAt: not null, NormalizedEmail: { } address }) await BindAsync(userId, address, now, ct);
         foreach (var member in await db.Members.Where(m => m.UserId == userId && m.Status == MemberStatus.Active).ToListAsync(ct)) member.LastSignInAt = now;
         var signedIn = Add(userId, device, now);
