@@ -104,6 +104,16 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, Sessio
         return ended.Count;
     }, ct);
 
+    /// <summary>Removes mailed sign-in codes that have run out.</summary>
+    public Task<int> SweepCodesAsync(CancellationToken ct) => db.RunAsync(async () =>
+    {
+        var now = clock.Now();
+        var ended = await db.SignInCodes.Where(c => c.ExpiresAt <= now).OrderBy(c => c.ExpiresAt).Take(500).ToListAsync(ct);
+        db.RemoveRange(ended);
+        if (ended.Count > 0) await db.SaveChangesAsync(ct);
+        return ended.Count;
+    }, ct);
+
     /// <summary>Adds a new session to the caller's save.</summary>
     internal SignedIn Add(Guid userId, string? device, DateTimeOffset now)
     {

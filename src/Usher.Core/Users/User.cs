@@ -53,6 +53,20 @@ public sealed class User : IdentityUser<Guid>
         Stamp();
     }
 
+    /// <summary>Another password. What was signed in with the old one has to be ended by the caller; see <see cref="SignInEnding"/>.</summary>
+    public void SetPassword(string hash)
+    {
+        PasswordHash = hash;
+        RenewSecurityStamp();
+    }
+
+    /// <summary>Ends the device cookies, and every sign-in that compared the password before and has not finished yet.</summary>
+    public void RenewSecurityStamp()
+    {
+        SecurityStamp = Guid.NewGuid().ToString("N");
+        Stamp();
+    }
+
     // Who read him before and saves after has lost the race, and reads again.
     private void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
 

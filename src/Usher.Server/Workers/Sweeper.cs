@@ -4,6 +4,7 @@ using Usher.Core.Idempotency;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Sessions;
+using Usher.Core.Users;
 
 namespace Usher.Server.Workers;
 
@@ -34,6 +35,9 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             await seen.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
             while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
+            while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            await services.GetRequiredService<SessionService>().SweepCodesAsync(ct);
             while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().Forget();
         }
