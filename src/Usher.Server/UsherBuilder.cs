@@ -62,7 +62,9 @@ public static class UsherBuilder
         services.AddHttpContextAccessor();
         services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<Caller>());
         services.AddScoped(s => s.GetRequiredService<Caller>().Actor);
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null);
+        services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<SessionUser>());
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null)
+            .AddScheme<AuthenticationSchemeOptions, SessionTokenAuthentication>(SessionTokenAuthentication.SchemeName, null);
         services.AddUsherPolicies();
         services.AddUsherOpenApi();
         services.AddConformity();
@@ -135,7 +137,7 @@ public static class UsherBuilder
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
         services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
         services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
-        services.AddScoped<PasswordResetService>().AddScoped<UserAddressService>().AddScoped<OwnSessionService>();
+        services.AddScoped<AccountTakeover>().AddScoped<PasswordResetService>().AddScoped<UserAddressService>().AddScoped<OwnSessionService>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 
         services.AddSingleton(_ =>

@@ -1,16 +1,26 @@
+using Microsoft.EntityFrameworkCore;
 using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
-/// <summary>The owner of an address takes over the account that somebody made with it and never proved.</summary>
-internal static class AccountTakeover
+/// <summary>Gives an account that never proved its address to the person who has proven it and sets a new password.</summary>
+public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
 {
     /// <summary>
-    /// Takes the account over, in the caller's save and under the account's lock. The caller sets the new password and ends what was signed in.
+    /// Proves the address, sets the password, and ends sessions, pending changes of address and reset links, in the caller's commit. Part
+    /// of it is written at once: call it under the account's lock and after the last refusal.
     /// </summary>
-    public static Task TakeOverAsync(UsherDb db, User user, DateTimeOffset now, CancellationToken ct)
+    /// <param name="user">The account, tracked, read under the lock.</param>
+    /// <param name="passwordHash">The new password's.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task ApplyAsync(User user, string passwordHash, CancellationToken ct)
     {
-        user.RenewSecurityStamp();
-        return Task.CompletedTask;
+        var now = clock.Now();
+        await db.Sessions.Where(s => s.UserId == user.Id).ExecuteDeleteAsync(ct);
+        await db.PasswordResets.Where(r => r.UserId == user.Id).ExecuteDeleteAsync(ct);
+        await db.UserAddressChanges.Where(c => c.UserId == user.Id && c.Status == AddressChangeStatus.Pending)
+            .ExecuteUpdateAsync(set => set.SetProperty(c => c.Status, AddressChangeStatus.Superseded).SetProperty(c => c.EndedAt, now), ct);
+        user.SetPassword(passwordHash);
+        user.Prove(user.NormalizedEmail!, now);
     }
 }

@@ -54,7 +54,7 @@ public sealed record HandedOverReset(PasswordResetLink Link, DateTimeOffset Expi
 
 /// <summary>Sets a new password for a person who cannot sign in. Looking at a link uses nothing up.</summary>
 public sealed class PasswordResetService(
-    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions, TimeProvider clock)
+    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions, AccountTakeover takeover, TimeProvider clock)
 {
     // A form sent twice arrives twice within this time.
     private static readonly TimeSpan Repetition = TimeSpan.FromMinutes(1);
@@ -152,11 +152,20 @@ public sealed class PasswordResetService(
     private async Task<Result<SignedIn>> SetAsync(Found found, string hash, string? device, DateTimeOffset now, CancellationToken ct)
     {
         var (reset, user) = (found.Reset, found.User);
-        if (TakesOver(found)) await AccountTakeover.TakeOverAsync(db, user, now, ct);
-        await SignInEnding.EndAsync(db, user, keep: null, "password_reset", now, ct);
+        if (TakesOver(found))
+        {
+            // The takeover removes all links, this one too. Its place is kept for a form that comes twice.
+            db.Entry(reset).State = EntityState.Detached;
+            await takeover.ApplyAsync(user, hash, ct);
+            db.Add(reset);
+        }
+        else
+        {
+            await SignInEnding.EndAsync(db, user, keep: null, "password_reset", now, ct);
+            user.SetPassword(hash);
+        }
+
         reset.UsedAt = now;
-        user.SetPassword(hash);
-        if (!reset.HandedOver && user.NormalizedEmail is { } address && user.EmailProvedAt is null) user.Prove(address, now);
         user.LastSignInAt = now;
         AccountMails.TellPasswordChanged(db, user, now);
         Record(EventTypes.UserPasswordReset, user.Id, now, [], reset.HandedOver ? "link_handed_over" : "link_mailed");

@@ -67,6 +67,13 @@ public sealed class User : IdentityUser<Guid>
         Stamp();
     }
 
+    /// <summary>Another account has proven the address that this one never proved.</summary>
+    public void GiveUpAddress()
+    {
+        (Email, NormalizedEmail, EmailConfirmed) = (null, null, false);
+        Stamp();
+    }
+
     // Who read him before and saves after has lost the race, and reads again.
     private void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
 

@@ -21,6 +21,9 @@ public sealed record NewUserAddress(AddressChangeState State)
 
     /// <summary>Whether the account has this address already and it only gets proven.</summary>
     public bool OnlyProves { get; init; }
+
+    /// <summary>What wrong passwords for the account are counted under: the address it signs in with, else its id. Not to be shown.</summary>
+    public string GuessSubject { get; init; } = "";
 }
 
 /// <summary>
@@ -112,7 +115,7 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
     private void Apply(Found found, DateTimeOffset now)
     {
         var (change, user, old) = (found.Change, found.User, found.User.NormalizedEmail);
-        found.Other?.LoseAddress();
+        found.Other?.GiveUpAddress();
         user.Prove(change.NewAddress, now);
         (change.Status, change.EndedAt) = (AddressChangeStatus.Used, now);
         if (old is not null && old != change.NewAddress) AccountMails.TellAddressChanged(db, user, old, now);
@@ -157,6 +160,7 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
     private static NewUserAddress Describe(Found found, DateTimeOffset now) => new(StateOf(found, now))
     {
         Email = found.Change.NewAddress, ExpiresAt = found.Change.ExpiresAt, OnlyProves = found.User.NormalizedEmail == found.Change.NewAddress,
+        GuessSubject = found.User.NormalizedEmail ?? found.User.Id.ToString(),
     };
 
     private void Record(string type, Guid user, DateTimeOffset now, string? before, string after) => db.Add(UsherEvent.Record(

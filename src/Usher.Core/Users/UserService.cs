@@ -26,6 +26,9 @@ public sealed record Me(User User, IReadOnlyList<Membership> Memberships)
     public bool EmailProved => User.EmailProvedAt is not null;
 }
 
+/// <summary>What was found; nothing is also an answer.</summary>
+public sealed record FoundUser(Me? User);
+
 /// <summary>What a person changes about their own account. What is left out stays as it is.</summary>
 public sealed record UserChange
 {
@@ -71,11 +74,11 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
 
     /// <summary>For an operator: the account with an address; null when none has it.</summary>
     /// <returns>Refused with <c>operator_only</c>.</returns>
-    public async Task<Result<Me?>> FindAsync(Actor actor, string canonical, CancellationToken ct)
+    public async Task<Result<FoundUser>> FindAsync(Actor actor, string canonical, CancellationToken ct)
     {
         if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
         var id = await db.Users.Where(u => u.NormalizedEmail == canonical).Select(u => (Guid?)u.Id).SingleOrDefaultAsync(ct);
-        return id is null ? (Me?)null : await MeAsync(id.Value, ct);
+        return new FoundUser(id is null ? null : await MeAsync(id.Value, ct));
     }
 
     /// <summary>For an operator: one account.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Usher.Core.Invitations;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
+using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using Usher.Server.Pages;
@@ -63,7 +64,7 @@ internal static class GuestEndpoints
 
     private static async Task<IResult> SignOutAsync([AsParameters] Services services)
     {
-        if (Token(services.Http) is not { } token || await services.Sessions.FindAsync(token, services.Ct) is null) return KeyErrors.Refused.ToHttp();
+        if (Token(services.Http) is not { } token || await services.Sessions.FindAsync(token, services.Ct) is null) return AccountErrors.SessionRefused.ToHttp();
         await services.Sessions.EndAsync(token, services.Ct);
         return Answers.NoContent;
     }
@@ -79,7 +80,7 @@ internal static class GuestEndpoints
         return slug is null || !Ids.Invitation.TryParse(invitation, out var invitationId) ? InvitationErrors.LinkUnknown.ToHttp() : await answer(new(slug, invitationId, code(body.Value).Trim()));
     }
 
-    private static IResult Wait(HttpContext http, TimeSpan wait)
+    internal static IResult Wait(HttpContext http, TimeSpan wait)
     {
         http.Response.Headers.RetryAfter = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds))}");
         return HostErrors.TooMany.ToHttp();
