@@ -104,6 +104,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
+    /// <summary>Whether this run is alone and in a transaction, so that rows may be written before the save.</summary>
+    internal bool IsUnderLock => locked;
+
     public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
     /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
@@ -589,6 +592,9 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
     public Outbox.OutboxDoorbell Doorbell => doorbell;
 
     public JobDoorbell JobDoorbell => jobDoorbell;
+
+    /// <summary>All of them, but for tests that show what would happen without one.</summary>
+    internal GrantingRules Rules { get; set; } = new();
 
     // Beyond that many a statement is made anew for each run: searches with conditions of their own are without number.
     private const int MostStatements = 500;

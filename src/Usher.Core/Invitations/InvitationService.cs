@@ -95,7 +95,8 @@ public sealed class InvitationService(
         InvitationLink? link = null;
         var minted = await LinkAsync(actor, key, details, ifMatch, (graph, member, now) =>
         {
-            link = mails.Mint(db, graph.Organization, member, actor, provesAddress: false, now);
+            member.SponsoredBy(actor);
+            link = mails.Mint(db, graph.Organization, member, provesAddress: false, now);
             var invitation = member.Invitations.Find(i => i.Id == link.InvitationId)!;
             db.Add(UsherEvent.Record(EventTypes.InvitationLinkMinted, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
             return invitation;
@@ -103,10 +104,100 @@ public sealed class InvitationService(
         return minted.Match<Result<(InvitationView, InvitationLink)>>(view => (view, link!), error => error);
     }
 
+    /// <summary>
+    /// Makes the actor the sponsor of an open or expired invitation, such as one whose sponsor may no longer make it: the same link works, for at least seven
+    /// more days, and the invitation waits for no decision any more.
+    /// </summary>
+    /// <param name="actor">Needs <c>user_management</c>, and to cover the member.</param>
+    /// <param name="key">By invitation or by member.</param>
+    /// <param name="details">What the answer shows besides.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    public Task<Result<InvitationView>> EndorseAsync(
+        Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<InvitationView>>(async () =>
+        {
+            var graph = await AccessGraph.TrackAsync(db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            var selection = MemberService.Select(graph, [key], []);
+            if (selection.Members is not [var member]) return MemberService.Nobody(graph, [key]);
+            if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
+            if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
+            Endorsing.Apply(db, member, actor, clock.Now());
+            await db.SaveChangesAsync(ct);
+            return new InvitationView(invitation, member, graph);
+        }, ct);
+
+    /// <summary>The same for up to 1,000 members, each named once: those whose sponsor still may make the offer stay as they are. A refused one stops no other.</summary>
+    /// <returns>One outcome per member, in their order.</returns>
+    public async Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
+    {
+        if (memberIds.Count > MaxRows) return [.. memberIds.Select(_ => (Result<Endorsed>)InvitationErrors.TooManyRows)];
+        var sponsors = await db.Members.AsNoTracking().Where(m => m.OrganizationId == actor.OrganizationId && memberIds.Contains(m.Id))
+            .Select(m => m.SponsorId).Distinct().ToListAsync(ct);
+        return await db.RunAsync<IReadOnlyList<Result<Endorsed>>>(async () =>
+        {
+            var graph = await AccessGraph.ReadAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = [.. memberIds, .. sponsors] }.With(actor), ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
+            db.AttachRange(memberIds.Select(graph.Member).OfType<Member>());
+            var now = clock.Now();
+            Result<Endorsed>[] outcomes = [.. memberIds.Select(id => Endorse(graph, today, actor, id, now))];
+            if (Array.Exists(outcomes, o => o.Error is null && o.Value.Changed)) await db.SaveChangesAsync(ct);
+            return outcomes;
+        }, ct);
+    }
+
+    private Result<Endorsed> Endorse(AccessGraph graph, Actor today, Actor actor, Guid id, DateTimeOffset now)
+    {
+        if (graph.Member(id) is not { } member) return MemberErrors.NotFound;
+        if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
+        if (invitation.BlockedAt is null && graph.SponsorStands(member)) return new Endorsed(member, Changed: false);
+        Endorsing.Apply(db, member, actor, now);
+        return new Endorsed(member, Changed: true);
+    }
+
+    // An offer that can still be accepted, to a member whom the actor covers.
+    private static Result<Invitation> Endorsable(AccessGraph graph, Actor today, Member member)
+    {
+        if (member is not { IsLive: true, Kind: MemberKind.Person }) return MemberErrors.NotFound;
+        if (member.UserId is not null || member.Invitations.Find(i => !i.HasEnded) is not { } invitation) return InvitationErrors.AlreadyJoined;
+        return graph.Pass(GrantingRule.EndorseCovers, graph.Covers(today, member)) ? invitation : MemberErrors.NotCovered;
+    }
+
+    /// <summary>
+    /// Mails the administrators of every organization that has blocked invitations a list of them: one mail a day and administrator for as long as any is
+    /// blocked. An organization nobody administers is passed over.
+    /// </summary>
+    public async Task TellBlockedAsync(CancellationToken ct)
+    {
+        var (now, yesterday) = (clock.Now(), clock.Now().AddDays(-1));
+        var waiting = db.Invitations.Where(i => i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
+        var due = await waiting.Select(i => i.OrganizationId).Distinct()
+            .Where(o => !db.Invitations.Any(i => i.OrganizationId == o && i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.BlockedToldAt > yesterday))
+            .Take(100).ToListAsync(ct);
+        foreach (var organization in due) await TellBlockedAsync(organization, now, ct);
+    }
+
+    private Task<bool> TellBlockedAsync(Guid id, DateTimeOffset now, CancellationToken ct) => db.RunLockedAsync(async () =>
+    {
+        var yesterday = now.AddDays(-1);
+        var waiting = db.Invitations.Where(i => i.OrganizationId == id && i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
+        var blocked = await waiting.Include(i => i.Member).OrderBy(i => i.Id).Take(BlockedMail.MostNamed).ToListAsync(ct);
+        var organization = await db.Organizations.AsNoTracking().SingleOrDefaultAsync(o => o.Id == id && o.SuspendedAt == null, ct);
+        if (organization is null || blocked is [] || blocked.Exists(i => i.BlockedToldAt > yesterday)) return false;
+        var total = await waiting.CountAsync(ct);
+        var admins = await db.Members.AsNoTracking()
+            .Where(m => m.OrganizationId == id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
+            .OrderBy(m => m.Id).Take(BlockedMail.MostRecipients).ToListAsync(ct);
+        foreach (var admin in admins) db.Add(BlockedMail.To(admin, organization, blocked, total, now));
+        foreach (var invitation in blocked) invitation.BlockedToldAt = now;
+        await db.SaveChangesAsync(ct);
+        return true;
+    }, ct);
+
     /// <summary>One invitation of the actor's organization, whatever has become of it.</summary>
     public async Task<Result<InvitationView>> GetAsync(Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { InvitationIds = [invitationId], Details = details }, ct);
         return graph?.Invitation(invitationId) is { } invitation ? new InvitationView(invitation, graph.Member(invitation.MemberId)!, graph) : InvitationErrors.NotFound;
     }
@@ -114,7 +205,7 @@ public sealed class InvitationService(
     /// <summary>A run of the organization's invitations.</summary>
     public async Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);
         if (graph is null) return MemberErrors.NotFound;
 
@@ -151,12 +242,13 @@ public sealed class InvitationService(
     {
         not { IsLive: true, Kind: MemberKind.Person } => MemberErrors.NotFound,
         { UserId: not null } => InvitationErrors.AlreadyJoined,
-        _ => today.Covers(graph.Of(member)) ? member : MemberErrors.NotCovered,
+        _ => graph.Pass(GrantingRule.LinkCovers, graph.Covers(today, member)) ? member : MemberErrors.NotCovered,
     };
 
     private Invitation Send(AccessGraph graph, Member member, Actor sponsor, DateTimeOffset now)
     {
-        var invitation = mails.Send(db, graph.Organization, member, sponsor, now);
+        member.SponsoredBy(sponsor);
+        var invitation = mails.Send(db, graph.Organization, member, now);
         db.Add(UsherEvent.Record(EventTypes.InvitationSent, sponsor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
         return invitation;
     }
@@ -249,9 +341,10 @@ public sealed class InvitationService(
             }
         }
 
-        if (!call.Actor.CanGrant(Conferred(graph, given, grants))) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.InviteOffersHeld, call.Actor.CanGrant(Conferred(graph, given, grants)))) return InvitationErrors.MoreThanYouHold;
         var revives = member is { IsLive: false } && call.How.OnRemoved is OnRemoved.Revive;
-        if (member is not null && (member.IsLive || revives) && !call.Actor.Covers(graph.Of(member))) return MemberErrors.NotCovered; // he keeps what he had
+        var keeps = member is not null && (member.IsLive || revives);
+        if (keeps && !graph.Pass(GrantingRule.InviteCovers, graph.Covers(call.Actor, member!))) return MemberErrors.NotCovered;
         if (member is not { IsLive: true } && !call.HasSeat) return InvitationErrors.SeatsExhausted;
 
         var outcome = member switch { { IsLive: true } => InviteOutcome.Refreshed, not null when revives => InviteOutcome.Revived, _ => InviteOutcome.Invited };
@@ -275,14 +368,14 @@ public sealed class InvitationService(
             ["email"] = member.Identifier, ["role"] = SnakeCaseName.Of(member.Role), ["outcome"] = SnakeCaseName.Of(outcome),
             ["permissions"] = string.Join(' ', member.Permissions.Select(p => p.Permission)),
         }));
+        member.SponsoredBy(call.Actor); // mail or not
         if (call.How.ActivateAtOnce)
         {
             member.Activate();
             foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, call.Now);
         }
-        else if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now, given.ExpiresAt);
-        else foreach (var invitation in member.Invitations) invitation.Edited(call.Actor); // he adds to the offer, mail or not, and so stands for it
-        var link = call.How.MintLink ? mails.Mint(db, organization, member, call.Actor, provesAddress: false, call.Now, given.ExpiresAt) : null;
+        else if (call.How.SendMail) mails.Send(db, organization, member, call.Now, given.ExpiresAt);
+        var link = call.How.MintLink ? mails.Mint(db, organization, member, provesAddress: false, call.Now, given.ExpiresAt) : null;
         return new Invited(member, graph, outcome, ignored) { Link = link };
     }
 
@@ -309,13 +402,13 @@ public sealed class InvitationService(
 
     private sealed record Grants(IReadOnlyList<string> Permissions, IReadOnlyList<Group> Groups, IReadOnlyList<Role> Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels);
 
-    // All that the new member would have by this invitation, being one of Everyone included: exactly what his sponsor must cover when he joins.
+    // All that the new member would have by this invitation, except what everyone has: what the sponsor must cover when the person joins.
     private static EffectiveAccess Conferred(AccessGraph graph, NewInvitation given, Grants grants)
     {
         var access = new EffectiveAccess.Builder().Add(given.Role ?? BuiltInRole.User).Add(grants.Permissions);
         if (given.AllResources is true) access.AddEverywhere(AccessLevel.Full);
         foreach (var role in grants.Roles) AccessGraph.Confer(access, role);
-        foreach (var group in grants.Groups.Concat(graph.Implied(MemberKind.Person))) graph.Confer(access, group);
+        foreach (var group in grants.Groups.Where(g => g.SystemKind is SystemGroup.None)) graph.Confer(access, group);
         foreach (var (resource, reach) in grants.Levels) access.Add(resource, reach);
         return access.Build();
     }

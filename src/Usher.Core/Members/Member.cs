@@ -118,8 +118,8 @@ public sealed class Member : IVersioned
 
     public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
-    /// <summary>One of those of whom an organization must keep one.</summary>
-    public bool IsActiveAdmin => this is { Status: MemberStatus.Active, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
+    /// <summary>An administrator by their own role, active or invited; see <see cref="LastAdmin"/>.</summary>
+    public bool IsAdmin => this is { Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
 
     /// <summary>A person who takes up a seat.</summary>
     public bool TakesSeat => Kind is MemberKind.Person && IsLive;
@@ -181,7 +181,7 @@ public sealed class Member : IVersioned
     public void SponsoredBy(Actor actor)
     {
         (SponsorId, SponsorKind, SponsorName) = (actor.Id, actor.Kind, actor.Name);
-        foreach (var invitation in Invitations) invitation.Edited(actor);
+        foreach (var invitation in Invitations.Where(i => !i.HasEnded)) invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
     }
 
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>

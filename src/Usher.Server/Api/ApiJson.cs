@@ -63,6 +63,7 @@ namespace Usher.Server.Api;
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(ReachRequest))]
 [JsonSerializable(typeof(ResetLinkDocument))]
+[JsonSerializable(typeof(RemovedMemberDocument))]
 [JsonSerializable(typeof(ResourceChangeRequest))]
 [JsonSerializable(typeof(ResourceDocument))]
 [JsonSerializable(typeof(ResourceRequest))]

@@ -54,7 +54,7 @@ internal static class ApiRoutes
         var caller = http.Features.Get<Caller>();
         var name = caller is not null ? $"{caller.Actor.Kind}:{caller.Actor.Id}" : http.Features.Get<SessionUser>() is { } person ? $"user:{person.UserId}" : "guest";
         var request = new RepeatableRequest(caller?.Actor.OrganizationId ?? Organization.Installation, name, key, await KeptAnswers.HashAsync(http.Request));
-        var once = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(request, () => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
+        var once = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(caller?.Actor, request, () => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
         return once.Match<IResult>(answer => new Kept(answer), error => error.ToHttp());
     });
 

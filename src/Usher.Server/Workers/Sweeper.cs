@@ -34,6 +34,7 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             await usage.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
             await seen.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
             while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            await services.GetRequiredService<InvitationService>().TellBlockedAsync(ct);
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
             while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
