@@ -31,6 +31,8 @@ internal static class OwnAccountEndpoints
         me.MapGet("/sessions", ListSessionsAsync).TakesSession(needed: true).WithName("listMySessions").Says<Page<OwnSessionDocument>>("List your sessions", "The last used first; at most 200.");
         me.MapDelete("/sessions", EndOthersAsync).TakesSession(needed: true).WithName("endMyOtherSessions").SaysNothing("Sign out everywhere else", "Ends all your sessions but this one.");
         me.MapDelete("/sessions/{session}", EndSessionAsync).TakesSession(needed: true).WithName("endMySession").SaysNothing("Sign out one session", "It may be this one.");
+        me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization").SaysNothing(
+            "Leave an organization", "Your membership ends at once. The last administrator who can act cannot leave.");
 
         var session = api.MapGroup("/sessions/current").WithTags("Own account").RequireAuthorization(Policies.Session);
         session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession").Says<StepUpDocument>("Give the password again", """
@@ -72,6 +74,9 @@ internal static class OwnAccountEndpoints
 
     private static async Task<IResult> EndSessionAsync(string session, SessionUser current, OwnSessionService sessions, CancellationToken ct) =>
         (await sessions.EndAsync(current, Ids.Session.Parse(session), ct)).ToHttp(_ => Answers.NoContent);
+
+    private static async Task<IResult> LeaveAsync(string member, SessionUser session, MemberService members, CancellationToken ct) =>
+        (await members.LeaveAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
 
     private static async Task<IResult> ConfirmAsync(
         ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
