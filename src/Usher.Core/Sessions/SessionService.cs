@@ -142,6 +142,8 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, Sessio
         // The password was changed or reset since it was compared: it is no longer the right one.
         if (user is null || user.SecurityStamp != verified.SecurityStamp) return Wrong;
         user.LastSignInAt = now;
+        // Written even where the instant is the same: the account's stamp is compared only when its row is written, and a reset that came between must win.
+        db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
         if (hash is not null) user.PasswordHash = hash;
         if (user is { EmailProvedAt: not null, NormalizedEmail: { } address }) await BindAsync(userId, address, now, ct);
         foreach (var member in await db.Members.Where(m => m.UserId == userId && m.Status == MemberStatus.Active).ToListAsync(ct)) member.LastSignInAt = now;

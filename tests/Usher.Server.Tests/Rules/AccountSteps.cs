@@ -120,7 +120,7 @@ internal static class AccountSteps
 
         private async Task<(Guid Id, string Secret)> SecretToAsync(string email, OutboxKind kind, string parameter)
         {
-            var mail = (await app.OwnMailsAsync(email)).Last(m => m.Kind == kind && m.Secret is not null);
+            var mail = (await app.OwnMailsAsync(email.ToLowerInvariant())).Last(m => m.Kind == kind && m.Secret is not null);
             return (Guid.Parse(mail.Parameters[parameter]), app.Services.GetRequiredService<OutboxSecrets>().Reveal(mail.Secret!));
         }
     }
