@@ -17,7 +17,7 @@ internal static class SignInChangeEndpoints
 
     public static void MapSignInChanges(this IEndpointRouteBuilder pages)
     {
-        pages.MapMethods("/me/confirm", PagesExtensions.Read, ShowConfirmAsync);
+        pages.MapMethods("/me/confirm", PagesExtensions.Read, (Delegate)ShowConfirmAsync);
         pages.MapPost("/me/confirm", ConfirmAsync);
         pages.MapMethods(PasswordPath, PagesExtensions.Read, ShowPasswordAsync);
         pages.MapPost(PasswordPath, ChangePasswordAsync);
