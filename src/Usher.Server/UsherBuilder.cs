@@ -27,6 +27,7 @@ using Usher.Server.Dialects.Conformity;
 using Usher.Server.Dialects.DeployHq;
 using Usher.Server.Dialects.Wavefront;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 using Usher.Server.Mail;
 using Usher.Server.Pages;
 using Usher.Server.Startup;
@@ -37,8 +38,8 @@ namespace Usher.Server;
 /// <summary>What the server is made of: services, then the request's way through them.</summary>
 public static class UsherBuilder
 {
-    // A thousand invitations with long lists fit many times over.
-    private const int MaxBodyBytes = 4 * 1024 * 1024;
+    /// <summary>The longest body, where a route says nothing else: a thousand invitations with long lists fit many times over.</summary>
+    internal const int MaxBodyBytes = 4 * 1024 * 1024;
 
     public static void AddUsher(this WebApplicationBuilder builder)
     {
@@ -67,6 +68,7 @@ public static class UsherBuilder
             .AddScheme<AuthenticationSchemeOptions, SessionTokenAuthentication>(SessionTokenAuthentication.SchemeName, null);
         services.AddUsherPolicies();
         services.AddUsherOpenApi();
+        services.AddUsherLimits();
         services.AddConformity();
         services.AddDeployHq();
         services.AddUsherPages();
@@ -77,11 +79,13 @@ public static class UsherBuilder
     public static void MapUsher(this WebApplication app)
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
+        app.UseUsherProxies();
         app.UseExceptionHandler();
         app.UseUsherSecurityHeaders();
         app.UseSurfaceStatusPages();
         app.UseTolerantPaths();
         app.UseRouting();
+        app.UseGuestGate();
         app.UseRepeatableBodies();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -135,7 +139,7 @@ public static class UsherBuilder
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
-        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
+        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>();
         services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
         services.AddScoped<AccountTakeover>().AddScoped<PasswordResetService>().AddScoped<UserAddressService>().AddScoped<OwnSessionService>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();

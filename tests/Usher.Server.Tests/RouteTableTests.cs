@@ -23,6 +23,11 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     // Who may enter. What a caller may then do to whom is for the core's own tests.
     private static readonly Entry Everybody = new(_ => true);
     private static readonly Entry UserManagement = new(caller => caller.May(Permissions.UserManagement));
+    private static readonly Entry Directory = new(caller => caller.May(Permissions.UserManagement) || caller.May(Permissions.DirectoryRead));
+    private static readonly Entry KeysOfOthers = new(caller => caller.May(Permissions.UserManagement) || caller.May(Permissions.TokenManagement));
+    // A caller who may not read the keys of others is told that there is no such key.
+    private static readonly Entry KeysUnlessOnlyRead = new(caller => caller.May(Permissions.TokenManagement) || !caller.May(Permissions.UserManagement));
+    private static readonly Entry Members = new(caller => Directory.Admits(caller) || KeysOfOthers.Admits(caller));
     private static readonly Entry TokenManagement = new(caller => caller.May(Permissions.TokenManagement));
     private static readonly Entry ResourceCreation = new(caller => caller.May(Permissions.ResourceCreation));
     private static readonly Entry Persons = new(caller => caller.IsPerson);
@@ -150,7 +155,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /profile"] = new(Everybody),
         ["PUT /profile"] = new(Persons, """{"user":{"first_name":"{name}"} }"""),
         ["PATCH /profile"] = new(Persons, """{"user":{"last_name":"{name}"} }"""),
-        ["GET /account"] = new(Everybody),
+        ["GET /account"] = new(Admin),
         ["PUT /account"] = new(Admin, """{"account":{"name":"{name}"} }"""),
         ["PATCH /account"] = new(Admin, """{"account":{"name":"{name}"} }"""),
         ["GET /account/billing_status"] = new(Everybody),
@@ -163,16 +168,18 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["DELETE /usher/v1/organizations/{organization}"] = new(Operator),
         ["POST /usher/v1/organizations/{organization}/suspend"] = new(Operator),
         ["POST /usher/v1/organizations/{organization}/resume"] = new(Operator),
-        ["GET /usher/v1/organizations/{organization}/settings"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/settings"] = new(Admin),
         ["PATCH /usher/v1/organizations/{organization}/settings"] = new(Admin, """{"name":"{name}"}"""),
-        ["GET /usher/v1/organizations/{organization}/invitations"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/invitations"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/invitations"] = new(UserManagement, """{"email":"{new}","groups":["{group.id}"],"roles":["{role.id}"]}"""),
-        ["GET /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(UserManagement, """{"firstName":"{name}","groups":["{group.id}"]}"""),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/resend"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/endorse"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/revoke"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/link"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/invitations/resend"] = new(UserManagement, """{"group":"{group.id}"}"""),
+        ["POST /usher/v1/organizations/{organization}/invitations/endorse"] = new(UserManagement, """{"group":"{group.id}"}"""),
         ["POST /usher/v1/organizations/{organization}/invitations/revoke"] = new(UserManagement, """{"group":"{group.id}"}"""),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/check"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/accept"] = new(Everybody, """{"code":"usi_","firstName":"A","password":"one two three four"}""", Guest: "404 invitation_unknown"),
@@ -196,27 +203,27 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /usher/v1/users"] = new(Operator),
         ["GET /usher/v1/users/{user}"] = new(Operator),
         ["POST /usher/v1/users/{user}/reset-link"] = new(Operator),
-        ["GET /usher/v1/organizations/{organization}/members"] = new(Everybody),
-        ["GET /usher/v1/organizations/{organization}/members/{member}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/members"] = new(Members),
+        ["GET /usher/v1/organizations/{organization}/members/{member}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/members/{member}"] = new(UserManagement, """{"permissions":["user_management"],"groups":["{group.id}"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/members/{member}"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/members/{member}/access"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/service-accounts"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/members/{member}/access"] = new(Directory),
+        ["GET /usher/v1/organizations/{organization}/service-accounts"] = new(KeysOfOthers),
         ["POST /usher/v1/organizations/{organization}/service-accounts"] = new(UserManagement, """{"name":"{name}","groups":["{group.id}"],"roles":["{role.id}"]}"""),
-        ["GET /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(KeysOfOthers),
         ["PATCH /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(UserManagement, """{"description":"{name}","roles":["{role.id}"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/groups"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/groups"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/groups"] = new(UserManagement, """{"name":"{name}","roles":["{role.id}"],"members":["{member.id}"]}"""),
-        ["GET /usher/v1/organizations/{organization}/groups/{group}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/groups/{group}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/groups/{group}"] = new(UserManagement, """{"name":"{name}","roles":["{role.id}"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/groups/{group}"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/groups/{group}/members"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/groups/{group}/members"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/groups/{group}/members"] = new(UserManagement, """{"add":["{bot.id}"],"remove":["{member.id}"]}"""),
         ["GET /usher/v1/organizations/{organization}/permissions"] = new(Everybody),
-        ["GET /usher/v1/organizations/{organization}/roles"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/roles"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/roles"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
-        ["GET /usher/v1/organizations/{organization}/roles/{role}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/roles/{role}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/roles/{role}"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/roles/{role}"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/roles/{role}/members"] = new(UserManagement, """{"add":["{bot.id}"],"remove":["{member.id}"]}"""),
@@ -225,14 +232,14 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /usher/v1/organizations/{organization}/resources/{resource}"] = new(Everybody),
         ["PATCH /usher/v1/organizations/{organization}/resources/{resource}"] = new(ResourceCreation, """{"name":"{name}"}"""),
         ["DELETE /usher/v1/organizations/{organization}/resources/{resource}"] = new(ResourceCreation),
-        ["GET /usher/v1/organizations/{organization}/resources/{resource}/access"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/resources/{resource}/access"] = new(Directory),
         ["PUT /usher/v1/organizations/{organization}/resources/{resource}/access/{holder}"] = new(Levels, """{"level":"read_only"}"""),
         ["DELETE /usher/v1/organizations/{organization}/resources/{resource}/access/{holder}"] = new(UserManagement),
         ["GET /usher/v1/organizations/{organization}/api-keys"] = new(Everybody, ListsOwn: true),
         ["POST /usher/v1/organizations/{organization}/api-keys"] = new(Everybody, ListsOwn: true),
         ["GET /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody),
-        ["PATCH /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody, """{"name":"{name}"}"""),
-        ["DELETE /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/api-keys/{key}"] = new(KeysUnlessOnlyRead, """{"name":"{name}"}"""),
+        ["DELETE /usher/v1/organizations/{organization}/api-keys/{key}"] = new(KeysUnlessOnlyRead),
         ["POST /usher/v1/organizations/{organization}/access/check"] = new(Everybody, """{"permission":"user_management","resource":"{resource.id}"}""", ChangesNothing: true),
         ["GET /usher/v1/organizations/{organization}/imports"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/imports"] = new(UserManagement, """{"rows":[{"email":"{new}","groups":["{group.id}"]}]}"""),
@@ -254,7 +261,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ("/api/v2/usergroup/", ["{group}"]), ("/api/v2/role/", ["{role}"]), ("/api/v2/account/serviceaccount/", ["{bot}"]), ("/api/v2/apitoken/serviceaccount/", ["{bot} {key}"]), ("/api/v2/apitoken/", ["{key}"]),
         ("/api/v2/user/", ["{email}", "{bot}"]), ("/api/v2/account/", ["{email}", "{bot}"]),
         ("/users/", ["{member}", "{number}"]), ("/teams/", ["{group}"]), ("/projects/", ["{resource}"]), ("/security/api_keys/", ["{key}"]),
-        (Organization + "invitations/", ["{invitation.id}"]), (Organization + "members/", ["{member.id}", "{bot.id}"]), (Organization + "service-accounts/", ["{bot.id}"]),
+        (Organization + "invitations/", ["{invitation.id}"]), (Organization + "members/", ["{member.id}"]), (Organization + "service-accounts/", ["{bot.id}"]),
         (Organization + "groups/", ["{group.id}"]), (Organization + "roles/", ["{role.id}"]), (Organization + "resources/", ["{resource.id} {member.id}", "{resource.id} {group.id}"]),
         ("/usher/v1/me/sessions/", ["{session.id}"]), ("/usher/v1/me/memberships/", ["{member.id}"]), ("/usher/v1/password-resets/", ["{reset.id}"]), ("/usher/v1/address-changes/", ["{change.id}"]),
         ("/usher/v1/users/", ["{user.id}"]),
@@ -629,12 +636,15 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             var power = await org.ActiveAsync("quokka-power@example.test", row => row with { Role = BuiltInRole.PowerUser });
             var manager = await org.ActiveAsync("quokka-manager@example.test", row => row with { Permissions = [Permissions.UserManagement] });
             var all = await org.ActiveAsync("quokka-all@example.test", row => row with { Permissions = Permissions.BuiltIn });
+            var directory = await org.ActiveAsync("quokka-directory@example.test", row => row with { Permissions = [Permissions.DirectoryRead] });
+            var tokens = await org.ActiveAsync("quokka-tokens@example.test", row => row with { Permissions = [Permissions.TokenManagement] });
             var service = await org.ServiceAccountAsync("quokka-service");
             var suspended = await org.ActiveAsync("quokka-suspended@example.test", row => row with { Role = BuiltInRole.Admin });
             await org.SetStatusAsync(suspended.Member, MemberStatus.Suspended);
             Members =
             [
                 new("user with nothing", nothing.Key), new("read_only", readOnly.Key) { ReachesAll = true }, new("power_user", power.Key) { ReachesAll = true }, new("service account", service.Key) { IsPerson = false },
+                new("user with directory_read", directory.Key, Permissions.DirectoryRead), new("user with token_management", tokens.Key, Permissions.TokenManagement),
                 new("user with user_management", manager.Key, Permissions.UserManagement), new("user with every permission", all.Key, Permissions.BuiltIn),
                 new("admin", org.Key) { IsAdmin = true },
             ];

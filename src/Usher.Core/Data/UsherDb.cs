@@ -7,6 +7,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -583,8 +584,12 @@ internal sealed class FirstException(Func<CancellationToken, Task> doIt) : Excep
 }
 
 /// <summary>What all contexts of one database share.</summary>
-public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell)
+public sealed class UsherDbRuntime(
+    WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell, IOptions<SearchOptions>? search = null)
 {
+    /// <summary>See <see cref="SearchOptions.TimeLimit"/>.</summary>
+    internal TimeSpan SearchTimeLimit { get; } = (search?.Value ?? new()).TimeLimit;
+
     public WriteGate Gate => gate;
 
     public WriteMeter Meter => meter;

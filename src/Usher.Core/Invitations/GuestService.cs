@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Limits;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -95,8 +96,14 @@ public sealed record NewPerson(string FirstName, string LastName, string Passwor
 public sealed record Joined(string OrganizationName, SignedIn? Session);
 
 /// <summary>What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.</summary>
-public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, TimeProvider clock)
+public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, GuessLimits limits, TimeProvider clock)
 {
+    /// <summary>A guest's request mails an invitation again only so long after its last mail: until then the mail that is out opens it.</summary>
+    public static readonly TimeSpan BetweenMails = TimeSpan.FromMinutes(5);
+
+    /// <summary>A guest's request tells the administrators about an invitation at most once in this time.</summary>
+    public static readonly TimeSpan BetweenRequests = TimeSpan.FromDays(1);
+
     /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
     public async Task<Offer> LookAsync(InvitationLink link, Guid? signedInUser, CancellationToken ct) =>
         await FindAsync(link, ct) is { } found ? await DescribeAsync(found, signedInUser, ct) : new(OfferState.Unknown, Viewer.NewPerson);
@@ -130,7 +137,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
                 db.Add(user);
                 user.LastSignInAt = now;
                 (found.Member.FirstName, found.Member.LastName) = (user.FirstName, user.LastName);
-                return (user, sessions.Add(user.Id, device, now));
+                return (user, sessions.Add(user, device, now));
             }, ct);
         }, ct);
 
@@ -168,7 +175,14 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     }, ct);
 
     /// <summary>An expired link's holder gets a fresh mail; one whose sponsor lost the right is brought to the administrators' notice.</summary>
-    public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct) => db.RunAsync<Result<Offer>>(async () =>
+    /// <returns>The offer as it is then, also where no mail was sent because one was sent shortly before.</returns>
+    public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct)
+    {
+        bool? may = null; // counted once, also when the operation runs again
+        return db.RunAsync(() => AskOnceAsync(link, address => may ??= limits.MaySendTo(address), ct), ct);
+    }
+
+    private async Task<Result<Offer>> AskOnceAsync(InvitationLink link, Func<string, bool> maySendTo, CancellationToken ct)
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
@@ -176,19 +190,23 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var actor = Actor.System(found.Organization.Id);
         if (StateOf(found, now) is OfferState.Expired)
         {
+            if (!maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
             var graph = await TrackAsync(found, ct);
             found.Sent(mails.Send(db, graph.Organization, found.Member, now));
             db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
         {
+            var invitation = await db.Invitations.SingleAsync(i => i.OrganizationId == found.Organization.Id && i.Id == found.Invitation.Id, ct);
+            if (invitation.RequestedAt > now - BetweenRequests) return await DescribeAsync(found, null, ct);
+            invitation.RequestedAt = now;
             InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
             db.Add(UsherEvent.Record(EventTypes.InvitationRequested, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
         }
 
         await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
-    }, ct);
+    }
 
     /// <summary>Mails their link to every place an address is a live member of without having joined. Tells nobody whether there was one.</summary>
     public async Task SendMyLinkAsync(string email, CancellationToken ct)
@@ -197,6 +215,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var places = await db.Members.AsNoTracking()
             .Where(m => m.Identifier == canonical && m.UserId == null && m.Kind == MemberKind.Person && (m.Status == MemberStatus.Invited || m.Status == MemberStatus.Active))
             .OrderBy(m => m.OrganizationId).Select(m => new { m.OrganizationId, m.Id }).Take(10).ToListAsync(ct);
+        if (places is [] || !limits.MaySendTo(canonical)) return;
         foreach (var place in places)
         {
             await db.RunAsync(async () =>
@@ -204,6 +223,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
                 var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
                 if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member || graph.Organization.SuspendedAt is not null) return false;
                 var now = clock.Now();
+                if (WasMailedLately(member.PendingInvitation, now)) return false;
                 var invitation = mails.Send(db, graph.Organization, member, now);
                 db.Add(UsherEvent.Record(EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now, cause: "guest_asked"));
                 await db.SaveChangesAsync(ct);
@@ -220,6 +240,10 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var origins = await db.Organizations.AsNoTracking().Where(o => o.Slug == link.OrganizationSlug).Select(o => o.ReturnOrigins).SingleOrDefaultAsync(ct);
         return origins?.Contains(target.GetLeftPart(UriPartial.Authority), StringComparer.OrdinalIgnoreCase) is true;
     }
+
+    // A link handed over by other means is no mail, and one that was not delivered may be tried again.
+    private static bool WasMailedLately(Invitation? invitation, DateTimeOffset now) =>
+        invitation is { Delivery: DeliveryState.Queued or DeliveryState.Sent, LastSentAt: { } sent } && sent > now - BetweenMails && invitation.ExpiresAt > now;
 
     private sealed class Found(Organization organization, Invitation invitation, Member member, InvitationSecret used, InvitationSecret newest)
     {
@@ -381,6 +405,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
         if (user?.NormalizedEmail != found.Member.Identifier || !found.Member.IsLive) return InvitationErrors.Ended(OfferState.Used);
         var again = await sessions.SignInAsync(user, password, device, ct);
-        return again.TryGet(out var session, out _) ? new Joined(found.Organization.Name, session) : InvitationErrors.Ended(OfferState.Used);
+        if (again.TryGet(out var session, out var refused)) return new Joined(found.Organization.Name, session);
+        return refused.Kind is ErrorKind.TooMany ? refused : InvitationErrors.Ended(OfferState.Used);
     }
 }

@@ -203,7 +203,10 @@ public sealed class InvitationService(
     }
 
     /// <summary>A run of the organization's invitations.</summary>
-    public async Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
+    public Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct) =>
+        db.SearchAsync(limited => PageOnceAsync(actor, page, details, limited), ct);
+
+    private async Task<Result<IReadOnlyList<InvitationView>>> PageOnceAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);

@@ -84,7 +84,7 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
         foreach (var member in covered)
         {
             if (action is SponsoredAction.Endorse) Endorsing.Apply(db, member, actor, now);
-            else MemberService.RemoveInvited(db, invited.Organization, member, actor, now);
+            else MemberService.RemoveInvited(db, invited.Organization, member, actor, now, InvitationErrors.SponsorLostRight.Code);
         }
 
         return [.. covered.Select(m => m.Id)];

@@ -84,6 +84,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
         if (message.Kind is OutboxKind.AddressChange or OutboxKind.UserAddressChange or OutboxKind.PasswordReset) return await OpenLinkAsync(message, ct);
+        if (message.Kind is OutboxKind.SignInCode) return await OpenSignInCodeAsync(message, ct);
         if (message.Kind is not OutboxKind.Invitation) return new(message, null);
 
         var invitation = await db.Invitations
@@ -129,6 +130,17 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             OutboxKind.UserAddressChange => db.UserAddressChanges.AnyAsync(c => c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
             _ => db.AddressChanges.AnyAsync(c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
         };
+    }
+
+    // One that was used, replaced or is too old helps nobody.
+    private async Task<OpenedMessage?> OpenSignInCodeAsync(OutboxMessage message, CancellationToken ct)
+    {
+        var now = clock.Now();
+        var newest = await db.SignInCodes.Where(c => c.Address == message.Recipient && c.ExpiresAt > now).Select(c => c.Hash).SingleOrDefaultAsync(ct);
+        if (newest is not null && TryReveal(message.Secret, out var code) && Secret.Hash(code.Replace("-", "", StringComparison.Ordinal)).AsSpan().SequenceEqual(newest))
+            return new(message, code);
+        await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
+        return null;
     }
 
     /// <summary>The mail system has it. Its secret is erased.</summary>

@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Limits;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Users;
@@ -12,7 +13,11 @@ namespace Usher.Core.Sessions;
 /// <param name="UserId">Whose.</param>
 /// <param name="Secret">The cookie's value; known here and in the browser only.</param>
 /// <param name="ExpiresAt">When it ends.</param>
-public sealed record SignedIn(Guid UserId, string Secret, DateTimeOffset ExpiresAt);
+public sealed record SignedIn(Guid UserId, string Secret, DateTimeOffset ExpiresAt)
+{
+    /// <summary>What later exempts this browser from the mailed code; null where there is nothing to remember.</summary>
+    public KnownDevice? Device { get; init; }
+}
 
 /// <summary>A live session, and the person it belongs to.</summary>
 public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt)
@@ -28,7 +33,7 @@ public sealed record SessionUser(Guid UserId, string? Email, string DisplayName,
 }
 
 /// <summary>Signing in and out.</summary>
-public sealed class SessionService(UsherDb db, PasswordService passwords, SessionUsage usage, TimeProvider clock)
+public sealed class SessionService(UsherDb db, PasswordService passwords, SignInGuard guard, SessionUsage usage, TimeProvider clock)
 {
     /// <summary>How long a session lasts.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(14);
@@ -38,27 +43,37 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, Sessio
 
     private const int MaxDeviceLength = 200;
 
-    /// <summary>Signs in by e-mail and password. An address that is nobody's is answered like a wrong password, as slowly.</summary>
-    public async Task<Result<SignedIn>> SignInAsync(string email, string password, string? device, CancellationToken ct)
+    /// <summary>Signs in by e-mail and password. An address without an account is answered like a wrong password, as slowly.</summary>
+    /// <param name="email">As it was typed.</param>
+    /// <param name="password">As it was typed.</param>
+    /// <param name="device">The browser's own description.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <param name="proof">What the person shows besides; see <see cref="SignInGuard"/>.</param>
+    /// <returns>
+    /// Refused with <c>credentials_wrong</c>, <c>too_many_requests</c>, <c>passwords_busy</c>, <c>sign_in_code_needed</c> or <c>sign_in_code_wrong</c>.
+    /// </returns>
+    public async Task<Result<SignedIn>> SignInAsync(string email, string password, string? device, CancellationToken ct, SignInProof? proof = null)
     {
         EmailAddress.TryCanonical(email, out var canonical);
-        // Proven addresses are unique; unproven ones reserve nothing, so several people may have joined by copied links to one.
-        var candidates = canonical is null ? [] : await db.Users.AsNoTracking().Where(u => u.NormalizedEmail == canonical)
-            .OrderByDescending(u => u.EmailProvedAt != null).ThenByDescending(u => u.Id).Take(3).ToListAsync(ct);
-        foreach (var candidate in candidates.Count > 0 ? candidates : [null!])
-        {
-            if (!(await passwords.MatchAsync(candidate, password, ct)).TryGet(out var match, out var busy)) return busy;
-            if (match is not PasswordMatch.Wrong) return await BeginAsync(candidate, match, password, device, ct);
-        }
-
-        return await RefuseAsync(canonical, ct);
+        if (!guard.Begin(canonical, proof).TryGet(out var attempt, out var refused)) return refused;
+        var user = canonical is null ? null : await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == canonical, ct);
+        return await SignInAsync(attempt, user, password, device, ct);
     }
 
-    /// <summary>The same for one user, whoever else has his address.</summary>
+    /// <summary>The same for an account that is known already.</summary>
     internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
-        !(await passwords.MatchAsync(user, password, ct)).TryGet(out var match, out var busy) ? busy
-        : match is PasswordMatch.Wrong ? await RefuseAsync(user.NormalizedEmail, ct)
-        : await BeginAsync(user, match, password, device, ct);
+        guard.Begin(user.NormalizedEmail, proof: null).TryGet(out var attempt, out var refused) ? await SignInAsync(attempt, user, password, device, ct) : refused;
+
+    private async Task<Result<SignedIn>> SignInAsync(SignInAttempt attempt, User? user, string password, string? device, CancellationToken ct)
+    {
+        if (await guard.CheckAsync(attempt, user, ct) is { } needed) return needed;
+        var matched = await passwords.MatchAsync(user, password, ct);
+        if (matched.Error is not null || matched.Value is not PasswordMatch.Wrong) attempt.Succeeded();
+        if (!matched.TryGet(out var match, out var busy)) return busy;
+        if (match is not PasswordMatch.Wrong) return await BeginAsync(user!, match, attempt.Address, password, device, ct);
+        attempt.Failed();
+        return await RefuseAsync(attempt.Address, ct);
+    }
 
     /// <summary>Whose session it is; null for an ended or unknown one. One read.</summary>
     public async Task<SessionUser?> FindAsync(string secret, CancellationToken ct)
@@ -104,15 +119,8 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, Sessio
         return ended.Count;
     }, ct);
 
-    /// <summary>Removes mailed sign-in codes that have run out.</summary>
-    public Task<int> SweepCodesAsync(CancellationToken ct) => db.RunAsync(async () =>
-    {
-        var now = clock.Now();
-        var ended = await db.SignInCodes.Where(c => c.ExpiresAt <= now).OrderBy(c => c.ExpiresAt).Take(500).ToListAsync(ct);
-        db.RemoveRange(ended);
-        if (ended.Count > 0) await db.SaveChangesAsync(ct);
-        return ended.Count;
-    }, ct);
+    /// <summary>Adds a new session to the caller's save, in a browser that is known from then on.</summary>
+    internal SignedIn Add(User user, string? device, DateTimeOffset now) => Add(user.Id, device, now) with { Device = guard.DeviceOf(user, now) };
 
     /// <summary>Adds a new session to the caller's save.</summary>
     internal SignedIn Add(Guid userId, string? device, DateTimeOffset now)
@@ -128,14 +136,14 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, Sessio
         return new(userId, secret, session.ExpiresAt);
     }
 
-    private async Task<Result<SignedIn>> BeginAsync(User verified, PasswordMatch match, string password, string? device, CancellationToken ct)
+    private async Task<Result<SignedIn>> BeginAsync(User verified, PasswordMatch match, string? address, string password, string? device, CancellationToken ct)
     {
         // A hash that cannot be made now is made at the next sign-in.
         var hash = match is PasswordMatch.RightButOutdated ? (await passwords.HashAsync(password, ct)).Match<string?>(h => h, _ => null) : null;
-        return await BeginAsync(verified, hash, device, ct);
+        return await BeginAsync(verified, hash, address, device, ct);
     }
 
-    private Task<Result<SignedIn>> BeginAsync(User verified, string? hash, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
+    private Task<Result<SignedIn>> BeginAsync(User verified, string? hash, string? address, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
     {
         var (now, userId) = (clock.Now(), verified.Id);
         var user = await db.Users.SingleOrDefaultAsync(u => u.Id == userId, ct);
@@ -145,9 +153,10 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, Sessio
         // Written even where the instant is the same: the account's stamp is compared only when its row is written, and a reset that came between must win.
         db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
         if (hash is not null) user.PasswordHash = hash;
-        if (user is { EmailProvedAt: not null, NormalizedEmail: { } address }) await BindAsync(userId, address, now, ct);
+        if (user is { EmailProvedAt: not null, NormalizedEmail: { } proven }) await BindAsync(userId, proven, now, ct);
         foreach (var member in await db.Members.Where(m => m.UserId == userId && m.Status == MemberStatus.Active).ToListAsync(ct)) member.LastSignInAt = now;
-        var signedIn = Add(userId, device, now);
+        var signedIn = Add(user, device, now);
+        await guard.ForgetCodeAsync(address, ct);
         await db.SaveChangesAsync(ct);
         return signedIn;
     }, ct);

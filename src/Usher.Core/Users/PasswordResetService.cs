@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
+using Usher.Core.Limits;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
 
@@ -54,14 +55,15 @@ public sealed record HandedOverReset(PasswordResetLink Link, DateTimeOffset Expi
 
 /// <summary>Sets a new password for a person who cannot sign in. Looking at a link uses nothing up.</summary>
 public sealed class PasswordResetService(
-    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions, AccountTakeover takeover, TimeProvider clock)
+    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions, AccountTakeover takeover, GuessLimits limits,
+    TimeProvider clock)
 {
     // A form sent twice arrives twice within this time.
     private static readonly TimeSpan Repetition = TimeSpan.FromMinutes(1);
 
     /// <summary>
     /// Mails a reset link to an address that has an account; to one that has none and an invitation that waits, the invitation. Nothing is
-    /// told to the caller, and each request costs one commit, whatever the address.
+    /// told to the caller, and each request costs one commit, whatever the address. An address that was sent enough lately gets nothing.
     /// </summary>
     /// <param name="email">As it was typed.</param>
     /// <param name="returnTo">A path of this site to lead back to afterwards; null for none.</param>
@@ -69,11 +71,12 @@ public sealed class PasswordResetService(
     public async Task RequestAsync(string email, string? returnTo, CancellationToken ct)
     {
         if (!EmailAddress.TryCanonical(email, out var address)) return;
+        bool? may = null; // counted once, however often the operation runs
         var known = await db.RunAsync(async () =>
         {
             var now = clock.Now();
             var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
-            if (user is not null)
+            if (user is not null && (may ??= limits.MaySendTo(address)))
             {
                 var (reset, secret) = PasswordReset.Create(user, handedOver: false, now);
                 db.Add(reset);
@@ -169,7 +172,7 @@ public sealed class PasswordResetService(
         user.LastSignInAt = now;
         AccountMails.TellPasswordChanged(db, user, now);
         Record(EventTypes.UserPasswordReset, user.Id, now, [], reset.HandedOver ? "link_handed_over" : "link_mailed");
-        var session = sessions.Add(user.Id, device, now);
+        var session = sessions.Add(user, device, now);
         await db.SaveChangesAsync(ct);
         return session;
     }

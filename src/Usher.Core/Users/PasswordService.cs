@@ -1,5 +1,5 @@
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Identity;
+using Usher.Core.Limits;
 
 namespace Usher.Core.Users;
 
@@ -18,17 +18,23 @@ public enum PasswordMatch
 
 /// <summary>
 /// Hashes and checks passwords with Identity's hasher, on threads of its own and on half of the processors at most: a rush of joins must not starve everything
-/// else. The others wait, the first first, and no more than <see cref="QueueLimit"/>: whoever comes then is refused at once and not after a minute.
+/// else. The others wait, one client's after another's, and no more than <see cref="QueueLimit"/>; see <see cref="FairQueue"/>.
 /// </summary>
-public sealed class PasswordService(IPasswordHasher<User> hasher) : IDisposable
+public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient? client = null)
 {
     /// <summary>How many may wait.</summary>
     public const int QueueLimit = 128;
 
-    /// <summary>More people sign in or join than there is room for.</summary>
-    public static readonly Error Busy = new(ErrorKind.TooMany, "passwords_busy", "Too many people are signing in right now. Try again in a minute.");
+    /// <summary>How many of one client may wait.</summary>
+    public const int QueueLimitOfClient = 64;
 
-    private readonly ConcurrencyLimiter turns = new(new() { PermitLimit = Math.Max(1, Environment.ProcessorCount / 2), QueueLimit = QueueLimit, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
+    /// <summary>More people sign in or join than there is room for.</summary>
+    public static readonly Error Busy = new(ErrorKind.TooMany, "passwords_busy", "Too many people are signing in right now. Try again in a minute.")
+    {
+        RetryAfter = TimeSpan.FromSeconds(10),
+    };
+
+    private readonly FairQueue turns = new(Math.Max(1, Environment.ProcessorCount / 2), QueueLimit, QueueLimitOfClient);
     private string? decoy;
 
     /// <summary>The hash to store, of the password as <see cref="PasswordRules.Prepare"/> has it. Slow on purpose; never called inside a transaction.</summary>
@@ -72,12 +78,17 @@ public sealed class PasswordService(IPasswordHasher<User> hasher) : IDisposable
             error => error);
     }
 
-    public void Dispose() => turns.Dispose();
-
     // A thread of its own: the pool's are few, and for requests.
     private async Task<Result<T>> InTurnAsync<T>(Func<T> work, CancellationToken ct)
     {
-        using var turn = await turns.AcquireAsync(cancellationToken: ct);
-        return turn.IsAcquired ? await Task.Factory.StartNew(work, ct, TaskCreationOptions.LongRunning, TaskScheduler.Default) : Busy;
+        if (!await turns.EnterAsync((client?.Current ?? RequestClient.None).Name, ct)) return Busy;
+        try
+        {
+            return await Task.Factory.StartNew(work, ct, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        finally
+        {
+            turns.Leave();
+        }
     }
 }

@@ -1,10 +1,11 @@
-using System.Globalization;
 using Usher.Core.Invitations;
+using Usher.Core.Limits;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 using Usher.Server.Pages;
 
 namespace Usher.Server.Api;
@@ -14,7 +15,7 @@ internal static class GuestEndpoints
 {
     public static void MapGuests(this RouteGroupBuilder api)
     {
-        var guest = api.MapGroup("/organizations/{organization}/invitations/{invitation}").WithTags("Joining").AllowAnonymous();
+        var guest = api.MapGroup("/organizations/{organization}/invitations/{invitation}").WithTags("Joining").AllowAnonymous().LimitedBy(GuessKind.Codes);
         guest.MapPost("/check", CheckAsync).CanRepeat().TakesSession().Says<OfferDocument>("Look at an offer", "What the holder of a link may know of it. Changes nothing, however often it is called.");
         guest.MapPost("/accept", AcceptAsync).CanRepeat().TakesSession().Says<JoinedDocument>("Accept", """
             A new person gives a name and a password, and is signed in. A person who has an account signs in first and sends his session as `Authorization: Bearer uss_…`.
@@ -24,7 +25,7 @@ internal static class GuestEndpoints
         guest.MapPost("/request", RequestAsync).CanRepeat().Says<OfferDocument>("Ask for a new link", "For one that ran out, a new mail goes to the invited address; for one whose sponsor lost the right, the administrators are told.");
 
         var sessions = api.MapGroup("/sessions").WithTags("Joining").AllowAnonymous();
-        sessions.MapPost("", SignInAsync).CanRepeat().Says<SessionDocument>("Sign in", "By e-mail and password. The token is the session's only secret.", StatusCodes.Status201Created)
+        sessions.MapPost("", SignInAsync).LimitedBy(GuessKind.Passwords).CanRepeat().Says<SessionDocument>("Sign in", "By e-mail and password. The token is the session's only secret.", StatusCodes.Status201Created)
             .ProducesProblem(StatusCodes.Status401Unauthorized);
         sessions.MapDelete("/current", SignOutAsync).TakesSession(needed: true).SaysNothing("Sign out", "Ends the session that `Authorization: Bearer uss_…` names.");
     }
@@ -43,23 +44,24 @@ internal static class GuestEndpoints
             var joined = await UserAsync(services) is { } user
                 ? await services.Guests.AcceptAsync(link, user, services.Ct)
                 : await services.Guests.JoinAsync(link, new(given.FirstName ?? "", given.LastName ?? "", given.Password ?? ""), services.Http.Device, services.Ct);
-            return joined.ToHttp(j => Answers.Ok(new JoinedDocument(j.OrganizationName, j.Session is { } session ? new(session.Secret, session.ExpiresAt) : null)));
+            return joined.ToHttp(j => Answers.Ok(new JoinedDocument(j.OrganizationName, j.Session is { } session ? SessionDocument.From(session, services.Devices) : null)));
         });
 
     private static Task<IResult> DeclineAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
         WithLinkAsync(organization, invitation, body, b => b.Code, services, async link => (await services.Guests.DeclineAsync(link, services.Ct)).ToHttp(o => Answers.Ok(OfferDocument.From(o))));
 
     private static Task<IResult> RequestAsync(string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
-        WithLinkAsync(organization, invitation, body, b => b.Code, services, async link => services.Limits.Mail(services.Http, invitation) is { } wait
-            ? Wait(services.Http, wait)
+        WithLinkAsync(organization, invitation, body, b => b.Code, services, async link => services.Limits.Mail(services.Http) is { } wait
+            ? Wait(wait)
             : (await services.Guests.AskForNewAsync(link, services.Ct)).ToHttp(o => Answers.Ok(OfferDocument.From(o))));
 
     private static async Task<IResult> SignInAsync(ApiBody<SignInRequest> body, [AsParameters] Services services)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (services.Limits.Password(services.Http, body.Value.Email) is { } wait) return Wait(services.Http, wait);
-        return (await services.Sessions.SignInAsync(body.Value.Email, body.Value.Password, services.Http.Device, services.Ct))
-            .ToHttp(session => Answers.Created(new SessionDocument(session.Secret, session.ExpiresAt), "/usher/v1/sessions/current"));
+        var (given, devices) = (body.Value, services.Devices);
+        var proof = new SignInProof(given.Code, devices.Read(given.DeviceToken));
+        return (await services.Sessions.SignInAsync(given.Email, given.Password, services.Http.Device, services.Ct, proof))
+            .ToHttp(session => Answers.Created(SessionDocument.From(session, devices), "/usher/v1/sessions/current"));
     }
 
     private static async Task<IResult> SignOutAsync([AsParameters] Services services)
@@ -75,16 +77,12 @@ internal static class GuestEndpoints
         where T : class
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (services.Limits.Code(services.Http, invitation) is { } wait) return Wait(services.Http, wait);
+        if (services.Limits.Code(services.Http, invitation) is { } wait) return Wait(wait);
         var slug = Ids.Organization.TryParse(organization, out var id) ? await services.Organizations.SlugOfAsync(id, services.Ct) : OrganizationService.IsSlug(organization) ? organization : null;
         return slug is null || !Ids.Invitation.TryParse(invitation, out var invitationId) ? InvitationErrors.LinkUnknown.ToHttp() : await answer(new(slug, invitationId, code(body.Value).Trim()));
     }
 
-    internal static IResult Wait(HttpContext http, TimeSpan wait)
-    {
-        http.Response.Headers.RetryAfter = string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds))}");
-        return HostErrors.TooMany.ToHttp();
-    }
+    internal static IResult Wait(TimeSpan wait) => (LimitErrors.TooMany with { RetryAfter = wait }).ToHttp();
 
     // A session that has ended is nobody's, not a new person's.
     private static async Task<Guid?> UserAsync(Services services) =>
@@ -94,7 +92,7 @@ internal static class GuestEndpoints
     private static string? Token(HttpContext http) =>
         http.Request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim() : null;
 
-    private sealed record Services(HttpContext Http, GuestService Guests, SessionService Sessions, OrganizationService Organizations, GuestLimits Limits, CancellationToken Ct);
+    private sealed record Services(HttpContext Http, GuestService Guests, SessionService Sessions, OrganizationService Organizations, GuestLimits Limits, DeviceTokens Devices, CancellationToken Ct);
 }
 
 /// <summary>The code of a link.</summary>
@@ -124,12 +122,23 @@ internal sealed record SignInRequest
     public required string Email { get; init; }
 
     public required string Password { get; init; }
+
+    /// <summary>The code from the mail that was sent because sign-ins for the address failed many times; see `sign_in_code_needed`.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>The `deviceToken` of an earlier sign-in of the same person: with it no mailed code is asked for.</summary>
+    public string? DeviceToken { get; init; }
 }
 
 /// <summary>A session.</summary>
 /// <param name="Token">`uss_…`; shown here and never again.</param>
 /// <param name="ExpiresAt">When it ends.</param>
-internal sealed record SessionDocument(string Token, DateTimeOffset ExpiresAt);
+/// <param name="DeviceToken">To keep, and to send with this person's next sign-in on the same device. It opens nothing, and counts for 90 days.</param>
+internal sealed record SessionDocument(string Token, DateTimeOffset ExpiresAt, string? DeviceToken)
+{
+    public static SessionDocument From(SignedIn session, DeviceTokens devices) =>
+        new(session.Secret, session.ExpiresAt, session.Device is { } device ? devices.Of(device) : null);
+}
 
 /// <summary>He is in.</summary>
 /// <param name="OrganizationName">Where.</param>

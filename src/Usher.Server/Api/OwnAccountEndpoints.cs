@@ -59,7 +59,7 @@ internal static class OwnAccountEndpoints
         ApiBody<AddressRequest> body, HttpContext http, SessionUser session, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (EmailAddress.TryCanonical(body.Value.Email, out var address) && limits.Mail(http, address) is { } wait) return GuestEndpoints.Wait(http, wait);
+        if (EmailAddress.TryCanonical(body.Value.Email, out var address) && limits.Mail(http, address) is { } wait) return GuestEndpoints.Wait(wait);
         return (await addresses.AskAsync(session, body.Value.Email, ct)).ToHttp(_ => TypedResults.Accepted((string?)null));
     }
 
@@ -82,7 +82,7 @@ internal static class OwnAccountEndpoints
         ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait) return GuestEndpoints.Wait(http, wait);
+        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait) return GuestEndpoints.Wait(wait);
         return (await sessions.ConfirmAsync(session, body.Value.Password, ct)).ToHttp(confirmed => Answers.Ok(new StepUpDocument(Ids.Session.Of(confirmed.SessionId), confirmed.ConfirmedUntil)));
     }
 }

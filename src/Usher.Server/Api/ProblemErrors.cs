@@ -45,7 +45,7 @@ internal sealed record Problem
     /// <summary>What programs compare; permanent.</summary>
     public required string Code { get; init; }
 
-    /// <summary>Every fault of the input, where it is the input that is wrong.</summary>
+    /// <summary>The faults of the input, where it is the input that is wrong: at most 100.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Fault>? Errors { get; init; }
 
@@ -54,7 +54,7 @@ internal sealed record Problem
     /// <param name="site">The server's address, for links.</param>
     internal static Problem Of(IReadOnlyList<Error> errors, string site)
     {
-        var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).ToList());
+        var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).Take(FaultList.Max).ToList());
         return new()
         {
             Type = $"{site}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode, Detail = first.Message, Code = first.Code,

@@ -26,17 +26,22 @@ public sealed class Surfaces
     private static bool IsNavigation(HttpRequest request) =>
         request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) || request.Headers["Sec-Fetch-Mode"] == "navigate";
 
-    private sealed class PageErrors : IErrorFormat
-    {
-        public static readonly PageErrors Instance = new();
-
-        public IResult Write(IReadOnlyList<Error> errors) => PageResults.Error(errors[0].StatusCode, errors[0].Message);
-    }
-
     private sealed class PlainErrors : IErrorFormat
     {
         public IResult Write(IReadOnlyList<Error> errors) => TypedResults.Problem(errors[0].Message, statusCode: errors[0].StatusCode);
     }
+}
+
+/// <summary>Refusals as a page.</summary>
+internal sealed class PageErrors : IErrorFormat
+{
+    public static readonly PageErrors Instance = new();
+
+    public IResult Write(IReadOnlyList<Error> errors) => errors[0] switch
+    {
+        { RetryAfter: { } wait } error when error.Is(HostErrors.TooMany) => PageResults.TooMany(wait),
+        var error => PageResults.Error(error.StatusCode, error.Message),
+    };
 }
 
 public static class SurfaceExtensions

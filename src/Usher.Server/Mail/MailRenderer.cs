@@ -21,6 +21,7 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         OutboxKind.ResetLinkHandedOver => RenderAsync<ResetLinkHandedOverMail>(opened),
         OutboxKind.UserAddressChange => RenderAsync<UserAddressChangeMail>(opened),
         OutboxKind.UserAddressChanged => RenderAsync<UserAddressChangedMail>(opened),
+        OutboxKind.SignInCode => RenderAsync<SignInCodeMail>(opened),
         var kind => throw new InvalidOperationException($"No mail is written for {kind} yet."),
     };
 

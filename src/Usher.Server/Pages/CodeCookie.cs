@@ -29,6 +29,9 @@ internal sealed partial class CodeCookie(IDataProtectionProvider protection, Sit
         return Secret.IsWellFormed(code, prefix);
     }
 
+    /// <summary>Reads the id in a page's path. It has one spelling, the one in links; any other names nothing.</summary>
+    public static bool TryParseId(string text, out Guid id) => Guid.TryParseExact(text, "D", out id) && id.ToString("D") == text;
+
     /// <summary>The page's path, as the cookie knows it and as every redirect writes it.</summary>
     /// <param name="page">The path that the links' pages are below.</param>
     /// <param name="slug">The organization; empty for a link that belongs to none.</param>

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Mvc;
 using Usher.Server.Auth;
+using Usher.Server.Errors;
 using Usher.Server.Pages.Confirm;
 using Usher.Server.Pages.Docs;
 using Usher.Server.Pages.Join;
@@ -16,9 +16,6 @@ public static class PagesExtensions
 {
     internal static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
-    // The longest form is a name, a password and a token.
-    private const int MaxFormBytes = 32 * 1024;
-
     public static IServiceCollection AddUsherPages(this IServiceCollection services)
     {
         services.AddRazorComponents();
@@ -30,10 +27,6 @@ public static class PagesExtensions
             antiforgery.Cookie.SecurePolicy = site.Secure ? CookieSecurePolicy.Always : CookieSecurePolicy.None;
             antiforgery.SuppressXFrameOptionsHeader = true; // SecurityHeaders sets a stricter one
         });
-        services.AddOptions<GuestLimitOptions>().BindConfiguration(GuestLimitOptions.Section)
-            .Validate(limits => new[] { limits.Passwords, limits.Codes, limits.Mails }.All(l => l.IsValid), $"{GuestLimitOptions.Section}: every limit is at least 1, every window a second to a day.")
-            .ValidateOnStart();
-        services.AddSingleton<GuestLimits>();
         services.AddSingleton<SiteCookies>();
         services.AddSingleton<SessionCookie>();
         services.AddSingleton<CheckedCodes>();
@@ -47,7 +40,7 @@ public static class PagesExtensions
     public static void MapUsherPages(this IEndpointRouteBuilder app)
     {
         app.MapStaticAssets();
-        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(MaxFormBytes)).AddEndpointFilter(RequireOwnFormAsync);
+        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(PageErrors.Instance).AddEndpointFilter(RequireOwnFormAsync);
         pages.MapJoin();
         pages.MapConfirm();
         pages.MapConfirmOwn();

@@ -38,7 +38,7 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
             while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
-            await services.GetRequiredService<SessionService>().SweepCodesAsync(ct);
+            await services.GetRequiredService<SignInGuard>().SweepExpiredAsync(ct);
             while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().Forget();
         }

@@ -201,6 +201,8 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["already_joined"] = new(409, async s => await s.Post($"invitations/{(await (await s.Get("invitations")).JsonAsync("data"))[0].GetProperty("id")}/revoke", null)),
         ["invitation_not_found"] = new(404, s => s.Get("invitations/inv_" + Nobody)),
         ["states_invalid"] = new(422, s => s.Post("invitations/revoke", new { states = new[] { "accepted" } })),
+        ["filter_empty"] = new(422, s => s.Post("invitations/revoke", new { })),
+        ["filter_contradicts_all"] = new(422, s => s.Post("invitations/revoke", new { all = true, email = "ada" })),
         ["email_prefix_invalid"] = new(422, s => s.Post("invitations/revoke", """{"email":"a\u0000"}""")),
 
         // Of whoever was invited.
@@ -311,7 +313,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["job_not_found"] = new(404, s => s.Get("jobs/job_" + Nobody)),
         ["job_ended"] = new(409, async s =>
         {
-            var path = $"jobs/{await (await s.Post("invitations/resend", new { })).JsonAsync("id")}/cancel";
+            var path = $"jobs/{await (await s.Post("invitations/resend", new { all = true })).JsonAsync("id")}/cancel";
             return await Last(2, () => s.Post(path, null));
         }),
         ["import_empty"] = new(422, s => s.Import("email\n")),

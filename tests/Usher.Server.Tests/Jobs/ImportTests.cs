@@ -356,7 +356,7 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         List<Job> jobs = [];
         for (var i = 0; i < 3; i++) jobs.Add(await org.ImportAsync("email", [$"p{i}@example.test"]));
-        jobs.Add((await org.TryStartAsync(JobKind.Resend, new())).Value);
+        jobs.Add((await org.TryStartAsync(JobKind.Resend, new() { All = true })).Value);
         await app.DrainAsync();
         var all = (await PageAsync(org.Owner, null, 10, null)).Value;
         Assert.Equal(jobs.Select(j => j.Id).Reverse(), all.Select(j => j.Id));
@@ -371,7 +371,7 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
         var nobody = await org.ActorAsync((await org.JoinedAsync(NewEmail("nobody"))).Member);
         Assert.Equal(MemberErrors.NotAllowed, (await PageAsync(nobody, null, 10, null)).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await org.CancelAsync(jobs[0], by: nobody)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.TryStartAsync(JobKind.Revoke, new(), by: nobody)).Error);
+        Assert.Equal(MemberErrors.NotAllowed, (await org.TryStartAsync(JobKind.Revoke, new() { All = true }, by: nobody)).Error);
         var body = new Endless("email\n", "a@example.test\n", 1_000_000);
         Assert.Equal(MemberErrors.NotAllowed, (await org.TryImportAsync(body, by: nobody)).Error);
         Assert.Equal(0, body.Given);

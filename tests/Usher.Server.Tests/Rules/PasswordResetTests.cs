@@ -240,7 +240,7 @@ public sealed class PasswordResetTests(ClockedApp clocked) : IClassFixture<Clock
     {
         await app.WithAsync<PasswordResetService, int>(s => s.SweepEndedAsync(Ct));
         await app.WithAsync<UserAddressService, int>(s => s.SweepEndedAsync(Ct));
-        await app.WithAsync<SessionService, int>(s => s.SweepCodesAsync(Ct));
+        await app.WithAsync<SignInGuard, int>(s => s.SweepExpiredAsync(Ct));
     }
 
     private static (PasswordResetState State, string Email, DateTimeOffset ExpiresAt, bool TakesOver) Told(PasswordResetView view) => (view.State, view.Email, view.ExpiresAt, view.TakesOver);

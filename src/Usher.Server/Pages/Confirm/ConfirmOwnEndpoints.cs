@@ -1,6 +1,8 @@
 using Usher.Core;
+using Usher.Core.Limits;
 using Usher.Core.Users;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.Confirm;
 
@@ -10,7 +12,7 @@ internal static class ConfirmOwnEndpoints
     public static void MapConfirmOwn(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/confirm/{change}", PagesExtensions.Read, ShowAsync);
-        pages.MapPost("/confirm/{change}", AnswerAsync);
+        pages.MapPost("/confirm/{change}", AnswerAsync).LimitedBy(GuessKind.Codes);
     }
 
     private static async Task<IResult> ShowAsync(string change, [AsParameters] Services services)

@@ -1,7 +1,9 @@
 using Usher.Core;
 using Usher.Core.Invitations;
+using Usher.Core.Limits;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.Join;
 
@@ -24,7 +26,7 @@ internal static class JoinEndpoints
     public static void MapJoin(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/join/{slug}/{invitation}", PagesExtensions.Read, ShowAsync);
-        pages.MapPost("/join/{slug}/{invitation}", AnswerAsync);
+        pages.MapPost("/join/{slug}/{invitation}", AnswerAsync).LimitedBy(GuessKind.Codes);
         pages.MapMethods("/join/{slug}/{invitation}/joined", PagesExtensions.Read, LeadOnAsync);
     }
 
@@ -60,7 +62,7 @@ internal static class JoinEndpoints
                 await guests.DeclineAsync(code.Link, ct);
                 return PageResults.SeeOther(PageOf(code.Link, http));
             case Steps.Ask:
-                if (limits.Mail(http, invitation) is { } pause) return PageResults.TooMany(http, pause);
+                if (limits.Mail(http) is { } pause) return PageResults.TooMany(http, pause);
                 var asked = await guests.AskForNewAsync(code.Link, ct);
                 if (asked.Error is null) codes.Write(http.Response, code with { Asked = true });
                 return PageResults.SeeOther(PageOf(code.Link, http));
@@ -73,7 +75,7 @@ internal static class JoinEndpoints
     {
         var (http, guests, codes, _, _) = services;
         if (!CheckedCodes.TryFind(typed, out var secret)) return Refuse(CodePage.NotACode);
-        if (!Guid.TryParse(invitation, out var id)) return Refuse(CodePage.Unknown);
+        if (!CodeCookie.TryParseId(invitation, out var id)) return Refuse(CodePage.Unknown);
         var link = new InvitationLink(slug, id, secret);
         var offer = await guests.LookAsync(link, signedInUser: null, http.RequestAborted);
         if (offer.State is OfferState.Unknown) return Refuse(CodePage.Unknown);

@@ -1,8 +1,10 @@
 using Usher.Core;
+using Usher.Core.Limits;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.Me;
 
@@ -18,7 +20,7 @@ internal static class SignInChangeEndpoints
     public static void MapSignInChanges(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/me/confirm", PagesExtensions.Read, (Delegate)ShowConfirmAsync);
-        pages.MapPost("/me/confirm", ConfirmAsync);
+        pages.MapPost("/me/confirm", ConfirmAsync).LimitedBy(GuessKind.Passwords);
         pages.MapMethods(PasswordPath, PagesExtensions.Read, ShowPasswordAsync);
         pages.MapPost(PasswordPath, ChangePasswordAsync);
         pages.MapMethods(AddressPath, PagesExtensions.Read, ShowAddressAsync);

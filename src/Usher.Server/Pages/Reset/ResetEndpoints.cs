@@ -1,8 +1,10 @@
 using Usher.Core;
 using Usher.Core.Invitations;
+using Usher.Core.Limits;
 using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.Reset;
 
@@ -22,9 +24,9 @@ internal static class ResetEndpoints
     public static void MapReset(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/reset", PagesExtensions.Read, (HttpContext http) => ShowForm(http));
-        pages.MapPost("/reset", AskAsync);
+        pages.MapPost("/reset", AskAsync).LimitedBy(GuessKind.Mails);
         pages.MapMethods("/reset/{reset}", PagesExtensions.Read, ShowAsync);
-        pages.MapPost("/reset/{reset}", AnswerAsync);
+        pages.MapPost("/reset/{reset}", AnswerAsync).LimitedBy(GuessKind.Codes);
     }
 
     private static IResult ShowForm(HttpContext http, string? email = null, string? problem = null) => PageResults.Page<AskResetPage>(
@@ -37,7 +39,7 @@ internal static class ResetEndpoints
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var typed = form["email"].ToString();
         if (!EmailAddress.TryCanonical(typed, out var address)) return ShowForm(http, typed, InvitationErrors.EmailInvalid.Message);
-        if (services.Limits.Mail(http, address) is { } wait) return PageResults.TooMany(http, wait);
+        if (services.Limits.Mail(http) is { } wait) return PageResults.TooMany(http, wait);
 
         // The same answer for everyone: it must not tell which addresses have an account.
         await services.Resets.RequestAsync(address, ReturnTo(http), http.RequestAborted);
