@@ -259,6 +259,13 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         await Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
     }
 
+    /// <summary>The same for an account: taken first by whatever changes how its person signs in.</summary>
+    public async Task LockUserAsync(Guid user, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE id = {user} FOR NO KEY UPDATE", ct);
+    }
+
     /// <summary>Deletes every row of an organization but its own, those first that refer to others. At once, in the caller's transaction.</summary>
     /// <returns>How many of each table.</returns>
     internal async Task<Dictionary<string, int>> DeleteOrganizationAsync(Guid organization, CancellationToken ct)

@@ -52,6 +52,15 @@ public static class EventTypes
     public const string UserSignInFailed = "user.sign_in_failed";
     public const string UserAddressProven = "user.address_proven";
     public const string UserTakenOver = "user.taken_over";
+    public const string UserSessionConfirmed = "user.session_confirmed";
+    public const string UserSessionEnded = "user.session_ended";
+    public const string UserUpdated = "user.updated";
+    public const string UserPasswordChanged = "user.password_changed";
+    public const string UserPasswordResetRequested = "user.password_reset_requested";
+    public const string UserPasswordReset = "user.password_reset";
+    public const string UserResetLinkHandedOver = "user.reset_link_handed_over";
+    public const string UserAddressChangeRequested = "user.address_change_requested";
+    public const string UserAddressChanged = "user.address_changed";
 }
 
 /// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="UsherEventDetails"/>, which can be erased.</summary>

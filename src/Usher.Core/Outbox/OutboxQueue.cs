@@ -83,7 +83,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     /// <returns>Null when it is not to be sent; it is abandoned then.</returns>
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
-        if (message.Kind is OutboxKind.AddressChange) return await OpenAddressChangeAsync(message, ct);
+        if (message.Kind is OutboxKind.AddressChange or OutboxKind.UserAddressChange or OutboxKind.PasswordReset) return await OpenLinkAsync(message, ct);
         if (message.Kind is OutboxKind.SignInCode) return await OpenSignInCodeAsync(message, ct);
         if (message.Kind is not OutboxKind.Invitation) return new(message, null);
 
@@ -111,16 +111,26 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         return null;
     }
 
-    // Of several changes asked for in a row, only the last one's mail is of use.
-    private async Task<OpenedMessage?> OpenAddressChangeAsync(OutboxMessage message, CancellationToken ct)
+    // Of several links asked for in a row, only the last one's mail is of use.
+    private async Task<OpenedMessage?> OpenLinkAsync(OutboxMessage message, CancellationToken ct)
     {
-        var now = clock.Now();
-        var id = Guid.Parse(message.Parameters[OutboxParameters.AddressChange]);
-        var isOpen = await db.AddressChanges.AnyAsync(
-            c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct);
+        var isOpen = await IsOpenAsync(message, ct);
         if (isOpen && TryReveal(message.Secret, out var secret)) return new(message, secret);
         await AbandonAsync(message, isOpen ? "The secret of the link cannot be read with this installation's master key." : "no longer wanted", DeliveryState.None, ct);
         return null;
+    }
+
+    private Task<bool> IsOpenAsync(OutboxMessage message, CancellationToken ct)
+    {
+        var now = clock.Now();
+        var id = Guid.Parse(message.Parameters[message.Kind is OutboxKind.PasswordReset ? OutboxParameters.Reset : OutboxParameters.AddressChange]);
+        return message.Kind switch
+        {
+            OutboxKind.PasswordReset => db.PasswordResets.AnyAsync(
+                r => r.Id == id && r.UsedAt == null && r.ExpiresAt > now && !db.PasswordResets.Any(n => n.UserId == r.UserId && n.HandedOver == r.HandedOver && n.Id > r.Id), ct),
+            OutboxKind.UserAddressChange => db.UserAddressChanges.AnyAsync(c => c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
+            _ => db.AddressChanges.AnyAsync(c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
+        };
     }
 
     // One that was used, replaced or is too old helps nobody.

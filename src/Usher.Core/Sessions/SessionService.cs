@@ -17,17 +17,28 @@ public sealed record SignedIn(Guid UserId, string Secret, DateTimeOffset Expires
     public KnownDevice? Device { get; init; }
 }
 
+/// <summary>Why a session is refused.</summary>
 public static class SessionErrors
 {
     /// <summary>A session was sent that has ended, or that never was.</summary>
     public static readonly Error Ended = new(ErrorKind.Unauthenticated, "session_ended", "This session has ended. Sign in again.");
 }
 
-/// <summary>Who a live session belongs to.</summary>
-public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt);
+/// <summary>A live session, and the person it belongs to.</summary>
+public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt)
+{
+    /// <summary>The session's own id.</summary>
+    public required Guid SessionId { get; init; }
+
+    /// <summary>When the password was last given in it.</summary>
+    public required DateTimeOffset AuthenticatedAt { get; init; }
+
+    /// <summary>Until when it may change how the person signs in. After that the password must be given again.</summary>
+    public DateTimeOffset ConfirmedUntil => AuthenticatedAt + Session.StepUp;
+}
 
 /// <summary>Signing in and out.</summary>
-public sealed class SessionService(UsherDb db, PasswordService passwords, SignInGuard guard, TimeProvider clock)
+public sealed class SessionService(UsherDb db, PasswordService passwords, SignInGuard guard, SessionUsage usage, TimeProvider clock)
 {
     /// <summary>How long a session lasts.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(14);
@@ -54,25 +65,36 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, SignIn
         EmailAddress.TryCanonical(email, out var canonical);
         if (!guard.Begin(canonical, proof).TryGet(out var attempt, out var refused)) return refused;
         var user = canonical is null ? null : await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == canonical, ct);
-        return (await CheckAsync(attempt, user, password, ct)).TryGet(out var known, out var wrong) ? await BeginAsync(known, attempt.Address, device, ct) : wrong;
+        return (await CheckAsync(attempt, user, password, ct)).TryGet(out var known, out var wrong)
+            ? await BeginAsync(known, attempt.Address, password, device, ct) : wrong;
     }
 
     /// <summary>The same for an account that is known.</summary>
-    internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct) =>
-        (await CheckAsync(user, user.NormalizedEmail, password, ct)).TryGet(out var known, out var refused)
-            ? await BeginAsync(known, user.NormalizedEmail, device, ct) : refused;
+    internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct)
+    {
+        if (!guard.Begin(user.NormalizedEmail, proof: null).TryGet(out var attempt, out var refused)) return refused;
+        return (await CheckAsync(attempt, user, password, ct)).TryGet(out var known, out var wrong)
+            ? await BeginAsync(known, user.NormalizedEmail, password, device, ct) : wrong;
+    }
 
     /// <summary>The account, if this is its password. A wrong one is counted, recorded and refused as at a sign-in.</summary>
-    internal async Task<Result<User>> CheckAsync(User? user, string? address, string password, CancellationToken ct) =>
-        guard.Begin(address, proof: null).TryGet(out var attempt, out var refused) ? await CheckAsync(attempt, user, password, ct) : refused;
+    internal async Task<Result<User>> CheckAsync(User? user, string? address, string password, CancellationToken ct)
+    {
+        if (!guard.Begin(address, proof: null).TryGet(out var attempt, out var refused)) return refused;
+        return (await CheckAsync(attempt, user, password, ct)).Match<Result<User>>(known => known.User, error => error);
+    }
 
-    private async Task<Result<User>> CheckAsync(SignInAttempt attempt, User? user, string password, CancellationToken ct)
+    /// <param name="User">The account.</param>
+    /// <param name="Outdated">Whether its hash is of an older form, and is to be made anew.</param>
+    private sealed record Checked(User User, bool Outdated);
+
+    private async Task<Result<Checked>> CheckAsync(SignInAttempt attempt, User? user, string password, CancellationToken ct)
     {
         if (await guard.CheckAsync(attempt, user, ct) is { } needed) return needed;
-        var verified = await passwords.VerifyAsync(user, password, ct);
-        if (verified.Error is not null || verified.Value) attempt.Succeeded();
-        if (!verified.TryGet(out var isRight, out var busy)) return busy;
-        if (isRight) return user!;
+        var matched = await passwords.MatchAsync(user, password, ct);
+        if (matched.Error is not null || matched.Value is not PasswordMatch.Wrong) attempt.Succeeded();
+        if (!matched.TryGet(out var match, out var busy)) return busy;
+        if (match is not PasswordMatch.Wrong) return new Checked(user!, match is PasswordMatch.RightButOutdated);
         attempt.Failed();
         await RecordFailureAsync(attempt.Address, ct);
         return Wrong;
@@ -87,10 +109,18 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, SignIn
             from session in db.Sessions
             join user in db.Users on session.UserId equals user.Id
             where session.Hash == hash && session.ExpiresAt > now
-            select new { session.ExpiresAt, user.Id, user.Email, user.FirstName, user.LastName }).AsNoTracking().SingleOrDefaultAsync(ct);
+            select new
+            {
+                session.Id, session.AuthenticatedAt, session.LastSeenAt, session.ExpiresAt,
+                UserId = user.Id, user.Email, user.FirstName, user.LastName,
+            }).AsNoTracking().SingleOrDefaultAsync(ct);
         if (found is null) return null;
+        usage.Seen(hash, found.LastSeenAt, now);
         var name = $"{found.FirstName} {found.LastName}".Trim();
-        return new(found.Id, found.Email, name.Length > 0 ? name : found.Email ?? "", found.ExpiresAt);
+        return new(found.UserId, found.Email, name.Length > 0 ? name : found.Email ?? "", found.ExpiresAt)
+        {
+            SessionId = found.Id, AuthenticatedAt = found.AuthenticatedAt,
+        };
     }
 
     /// <summary>Ends a session; without effect on one that has ended.</summary>
@@ -131,15 +161,23 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, SignIn
         return new(userId, secret, session.ExpiresAt);
     }
 
-    private Task<Result<SignedIn>> BeginAsync(User known, string? address, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
+    private async Task<Result<SignedIn>> BeginAsync(Checked known, string? address, string password, string? device, CancellationToken ct)
+    {
+        // A hash that cannot be made now is made at the next sign-in.
+        var hash = known.Outdated ? (await passwords.HashAsync(password, ct)).Match<string?>(h => h, _ => null) : null;
+        return await BeginAsync(known.User, hash, address, device, ct);
+    }
+
+    private Task<Result<SignedIn>> BeginAsync(User known, string? hash, string? address, string? device, CancellationToken ct) => db.RunAsync<Result<SignedIn>>(async () =>
     {
         var now = clock.Now();
         var user = await db.Users.SingleOrDefaultAsync(u => u.Id == known.Id, ct);
-        // A takeover or a reset since the password was checked: the old one must not begin a session that outlives it.
+        // A takeover, a reset or a change since the password was checked: the old one must not begin a session that outlives it.
         if (user is null || user.SecurityStamp != known.SecurityStamp) return Wrong;
         user.LastSignInAt = now;
         // Written even where it is the same instant: the row's concurrency stamp is what such a change is noticed by.
         db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
+        if (hash is not null) user.PasswordHash = hash;
         var signedIn = Add(user, device, now);
         await guard.ForgetCodeAsync(address, ct);
         await db.SaveChangesAsync(ct);

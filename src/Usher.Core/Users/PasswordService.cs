@@ -3,6 +3,19 @@ using Usher.Core.Limits;
 
 namespace Usher.Core.Users;
 
+/// <summary>What a password that somebody typed is to an account.</summary>
+public enum PasswordMatch
+{
+    /// <summary>It is not the account's, or the account has none.</summary>
+    Wrong,
+
+    /// <summary>It is the account's.</summary>
+    Right,
+
+    /// <summary>It is the account's, and the stored hash was made in an older way: it should be made anew.</summary>
+    RightButOutdated,
+}
+
 /// <summary>
 /// Hashes and checks passwords with Identity's hasher, on threads of its own and on half of the processors at most: a rush of joins must not starve everything
 /// else. The others wait, one client's after another's, and no more than <see cref="QueueLimit"/>; see <see cref="FairQueue"/>.
@@ -24,13 +37,30 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
     private readonly FairQueue turns = new(Math.Max(1, Environment.ProcessorCount / 2), QueueLimit, QueueLimitOfClient);
     private string? decoy;
 
-    /// <summary>The hash to store. Slow on purpose; never called inside a transaction.</summary>
-    public Task<Result<string>> HashAsync(string password, CancellationToken ct) => InTurnAsync(() => hasher.HashPassword(null!, password), ct);
+    /// <summary>The hash to store, of the password as <see cref="PasswordRules.Prepare"/> has it. Slow on purpose; never called inside a transaction.</summary>
+    public Task<Result<string>> HashAsync(string password, CancellationToken ct) =>
+        InTurnAsync(() => hasher.HashPassword(null!, PasswordRules.Prepare(password)), ct);
 
     /// <summary>Whether it is the user's password. Without a user, or without his having one, as slow as with: answers must not tell.</summary>
-    public async Task<Result<bool>> VerifyAsync(User? user, string password, CancellationToken ct)
+    public async Task<Result<bool>> VerifyAsync(User? user, string password, CancellationToken ct) =>
+        (await MatchAsync(user, password, ct)).Match<Result<bool>>(match => match is not PasswordMatch.Wrong, error => error);
+
+    /// <summary>
+    /// The same, and whether the hash should be made anew. A hash made before passwords were prepared is still found: after the prepared
+    /// form the typed one is tried.
+    /// </summary>
+    public async Task<Result<PasswordMatch>> MatchAsync(User? user, string password, CancellationToken ct)
     {
-        var hash = user?.PasswordHash ?? decoy;
+        var prepared = PasswordRules.Prepare(password);
+        var match = await VerifyAsync(user?.PasswordHash, prepared, ct);
+        if (prepared == password || match.Error is not null || match.Value is not PasswordMatch.Wrong) return match;
+        return (await VerifyAsync(user?.PasswordHash, password, ct)).Match<Result<PasswordMatch>>(
+            typed => typed is PasswordMatch.Wrong ? typed : PasswordMatch.RightButOutdated, error => error);
+    }
+
+    private async Task<Result<PasswordMatch>> VerifyAsync(string? stored, string password, CancellationToken ct)
+    {
+        var hash = stored ?? decoy;
         if (hash is null)
         {
             if (!(await HashAsync(Guid.NewGuid().ToString(), ct)).TryGet(out hash, out var refused)) return refused;
@@ -38,7 +68,14 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
         }
 
         var result = await InTurnAsync(() => hasher.VerifyHashedPassword(null!, hash, password), ct);
-        return result.Match<Result<bool>>(verified => user?.PasswordHash is not null && verified is not PasswordVerificationResult.Failed, error => error);
+        return result.Match<Result<PasswordMatch>>(
+            verified => (stored, verified) switch
+            {
+                (null, _) or (_, PasswordVerificationResult.Failed) => PasswordMatch.Wrong,
+                (_, PasswordVerificationResult.SuccessRehashNeeded) => PasswordMatch.RightButOutdated,
+                _ => PasswordMatch.Right,
+            },
+            error => error);
     }
 
     // A thread of its own: the pool's are few, and for requests.

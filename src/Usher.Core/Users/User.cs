@@ -61,6 +61,27 @@ public sealed class User : IdentityUser<Guid>
         Prove(NormalizedEmail!, now);
     }
 
+    /// <summary>Another password. What was signed in with the old one has to be ended by the caller; see <see cref="SignInEnding"/>.</summary>
+    public void SetPassword(string hash)
+    {
+        PasswordHash = hash;
+        RenewSecurityStamp();
+    }
+
+    /// <summary>Ends the device cookies, and every sign-in that compared the password before and has not finished yet.</summary>
+    public void RenewSecurityStamp()
+    {
+        SecurityStamp = Guid.NewGuid().ToString("N");
+        Stamp();
+    }
+
+    /// <summary>Another account has proven the address that this one never proved.</summary>
+    public void GiveUpAddress()
+    {
+        (Email, NormalizedEmail, EmailConfirmed) = (null, null, false);
+        Stamp();
+    }
+
     /// <summary>Makes every operation fail, and run again, that read the account before this one and saves it after.</summary>
     public void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
 

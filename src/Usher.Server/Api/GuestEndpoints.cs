@@ -3,6 +3,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Limits;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
+using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using Usher.Server.Limits;
@@ -78,7 +79,7 @@ internal static class GuestEndpoints
 
     private static async Task<IResult> SignOutAsync([AsParameters] Services services)
     {
-        if (Token(services.Http) is not { } token || await services.Sessions.FindAsync(token, services.Ct) is null) return KeyErrors.Refused.ToHttp();
+        if (Token(services.Http) is not { } token || await services.Sessions.FindAsync(token, services.Ct) is null) return AccountErrors.SessionRefused.ToHttp();
         await services.Sessions.EndAsync(token, services.Ct);
         return Answers.NoContent;
     }
@@ -94,7 +95,7 @@ internal static class GuestEndpoints
         return slug is null || !Ids.Invitation.TryParse(invitation, out var invitationId) ? InvitationErrors.LinkUnknown.ToHttp() : await answer(new(slug, invitationId, code(body.Value).Trim()));
     }
 
-    private static IResult Wait(TimeSpan wait) => (LimitErrors.TooMany with { RetryAfter = wait }).ToHttp();
+    internal static IResult Wait(TimeSpan wait) => (LimitErrors.TooMany with { RetryAfter = wait }).ToHttp();
 
     // Null: no session was sent, as by a new person. An API key, which clients send by themselves with every call, says nothing about who accepts.
     private static async Task<Result<Guid?>> UserAsync(Services services)

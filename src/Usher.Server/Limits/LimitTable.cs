@@ -64,10 +64,11 @@ internal static class LimitTable
         new("passwords waiting to be hashed", "client", Of(PasswordService.QueueLimitOfClient), "", "429 `passwords_busy`"),
         new("passwords waiting to be hashed", "server process", Of(PasswordService.QueueLimit), "", "429 `passwords_busy`, for a client that has the most waiting"),
         new("refused codes of links", "client", Of(Guesses.Codes.PerClient), Of(Guesses.Codes.Window), TooMany, "`Usher:GuestLimits:Codes:PerClient`, `:Window`"),
-        new("refused codes of links", "client and invitation or address change", Of(Guesses.Codes.PerSubject), Of(Guesses.Codes.Window), TooMany, "`Usher:GuestLimits:Codes:PerSubject`, `:Window`"),
+        new("refused codes of links", "client and invitation, address change or password reset", Of(Guesses.Codes.PerSubject), Of(Guesses.Codes.Window), TooMany, "`Usher:GuestLimits:Codes:PerSubject`, `:Window`"),
         new("mails a guest asks for", "client", Of(Guesses.Mails.PerClient), Of(Guesses.Mails.Window), TooMany, "`Usher:GuestLimits:Mails:PerClient`, `:Window`"),
         new("mails a guest asks for", "recipient, all clients together", Of(Guesses.Mails.PerSubject), Of(Guesses.Mails.Window), "the ordinary answer, and no mail", "`Usher:GuestLimits:Mails:PerSubject`, `:Window`"),
         new("mails a guest asks for", "invitation", "1", Of(GuestService.BetweenMails), "the ordinary answer; the link in the last mail still works"),
+        new("new addresses of an account asked for", "person", Of(UserAddressService.MaxAskedADay), Of(TimeSpan.FromDays(1)), "429 `too_many_address_changes`"),
         new("requests to the administrators", "invitation", "1", Of(GuestService.BetweenRequests), "the ordinary answer, and no mail"),
     ];
 

@@ -15,6 +15,9 @@ public static class LocalPath
     /// <summary>The page for a forgotten password, coming back to a path afterwards.</summary>
     public static string Reset(string? returnTo) => With("/reset", returnTo);
 
+    /// <summary>The page that asks for the password once more, coming back to a path afterwards.</summary>
+    public static string ConfirmSession(string? returnTo) => With("/me/confirm", returnTo);
+
     private static string With(string page, string? returnTo) =>
         OrNull(returnTo) is { } path ? $"{page}?return={Uri.EscapeDataString(path)}" : page;
 }

@@ -7,6 +7,7 @@ using Usher.Server.Pages.Confirm;
 using Usher.Server.Pages.Docs;
 using Usher.Server.Pages.Join;
 using Usher.Server.Pages.Me;
+using Usher.Server.Pages.Reset;
 using Usher.Server.Pages.SignIn;
 
 namespace Usher.Server.Pages;
@@ -33,6 +34,8 @@ public static class PagesExtensions
         services.AddSingleton<SessionCookie>();
         services.AddSingleton<CheckedCodes>();
         services.AddSingleton<CheckedConfirmations>();
+        services.AddSingleton<CheckedOwnConfirmations>();
+        services.AddSingleton<CheckedResets>();
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
         return services;
     }
@@ -43,6 +46,8 @@ public static class PagesExtensions
         var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(PageErrors.Instance).AddEndpointFilter(RequireOwnFormAsync);
         pages.MapJoin();
         pages.MapConfirm();
+        pages.MapConfirmOwn();
+        pages.MapReset();
         pages.MapSignIn();
         pages.MapMe();
         pages.MapDocs();

@@ -10,6 +10,7 @@ using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Errors;
 using Usher.Server.Json;
@@ -29,13 +30,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
     private static readonly Dictionary<string, string> Elsewhere = new()
     {
         ["not_a_person"] = "one's own profile is DeployHQ's and the pages'",
-        ["email_taken"] = "one's own profile is DeployHQ's and the pages'",
-        ["too_many_address_changes"] = "one's own profile is DeployHQ's and the pages'",
-        ["address_change_unknown"] = "a new address is confirmed on a page",
         ["address_change_open"] = "a new address is confirmed on a page",
-        ["address_change_replaced"] = "a new address is confirmed on a page",
-        ["address_change_expired"] = "a new address is confirmed on a page",
-        ["address_change_void"] = "a new address is confirmed on a page",
         ["address_change_taken"] = "a new address is confirmed on a page",
         ["address_change_used"] = "a new address is confirmed on a page",
         ["passwords_busy"] = "takes more than a hundred people at once; the queue has a test of its own",
@@ -100,6 +95,84 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
             return await s.Org.SendAsync(HttpMethod.Post, "groups", new { name = "B" }, idempotencyKey: key);
         }),
         ["version_mismatch"] = new(412, async s => await s.Org.SendAsync(HttpMethod.Patch, await s.GroupAsync(), new { name = "B" }, ifMatch: "\"99\"")),
+
+        // Of a person's own account, and of getting back in.
+        ["session_refused"] = new(401, s => s.Org.Admin.SendAsync(HttpMethod.Get, "/usher/v1/me", null)),
+        ["step_up_needed"] = new(403, async s =>
+        {
+            var me = await s.MeAsync();
+            s.Clock.Advance(Session.StepUp);
+            return await me.SendAsync(HttpMethod.Put, "/usher/v1/me/password", new { password = "another few words in a row" });
+        }),
+        ["password_wrong"] = new(422, async s => await (await s.MeAsync()).SendAsync(HttpMethod.Post, "/usher/v1/sessions/current/confirm", new { password = "not the right one" })),
+        ["session_not_found"] = new(404, async s => await (await s.MeAsync()).SendAsync(HttpMethod.Delete, "/usher/v1/me/sessions/ses_" + Nobody, null)),
+        ["email_unchanged"] = new(409, async s =>
+        {
+            var me = await s.MeAsync();
+            var email = await (await me.SendAsync(HttpMethod.Get, "/usher/v1/me", null)).TextAsync("email");
+            return await me.SendAsync(HttpMethod.Post, "/usher/v1/me/address", new { email });
+        }),
+        ["too_many_address_changes"] = new(429, async s =>
+        {
+            var me = await s.MeAsync();
+            return await Last(UserAddressService.MaxAskedADay + 1, () => me.SendAsync(HttpMethod.Post, "/usher/v1/me/address", new { email = NewEmail("ada") }));
+        }),
+        ["email_taken"] = new(409, async s =>
+        {
+            var session = (await s.App.AccountAsync(s.Org)).Session;
+            var link = await s.App.OwnAddressLinkAsync(session, NewEmail("wanted"));
+            await s.Org.JoinedAsync((await s.App.LookAsync(link)).Email);
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["address_change_unknown"] = new(404, s => s.App.ConfirmByApiAsync(new(Guid.NewGuid(), Core.Secret.Create(Core.Secret.AddressPrefix).Text))),
+        ["address_change_replaced"] = new(410, async s =>
+        {
+            var session = (await s.App.AccountAsync(s.Org)).Session;
+            var link = await s.App.OwnAddressLinkAsync(session, NewEmail("first"));
+            await s.App.OwnAddressLinkAsync(session, NewEmail("second"));
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["address_change_expired"] = new(410, async s =>
+        {
+            var link = await s.App.OwnAddressLinkAsync((await s.App.AccountAsync(s.Org)).Session, NewEmail("ada"));
+            s.Clock.Advance(UserAddressChange.Lifetime);
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["address_change_void"] = new(410, async s =>
+        {
+            var (session, email) = await s.App.AccountAsync(s.Org);
+            var link = await s.App.OwnAddressLinkAsync(session, NewEmail("ada"));
+            Assert.Null((await s.App.CompleteAsync(await s.App.ResetLinkAsync(email))).Error);
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["password_reset_unknown"] = new(404, s => s.App.CompleteByApiAsync(new(Guid.NewGuid(), Core.Secret.Create(Core.Secret.ResetPrefix).Text))),
+        ["password_reset_expired"] = new(410, async s =>
+        {
+            var link = await s.App.ResetLinkAsync((await s.App.AccountAsync(s.Org)).Email);
+            s.Clock.Advance(PasswordReset.MailedLifetime);
+            return await s.App.CompleteByApiAsync(link);
+        }),
+        ["password_reset_replaced"] = new(410, async s =>
+        {
+            var email = (await s.App.AccountAsync(s.Org)).Email;
+            var link = await s.App.ResetLinkAsync(email);
+            await s.App.ResetLinkAsync(email);
+            return await s.App.CompleteByApiAsync(link);
+        }),
+        ["password_reset_used"] = new(410, async s =>
+        {
+            var link = await s.App.ResetLinkAsync((await s.App.AccountAsync(s.Org)).Email);
+            Assert.Null((await s.App.CompleteAsync(link)).Error);
+            return await s.App.CompleteByApiAsync(link, "not the one that was set");
+        }),
+        ["password_reset_void"] = new(410, async s =>
+        {
+            var (session, email) = await s.App.AccountAsync(s.Org);
+            var (change, link) = (await s.App.OwnAddressLinkAsync(session, NewEmail("ada")), await s.App.ResetLinkAsync(email));
+            Assert.Null((await s.App.ConfirmAsync(change)).Error);
+            return await s.App.CompleteByApiAsync(link);
+        }),
+        ["user_not_found"] = new(404, s => s.Operator.SendAsync(HttpMethod.Get, "/usher/v1/users/usr_" + Nobody, null)),
 
         // Of organizations and their settings.
         ["slug_invalid"] = new(422, s => s.Organization(new { slug = "A b", name = "A", owner = new { email = "a@example.test" } })),
@@ -377,6 +450,9 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         public async Task<HttpClient> UserAsync(params string[] permissions) => (await org.ActiveAsync(NewEmail("max"), row => row with { Permissions = permissions })).Client;
 
         public async Task<string> GroupAsync() => "groups/grp_" + ShortId.Of((await org.GroupAsync(new("A"))).Id);
+
+        /// <summary>A person with an account, who calls with the session.</summary>
+        public async Task<HttpClient> MeAsync() => App.ClientOf((await App.AccountAsync(org)).Secret);
 
         public async Task<InvitationLink> LinkAsync() => (await org.GuestAsync(NewEmail("ada"))).Link;
 

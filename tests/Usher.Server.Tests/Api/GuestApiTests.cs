@@ -60,7 +60,7 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         await (await client.SendAsync(HttpMethod.Delete, "/usher/v1/sessions/current", null)).DoneAsync();
         var again = await client.SendAsync(HttpMethod.Delete, "/usher/v1/sessions/current", null);
-        await again.RefusedAsync(HttpStatusCode.Unauthorized, "key_refused");
+        await again.RefusedAsync(HttpStatusCode.Unauthorized, "session_refused");
         Assert.Equal("Bearer realm=\"Usher\"", again.Headers.WwwAuthenticate.ToString());
     }
 

@@ -36,6 +36,10 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         ["resource"] = ("The resource's id, `res_…`, or slug.", $"res_{Example}"),
         ["key"] = ("The key's id: `key_…`", $"key_{Example}"),
         ["job"] = ("The job's id: `job_…`", $"job_{Example}"),
+        ["user"] = ("The user's id: `usr_…`", $"usr_{Example}"),
+        ["session"] = ("The session's id: `ses_…`", $"ses_{Example}"),
+        ["reset"] = ("The reset's id: `rst_…`, or the UUID that stands in its link.", $"rst_{Example}"),
+        ["change"] = ("The change's id: `adc_…`, or the UUID that stands in its link.", $"adc_{Example}"),
     };
 
     private static readonly Error[] TypicalErrors =
@@ -119,7 +123,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         {
             var metadata = description.ActionDescriptor.EndpointMetadata;
             var (method, session) = (description.HttpMethod!, metadata.OfType<ApiRoutes.Session>().LastOrDefault());
-            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any();
+            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any() && session is null;
             var given = metadata.OfType<IAcceptsMetadata>().LastOrDefault();
             var query = metadata.OfType<QueryParameter>().ToList();
             var repeatable = metadata.OfType<ApiRoutes.Repeatable>().Any();
@@ -152,8 +156,8 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             var (takes, ends) = (given is not null, !reads && path.Contains("invitation", StringComparison.Ordinal));
             foreach (var (kind, fits) in new[]
             {
-                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is not null), (ErrorKind.Forbidden, locked || session is { Needed: false }), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
-                (ErrorKind.Conflict, !reads && (locked || takes)), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
+                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is not null), (ErrorKind.Forbidden, locked || session is not null), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
+                (ErrorKind.Conflict, !reads && (locked || takes || session is { Needed: true })), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
                 (ErrorKind.TooMany, !locked), (ErrorKind.Unavailable, true), (ErrorKind.Internal, true),
             })
             {

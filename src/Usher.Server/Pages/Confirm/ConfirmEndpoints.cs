@@ -62,7 +62,7 @@ internal static class ConfirmEndpoints
         return PageResults.SeeOther(CheckedConfirmations.PathOf(link));
     }
 
-    private static int StatusOf(AddressChangeState state) => state switch
+    internal static int StatusOf(AddressChangeState state) => state switch
     {
         AddressChangeState.Open or AddressChangeState.Used => StatusCodes.Status200OK,
         AddressChangeState.Taken => StatusCodes.Status409Conflict,

@@ -16,17 +16,17 @@ internal static class MembershipEndpoints
         membership.MapPost("/decline", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
             AnswerAsync(http, user => memberships.DeclineAsync(user, member, ct)));
         membership.MapPost("/leave", (Guid member, HttpContext http, MemberService members, CancellationToken ct) =>
-            AnswerAsync(http, user => members.LeaveAsync(user, member, ct)));
+            AnswerAsync(http, user => members.LeaveAsync(user, member, ct), MeEndpoints.Done(MeNotice.Left)));
     }
 
-    private static async Task<IResult> AnswerAsync(HttpContext http, Func<Guid, Task<Result<Member>>> operation)
+    private static async Task<IResult> AnswerAsync(HttpContext http, Func<Guid, Task<Result<Member>>> operation, string done = "/me")
     {
         if (await http.SignedInUserAsync() is not { } user) return Results.Challenge(authenticationSchemes: [SessionAuthentication.SchemeName]);
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var result = await operation(user);
         // A membership that is gone was answered before: the page as it is now says so.
         return result.Error is null || result.Error == MemberErrors.NotFound
-            ? PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? "/me")
+            ? PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? done)
             : PageResults.Error(result.Error.StatusCode, result.Error.Message);
     }
 }

@@ -183,7 +183,6 @@ public sealed class DeployHqAccountTests(UsherApp app)
     [InlineData("GET", "/security/api_keys")]
     [InlineData("POST", "/account")]
     [InlineData("DELETE", "/profile")]
-    [InlineData("POST", "/reset")]
     [InlineData("GET", "/projects/production/servers")]
     public async Task What_is_not_offered_is_no_endpoint(string method, string path)
     {
