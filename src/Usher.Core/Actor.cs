@@ -31,9 +31,15 @@ public sealed record Actor(ActorKind Kind, Guid Id, string Name, Guid Organizati
     /// <summary>Whether he holds a permission of the catalogue.</summary>
     public bool May(string permission) => Access.Has(permission);
 
-    /// <summary>Nobody hands out what he does not hold: true when all that <paramref name="conferred"/> would give is his already.</summary>
+    /// <summary>Whether the actor may read the organization's persons, invitations, groups and roles.</summary>
+    public bool MayReadDirectory => May(Permissions.UserManagement) || May(Permissions.DirectoryRead);
+
+    /// <summary>Whether the actor may read service accounts, and the keys of others.</summary>
+    public bool MayReadKeys => May(Permissions.UserManagement) || May(Permissions.TokenManagement);
+
+    /// <summary>Whether the actor holds everything that <paramref name="conferred"/> would give. An actor hands out only that.</summary>
     public bool CanGrant(EffectiveAccess conferred) => Access.Contains(conferred);
 
-    /// <summary>Whether he holds all that a member effectively has; needed to resend to, re-address, remove or mint a key for him.</summary>
+    /// <summary>Whether the actor holds everything that a member has; see <see cref="AccessGraph.Covers"/>.</summary>
     public bool Covers(EffectiveAccess member) => Access.Contains(member);
 }

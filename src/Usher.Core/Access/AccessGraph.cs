@@ -144,7 +144,9 @@ public sealed class AccessGraph
     private readonly HashSet<Guid> withSecondFactor = [];
     private readonly HashSet<(Guid Id, int Condition)> held = [];
 
-    internal AccessGraph(Organization organization) => Organization = organization;
+    private readonly GrantingRules rules;
+
+    internal AccessGraph(Organization organization, GrantingRules? rules = null) => (Organization, this.rules) = (organization, rules ?? new());
 
     public Organization Organization { get; }
 
@@ -277,13 +279,35 @@ public sealed class AccessGraph
         actor.IsMember ? actor with { Access = Member(actor.Id) is { Status: MemberStatus.Active } self ? Of(self) : EffectiveAccess.Nothing } : actor;
 
     /// <summary>What a member effectively has.</summary>
-    public EffectiveAccess Of(Member member)
+    public EffectiveAccess Of(Member member) => Of(member, GroupsOf(member));
+
+    /// <summary>Whether an actor holds everything that a member effectively has, except what all members of a kind have through the system group.</summary>
+    public bool Covers(Actor actor, Member member) => actor.Covers(Of(member, member.Groups.Select(g => groups[g.GroupId])));
+
+    /// <summary>Whether a granting rule lets something pass; see <see cref="GrantingRules.Pass"/>.</summary>
+    internal bool Pass(GrantingRule rule, bool holds) => rules.Pass(rule, holds);
+
+    /// <summary>
+    /// Whether the sponsor of an offer may still make it: the system and operators always, a member who is active, holds <c>user_management</c> and covers the
+    /// invited member. Needs the sponsor among the members read.
+    /// </summary>
+    public bool SponsorStands(Member member)
+    {
+        if (member.SponsorKind is not ActorKind.Member) return true;
+        var sponsor = Today(new(ActorKind.Member, member.SponsorId, member.SponsorName, Organization.Id, EffectiveAccess.Nothing));
+        return Pass(GrantingRule.SponsorMayInvite, sponsor.May(Permissions.UserManagement)) && Pass(GrantingRule.SponsorCovers, Covers(sponsor, member));
+    }
+
+    /// <summary>Whether a member is active and may invite, so that invitations may depend on what the member holds.</summary>
+    public bool MaySponsor(Member member) => member.Status is MemberStatus.Active && Of(member).Has(Permissions.UserManagement);
+
+    private EffectiveAccess Of(Member member, IEnumerable<Group> through)
     {
         var access = new EffectiveAccess.Builder().Add(member.Role).Add(member.Permissions.Select(p => p.Permission));
         if (member.AllResources) access.AddEverywhere(AccessLevel.Full);
         foreach (var level in member.Levels) access.Add(level.ResourceId, level.Reach);
         foreach (var role in member.Roles) Confer(access, roles[role.RoleId]);
-        foreach (var group in GroupsOf(member)) Confer(access, group);
+        foreach (var group in through) Confer(access, group);
         return access.Build();
     }
 
@@ -327,7 +351,7 @@ public sealed class AccessGraph
         var facts = await Facts.ReadAsync(db, query, definitions: true, ct);
         if (facts.Find(f => f.Kind is Facts.Organization) is not { About: Organization organization }) return null;
 
-        var graph = new AccessGraph(organization);
+        var graph = new AccessGraph(organization, db.Runtime.Rules);
         graph.Take(facts);
         if (query.Details.HasFlag(MemberDetails.Keys)) await graph.ReadKeysAsync(db, ct);
         return graph;
@@ -351,7 +375,7 @@ public sealed class AccessGraph
     /// <summary>Reads the next chunk of a list whose first chunk read all groups and roles: those are taken from there.</summary>
     public async Task<AccessGraph> ReadMoreAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
-        var more = new AccessGraph(Organization);
+        var more = new AccessGraph(Organization, rules);
         foreach (var pair in groups) more.groups.Add(pair.Key, pair.Value);
         foreach (var pair in roles) more.roles.Add(pair.Key, pair.Value);
         foreach (var pair in counts) more.counts.Add(pair.Key, pair.Value);

@@ -7,7 +7,10 @@ using Usher.Core.Resources;
 
 namespace Usher.Core.Access;
 
-/// <summary>Answers who may do what, and why. About oneself anybody may ask; about others it needs <c>user_management</c>. Changes nothing.</summary>
+/// <summary>
+/// Answers who may do what, and why. A member asks freely about their own access; about others it needs <c>user_management</c> or <c>directory_read</c>.
+/// Changes nothing.
+/// </summary>
 public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
 {
     /// <summary>How many checks one call may ask.</summary>
@@ -34,9 +37,9 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
 
         var live = graph.Members.Where(m => m.IsLive).ToDictionary(m => m.Identifier);
         Asked[] asked = [.. checks.Select(c => new Asked(c, Find(Key(c)), c.Resource is { } named ? graph.Resource(named)?.Id : null))];
-        var mayManage = actor.May(Permissions.UserManagement);
-        if (!mayManage && asked.Any(a => a.Member?.Id != actor.Id)) return MemberErrors.NotAllowed;
-        var knowsAll = mayManage || actor.Access.Everywhere is not AccessLevel.None;
+        var mayRead = actor.MayReadDirectory;
+        if (!mayRead && asked.Any(a => a.Member?.Id != actor.Id)) return MemberErrors.NotAllowed;
+        var knowsAll = actor.May(Permissions.UserManagement) || actor.Access.Everywhere is not AccessLevel.None;
         if (Error.Of(asked.SelectMany((a, i) => Faults(a).Select(fault => fault.Under($"checks/{i}")))) is { } refused) return refused;
 
         var explanation = explain ? await ExplainAsync(graph, ct) : null;
@@ -71,7 +74,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
     {
         var graph = await AccessGraph.ReadAsync(db, MemberService.Query(actor.OrganizationId, [key], MemberDetails.Reached), ct);
         var member = graph is null ? null : MemberService.Select(graph, [key], []).Members.SingleOrDefault();
-        if (!actor.May(Permissions.UserManagement) && !(actor.IsMember && member?.Id == actor.Id)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory && !(actor.IsMember && member?.Id == actor.Id)) return MemberErrors.NotAllowed;
         if (graph is null || member is null) return MemberErrors.NotFound;
 
         var access = graph.Of(member);
@@ -100,7 +103,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
     /// <returns>Refused with <c>not_allowed</c>, <c>limit_invalid</c>, <c>resource_not_found</c>.</returns>
     public async Task<Result<ResourceAudience>> OfResourceAsync(Actor actor, Reference resource, AccessPage page, bool explain, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         if (page.Limit is < 1 or > MaxLimit) return AccessErrors.LimitInvalid;
         if (await FindAsync(actor, resource, ct) is not { } found) return ResourceErrors.NotFound;
 

@@ -12,6 +12,9 @@ public static class Permissions
     /// <summary>Making resources.</summary>
     public const string ResourceCreation = "resource_creation";
 
+    /// <summary>Reading members, invitations, groups and roles, and asking what others may do. Changes nothing.</summary>
+    public const string DirectoryRead = "directory_read";
+
     public const string BillingManagement = "billing_management";
     public const string AgentManagement = "agent_management";
 
@@ -24,9 +27,9 @@ public static class Permissions
     ];
 
     /// <summary>What Usher itself asks for. The rest it keeps, and answers for.</summary>
-    public static IReadOnlyList<string> Enforced { get; } = [UserManagement, TokenManagement, ResourceCreation];
+    public static IReadOnlyList<string> Enforced { get; } = [UserManagement, TokenManagement, ResourceCreation, DirectoryRead];
 
-    public static IReadOnlyList<string> BuiltIn { get; } = [.. Wavefront, BillingManagement, ResourceCreation];
+    public static IReadOnlyList<string> BuiltIn { get; } = [.. Wavefront, BillingManagement, ResourceCreation, DirectoryRead];
 }
 
 /// <summary>Bound from <c>Usher:Access</c>.</summary>

@@ -49,7 +49,8 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-            if (!today.CanGrant(new EffectiveAccess.Builder().Add(permissions).Build())) return InvitationErrors.MoreThanYouHold;
+            var conferred = new EffectiveAccess.Builder().Add(permissions).Build();
+            if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(conferred))) return InvitationErrors.MoreThanYouHold;
             if (await IsTakenAsync(actor, name, null, ct)) return GroupErrors.NameTaken;
 
             var now = clock.Now();
@@ -66,8 +67,8 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         }, ct);
 
     /// <summary>
-    /// Changes one role, or several in the same way: all that are known, or, when one is refused, none. What a role is to give more, and what it gives no longer,
-    /// the actor must hold; to hand it out or take it from somebody he must hold all that it gives.
+    /// Changes one role, or several in the same way: all that are known, or, when one is refused, none. Any edit, the name included, needs everything that the
+    /// role confers before and after; so does handing it out or taking it back. Giving it to a group, or taking it from one, is an edit of that group.
     /// </summary>
     /// <returns>The roles as they are then. Refused with <c>role_not_found</c> when none is known, with <c>role_holder_not_found</c> when one to hold it is not.</returns>
     public Task<Result<RoleSelection>> UpdateAsync(Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<RoleSelection>>(async () =>
@@ -86,9 +87,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         List<MemberPlan> hands = [];
         foreach (var role in selection.Roles)
         {
-            var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
-            if (!today.CanGrant(new EffectiveAccess.Builder().Add(added).Add(removed).Build())) return InvitationErrors.MoreThanYouHold;
-            if ((change.Members ?? (object?)change.Groups) is not null && !today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
+            if (!MayEdit(role)) return InvitationErrors.MoreThanYouHold;
             var less = MemberService.Select(graph, change.Members?.Less ?? [], []).Members;
             foreach (var member in holders.Members)
             {
@@ -117,6 +116,19 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         await db.SaveChangesAsync(ct);
         return selection;
 
+        // What is there already, or gone already, is no edit.
+        bool MayEdit(Role role)
+        {
+            var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
+            var edited = added.Count + removed.Count > 0 || (change.Name is { } name && Text.Name(name) != role.Name)
+                || (change.Description is { } description && description != role.Description);
+            if ((edited || (change.Members ?? (object?)change.Groups) is not null)
+                && !graph.Pass(GrantingRule.RoleEdit, today.CanGrant(new EffectiveAccess.Builder().Add(role.Names).Add(added).Build()))) return false;
+            return (change.Groups?.Elements.Distinct() ?? []).Select(g => graph.Group(g)!)
+                .Where(g => g.Roles.Exists(r => r.RoleId == role.Id) == change.Groups!.How is SetChangeKind.Remove)
+                .All(g => graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(g))));
+        }
+
         void HandTo(Group group, Role role)
         {
             Guid[] before = [.. group.Roles.Select(r => r.RoleId)];
@@ -137,25 +149,27 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
-        if (!today.CanGrant(AccessGraph.Of(role))) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role)))) return InvitationErrors.MoreThanYouHold;
         db.Remove(role);
         db.Add(UsherEvent.Record(EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
         await db.SaveChangesAsync(ct);
         return new RoleSelection([role], [], graph);
     }, ct);
 
-    /// <summary>One role of the actor's organization.</summary>
+    /// <summary>One role of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of roles does.</summary>
     public async Task<Result<RoleSelection>> GetAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [roleId], details), ct);
         return graph?.Role(roleId) is { } role ? new RoleSelection([role], [], graph) : RoleErrors.NotFound;
     }
 
     /// <summary>A run of the roles of the actor's organization, oldest first.</summary>
-    public async Task<RoleSelection?> PageAsync(Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
+    public async Task<Result<RoleSelection>> PageAsync(Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { RoleRun = run }, ct);
-        return graph is null ? null : new([.. graph.RunOfRoles], [], graph);
+        return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.RunOfRoles], [], graph);
     }
 
     /// <summary>All roles of the actor's organization, by name.</summary>
@@ -163,10 +177,12 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     /// <param name="details">What the answer shows besides the roles.</param>
     /// <param name="ct">Cancels.</param>
     /// <param name="holders">What to ask of those who hold them directly; see <see cref="AccessGraph.HasHolder"/>.</param>
-    public async Task<RoleSelection?> ListAsync(Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
+    public async Task<Result<RoleSelection>> ListAsync(
+        Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
-        return graph is null ? null : new([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
+        return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
     }
 
     private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>

@@ -50,7 +50,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             if (!self && graph?.Today(actor).May(Permissions.TokenManagement) is not true) return ApiKeyErrors.NotAllowed;
             if (graph?.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (member.Status is not MemberStatus.Active) return ApiKeyErrors.NotActive;
-            if (!self && !graph.Today(actor).Covers(graph.Of(member))) return MemberErrors.NotCovered;
+            if (!self && !graph.Pass(GrantingRule.KeyCovers, graph.Covers(graph.Today(actor), member))) return MemberErrors.NotCovered;
 
             if (await db.ApiKeys.CountAsync(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId, ct) >= MaxPerMember) return ApiKeyErrors.TooMany;
 
@@ -66,10 +66,10 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     public async Task<IReadOnlyList<ApiKey>> ListOwnAsync(Actor actor, CancellationToken ct) =>
         await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == actor.Id).OrderBy(k => k.Id).ToListAsync(ct);
 
-    /// <summary>A member's keys, oldest first: one's own freely, those of others with <c>token_management</c>.</summary>
+    /// <summary>A member's keys, oldest first: one's own freely, those of others with <c>token_management</c> or <c>user_management</c>.</summary>
     public async Task<Result<IReadOnlyList<ApiKey>>> ListAsync(Actor actor, Guid memberId, CancellationToken ct)
     {
-        if (!(actor.IsMember && actor.Id == memberId) && !actor.May(Permissions.TokenManagement)) return ApiKeyErrors.NotAllowed;
+        if (!(actor.IsMember && actor.Id == memberId) && !actor.MayReadKeys) return ApiKeyErrors.NotAllowed;
         return await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId).OrderBy(k => k.Id).ToListAsync(ct);
     }
 
@@ -80,7 +80,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
         if (expires <= clock.Now()) yield return ApiKeyErrors.ExpiryInvalid;
     }
 
-    /// <summary>A run of keys, oldest first: one's own freely, those of others with <c>token_management</c>.</summary>
+    /// <summary>A run of keys, oldest first: one's own freely, those of others with <c>token_management</c> or <c>user_management</c>.</summary>
     /// <param name="actor">Who asks.</param>
     /// <param name="memberId">Whose; null: all that the actor may see.</param>
     /// <param name="after">The last of the run before.</param>
@@ -88,7 +88,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     /// <param name="ct">Cancels.</param>
     public async Task<Result<IReadOnlyList<ApiKey>>> PageAsync(Actor actor, Guid? memberId, Guid? after, int limit, CancellationToken ct)
     {
-        if (!actor.May(Permissions.TokenManagement))
+        if (!actor.MayReadKeys)
         {
             if (memberId is not null && memberId != actor.Id) return ApiKeyErrors.NotAllowed;
             memberId = actor.Id;
@@ -98,11 +98,11 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             .Where(k => k.OrganizationId == actor.OrganizationId && (memberId == null || k.MemberId == memberId) && (after == null || k.Id > after)).OrderBy(k => k.Id).Take(limit).ToListAsync(ct);
     }
 
-    /// <summary>One key by its id: one's own freely, those of others with <c>token_management</c>.</summary>
+    /// <summary>One key by its id: one's own freely, those of others with <c>token_management</c> or <c>user_management</c>.</summary>
     public async Task<Result<ApiKey>> GetAsync(Actor actor, Guid keyId, CancellationToken ct)
     {
         var key = await db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(k => k.OrganizationId == actor.OrganizationId && k.Id == keyId, ct);
-        return key is null || !(key.MemberId == actor.Id || actor.May(Permissions.TokenManagement)) ? ApiKeyErrors.NotFound : key;
+        return key is null || !(key.MemberId == actor.Id || actor.MayReadKeys) ? ApiKeyErrors.NotFound : key;
     }
 
     /// <summary>Names a key anew, whosever it is; see <see cref="RenameAsync(Actor, Guid, ApiKeyReference, string, CancellationToken, IReadOnlyCollection{string}?)"/>.</summary>
@@ -147,11 +147,13 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     /// <param name="inUse">The key that makes this request, where that may not end itself: refused with <c>api_key_in_use</c>.</param>
     /// <param name="ct">Cancels.</param>
     /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
-    public Task<Result<ApiKey>> DeleteAsync(Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<ApiKey>>(async () =>
+    public Task<Result<ApiKey>> DeleteAsync(Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunLockedAsync<Result<ApiKey>>(async () =>
     {
+        await db.LockAsync(actor.OrganizationId, [], [memberId], organizationToo: true, ct);
         if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
         if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
         if (key.Id == inUse) return ApiKeyErrors.InUse;
+        if (await LastAdmin.ActsByAloneAsync(db, key, ct) && await LastAdmin.WouldGoAsync(db, actor.OrganizationId, [memberId], ct)) return MemberErrors.LastAdmin;
         db.Remove(key);
         db.Add(UsherEvent.Record(EventTypes.ApiKeyDeleted, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = key.Name }));
         await db.SaveChangesAsync(ct);
@@ -165,7 +167,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
             if (graph?.Today(actor) is not { } today || !today.May(Permissions.TokenManagement)) return ApiKeyErrors.NotAllowed;
             if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
-            if (!today.Covers(graph.Of(member))) return MemberErrors.NotCovered;
+            if (!graph.Pass(GrantingRule.KeyCovers, graph.Covers(today, member))) return MemberErrors.NotCovered;
         }
 
         var own = db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == memberId);

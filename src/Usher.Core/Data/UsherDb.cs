@@ -52,6 +52,12 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<Session> Sessions => Set<Session>();
 
+    public DbSet<SignInCode> SignInCodes => Set<SignInCode>();
+
+    public DbSet<PasswordReset> PasswordResets => Set<PasswordReset>();
+
+    public DbSet<UserAddressChange> UserAddressChanges => Set<UserAddressChange>();
+
     public DbSet<Member> Members => Set<Member>();
 
     public DbSet<MemberPermission> MemberPermissions => Set<MemberPermission>();
@@ -97,6 +103,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public DbSet<NumberBlock> NumberBlocks => Set<NumberBlock>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    /// <summary>Whether this run is alone and in a transaction, so that rows may be written before the save.</summary>
+    internal bool IsUnderLock => locked;
 
     public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
@@ -576,6 +585,9 @@ public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.Outb
     public Outbox.OutboxDoorbell Doorbell => doorbell;
 
     public JobDoorbell JobDoorbell => jobDoorbell;
+
+    /// <summary>All of them, but for tests that show what would happen without one.</summary>
+    internal GrantingRules Rules { get; set; } = new();
 
     // Beyond that many a statement is made anew for each run: searches with conditions of their own are without number.
     private const int MostStatements = 500;

@@ -17,6 +17,7 @@ public static class EventTypes
     public const string MemberJoined = "member.joined";
     public const string MemberCreated = "member.created";
     public const string MemberRemoved = "member.removed";
+    public const string MemberLeft = "member.left";
     public const string MemberUpdated = "member.updated";
     public const string AddressChangeRequested = "address_change.requested";
     public const string InvitationSent = "invitation.sent";
@@ -25,6 +26,8 @@ public static class EventTypes
     public const string InvitationDeclined = "invitation.declined";
     public const string InvitationRevoked = "invitation.revoked";
     public const string InvitationExpired = "invitation.expired";
+    public const string InvitationBlocked = "invitation.blocked";
+    public const string InvitationEndorsed = "invitation.endorsed";
     public const string InvitationRequested = "invitation.requested";
     public const string InvitationUndeliverable = "invitation.undeliverable";
     public const string GroupCreated = "group.created";

@@ -54,7 +54,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     }
 
     /// <summary>
-    /// Changes a group. What it is to give more, and what it gives no longer, the actor must hold; to put somebody in or out he must hold all that it gives.
+    /// Changes a group. Any edit, the name included, needs everything that the group confers before and after, and so does putting a member in or out.
     /// </summary>
     /// <returns>The group as it is then. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>, <c>more_than_you_hold</c>, …</returns>
     public Task<Result<GroupView>> UpdateAsync(Actor actor, Guid groupId, GroupChange change, GroupOptions how, CancellationToken ct) => SaveAsync(actor, groupId, change, how, ct);
@@ -69,7 +69,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
         if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
-        if (!today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group)))) return InvitationErrors.MoreThanYouHold;
 
         db.Remove(group);
         db.Add(UsherEvent.Record(EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
@@ -77,29 +77,34 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         return new GroupView(group, graph, []);
     }, ct);
 
-    /// <summary>One group of the actor's organization.</summary>
+    /// <summary>One group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of groups does.</summary>
     public async Task<Result<GroupView>> GetAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [groupId], how.Details), ct);
         return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None) ? new GroupView(group, graph, []) : GroupErrors.NotFound;
     }
 
     /// <summary>A run of the groups of the actor's organization, oldest first.</summary>
-    public async Task<IReadOnlyList<GroupView>> PageAsync(Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
+    public async Task<Result<IReadOnlyList<GroupView>>> PageAsync(Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { GroupRun = run }, ct);
-        return graph is null ? [] : [.. graph.RunOfGroups.Select(g => new GroupView(g, graph, []))];
+        return graph is null ? GroupErrors.NotFound : graph.RunOfGroups.Select(g => new GroupView(g, graph, [])).ToList();
     }
 
     /// <summary>All groups of the actor's organization, in no particular order.</summary>
-    /// <param name="actor">Who asks.</param>
+    /// <param name="actor">The actor that reads.</param>
     /// <param name="how">As the surface has groups.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="ct">Cancels the read.</param>
     /// <param name="holders">What to ask of their members; see <see cref="AccessGraph.HasHolder"/>.</param>
-    public async Task<IReadOnlyList<GroupView>> ListAsync(Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
+    public async Task<Result<IReadOnlyList<GroupView>>> ListAsync(
+        Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
-        return graph is null ? [] : [.. graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, []))];
+        if (graph is null) return GroupErrors.NotFound;
+        return graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, [])).ToList();
     }
 
     /// <summary>Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.</summary>
@@ -152,9 +157,8 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
         var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
 
-        var (given, taken) = Conferred(group, wish, roles, levels);
-        if (!today.CanGrant(given) || !today.CanGrant(taken)) return InvitationErrors.MoreThanYouHold;
-        if (change.IsDefault is { } isDefault && isDefault != group.IsDefault && !today.CanGrant(graph.Of(group))) return InvitationErrors.MoreThanYouHold;
+        // Whatever is edited, be it the name alone: others hand the group out by it. An edit that changes nothing is none.
+        var before = graph.Of(group);
         List<MemberPlan> moves = [];
         foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add)).Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
         {
@@ -162,11 +166,15 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             moves.Add(move);
         }
 
-        if ((renamed || groupId is null) && Text.Key(change.Name!) is var key
-            && await db.Groups.AnyAsync(g => g.OrganizationId == actor.OrganizationId && g.NameKey == key && g.Id != group.Id, ct)) return GroupErrors.NameTaken;
-
         Guid[] rolesBefore = [.. group.Roles.Select(r => r.RoleId)];
         var details = Apply(group, wish, roles, levels, actor, now);
+        var mayEdit = details.Count is 0 || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
+        if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
+        {
+            db.Forget();
+            return mayEdit ? GroupErrors.NameTaken : InvitationErrors.MoreThanYouHold;
+        }
+
         graph.Add(group);
         graph.Moved(group, rolesBefore);
         if (groupId is null) db.Add(group);
@@ -177,35 +185,14 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         return new GroupView(group, graph, members.Unknown);
     }, ct);
 
+    private Task<bool> IsTakenAsync(Group group, CancellationToken ct) =>
+        db.Groups.AnyAsync(g => g.OrganizationId == group.OrganizationId && g.NameKey == group.NameKey && g.Id != group.Id, ct);
+
     private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
         MemberService.Query(actor.OrganizationId, members ?? [], details).With(actor) with { GroupIds = groupIds };
 
     private static Group New(Actor actor, string name, DateTimeOffset now) =>
         new() { OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now };
-
-    // What its members would have more, and what they would have no longer.
-    private static (EffectiveAccess Given, EffectiveAccess Taken) Conferred(
-        Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels)
-    {
-        var (given, taken) = (new EffectiveAccess.Builder(), new EffectiveAccess.Builder());
-        if (change.IsAdmin is { } admin && admin != group.IsAdmin) (admin ? given : taken).AddAdmin(true);
-        if (change.AllResources is { } all && all != group.AllResources) (all ? given : taken).AddEverywhere(AccessLevel.Full);
-        var permissions = change.Permissions?.Against([.. group.Permissions.Select(p => p.Permission)]) ?? ([], []);
-        given.Add(permissions.Added);
-        taken.Add(permissions.Removed);
-        foreach (var role in roles.Added) AccessGraph.Confer(given, role);
-        foreach (var role in roles.Removed) AccessGraph.Confer(taken, role);
-        foreach (var (resource, reach) in levels)
-        {
-            if (group.ReachOf(resource) == reach) continue;
-            given.Add(resource, reach);
-            taken.Add(resource, group.ReachOf(resource));
-        }
-
-        if (change.ReplaceLevels)
-            foreach (var level in group.Levels.Where(l => !levels.Any(n => n.Resource == l.ResourceId))) taken.Add(level.ResourceId, level.Reach);
-        return (given.Build(), taken.Build());
-    }
 
     private static Dictionary<string, string> Apply(
         Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)

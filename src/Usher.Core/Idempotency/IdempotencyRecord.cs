@@ -21,6 +21,12 @@ public sealed class IdempotencyRecord
     /// <summary>Nonce, tag and encrypted answer.</summary>
     public required byte[] Answer { get; init; }
 
+    /// <summary>The member whose secret the answer bears; null when it bears none.</summary>
+    public Guid? SecretOf { get; init; }
+
+    /// <summary>The permission that a caller needs to be given that secret again; null when it bears none.</summary>
+    public string? SecretNeeds { get; init; }
+
     public required DateTimeOffset ExpiresAt { get; init; }
 
     internal sealed class Mapping : IEntityTypeConfiguration<IdempotencyRecord>

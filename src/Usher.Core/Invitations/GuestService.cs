@@ -32,6 +32,9 @@ public enum OfferState
 
     /// <summary>He got in another way.</summary>
     Superseded,
+
+    /// <summary>It waits for a decision by the organization's administrators, because its sponsor may no longer give what it gives. The same link works afterwards.</summary>
+    Blocked,
 }
 
 /// <summary>Who looks at an offer.</summary>
@@ -117,7 +120,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         {
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
-            if (StateOf(found, clock.Now()) is not OfferState.Open and var state) return InvitationErrors.Ended(state); // nobody is made to sign in for that
+            if (StateOf(found, clock.Now()) is not (OfferState.Open or OfferState.Blocked) and var state) return InvitationErrors.Ended(state); // nobody is made to sign in for that
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             if (accounts.Exists(a => IsInvitee(found, a.User))) return InvitationErrors.MustSignIn;
             return await AcceptAsync(found, accounts, () =>
@@ -153,7 +156,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
-        if (StateOf(found, now) is not (OfferState.Open or OfferState.Expired) and var state) return InvitationErrors.Ended(state);
+        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
         if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
@@ -174,7 +177,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         if (StateOf(found, now) is OfferState.Expired)
         {
             var graph = await TrackAsync(found, ct);
-            found.Sent(mails.Send(db, graph.Organization, found.Member, sponsor: null, now));
+            found.Sent(mails.Send(db, graph.Organization, found.Member, now));
             db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
@@ -201,7 +204,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
                 var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
                 if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member || graph.Organization.SuspendedAt is not null) return false;
                 var now = clock.Now();
-                var invitation = mails.Send(db, graph.Organization, member, sponsor: null, now);
+                var invitation = mails.Send(db, graph.Organization, member, now);
                 db.Add(UsherEvent.Record(EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now, cause: "guest_asked"));
                 await db.SaveChangesAsync(ct);
                 return true;
@@ -263,6 +266,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         // A member without a sign-in who is suspended is in already, and gets no further by it.
         InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null || found.Member.Status is MemberStatus.Suspended => OfferState.Superseded,
         InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence => OfferState.Replaced,
+        InvitationStatus.Pending when found.Invitation.BlockedAt is not null => OfferState.Blocked,
         InvitationStatus.Pending => OfferState.Open,
         InvitationStatus.Expired => OfferState.Expired,
         InvitationStatus.Accepted => OfferState.Used,
@@ -284,6 +288,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var viewerUser = accounts.Find(a => a.User.Id == signedInUser)?.User;
         var now = clock.Now();
         var state = StateOf(found, now);
+        if (state is OfferState.Blocked && await StandsAsync(found, ct)) state = OfferState.Open;
         var viewer = viewerUser is not null
             ? IsInvitee(found, viewerUser) ? Viewer.Invitee : Viewer.SomebodyElse
             : accounts.Exists(a => IsInvitee(found, a.User)) ? Viewer.MustSignIn : Viewer.NewPerson;
@@ -314,14 +319,10 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     private async Task<Result<Joined>> AcceptAsync(Found found, List<Account> accounts, Func<(User User, SignedIn? Session)> person, CancellationToken ct)
     {
         var now = clock.Now();
-        if (StateOf(found, now) is not OfferState.Open and var state) return InvitationErrors.Ended(state);
+        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked) and var state) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
         if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
-        if (!Sponsor(graph, found).Covers(graph.Of(found.Member)))
-        {
-            await RevokeAsync(graph, found, now, ct);
-            return InvitationErrors.SponsorLostRight;
-        }
+        if (!graph.SponsorStands(found.Member)) return await BlockAsync(found, now, ct);
 
         var (user, session) = person();
         if (accounts.Exists(a => a.User.Id == user.Id && a.IsMember)) return InvitationErrors.AlreadyJoined;
@@ -335,20 +336,21 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         return new Joined(found.Organization.Name, session);
     }
 
-    private static Actor Sponsor(AccessGraph graph, Found found) => found.Invitation.SponsorKind is ActorKind.Member
-        ? graph.Today(new(ActorKind.Member, found.Invitation.SponsorId, found.Invitation.SponsorName, found.Organization.Id, EffectiveAccess.Nothing))
-        : Actor.System(found.Organization.Id);
-
-    // The sponsor may no longer give what the invitation gives: it ends here, and both sides are told.
-    private async Task RevokeAsync(AccessGraph graph, Found found, DateTimeOffset now, CancellationToken ct)
+    // Nothing is given and nothing is removed. The administrators decide; a daily mail tells them.
+    private async Task<Error> BlockAsync(Found found, DateTimeOffset now, CancellationToken ct)
     {
-        var (actor, reason) = (Actor.System(found.Organization.Id), InvitationErrors.SponsorLostRight.Code);
-        found.Invitation.End(InvitationStatus.Revoked, now, reason);
-        InvitationMails.TellAdmins(db, found.Organization, OutboxKind.SponsorLostRight, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
-        if (found.Member.Status is MemberStatus.Invited) RemoveMember(graph, found.Member, actor, now);
-        db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }, cause: reason));
+        if (found.Invitation.BlockedAt is not null) return InvitationErrors.SponsorLostRight;
+        found.Invitation.Block(now);
+        db.Add(UsherEvent.Record(
+            EventTypes.InvitationBlocked, Actor.System(found.Organization.Id), "invitation", found.Invitation.Id, now,
+            new() { ["email"] = found.Member.Identifier, ["sponsor"] = found.Member.SponsorName }, cause: InvitationErrors.SponsorLostRight.Code));
         await db.SaveChangesAsync(ct);
+        return InvitationErrors.SponsorLostRight;
     }
+
+    private async Task<bool> StandsAsync(Found found, CancellationToken ct) =>
+        await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct) is { } graph
+        && graph.Member(found.Member.Id) is { } member && graph.SponsorStands(member);
 
     private void RemoveMember(AccessGraph graph, Member member, Actor actor, DateTimeOffset now)
     {
@@ -360,7 +362,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so; else the operation runs again.
     private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
     {
-        var graph = await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Invitation.SponsorId] }, ct);
+        var graph = await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
         var member = graph?.Member(found.Member.Id);
         var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
         if (graph is null || member is null || invitation?.Version != found.Invitation.Version) throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");

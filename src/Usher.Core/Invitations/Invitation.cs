@@ -76,6 +76,15 @@ public sealed class Invitation : IVersioned
     /// <summary>The <see cref="Error.Code"/> of why it was revoked, where it was not simply by hand.</summary>
     public string? EndReason { get; private set; }
 
+    /// <summary>Since when it waits for an administrator's decision, because its sponsor may no longer give what it gives. Null: it does not.</summary>
+    public DateTimeOffset? BlockedAt { get; private set; }
+
+    /// <summary>When the administrators were last told by mail that it is blocked.</summary>
+    public DateTimeOffset? BlockedToldAt { get; set; }
+
+    /// <summary>When the invited person last asked the administrators for another invitation.</summary>
+    public DateTimeOffset? RequestedAt { get; set; }
+
     public int Version { get; set; }
 
     public Member Member { get; private set; } = null!;
@@ -85,6 +94,7 @@ public sealed class Invitation : IVersioned
     public static Invitation Of(Member member, DateTimeOffset now)
     {
         Invitation invitation = new() { OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id, CreatedAt = now, Member = member };
+        invitation.SponsoredBy(member.SponsorId, member.SponsorKind, member.SponsorName);
         member.Invitations.Add(invitation);
         return invitation;
     }
@@ -98,23 +108,27 @@ public sealed class Invitation : IVersioned
     /// <summary>What it is by the clock.</summary>
     public InvitationStatus StatusAt(DateTimeOffset now) => Status is InvitationStatus.Pending && now >= ExpiresAt ? InvitationStatus.Expired : Status;
 
-    /// <summary>A new secret goes out: the clock restarts, older links no longer open, an expired one is pending again.</summary>
-    /// <param name="sponsor">Who stands for it from now on; null keeps who did.</param>
+    /// <summary>A new secret goes out: the clock restarts, older links of its kind no longer open, an expired invitation is pending again.</summary>
     /// <param name="hash">SHA-256 of the new secret.</param>
-    /// <param name="provesAddress">Whether only the address's owner gets to see it, as with a mail.</param>
-    /// <param name="now">Now.</param>
+    /// <param name="provesAddress">Whether only the owner of the address gets to see it, as with a mail.</param>
+    /// <param name="now">The present instant.</param>
     /// <param name="lifetime">How long it stays open.</param>
-    public void Send(Actor? sponsor, byte[] hash, bool provesAddress, DateTimeOffset now, TimeSpan lifetime)
+    public void Send(byte[] hash, bool provesAddress, DateTimeOffset now, TimeSpan lifetime)
     {
-        if (sponsor is not null) (SponsorId, SponsorKind, SponsorName) = (sponsor.Id, sponsor.Kind, sponsor.Name);
         (Status, EndedAt, ExpiresAt, LastSentAt, SentCount) = (InvitationStatus.Pending, null, now + lifetime, now, SentCount + 1);
         Delivery = provesAddress ? DeliveryState.Queued : Delivery;
         if (provesAddress) DeliveryReason = null;
         Secrets.Add(new() { OrganizationId = OrganizationId, InvitationId = Id, Hash = hash, SentAt = now, Sequence = SentCount, ProvesAddress = provesAddress });
     }
 
-    /// <summary>Somebody changed what it gives, or to whom: he stands for it from now on.</summary>
-    public void Edited(Actor sponsor) => (SponsorId, SponsorKind, SponsorName) = (sponsor.Id, sponsor.Kind, sponsor.Name);
+    /// <summary>An actor made, edited, resent or endorsed it: the sponsor from now on. A blocked one waits no longer. Called by <see cref="Member.SponsoredBy"/>.</summary>
+    internal void SponsoredBy(Guid id, ActorKind kind, string name) => (SponsorId, SponsorKind, SponsorName, BlockedAt, BlockedToldAt) = (id, kind, name, null, null);
+
+    /// <summary>Its sponsor may no longer give what it gives: it waits for an administrator's decision.</summary>
+    public void Block(DateTimeOffset now) => BlockedAt ??= now;
+
+    /// <summary>Its sponsor may give it again.</summary>
+    public void Unblock() => (BlockedAt, BlockedToldAt) = (null, null);
 
     /// <summary>Stays open until then. An expired one is pending again, and its newest link opens.</summary>
     public void Extend(DateTimeOffset until) => (Status, EndedAt, ExpiresAt) = (InvitationStatus.Pending, null, until);
@@ -127,7 +141,7 @@ public sealed class Invitation : IVersioned
     }
 
     /// <summary>The person joins. The member's own state is changed by <see cref="Member.Join"/>.</summary>
-    public void Accept(Guid userId, DateTimeOffset now) => (Status, AcceptedBy, AcceptedAt) = (InvitationStatus.Accepted, userId, now);
+    public void Accept(Guid userId, DateTimeOffset now) => (Status, AcceptedBy, AcceptedAt, BlockedAt) = (InvitationStatus.Accepted, userId, now, null);
 
     /// <summary>Ends it for good. Without effect on one that has ended.</summary>
     public void End(InvitationStatus how, DateTimeOffset now, string? reason = null)
@@ -150,6 +164,8 @@ public sealed class Invitation : IVersioned
             builder.HasIndex(i => new { i.OrganizationId, i.Status, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.SponsorId, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.ExpiresAt, i.Id });
+            // The daily mail to administrators, and the filter for blocked invitations. Few rows are in it.
+            builder.HasIndex(i => new { i.OrganizationId, i.Id }).HasDatabaseName("ix_invitations_blocked").HasFilter("blocked_at IS NOT NULL AND status = 'pending'");
         }
     }
 }

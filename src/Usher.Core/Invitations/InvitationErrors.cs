@@ -16,7 +16,11 @@ public static class InvitationErrors
     public static readonly Error MoreThanYouHold = new(ErrorKind.Forbidden, "more_than_you_hold", "Nobody can hand out, or take away, what they do not hold.");
     public static readonly Error TooManyRows = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
     public static readonly Error AlreadyJoined = new(ErrorKind.Conflict, "already_joined", "This person has joined already.");
-    public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", "Whoever sent this invitation may no longer give what it gives. The organization's administrators have been told.");
+    public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", 
+        "The sender of this invitation may no longer give what it gives. It waits for a decision by the organization's administrators; the same link works afterwards.");
+    public static readonly Error TooManySponsored = new(
+        ErrorKind.Conflict, "too_many_invitations",
+        "More than 1,000 pending invitations are affected. Make the change with invitations=block and decide about them by filter.", "invitations");
     public static readonly Error LinkUnknown = new(ErrorKind.NotFound, "invitation_unknown", "This link or code is not known.");
     public static readonly Error NotYours = new(ErrorKind.Forbidden, "invitation_not_yours", "This invitation was sent to another address.");
     public static readonly Error MustSignIn = new(ErrorKind.Conflict, "must_sign_in", "There is an account for this address: sign in to accept.");

@@ -14,13 +14,12 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
     /// <param name="db">The operation's context.</param>
     /// <param name="organization">The member's.</param>
     /// <param name="member">Somebody live without a user.</param>
-    /// <param name="sponsor">Who stands for it from now on; null, for a guest's own wish, leaves who did.</param>
     /// <param name="now">Now.</param>
     /// <param name="expires">When it is to run out; null: after the usual time.</param>
-    public Invitation Send(UsherDb db, Organization organization, Member member, Actor? sponsor, DateTimeOffset now, DateTimeOffset? expires = null)
+    public Invitation Send(UsherDb db, Organization organization, Member member, DateTimeOffset now, DateTimeOffset? expires = null)
     {
         var (secret, hash) = Secret.Create(Secret.InvitationPrefix);
-        var invitation = Prepare(db, organization, member, sponsor, hash, provesAddress: true, now, expires);
+        var invitation = Prepare(db, organization, member, hash, provesAddress: true, now, expires);
         db.Add(new OutboxMessage
         {
             OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.Invitation, Recipient = member.Identifier, Language = member.Locale ?? "en",
@@ -36,19 +35,20 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
     }
 
     /// <summary>A link to hand over by other means than mail: shown once, never stored.</summary>
-    public InvitationLink Mint(UsherDb db, Organization organization, Member member, Actor sponsor, bool provesAddress, DateTimeOffset now, DateTimeOffset? expires = null)
+    public InvitationLink Mint(UsherDb db, Organization organization, Member member, bool provesAddress, DateTimeOffset now, DateTimeOffset? expires = null)
     {
         var (secret, hash) = Secret.Create(Secret.InvitationPrefix);
-        var invitation = Prepare(db, organization, member, sponsor, hash, provesAddress, now, expires);
+        var invitation = Prepare(db, organization, member, hash, provesAddress, now, expires);
         invitation.Delivery = DeliveryState.None;
         return new(organization.Slug, invitation.Id, secret);
     }
 
-    private Invitation Prepare(UsherDb db, Organization organization, Member member, Actor? sponsor, byte[] hash, bool provesAddress, DateTimeOffset now, DateTimeOffset? expires)
+    private Invitation Prepare(
+        UsherDb db, Organization organization, Member member, byte[] hash, bool provesAddress, DateTimeOffset now, DateTimeOffset? expires)
     {
         var invitation = member.PendingInvitation ?? member.Invitations.Find(i => i.Status is InvitationStatus.Expired) ?? db.Add(Invitation.Of(member, now));
         var lifetime = organization.InvitationLifetimeSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : options.Value.Lifetime;
-        invitation.Send(sponsor ?? (invitation.SentCount is 0 ? Actor.System(organization.Id) : null), hash, provesAddress, now, expires is { } end ? end - now : lifetime);
+        invitation.Send(hash, provesAddress, now, expires is { } end ? end - now : lifetime);
         return invitation;
     }
 

@@ -95,7 +95,8 @@ public sealed class InvitationService(
         InvitationLink? link = null;
         var minted = await LinkAsync(actor, key, details, ifMatch, (graph, member, now) =>
         {
-            link = mails.Mint(db, graph.Organization, member, actor, provesAddress: false, now);
+            member.SponsoredBy(actor);
+            link = mails.Mint(db, graph.Organization, member, provesAddress: false, now);
             var invitation = member.Invitations.Find(i => i.Id == link.InvitationId)!;
             db.Add(UsherEvent.Record(EventTypes.InvitationLinkMinted, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
             return invitation;
@@ -106,7 +107,7 @@ public sealed class InvitationService(
     /// <summary>One invitation of the actor's organization, whatever has become of it.</summary>
     public async Task<Result<InvitationView>> GetAsync(Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { InvitationIds = [invitationId], Details = details }, ct);
         return graph?.Invitation(invitationId) is { } invitation ? new InvitationView(invitation, graph.Member(invitation.MemberId)!, graph) : InvitationErrors.NotFound;
     }
@@ -114,7 +115,7 @@ public sealed class InvitationService(
     /// <summary>A run of the organization's invitations.</summary>
     public async Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);
         if (graph is null) return MemberErrors.NotFound;
 
@@ -151,12 +152,13 @@ public sealed class InvitationService(
     {
         not { IsLive: true, Kind: MemberKind.Person } => MemberErrors.NotFound,
         { UserId: not null } => InvitationErrors.AlreadyJoined,
-        _ => today.Covers(graph.Of(member)) ? member : MemberErrors.NotCovered,
+        _ => graph.Pass(GrantingRule.LinkCovers, graph.Covers(today, member)) ? member : MemberErrors.NotCovered,
     };
 
     private Invitation Send(AccessGraph graph, Member member, Actor sponsor, DateTimeOffset now)
     {
-        var invitation = mails.Send(db, graph.Organization, member, sponsor, now);
+        member.SponsoredBy(sponsor);
+        var invitation = mails.Send(db, graph.Organization, member, now);
         db.Add(UsherEvent.Record(EventTypes.InvitationSent, sponsor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
         return invitation;
     }
@@ -249,9 +251,10 @@ public sealed class InvitationService(
             }
         }
 
-        if (!call.Actor.CanGrant(Conferred(graph, given, grants))) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.InviteOffersHeld, call.Actor.CanGrant(Conferred(graph, given, grants)))) return InvitationErrors.MoreThanYouHold;
         var revives = member is { IsLive: false } && call.How.OnRemoved is OnRemoved.Revive;
-        if (member is not null && (member.IsLive || revives) && !call.Actor.Covers(graph.Of(member))) return MemberErrors.NotCovered; // he keeps what he had
+        var keeps = member is not null && (member.IsLive || revives);
+        if (keeps && !graph.Pass(GrantingRule.InviteCovers, graph.Covers(call.Actor, member!))) return MemberErrors.NotCovered;
         if (member is not { IsLive: true } && !call.HasSeat) return InvitationErrors.SeatsExhausted;
 
         var outcome = member switch { { IsLive: true } => InviteOutcome.Refreshed, not null when revives => InviteOutcome.Revived, _ => InviteOutcome.Invited };
@@ -275,14 +278,14 @@ public sealed class InvitationService(
             ["email"] = member.Identifier, ["role"] = SnakeCaseName.Of(member.Role), ["outcome"] = SnakeCaseName.Of(outcome),
             ["permissions"] = string.Join(' ', member.Permissions.Select(p => p.Permission)),
         }));
+        member.SponsoredBy(call.Actor); // mail or not
         if (call.How.ActivateAtOnce)
         {
             member.Activate();
             foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, call.Now);
         }
-        else if (call.How.SendMail) mails.Send(db, organization, member, sponsor: call.Actor, call.Now, given.ExpiresAt);
-        else foreach (var invitation in member.Invitations) invitation.Edited(call.Actor); // he adds to the offer, mail or not, and so stands for it
-        var link = call.How.MintLink ? mails.Mint(db, organization, member, call.Actor, provesAddress: false, call.Now, given.ExpiresAt) : null;
+        else if (call.How.SendMail) mails.Send(db, organization, member, call.Now, given.ExpiresAt);
+        var link = call.How.MintLink ? mails.Mint(db, organization, member, provesAddress: false, call.Now, given.ExpiresAt) : null;
         return new Invited(member, graph, outcome, ignored) { Link = link };
     }
 
@@ -309,13 +312,13 @@ public sealed class InvitationService(
 
     private sealed record Grants(IReadOnlyList<string> Permissions, IReadOnlyList<Group> Groups, IReadOnlyList<Role> Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels);
 
-    // All that the new member would have by this invitation, being one of Everyone included: exactly what his sponsor must cover when he joins.
+    // All that the new member would have by this invitation, except what everyone has: what the sponsor must cover when the person joins.
     private static EffectiveAccess Conferred(AccessGraph graph, NewInvitation given, Grants grants)
     {
         var access = new EffectiveAccess.Builder().Add(given.Role ?? BuiltInRole.User).Add(grants.Permissions);
         if (given.AllResources is true) access.AddEverywhere(AccessLevel.Full);
         foreach (var role in grants.Roles) AccessGraph.Confer(access, role);
-        foreach (var group in grants.Groups.Concat(graph.Implied(MemberKind.Person))) graph.Confer(access, group);
+        foreach (var group in grants.Groups.Where(g => g.SystemKind is SystemGroup.None)) graph.Confer(access, group);
         foreach (var (resource, reach) in grants.Levels) access.Add(resource, reach);
         return access.Build();
     }

@@ -78,6 +78,14 @@ public sealed class Member : IVersioned
     /// <summary>Whatever the product keeps with a member.</summary>
     public Dictionary<string, string> Metadata { get; set; } = [];
 
+    /// <summary>The actor who last made, edited, resent or endorsed the offer of this membership. Judged when the offer is accepted.</summary>
+    public Guid SponsorId { get; private set; }
+
+    public ActorKind SponsorKind { get; private set; } = ActorKind.System;
+
+    /// <summary>The sponsor's name at that time.</summary>
+    public string SponsorName { get; private set; } = "";
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     public DateTimeOffset? LastSignInAt { get; set; }
@@ -110,8 +118,8 @@ public sealed class Member : IVersioned
 
     public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
-    /// <summary>One of those of whom an organization must keep one.</summary>
-    public bool IsActiveAdmin => this is { Status: MemberStatus.Active, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
+    /// <summary>An administrator by their own role, active or invited; see <see cref="LastAdmin"/>.</summary>
+    public bool IsAdmin => this is { Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
 
     /// <summary>A person who takes up a seat.</summary>
     public bool TakesSeat => Kind is MemberKind.Person && IsLive;
@@ -168,6 +176,13 @@ public sealed class Member : IVersioned
 
     /// <summary>Names the person behind a member who is active already.</summary>
     public void Bind(Guid userId) => UserId = userId;
+
+    /// <summary>Makes an actor the sponsor of the offer: of this member and of every invitation of theirs that has not ended.</summary>
+    public void SponsoredBy(Actor actor)
+    {
+        (SponsorId, SponsorKind, SponsorName) = (actor.Id, actor.Kind, actor.Name);
+        foreach (var invitation in Invitations.Where(i => !i.HasEnded)) invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
+    }
 
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
     public void Remove(Actor by, DateTimeOffset now)

@@ -72,6 +72,9 @@ public sealed record MemberUpdateOptions(
 
     /// <summary>Whether somebody who has joined is refused: it is the offer that is edited.</summary>
     public bool OnlyInvited { get; init; }
+
+    /// <summary>What becomes of pending invitations whose sponsor loses the right to make them by this change.</summary>
+    public SponsoredAction Sponsored { get; init; }
 }
 
 /// <summary>How one surface wants members removed.</summary>
@@ -85,6 +88,9 @@ public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseS
 
     /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
     public IReadOnlyCollection<string>? IfMatch { get; init; }
+
+    /// <summary>What becomes of the pending invitations of the members who are removed.</summary>
+    public SponsoredAction Sponsored { get; init; }
 }
 
 /// <summary>The members a call named: each once, in its order.</summary>
@@ -96,6 +102,9 @@ public sealed record MemberSelection(IReadOnlyList<Member> Members, IReadOnlyLis
 {
     /// <summary>The invitation he was named by, where one was named so.</summary>
     public Invitation? Invitation { get; init; }
+
+    /// <summary>What became of pending invitations whose sponsor lost the right to make them.</summary>
+    public SponsoredOutcome Sponsored { get; init; } = SponsoredOutcome.None;
 
     public IEnumerable<MemberView> Views => Members.Select(m => new MemberView(m, Graph));
 }

@@ -6,6 +6,9 @@ public static class MemberErrors
     public static readonly Error NotFound = new(ErrorKind.NotFound, "member_not_found", "There is no such member.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "This needs the permission user_management.");
     public static readonly Error NotCovered = new(ErrorKind.Forbidden, "member_not_covered", "This member holds something you do not.");
+    public static readonly Error AddressOfJoined = new(
+        ErrorKind.Forbidden, "address_of_joined_member",
+        "The address of a member who has joined is changed by the member, with proof of the new address, or by an administrator.", "email");
     public static readonly Error AdminsOnly = new(ErrorKind.Forbidden, "grants_by_admins_only", "Only an administrator can change what members hold.");
     public static readonly Error LastAdmin = new(ErrorKind.Conflict, "last_admin", "An organization must keep at least one active administrator.", "role");
     public static readonly Error IsAdmin = new(ErrorKind.Forbidden, "member_is_admin", "An administrator cannot be removed.");

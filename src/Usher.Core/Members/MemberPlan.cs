@@ -57,8 +57,16 @@ internal sealed class MemberPlan
 
     public Member Member { get; }
 
-    /// <summary>Whether an active administrator becomes something less.</summary>
-    public bool TakesAdminAway => Member.IsActiveAdmin && (suspended is true || role is not null);
+    /// <summary>Whether an administrator, active or invited, becomes something less.</summary>
+    public bool TakesAdminAway => Member.IsAdmin && (suspended is true || role is not null);
+
+    /// <summary>Whether the member may have less afterwards, and so may lose the right to sponsor.</summary>
+    public bool TakesAway =>
+        suspended is true || role is not null || allResources is false || permissions.Removed.Count + groups.Removed.Count + roles.Removed.Count > 0
+        || levels.Count + levelsRemoved.Count > 0;
+
+    /// <summary>Whether a suspended member is active again.</summary>
+    public bool Restores => suspended is false;
 
     /// <summary>Whether his address changes, and so the links that went out must not open any more.</summary>
     public bool Readdresses => readdressed;
@@ -138,8 +146,7 @@ internal sealed class MemberPlan
             }
         }
 
-        if (changesOffer)
-            foreach (var invitation in Member.Invitations) invitation.Edited(actor);
+        if (changesOffer) Member.SponsoredBy(actor);
         graph.Moved(Member, groupsBefore, rolesBefore);
         return details;
 
@@ -164,13 +171,16 @@ internal sealed class MemberPlan
         var change = wanted.Change;
         if (grantsByAdminsOnly && ChangesGrants && !actor.Access.IsAdmin) return MemberErrors.AdminsOnly;
         if (Member.Kind is MemberKind.Service && permissions.Added.Contains(Permissions.TokenManagement)) return MemberErrors.NotForServiceAccounts;
-        if (!actor.CanGrant(Conferred(graph, given: true)) || !actor.CanGrant(Conferred(graph, given: false))) return InvitationErrors.MoreThanYouHold;
+        var holds = actor.CanGrant(Conferred(graph, given: true)) && actor.CanGrant(Conferred(graph, given: false));
+        if (!graph.Pass(GrantingRule.ChangeGrantsHeld, holds)) return InvitationErrors.MoreThanYouHold;
 
         var needsCover = readdressed || suspended is not null || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
             || ChangesOffer; // whoever edits an offer stands for all of it
         if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         if (metadata?.Count > 50) return MemberErrors.MetadataInvalid;
-        if (needsCover && !actor.Covers(graph.Of(Member))) return MemberErrors.NotCovered;
+        if (needsCover && !graph.Pass(GrantingRule.ChangeCovers, graph.Covers(actor, Member))) return MemberErrors.NotCovered;
+        // Others grant by address. Moved silently, it would lead their grants to another person.
+        if (readdressed && Member.Status is not MemberStatus.Invited && !graph.Pass(GrantingRule.JoinedAddress, actor.Access.IsAdmin)) return MemberErrors.AddressOfJoined;
         if (suspended is not null && Member.Status is MemberStatus.Invited) return MemberErrors.NotJoined;
         if (wanted.Identifier is not { } identifier) return null;
         if (Member.Kind is not MemberKind.Person) return MemberErrors.NoAddress;

@@ -4,12 +4,18 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
+using Usher.Core.Organizations;
 using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
 /// <summary>A member with the graph to show him by.</summary>
 public sealed record MemberView(Member Member, AccessGraph Graph);
+
+/// <summary>A run of members.</summary>
+/// <param name="Items">In the order asked for.</param>
+/// <param name="Total">How many the filter lets through in all, where <see cref="MemberPage.WithTotal"/> asked for it; otherwise 0.</param>
+public sealed record MemberRun(IReadOnlyList<MemberView> Items, int Total);
 
 /// <summary>How a surface names a member.</summary>
 /// <param name="Id">Of these four exactly one.</param>
@@ -27,13 +33,39 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
 
     private const int ChunkSize = 1_000;
 
-    /// <summary>A live member of the actor's organization. Anybody may look himself up; for others a surface may ask for more.</summary>
-    /// <param name="actor">Who asks.</param>
+    /// <summary>A live member of the actor's organization: the actor's own record freely, those of others as <see cref="MayRead(Actor, MemberKind)"/> says.</summary>
+    /// <param name="actor">The actor that reads.</param>
     /// <param name="key">By id, identifier or number.</param>
     /// <param name="details">What the answer shows besides the member.</param>
-    /// <param name="ct">Cancels.</param>
-    public async Task<Result<MemberView>> GetAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, Query(actor.OrganizationId, [key], details), ct) is { } graph && Live(graph, key) is { } member ? new MemberView(member, graph) : MemberErrors.NotFound;
+    /// <param name="ct">Cancels the read.</param>
+    /// <param name="open">Whether the surface documents that every member may read every other.</param>
+    /// <returns>Refused with <c>not_allowed</c>, <c>member_not_found</c>.</returns>
+    public async Task<Result<MemberView>> GetAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, bool open = false)
+    {
+        var graph = await AccessGraph.ReadAsync(db, Query(actor.OrganizationId, [key], details), ct);
+        var member = graph is null ? null : Live(graph, key);
+        var allowed = open || (member is null ? MayRead(actor, MemberKind.Person) || MayRead(actor, MemberKind.Service) : MayRead(actor, member));
+        if (!allowed) return MemberErrors.NotAllowed;
+        return member is null ? MemberErrors.NotFound : new MemberView(member, graph!);
+    }
+
+    /// <summary>
+    /// Whether an actor may read members of a kind: persons with <c>user_management</c> or <c>directory_read</c>, service accounts with <c>user_management</c> or
+    /// <c>token_management</c>.
+    /// </summary>
+    public static bool MayRead(Actor actor, MemberKind kind) => kind is MemberKind.Person ? actor.MayReadDirectory : actor.MayReadKeys;
+
+    private static bool MayRead(Actor actor, Member member) => (actor.IsMember && actor.Id == member.Id) || MayRead(actor, member.Kind);
+
+    // A list without a kind has those kinds that the actor may read. Null: none.
+    private static MemberFilter? Readable(Actor actor, MemberFilter filter) =>
+        (filter.Kind, MayRead(actor, MemberKind.Person), MayRead(actor, MemberKind.Service)) switch
+        {
+            (_, false, false) or (MemberKind.Person, false, _) or (MemberKind.Service, _, false) => null,
+            (null, true, false) => filter with { Kind = MemberKind.Person },
+            (null, false, true) => filter with { Kind = MemberKind.Service },
+            _ => filter,
+        };
 
     /// <summary>The live members a call names, and the keys that are nobody's. Changes nothing.</summary>
     /// <param name="actor">Who asks.</param>
@@ -44,7 +76,9 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     {
         if (keys.Count > MaxKeys) return MemberErrors.TooMany;
         var graph = await AccessGraph.ReadAsync(db, Query(actor.OrganizationId, keys, details), ct);
-        return graph is null ? MemberErrors.NotFound : Select(graph, keys, []);
+        if (graph is null) return MemberErrors.NotFound;
+        var selection = Select(graph, keys, []);
+        return selection.Members.All(m => MayRead(actor, m)) && (selection.Members is not [] || actor.MayReadDirectory) ? selection : MemberErrors.NotAllowed;
     }
 
     /// <summary>All live members a filter lets through, in order, read in chunks of a thousand: memory does not grow with their number.</summary>
@@ -56,7 +90,8 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     public async IAsyncEnumerable<MemberView> StreamAsync(
         Actor actor, MemberOrder order, MemberDetails details, [EnumeratorCancellation] CancellationToken ct, MemberFilter? filter = null)
     {
-        var page = new MemberPage(order, null, ChunkSize) { Filter = Known(filter ?? MemberFilter.Persons) };
+        if (Readable(actor, filter ?? MemberFilter.Persons) is not { } readable) yield break;
+        var page = new MemberPage(order, null, ChunkSize) { Filter = Known(readable) };
         var query = new AccessQuery(actor.OrganizationId) { Page = page, AllDefinitions = true, Details = details };
         var graph = await AccessGraph.ReadAsync(db, query, ct);
         while (graph is not null)
@@ -68,16 +103,14 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         }
     }
 
-    /// <summary>A run of the live members a filter lets through.</summary>
-    public async Task<IReadOnlyList<MemberView>> ListAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Page = page with { Filter = Known(page.Filter) }, Details = details }, ct) is { } graph
-            ? [.. Ordered(graph, page).Select(m => new MemberView(m, graph))] : [];
-
-    /// <summary>One page of the live members a filter lets through, and how many it lets through in all.</summary>
-    public async Task<(IReadOnlyList<MemberView> Items, int Total)> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
+    /// <summary>A run of the live members a filter lets through, of the kinds that the actor may read; see <see cref="MayRead(Actor, MemberKind)"/>.</summary>
+    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the kinds asked for.</returns>
+    public async Task<Result<MemberRun>> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {
-        var query = new AccessQuery(actor.OrganizationId) { Page = page with { WithTotal = true, Filter = Known(page.Filter) }, Details = details };
-        return await AccessGraph.ReadAsync(db, query, ct) is { } graph ? ([.. Ordered(graph, page).Select(m => new MemberView(m, graph))], graph.Total) : ([], 0);
+        if (Readable(actor, page.Filter) is not { } readable) return MemberErrors.NotAllowed;
+        var query = new AccessQuery(actor.OrganizationId) { Page = page with { Filter = Known(readable) }, Details = details };
+        return await AccessGraph.ReadAsync(db, query, ct) is { } graph
+            ? new MemberRun([.. Ordered(graph, page).Select(m => new MemberView(m, graph))], graph.Total) : new MemberRun([], 0);
     }
 
     /// <summary>
@@ -90,9 +123,14 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (keys.Count > MaxKeys) return Task.FromResult<Result<MemberSelection>>(MemberErrors.TooMany);
         if (Error.Of(Faults(change)) is { } fault) return Task.FromResult<Result<MemberSelection>>(fault);
         var email = change.Email is not null && EmailAddress.TryCanonical(change.Email, out var canonical) ? canonical : null;
-        return change.MayTakeAdminAway ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct);
+        return change.MayTakeAdminAway || change.Suspended is not null ? db.RunLockedAsync(LockedAsync, ct) : RunAsync();
 
-        async Task<Result<MemberSelection>> OnceAsync()
+        // A sponsor who loses rights is found only by looking. What becomes of the sponsor's invitations then needs a run under lock.
+        async Task<Result<MemberSelection>> RunAsync() => await db.RunAsync(OnceAsync, ct) ?? await db.RunLockedAsync(LockedAsync, ct);
+
+        async Task<Result<MemberSelection>> LockedAsync() => (await OnceAsync())!.Value;
+
+        async Task<Result<MemberSelection>?> OnceAsync()
         {
             var query = Query(actor.OrganizationId, keys, how.Details).With(actor);
             query = ReferenceReader.With(query with
@@ -120,7 +158,10 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             }
 
             Guid[] demoted = [.. plans.Where(p => p.TakesAdminAway).Select(p => p.Member.Id)];
-            if (demoted.Length > 0 && !await HasOtherAdminAsync(actor.OrganizationId, demoted, ct)) return MemberErrors.LastAdmin;
+            if (await LastAdmin.WouldGoAsync(db, actor.OrganizationId, demoted, ct)) return MemberErrors.LastAdmin;
+            Member[] sponsors = [.. plans.Where(p => p.TakesAway && graph.MaySponsor(p.Member)).Select(p => p.Member)];
+            Member[] restored = [.. plans.Where(p => p.Restores).Select(p => p.Member)];
+            if (sponsors.Length > 0 && !db.IsUnderLock) return null;
 
             var now = clock.Now();
             var changes = false;
@@ -132,8 +173,12 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
                 changes = true;
             }
 
-            if (changes) await db.SaveChangesAsync(ct);
-            return selection;
+            if (!changes) return selection;
+            var invitations = new SponsoredInvitations(db, graph, today, now);
+            if (!(await invitations.SettleAsync(sponsors, how.Sponsored, ct)).TryGet(out var sponsored, out var tooMany)) return tooMany;
+            if (restored.Length > 0) await invitations.UnblockAsync(restored, ct);
+            await db.SaveChangesAsync(ct);
+            return selection with { Sponsored = sponsored };
         }
     }
 
@@ -158,11 +203,30 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             if (RemovalRefusal(graph, today, member, how) is { } refusal) return refusal;
 
         Guid[] ids = [.. selection.Members.Select(m => m.Id)];
-        if (selection.Members.Any(m => m.IsActiveAdmin) && !await HasOtherAdminAsync(actor.OrganizationId, ids, ct)) return MemberErrors.LastAdmin;
+        if (selection.Members.Any(m => m.IsAdmin) && await LastAdmin.WouldGoAsync(db, actor.OrganizationId, ids, ct)) return MemberErrors.LastAdmin;
+        return (await RemoveAndSettleAsync(graph, today, selection.Members, how.Sponsored, EventTypes.MemberRemoved, ct))
+            .Match<Result<MemberSelection>>(sponsored => selection with { Sponsored = sponsored }, error => error);
+    }, ct);
 
-        await RemoveAllAsync(graph, actor, selection.Members, ct);
-        await db.SaveChangesAsync(ct);
-        return selection;
+    /// <summary>
+    /// A person leaves an organization: the membership ends as by a removal, levels on resources stay for a re-invite. Needs no permission. The invitations the
+    /// member sponsors wait for an administrator's decision.
+    /// </summary>
+    /// <param name="userId">The person's account.</param>
+    /// <param name="memberId">The membership: active or suspended, and the person's own.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <returns>The member as it is then. Refused with <c>member_not_found</c>, and with <c>last_admin</c> for the last administrator who can act.</returns>
+    public Task<Result<Member>> LeaveAsync(Guid userId, Guid memberId, CancellationToken ct) => db.RunLockedAsync<Result<Member>>(async () =>
+    {
+        var organization = await db.Members.Where(m => m.UserId == userId && m.Id == memberId && (m.Status == MemberStatus.Active || m.Status == MemberStatus.Suspended))
+            .Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct);
+        if (organization is not { } id) return MemberErrors.NotFound;
+        var graph = await AccessGraph.TrackAsync(db, new(id) { MemberIds = [memberId], LockOrganization = true }, ct);
+        if (graph?.Member(memberId) is not { Status: MemberStatus.Active or MemberStatus.Suspended } member || member.UserId != userId) return MemberErrors.NotFound;
+        if (member.IsAdmin && await LastAdmin.WouldGoAsync(db, id, [memberId], ct)) return MemberErrors.LastAdmin;
+        var self = new Actor(ActorKind.Member, member.Id, member.DisplayName, id, EffectiveAccess.Nothing);
+        return (await RemoveAndSettleAsync(graph, self, [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
+            .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
     /// <summary>Ends the offers made to up to 1,000 invited members, each named once. Each is judged alone: a refused one stops no other.</summary>
@@ -175,7 +239,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         Result<Member>[] outcomes = [.. memberIds.Select(Judge)];
         List<Member> removed = [.. outcomes.Where(o => o.Error is null).Select(o => o.Value)];
         if (removed is []) return outcomes;
-        await RemoveAllAsync(graph, actor, removed, ct);
+        await RemoveAllAsync(graph, actor, removed, EventTypes.MemberRemoved, ct);
         await db.SaveChangesAsync(ct);
         return outcomes;
 
@@ -191,27 +255,48 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (how.OnlyInvited && member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         if (how.RefuseAdmins && member.Role is BuiltInRole.Admin) return MemberErrors.IsAdmin;
         if (how.RefuseSelf && actor.IsMember && actor.Id == member.Id) return MemberErrors.IsSelf;
-        return actor.Covers(graph.Of(member)) ? null : MemberErrors.NotCovered;
+        return graph.Pass(GrantingRule.RemovalCovers, graph.Covers(actor, member)) ? null : MemberErrors.NotCovered;
     }
 
-    private async Task RemoveAllAsync(AccessGraph graph, Actor actor, IReadOnlyList<Member> members, CancellationToken ct)
+    private async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
+        AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType, CancellationToken ct)
+    {
+        Member[] sponsors = [.. members.Where(m => m.Status is not MemberStatus.Invited)];
+        await RemoveAllAsync(graph, actor, members, eventType, ct);
+        if (!(await new SponsoredInvitations(db, graph, actor, clock.Now()).SettleAsync(sponsors, action, ct)).TryGet(out var settled, out var refused))
+        {
+            db.Forget();
+            return refused;
+        }
+
+        await db.SaveChangesAsync(ct);
+        return settled;
+    }
+
+    private async Task RemoveAllAsync(AccessGraph graph, Actor actor, IReadOnlyList<Member> members, string eventType, CancellationToken ct)
     {
         var now = clock.Now();
         Guid[] ids = [.. members.Select(m => m.Id)];
         db.RemoveRange(await db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && ids.Contains(k.MemberId!.Value)).ToListAsync(ct));
         foreach (var change in await db.AddressChanges.Where(c => c.OrganizationId == actor.OrganizationId && ids.Contains(c.MemberId) && c.Status == AddressChangeStatus.Pending).ToListAsync(ct)) change.Supersede(now);
-        if (graph.Organization.SeatLimit is not null) db.ChangeSeats(actor.OrganizationId, -members.Count(m => m.TakesSeat));
-        foreach (var member in members)
-        {
-            foreach (var invitation in member.Invitations)
-            {
-                invitation.End(InvitationStatus.Revoked, now);
-                db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
-            }
+        foreach (var member in members) Remove(db, graph.Organization, member, actor, eventType, now);
+    }
 
-            member.Remove(actor, now);
-            db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
+    /// <summary>Takes back the offer made to an invited member, in the caller's save. The member is tracked.</summary>
+    internal static void RemoveInvited(UsherDb db, Organization organization, Member member, Actor actor, DateTimeOffset now) =>
+        Remove(db, organization, member, actor, EventTypes.MemberRemoved, now);
+
+    private static void Remove(UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now)
+    {
+        if (member.TakesSeat && organization.SeatLimit is not null) db.ChangeSeats(organization.Id, -1);
+        foreach (var invitation in member.Invitations)
+        {
+            invitation.End(InvitationStatus.Revoked, now);
+            db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
         }
+
+        member.Remove(actor, now);
+        db.Add(UsherEvent.Record(eventType, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
     }
 
     /// <summary>What reads the members named.</summary>
@@ -271,9 +356,6 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     };
 
     private static Member? Live(AccessGraph graph, MemberKey key) => Select(graph, [key], []).Members is [var member] ? member : null;
-
-    private Task<bool> HasOtherAdminAsync(Guid organization, Guid[] ids, CancellationToken ct) => db.Members.AnyAsync(
-        m => m.OrganizationId == organization && !ids.Contains(m.Id) && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin, ct);
 
     private static List<Member> Ordered(AccessGraph graph, MemberPage page)
     {

@@ -78,7 +78,7 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
             foreach (var permission in given.Permissions) member.Give(permission, actor, now);
             foreach (var group in groups) member.Give(group, actor, now);
             foreach (var role in roles) member.Give(role, actor, now);
-            if (!today.CanGrant(graph.Of(member))) return InvitationErrors.MoreThanYouHold;
+            if (!graph.Pass(GrantingRule.ServiceAccountHeld, graph.Covers(today, member))) return InvitationErrors.MoreThanYouHold;
 
             db.Add(member);
             graph.Add(member);

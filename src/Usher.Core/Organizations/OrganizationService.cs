@@ -18,6 +18,7 @@ public static class OrganizationErrors
 {
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "operator_only", "Only an operator can do this.");
     public static readonly Error AdminsOnly = new(ErrorKind.Forbidden, "not_allowed", "Only an administrator can change this.");
+    public static readonly Error SettingsOfAdmins = AdminsOnly with { Message = "Only an administrator can read the settings." };
     public static readonly Error IdentityProviderInvalid = new(ErrorKind.Invalid, "identity_provider_invalid", "1 to 120 characters, none of them a control character.", "external_identity_provider");
     public static readonly Error NotFound = new(ErrorKind.NotFound, "organization_not_found", "There is no such organization.");
     public static readonly Error SlugInvalid = new(ErrorKind.Invalid, "slug_invalid", "1 to 63 characters of a-z, 0-9 and inner hyphens.", "slug");
@@ -140,7 +141,8 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             };
             owner.Give(BuiltInRole.Admin, by, now);
             db.Add(owner);
-            var link = hash is null ? mails.Mint(db, organization, owner, by, provesAddress: true, now) : await BindAsync(owner, email, hash, now, ct);
+            owner.SponsoredBy(by);
+            var link = hash is null ? mails.Mint(db, organization, owner, provesAddress: true, now) : await BindAsync(owner, email, hash, now, ct);
             var (apiKey, secret) = ApiKeyService.New(owner, "First key", readOnly: false, expires: null, given.OwnerApiKey, now);
             db.Add(apiKey);
             db.Add(UsherEvent.Record(EventTypes.OrganizationCreated, by, "organization", organization.Id, now, new() { ["slug"] = organization.Slug, ["owner"] = email }));
@@ -172,9 +174,13 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
     /// <summary>The same, answered with what new members get.</summary>
     public Task<Result<DefaultsView>> ChangeAsync(Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) => SaveAsync(actor, change, details, ct);
 
-    /// <summary>What an invitation gives that names nothing.</summary>
+    /// <summary>The settings of the actor's organization. For administrators.</summary>
+    public async Task<Result<DefaultsView>> GetSettingsAsync(Actor actor, CancellationToken ct) =>
+        actor.Access.IsAdmin ? await GetDefaultsAsync(actor, MemberDetails.None, ct) : OrganizationErrors.SettingsOfAdmins;
+
+    /// <summary>What an invitation gives that names nothing. Needs <c>user_management</c>.</summary>
     public async Task<Result<DefaultsView>> GetDefaultsAsync(Actor actor, MemberDetails details, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Details = details }, ct) is { } graph ? Defaults(graph) : OrganizationErrors.NotFound;
+        !actor.May(Permissions.UserManagement) ? MemberErrors.NotAllowed : await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Details = details }, ct) is { } graph ? Defaults(graph) : OrganizationErrors.NotFound;
 
     /// <summary>Changes that; see <see cref="UpdateAsync"/>.</summary>
     /// <param name="actor">Who does it.</param>
@@ -244,7 +250,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];
             var handed = new EffectiveAccess.Builder().Add(permissions.Except(organization.DefaultPermissions)).Add(organization.DefaultPermissions.Except(permissions));
             foreach (var group in moved) graph.Confer(handed, group);
-            if (!today.CanGrant(handed.Build())) return InvitationErrors.MoreThanYouHold;
+            if (!graph.Pass(GrantingRule.DefaultsHeld, today.CanGrant(handed.Build()))) return InvitationErrors.MoreThanYouHold;
 
             db.Attach(organization);
             var before = Told(organization);

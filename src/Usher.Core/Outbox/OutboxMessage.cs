@@ -20,6 +20,30 @@ public enum OutboxKind
 
     /// <summary>To his old one: it was changed.</summary>
     AddressChanged,
+
+    /// <summary>To the organization's administrators, once a day: all invitations that wait for their decision.</summary>
+    InvitationsBlocked,
+
+    /// <summary>To a person who asked for it: the link that sets a new password.</summary>
+    PasswordReset,
+
+    /// <summary>To a person: the password was changed or set anew.</summary>
+    PasswordChanged,
+
+    /// <summary>To a person and to the administrators of their organizations: an operator handed over a reset link.</summary>
+    ResetLinkHandedOver,
+
+    /// <summary>To a person who signs in: the code to give beside the password.</summary>
+    SignInCode,
+
+    /// <summary>To the administrators of an organization: a membership is suspended because its account was taken over by the owner of its address.</summary>
+    AccountTakenOver,
+
+    /// <summary>To a person's new address: the link that confirms it for their own account.</summary>
+    UserAddressChange,
+
+    /// <summary>To a person's old address: the account has another one.</summary>
+    UserAddressChanged,
 }
 
 public enum OutboxState

@@ -9,9 +9,15 @@ public sealed class Session
     /// <summary>SHA-256 of the cookie's secret.</summary>
     public required byte[] Hash { get; init; }
 
+    /// <summary>What the session is called where it is listed. It opens nothing.</summary>
+    public required Guid Id { get; init; }
+
     public required Guid UserId { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When the password was last given in this session. Changes of credentials need it within the last 10 minutes.</summary>
+    public required DateTimeOffset AuthenticatedAt { get; set; }
 
     public required DateTimeOffset LastSeenAt { get; set; }
 
@@ -28,6 +34,7 @@ public sealed class Session
             builder.HasKey(s => s.Hash);
             builder.HasOne<Users.User>().WithMany().HasForeignKey(s => s.UserId).OnDelete(DeleteBehavior.Cascade);
             builder.HasIndex(s => s.ExpiresAt);
+            builder.HasIndex(s => new { s.UserId, s.Id }).IsUnique();
         }
     }
 }

@@ -94,7 +94,7 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, TimePr
         var (secret, hash) = Secret.Create(Secret.SessionPrefix);
         var session = new Session
         {
-            Hash = hash, UserId = userId, CreatedAt = now, LastSeenAt = now, ExpiresAt = now + Lifetime,
+            Hash = hash, Id = Uuid.Create(now), UserId = userId, CreatedAt = now, AuthenticatedAt = now, LastSeenAt = now, ExpiresAt = now + Lifetime,
             Device = device is { Length: > MaxDeviceLength } ? device[..MaxDeviceLength] : device,
         };
         db.Add(session);

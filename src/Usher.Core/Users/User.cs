@@ -61,10 +61,9 @@ public sealed class User : IdentityUser<Guid>
         public void Configure(EntityTypeBuilder<User> builder)
         {
             builder.Property(u => u.NormalizedEmail).IsKeyText();
-            // Identity's own index is not unique; ours is, among proven addresses alone.
+            // Identity's own index is not unique. There is one account for an address, whether or not the address is proven.
             builder.Metadata.RemoveIndex([builder.Metadata.FindProperty(nameof(NormalizedEmail))!]);
-            builder.HasIndex(u => u.NormalizedEmail).HasDatabaseName("ix_users_proven_email").IsUnique().HasFilter("email_proved_at IS NOT NULL");
-            builder.HasIndex(u => u.NormalizedEmail, "ix_users_email");
+            builder.HasIndex(u => u.NormalizedEmail, "ix_users_email").IsUnique();
         }
     }
 }

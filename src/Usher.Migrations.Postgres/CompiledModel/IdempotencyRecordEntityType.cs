@@ -20,7 +20,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Idempotency.IdempotencyRecord",
                 typeof(IdempotencyRecord),
                 baseEntityType,
-                propertyCount: 5,
+                propertyCount: 7,
                 unnamedIndexCount: 1,
                 keyCount: 1);
 
@@ -67,6 +67,24 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 fieldInfo: typeof(IdempotencyRecord).GetField("<RequestHash>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             requestHash.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             requestHash.AddAnnotation("Relational:ColumnName", "request_hash");
+
+            var secretNeeds = runtimeEntityType.AddProperty(
+                "SecretNeeds",
+                typeof(string),
+                propertyInfo: typeof(IdempotencyRecord).GetProperty("SecretNeeds", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(IdempotencyRecord).GetField("<SecretNeeds>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            secretNeeds.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            secretNeeds.AddAnnotation("Relational:ColumnName", "secret_needs");
+
+            var secretOf = runtimeEntityType.AddProperty(
+                "SecretOf",
+                typeof(Guid?),
+                propertyInfo: typeof(IdempotencyRecord).GetProperty("SecretOf", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(IdempotencyRecord).GetField("<SecretOf>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            secretOf.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            secretOf.AddAnnotation("Relational:ColumnName", "secret_of");
 
             var key = runtimeEntityType.AddKey(
                 new[] { organizationId, keyHash });

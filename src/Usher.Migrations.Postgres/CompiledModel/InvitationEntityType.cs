@@ -25,10 +25,10 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Invitations.Invitation",
                 typeof(Invitation),
                 baseEntityType,
-                propertyCount: 18,
+                propertyCount: 21,
                 navigationCount: 2,
                 foreignKeyCount: 1,
-                unnamedIndexCount: 6,
+                unnamedIndexCount: 7,
                 keyCount: 1);
 
             var organizationId = runtimeEntityType.AddProperty(
@@ -68,6 +68,24 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 nullable: true);
             acceptedBy.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             acceptedBy.AddAnnotation("Relational:ColumnName", "accepted_by");
+
+            var blockedAt = runtimeEntityType.AddProperty(
+                "BlockedAt",
+                typeof(DateTimeOffset?),
+                propertyInfo: typeof(Invitation).GetProperty("BlockedAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<BlockedAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            blockedAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            blockedAt.AddAnnotation("Relational:ColumnName", "blocked_at");
+
+            var blockedToldAt = runtimeEntityType.AddProperty(
+                "BlockedToldAt",
+                typeof(DateTimeOffset?),
+                propertyInfo: typeof(Invitation).GetProperty("BlockedToldAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<BlockedToldAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            blockedToldAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            blockedToldAt.AddAnnotation("Relational:ColumnName", "blocked_told_at");
 
             var createdAt = runtimeEntityType.AddProperty(
                 "CreatedAt",
@@ -142,6 +160,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
             memberId.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             memberId.AddAnnotation("Relational:ColumnName", "member_id");
 
+            var requestedAt = runtimeEntityType.AddProperty(
+                "RequestedAt",
+                typeof(DateTimeOffset?),
+                propertyInfo: typeof(Invitation).GetProperty("RequestedAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<RequestedAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            requestedAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            requestedAt.AddAnnotation("Relational:ColumnName", "requested_at");
+
             var sentCount = runtimeEntityType.AddProperty(
                 "SentCount",
                 typeof(int),
@@ -209,26 +236,31 @@ namespace Usher.Migrations.Postgres.CompiledModel
             index.AddAnnotation("Relational:Name", "ix_invitations_expires_at");
 
             var index0 = runtimeEntityType.AddIndex(
-                new[] { organizationId, memberId },
-                unique: true);
-            index0.AddAnnotation("Relational:Filter", "status = 'pending'");
-            index0.AddAnnotation("Relational:Name", "ix_invitations_one_pending");
+                new[] { organizationId, id });
+            index0.AddAnnotation("Relational:Filter", "blocked_at IS NOT NULL AND status = 'pending'");
+            index0.AddAnnotation("Relational:Name", "ix_invitations_blocked");
 
             var index1 = runtimeEntityType.AddIndex(
-                new[] { organizationId, expiresAt, id });
-            index1.AddAnnotation("Relational:Name", "ix_invitations_organization_id_expires_at_id");
+                new[] { organizationId, memberId },
+                unique: true);
+            index1.AddAnnotation("Relational:Filter", "status = 'pending'");
+            index1.AddAnnotation("Relational:Name", "ix_invitations_one_pending");
 
             var index2 = runtimeEntityType.AddIndex(
-                new[] { organizationId, memberId, createdAt });
-            index2.AddAnnotation("Relational:Name", "ix_invitations_organization_id_member_id_created_at");
+                new[] { organizationId, expiresAt, id });
+            index2.AddAnnotation("Relational:Name", "ix_invitations_organization_id_expires_at_id");
 
             var index3 = runtimeEntityType.AddIndex(
-                new[] { organizationId, sponsorId, id });
-            index3.AddAnnotation("Relational:Name", "ix_invitations_organization_id_sponsor_id_id");
+                new[] { organizationId, memberId, createdAt });
+            index3.AddAnnotation("Relational:Name", "ix_invitations_organization_id_member_id_created_at");
 
             var index4 = runtimeEntityType.AddIndex(
+                new[] { organizationId, sponsorId, id });
+            index4.AddAnnotation("Relational:Name", "ix_invitations_organization_id_sponsor_id_id");
+
+            var index5 = runtimeEntityType.AddIndex(
                 new[] { organizationId, status, id });
-            index4.AddAnnotation("Relational:Name", "ix_invitations_organization_id_status_id");
+            index5.AddAnnotation("Relational:Name", "ix_invitations_organization_id_status_id");
 
             return runtimeEntityType;
         }

@@ -5,6 +5,7 @@ using System.Reflection;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
+using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Members;
@@ -23,7 +24,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Members.Member",
                 typeof(Member),
                 baseEntityType,
-                propertyCount: 25,
+                propertyCount: 28,
                 navigationCount: 6,
                 unnamedIndexCount: 6,
                 namedIndexCount: 1,
@@ -209,6 +210,33 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 sentinel: new Guid("00000000-0000-0000-0000-000000000000"));
             roleGrantedBy.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             roleGrantedBy.AddAnnotation("Relational:ColumnName", "role_granted_by");
+
+            var sponsorId = runtimeEntityType.AddProperty(
+                "SponsorId",
+                typeof(Guid),
+                propertyInfo: typeof(Member).GetProperty("SponsorId", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<SponsorId>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: new Guid("00000000-0000-0000-0000-000000000000"));
+            sponsorId.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            sponsorId.AddAnnotation("Relational:ColumnName", "sponsor_id");
+
+            var sponsorKind = runtimeEntityType.AddProperty(
+                "SponsorKind",
+                typeof(ActorKind),
+                propertyInfo: typeof(Member).GetProperty("SponsorKind", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<SponsorKind>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.SnakeCaseEnum<ActorKind>());
+            sponsorKind.SetSentinelFromProviderValue("member");
+            sponsorKind.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            sponsorKind.AddAnnotation("Relational:ColumnName", "sponsor_kind");
+
+            var sponsorName = runtimeEntityType.AddProperty(
+                "SponsorName",
+                typeof(string),
+                propertyInfo: typeof(Member).GetProperty("SponsorName", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<SponsorName>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
+            sponsorName.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            sponsorName.AddAnnotation("Relational:ColumnName", "sponsor_name");
 
             var ssoId = runtimeEntityType.AddProperty(
                 "SsoId",

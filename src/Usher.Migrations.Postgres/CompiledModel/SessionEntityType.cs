@@ -21,7 +21,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Sessions.Session",
                 typeof(Session),
                 baseEntityType,
-                propertyCount: 6,
+                propertyCount: 8,
                 foreignKeyCount: 1,
                 unnamedIndexCount: 2,
                 keyCount: 1);
@@ -34,6 +34,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 afterSaveBehavior: PropertySaveBehavior.Throw);
             hash.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             hash.AddAnnotation("Relational:ColumnName", "hash");
+
+            var authenticatedAt = runtimeEntityType.AddProperty(
+                "AuthenticatedAt",
+                typeof(DateTimeOffset),
+                propertyInfo: typeof(Session).GetProperty("AuthenticatedAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Session).GetField("<AuthenticatedAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: new DateTimeOffset(new DateTime(1, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
+            authenticatedAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            authenticatedAt.AddAnnotation("Relational:ColumnName", "authenticated_at");
 
             var createdAt = runtimeEntityType.AddProperty(
                 "CreatedAt",
@@ -61,6 +70,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 sentinel: new DateTimeOffset(new DateTime(1, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified), new TimeSpan(0, 0, 0, 0, 0)));
             expiresAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             expiresAt.AddAnnotation("Relational:ColumnName", "expires_at");
+
+            var id = runtimeEntityType.AddProperty(
+                "Id",
+                typeof(Guid),
+                propertyInfo: typeof(Session).GetProperty("Id", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Session).GetField("<Id>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: new Guid("00000000-0000-0000-0000-000000000000"));
+            id.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            id.AddAnnotation("Relational:ColumnName", "id");
 
             var lastSeenAt = runtimeEntityType.AddProperty(
                 "LastSeenAt",
@@ -90,8 +108,9 @@ namespace Usher.Migrations.Postgres.CompiledModel
             index.AddAnnotation("Relational:Name", "ix_sessions_expires_at");
 
             var index0 = runtimeEntityType.AddIndex(
-                new[] { userId });
-            index0.AddAnnotation("Relational:Name", "ix_sessions_user_id");
+                new[] { userId, id },
+                unique: true);
+            index0.AddAnnotation("Relational:Name", "ix_sessions_user_id_id");
 
             return runtimeEntityType;
         }

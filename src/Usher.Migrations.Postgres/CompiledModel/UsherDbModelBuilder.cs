@@ -12,7 +12,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("03db73bf-6601-4b3c-8b4d-49466d6ad0b9"), entityTypeCount: 29)
+            : base(skipDetectChanges: false, modelId: new Guid("4d80bd1a-2115-4a0d-9a49-cdfee1392ac9"), entityTypeCount: 32)
         {
         }
 
@@ -45,8 +45,11 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var resource = ResourceEntityType.Create(this);
             var resourceAccess = ResourceAccessEntityType.Create(this);
             var session = SessionEntityType.Create(this);
+            var signInCode = SignInCodeEntityType.Create(this);
             var addressChange = AddressChangeEntityType.Create(this);
+            var passwordReset = PasswordResetEntityType.Create(this);
             var user = UserEntityType.Create(this);
+            var userAddressChange = UserAddressChangeEntityType.Create(this);
 
             IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
             IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
@@ -69,6 +72,8 @@ namespace Usher.Migrations.Postgres.CompiledModel
             ResourceAccessEntityType.CreateForeignKey3(resourceAccess, resource);
             SessionEntityType.CreateForeignKey1(session, user);
             AddressChangeEntityType.CreateForeignKey1(addressChange, member);
+            PasswordResetEntityType.CreateForeignKey1(passwordReset, user);
+            UserAddressChangeEntityType.CreateForeignKey1(userAddressChange, user);
 
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
@@ -97,8 +102,11 @@ namespace Usher.Migrations.Postgres.CompiledModel
             ResourceEntityType.CreateAnnotations(resource);
             ResourceAccessEntityType.CreateAnnotations(resourceAccess);
             SessionEntityType.CreateAnnotations(session);
+            SignInCodeEntityType.CreateAnnotations(signInCode);
             AddressChangeEntityType.CreateAnnotations(addressChange);
+            PasswordResetEntityType.CreateAnnotations(passwordReset);
             UserEntityType.CreateAnnotations(user);
+            UserAddressChangeEntityType.CreateAnnotations(userAddressChange);
 
             AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn);
             AddAnnotation("ProductVersion", "10.0.14");

@@ -104,46 +104,6 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.Fact", b =>
-                {
-                    b.Property<int?>("Count")
-                        .HasColumnType("integer")
-                        .HasColumnName("count");
-
-                    b.Property<DateTimeOffset?>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid?>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("More")
-                        .HasColumnType("text")
-                        .HasColumnName("more");
-
-                    b.Property<string>("Name")
-                        .HasColumnType("text")
-                        .HasColumnName("name");
-
-                    b.Property<Guid?>("OtherId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("other_id");
-
-                    b.Property<Guid>("SubjectId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("subject_id");
-
-                    b.ToTable((string)null);
-
-                    b.ToView(null, (string)null);
-                });
-
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
                 {
                     b.Property<Guid>("OrganizationId")
@@ -356,84 +316,6 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_api_keys_organization_id_member_id");
 
                     b.ToTable("api_keys", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.ApiKeys.CallerService+Row", b =>
-                {
-                    b.Property<bool>("AdminByGroup")
-                        .HasColumnType("boolean")
-                        .HasColumnName("admin_by_group");
-
-                    b.Property<bool>("AllResources")
-                        .HasColumnType("boolean")
-                        .HasColumnName("all_resources");
-
-                    b.Property<bool>("AllResourcesByGroup")
-                        .HasColumnType("boolean")
-                        .HasColumnName("all_resources_by_group");
-
-                    b.Property<DateTimeOffset?>("ExpiresAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("expires_at");
-
-                    b.Property<string>("FirstName")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("first_name");
-
-                    b.Property<string>("Identifier")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("identifier");
-
-                    b.Property<Guid>("KeyId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("key_id");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastName")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("last_name");
-
-                    b.Property<Guid>("MemberId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("member_id");
-
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Permissions")
-                        .HasColumnType("text")
-                        .HasColumnName("permissions");
-
-                    b.Property<bool>("ReadOnly")
-                        .HasColumnType("boolean")
-                        .HasColumnName("read_only");
-
-                    b.Property<string>("Role")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("role");
-
-                    b.Property<string>("Slug")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("slug");
-
-                    b.Property<string>("TimeZone")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("time_zone");
-
-                    b.ToTable((string)null);
-
-                    b.ToView(null, (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Data.DataProtectionKey", b =>
@@ -712,6 +594,14 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("bytea")
                         .HasColumnName("request_hash");
 
+                    b.Property<string>("SecretNeeds")
+                        .HasColumnType("text")
+                        .HasColumnName("secret_needs");
+
+                    b.Property<Guid?>("SecretOf")
+                        .HasColumnType("uuid")
+                        .HasColumnName("secret_of");
+
                     b.HasKey("OrganizationId", "KeyHash")
                         .HasName("pk_idempotency_records");
 
@@ -738,6 +628,14 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.Property<Guid?>("AcceptedBy")
                         .HasColumnType("uuid")
                         .HasColumnName("accepted_by");
+
+                    b.Property<DateTimeOffset?>("BlockedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("blocked_at");
+
+                    b.Property<DateTimeOffset?>("BlockedToldAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("blocked_told_at");
 
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
@@ -771,6 +669,10 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.Property<Guid>("MemberId")
                         .HasColumnType("uuid")
                         .HasColumnName("member_id");
+
+                    b.Property<DateTimeOffset?>("RequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requested_at");
 
                     b.Property<int>("SentCount")
                         .HasColumnType("integer")
@@ -806,6 +708,10 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_invitations_expires_at")
                         .HasFilter("status = 'pending'");
+
+                    b.HasIndex("OrganizationId", "Id")
+                        .HasDatabaseName("ix_invitations_blocked")
+                        .HasFilter("blocked_at IS NOT NULL AND status = 'pending'");
 
                     b.HasIndex("OrganizationId", "MemberId")
                         .IsUnique()
@@ -1077,6 +983,20 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.Property<Guid>("RoleGrantedBy")
                         .HasColumnType("uuid")
                         .HasColumnName("role_granted_by");
+
+                    b.Property<Guid>("SponsorId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("sponsor_id");
+
+                    b.Property<string>("SponsorKind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("sponsor_kind");
+
+                    b.Property<string>("SponsorName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("sponsor_name");
 
                     b.Property<string>("SsoId")
                         .HasColumnType("text")
@@ -1452,6 +1372,10 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("bytea")
                         .HasColumnName("hash");
 
+                    b.Property<DateTimeOffset>("AuthenticatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("authenticated_at");
+
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
@@ -1463,6 +1387,10 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.Property<DateTimeOffset>("ExpiresAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
 
                     b.Property<DateTimeOffset>("LastSeenAt")
                         .HasColumnType("timestamp with time zone")
@@ -1478,10 +1406,44 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_sessions_expires_at");
 
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_sessions_user_id");
+                    b.HasIndex("UserId", "Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_sessions_user_id_id");
 
                     b.ToTable("sessions", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Sessions.SignInCode", b =>
+                {
+                    b.Property<string>("Address")
+                        .HasColumnType("text")
+                        .HasColumnName("address")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<int>("Failures")
+                        .HasColumnType("integer")
+                        .HasColumnName("failures");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.HasKey("Address")
+                        .HasName("pk_sign_in_codes");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_sign_in_codes_expires_at");
+
+                    b.ToTable("sign_in_codes", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
@@ -1547,6 +1509,56 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_address_changes_organization_id_member_id_created_at");
 
                     b.ToTable("address_changes", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.PasswordReset", b =>
+                {
+                    b.Property<byte[]>("Hash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("text")
+                        .HasColumnName("address");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<bool>("HandedOver")
+                        .HasColumnType("boolean")
+                        .HasColumnName("handed_over");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset?>("UsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("used_at");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Hash")
+                        .HasName("pk_password_resets");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_password_resets_expires_at");
+
+                    b.HasIndex("Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_password_resets_id");
+
+                    b.HasIndex("UserId")
+                        .HasDatabaseName("ix_password_resets_user_id");
+
+                    b.ToTable("password_resets", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Users.User", b =>
@@ -1650,19 +1662,69 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.HasKey("Id")
                         .HasName("pk_users");
 
-                    b.HasIndex("NormalizedEmail")
-                        .IsUnique()
-                        .HasDatabaseName("ix_users_proven_email")
-                        .HasFilter("email_proved_at IS NOT NULL");
-
                     b.HasIndex("NormalizedUserName")
                         .IsUnique()
                         .HasDatabaseName("user_name_index");
 
                     b.HasIndex(new[] { "NormalizedEmail" }, "ix_users_email")
+                        .IsUnique()
                         .HasDatabaseName("ix_users_email");
 
                     b.ToTable("users", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.UserAddressChange", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("NewAddress")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("new_address");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("status");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_user_address_changes");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_user_address_changes_expires_at");
+
+                    b.HasIndex("UserId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_user_address_changes_one_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("UserId", "CreatedAt")
+                        .HasDatabaseName("ix_user_address_changes_user_id_created_at");
+
+                    b.ToTable("user_address_changes", (string)null);
                 });
 
             modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
@@ -1858,6 +1920,26 @@ namespace Usher.Migrations.Postgres.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_address_changes_members_organization_id_member_id");
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.PasswordReset", b =>
+                {
+                    b.HasOne("Usher.Core.Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_password_resets_users_user_id");
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.UserAddressChange", b =>
+                {
+                    b.HasOne("Usher.Core.Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_user_address_changes_users_user_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Access.Role", b =>

@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.Reflection;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Members;
@@ -22,7 +23,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Members.Member",
                 typeof(Member),
                 baseEntityType,
-                propertyCount: 25,
+                propertyCount: 28,
                 navigationCount: 6,
                 unnamedIndexCount: 6,
                 namedIndexCount: 1,
@@ -197,6 +198,31 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 valueConverter: new Conventions.BigEndianUuid());
             roleGrantedBy.SetSentinelFromProviderValue(new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 });
             roleGrantedBy.AddAnnotation("Relational:ColumnName", "role_granted_by");
+
+            var sponsorId = runtimeEntityType.AddProperty(
+                "SponsorId",
+                typeof(Guid),
+                propertyInfo: typeof(Member).GetProperty("SponsorId", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<SponsorId>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.BigEndianUuid());
+            sponsorId.SetSentinelFromProviderValue(new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 });
+            sponsorId.AddAnnotation("Relational:ColumnName", "sponsor_id");
+
+            var sponsorKind = runtimeEntityType.AddProperty(
+                "SponsorKind",
+                typeof(ActorKind),
+                propertyInfo: typeof(Member).GetProperty("SponsorKind", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<SponsorKind>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.SnakeCaseEnum<ActorKind>());
+            sponsorKind.SetSentinelFromProviderValue("member");
+            sponsorKind.AddAnnotation("Relational:ColumnName", "sponsor_kind");
+
+            var sponsorName = runtimeEntityType.AddProperty(
+                "SponsorName",
+                typeof(string),
+                propertyInfo: typeof(Member).GetProperty("SponsorName", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<SponsorName>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
+            sponsorName.AddAnnotation("Relational:ColumnName", "sponsor_name");
 
             var ssoId = runtimeEntityType.AddProperty(
                 "SsoId",

@@ -21,7 +21,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Sessions.Session",
                 typeof(Session),
                 baseEntityType,
-                propertyCount: 6,
+                propertyCount: 8,
                 foreignKeyCount: 1,
                 unnamedIndexCount: 2,
                 keyCount: 1);
@@ -33,6 +33,15 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 fieldInfo: typeof(Session).GetField("<Hash>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
                 afterSaveBehavior: PropertySaveBehavior.Throw);
             hash.AddAnnotation("Relational:ColumnName", "hash");
+
+            var authenticatedAt = runtimeEntityType.AddProperty(
+                "AuthenticatedAt",
+                typeof(DateTimeOffset),
+                propertyInfo: typeof(Session).GetProperty("AuthenticatedAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Session).GetField("<AuthenticatedAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.Milliseconds());
+            authenticatedAt.SetSentinelFromProviderValue(-62135596800000L);
+            authenticatedAt.AddAnnotation("Relational:ColumnName", "authenticated_at");
 
             var createdAt = runtimeEntityType.AddProperty(
                 "CreatedAt",
@@ -59,6 +68,15 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 valueConverter: new Conventions.Milliseconds());
             expiresAt.SetSentinelFromProviderValue(-62135596800000L);
             expiresAt.AddAnnotation("Relational:ColumnName", "expires_at");
+
+            var id = runtimeEntityType.AddProperty(
+                "Id",
+                typeof(Guid),
+                propertyInfo: typeof(Session).GetProperty("Id", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Session).GetField("<Id>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.BigEndianUuid());
+            id.SetSentinelFromProviderValue(new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 });
+            id.AddAnnotation("Relational:ColumnName", "id");
 
             var lastSeenAt = runtimeEntityType.AddProperty(
                 "LastSeenAt",
@@ -88,8 +106,9 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             index.AddAnnotation("Relational:Name", "ix_sessions_expires_at");
 
             var index0 = runtimeEntityType.AddIndex(
-                new[] { userId });
-            index0.AddAnnotation("Relational:Name", "ix_sessions_user_id");
+                new[] { userId, id },
+                unique: true);
+            index0.AddAnnotation("Relational:Name", "ix_sessions_user_id_id");
 
             return runtimeEntityType;
         }

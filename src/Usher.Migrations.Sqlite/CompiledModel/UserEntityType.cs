@@ -22,7 +22,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 typeof(User),
                 baseEntityType,
                 propertyCount: 22,
-                unnamedIndexCount: 2,
+                unnamedIndexCount: 1,
                 namedIndexCount: 1,
                 keyCount: 1);
 
@@ -217,19 +217,14 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             key.AddAnnotation("Relational:Name", "pk_users");
 
             var index = runtimeEntityType.AddIndex(
-                new[] { normalizedEmail },
-                unique: true);
-            index.AddAnnotation("Relational:Filter", "email_proved_at IS NOT NULL");
-            index.AddAnnotation("Relational:Name", "ix_users_proven_email");
-
-            var index0 = runtimeEntityType.AddIndex(
                 new[] { normalizedUserName },
                 unique: true);
-            index0.AddAnnotation("Relational:Name", "user_name_index");
+            index.AddAnnotation("Relational:Name", "user_name_index");
 
             var ix_users_email = runtimeEntityType.AddIndex(
                 new[] { normalizedEmail },
-                name: "ix_users_email");
+                name: "ix_users_email",
+                unique: true);
             ix_users_email.AddAnnotation("Relational:Name", "ix_users_email");
 
             return runtimeEntityType;

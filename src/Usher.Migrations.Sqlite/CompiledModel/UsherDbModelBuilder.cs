@@ -11,7 +11,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("0260561a-52ad-413b-8a63-f28f76f6dc05"), entityTypeCount: 29)
+            : base(skipDetectChanges: false, modelId: new Guid("39ad8536-ab73-42eb-92ec-c803b854a99d"), entityTypeCount: 32)
         {
         }
 
@@ -44,8 +44,11 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var resource = ResourceEntityType.Create(this);
             var resourceAccess = ResourceAccessEntityType.Create(this);
             var session = SessionEntityType.Create(this);
+            var signInCode = SignInCodeEntityType.Create(this);
             var addressChange = AddressChangeEntityType.Create(this);
+            var passwordReset = PasswordResetEntityType.Create(this);
             var user = UserEntityType.Create(this);
+            var userAddressChange = UserAddressChangeEntityType.Create(this);
 
             IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
             IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
@@ -68,6 +71,8 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             ResourceAccessEntityType.CreateForeignKey3(resourceAccess, resource);
             SessionEntityType.CreateForeignKey1(session, user);
             AddressChangeEntityType.CreateForeignKey1(addressChange, member);
+            PasswordResetEntityType.CreateForeignKey1(passwordReset, user);
+            UserAddressChangeEntityType.CreateForeignKey1(userAddressChange, user);
 
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
@@ -96,8 +101,11 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             ResourceEntityType.CreateAnnotations(resource);
             ResourceAccessEntityType.CreateAnnotations(resourceAccess);
             SessionEntityType.CreateAnnotations(session);
+            SignInCodeEntityType.CreateAnnotations(signInCode);
             AddressChangeEntityType.CreateAnnotations(addressChange);
+            PasswordResetEntityType.CreateAnnotations(passwordReset);
             UserEntityType.CreateAnnotations(user);
+            UserAddressChangeEntityType.CreateAnnotations(userAddressChange);
 
             AddAnnotation("ProductVersion", "10.0.14");
         }

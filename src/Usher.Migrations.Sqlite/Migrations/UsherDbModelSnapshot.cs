@@ -97,47 +97,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.Fact", b =>
-                {
-                    b.Property<int?>("Count")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("count");
-
-                    b.Property<long?>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("More")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("more");
-
-                    b.Property<string>("Name")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("name");
-
-                    b.Property<byte[]>("OtherId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("other_id");
-
-                    b.Property<byte[]>("SubjectId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("subject_id");
-
-                    b.ToTable((string)null);
-
-                    b.ToView(null, (string)null);
-                });
-
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
@@ -353,87 +312,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_api_keys_organization_id_member_id");
 
                     b.ToTable("api_keys", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.ApiKeys.CallerService+Row", b =>
-                {
-                    b.Property<bool>("AdminByGroup")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("admin_by_group");
-
-                    b.Property<bool>("AllResources")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("all_resources");
-
-                    b.Property<bool>("AllResourcesByGroup")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("all_resources_by_group");
-
-                    b.Property<long?>("ExpiresAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("expires_at");
-
-                    b.Property<string>("FirstName")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("first_name");
-
-                    b.Property<string>("Identifier")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("identifier");
-
-                    b.Property<byte[]>("KeyId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("key_id");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastName")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("last_name");
-
-                    b.Property<byte[]>("MemberId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<byte[]>("OrganizationId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Permissions")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permissions");
-
-                    b.Property<bool>("ReadOnly")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("read_only");
-
-                    b.Property<string>("Role")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("role");
-
-                    b.Property<string>("Slug")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("slug");
-
-                    b.Property<string>("TimeZone")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("time_zone");
-
-                    b.ToTable((string)null);
-
-                    b.ToView(null, (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Data.DataProtectionKey", b =>
@@ -717,6 +595,14 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("BLOB")
                         .HasColumnName("request_hash");
 
+                    b.Property<string>("SecretNeeds")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("secret_needs");
+
+                    b.Property<byte[]>("SecretOf")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("secret_of");
+
                     b.HasKey("OrganizationId", "KeyHash")
                         .HasName("pk_idempotency_records");
 
@@ -743,6 +629,14 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.Property<byte[]>("AcceptedBy")
                         .HasColumnType("BLOB")
                         .HasColumnName("accepted_by");
+
+                    b.Property<long?>("BlockedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("blocked_at");
+
+                    b.Property<long?>("BlockedToldAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("blocked_told_at");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
@@ -777,6 +671,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("BLOB")
                         .HasColumnName("member_id");
+
+                    b.Property<long?>("RequestedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("requested_at");
 
                     b.Property<int>("SentCount")
                         .HasColumnType("INTEGER")
@@ -813,6 +711,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_invitations_expires_at")
                         .HasFilter("status = 'pending'");
+
+                    b.HasIndex("OrganizationId", "Id")
+                        .HasDatabaseName("ix_invitations_blocked")
+                        .HasFilter("blocked_at IS NOT NULL AND status = 'pending'");
 
                     b.HasIndex("OrganizationId", "MemberId")
                         .IsUnique()
@@ -1086,6 +988,21 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("BLOB")
                         .HasColumnName("role_granted_by");
+
+                    b.Property<byte[]>("SponsorId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("sponsor_id");
+
+                    b.Property<string>("SponsorKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sponsor_kind");
+
+                    b.Property<string>("SponsorName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sponsor_name");
 
                     b.Property<string>("SsoId")
                         .HasColumnType("TEXT")
@@ -1461,6 +1378,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("BLOB")
                         .HasColumnName("hash");
 
+                    b.Property<long>("AuthenticatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("authenticated_at");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -1472,6 +1393,11 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.Property<long>("ExpiresAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Id")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
 
                     b.Property<long>("LastSeenAt")
                         .HasColumnType("INTEGER")
@@ -1488,10 +1414,43 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_sessions_expires_at");
 
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_sessions_user_id");
+                    b.HasIndex("UserId", "Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_sessions_user_id_id");
 
                     b.ToTable("sessions", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Sessions.SignInCode", b =>
+                {
+                    b.Property<string>("Address")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<int>("Failures")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failures");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.HasKey("Address")
+                        .HasName("pk_sign_in_codes");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_sign_in_codes_expires_at");
+
+                    b.ToTable("sign_in_codes", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
@@ -1558,6 +1517,58 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_address_changes_organization_id_member_id_created_at");
 
                     b.ToTable("address_changes", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.PasswordReset", b =>
+                {
+                    b.Property<byte[]>("Hash")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<bool>("HandedOver")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("handed_over");
+
+                    b.Property<byte[]>("Id")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("UsedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("used_at");
+
+                    b.Property<byte[]>("UserId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Hash")
+                        .HasName("pk_password_resets");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_password_resets_expires_at");
+
+                    b.HasIndex("Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_password_resets_id");
+
+                    b.HasIndex("UserId")
+                        .HasDatabaseName("ix_password_resets_user_id");
+
+                    b.ToTable("password_resets", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Users.User", b =>
@@ -1660,19 +1671,70 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasKey("Id")
                         .HasName("pk_users");
 
-                    b.HasIndex("NormalizedEmail")
-                        .IsUnique()
-                        .HasDatabaseName("ix_users_proven_email")
-                        .HasFilter("email_proved_at IS NOT NULL");
-
                     b.HasIndex("NormalizedUserName")
                         .IsUnique()
                         .HasDatabaseName("user_name_index");
 
                     b.HasIndex(new[] { "NormalizedEmail" }, "ix_users_email")
+                        .IsUnique()
                         .HasDatabaseName("ix_users_email");
 
                     b.ToTable("users", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.UserAddressChange", b =>
+                {
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("NewAddress")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("new_address");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.Property<byte[]>("UserId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_user_address_changes");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_user_address_changes_expires_at");
+
+                    b.HasIndex("UserId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_user_address_changes_one_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("UserId", "CreatedAt")
+                        .HasDatabaseName("ix_user_address_changes_user_id_created_at");
+
+                    b.ToTable("user_address_changes", (string)null);
                 });
 
             modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
@@ -1868,6 +1930,26 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_address_changes_members_organization_id_member_id");
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.PasswordReset", b =>
+                {
+                    b.HasOne("Usher.Core.Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_password_resets_users_user_id");
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.UserAddressChange", b =>
+                {
+                    b.HasOne("Usher.Core.Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_user_address_changes_users_user_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Access.Role", b =>

@@ -27,8 +27,8 @@ internal static class GroupEndpoints
     {
         var (limit, after) = (query.Limit, query.After("created"));
         if (query.Refusal is { } refusal) return refusal;
-        var read = await groups.PageAsync(actor, new(after?.Id, limit + 1), Shown, ct);
-        return Answers.Ok(Cursor.Page(read, limit, GroupDocument.From, v => new Cursor("created", null, v.Group.Id)));
+        return (await groups.PageAsync(actor, new(after?.Id, limit + 1), Shown, ct)).ToHttp(read =>
+            Answers.Ok(Cursor.Page(read, limit, GroupDocument.From, v => new Cursor("created", null, v.Group.Id))));
     }
 
     private static async Task<IResult> MakeAsync(string organization, ApiBody<GroupRequest> body, Actor actor, GroupService groups, CancellationToken ct)
@@ -55,8 +55,8 @@ internal static class GroupEndpoints
         if (query.Refusal is { } refusal) return refusal;
         if ((await groups.GetAsync(actor, Ids.Group.Parse(group), new(), ct)).Error is { } unknown) return unknown.ToHttp();
         var page = new MemberPage(MemberOrder.Created, after?.Id, limit + 1) { Filter = new() { GroupId = Ids.Group.Parse(group) } };
-        var read = await members.ListAsync(actor, page, MemberDetails.Reached, ct);
-        return Answers.Ok(Cursor.Page(read, limit, MemberDocument.From, v => new Cursor("created", null, v.Member.Id)));
+        return (await members.PageAsync(actor, page, MemberDetails.Reached, ct)).ToHttp(read =>
+            Answers.Ok(Cursor.Page(read.Items, limit, MemberDocument.From, v => new Cursor("created", null, v.Member.Id))));
     }
 
     private static async Task<IResult> MoveAsync(string group, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, GroupService groups, CancellationToken ct)

@@ -77,8 +77,7 @@ internal static class MemberEndpoints
         };
         if (query.Refusal is { } refusal) return refusal;
         var page = new MemberPage(order, order is MemberOrder.Identifier ? after?.Key : after?.Id, limit + 1, Descending: descending) { Filter = filter };
-        var read = await members.ListAsync(actor, page, Shown, ct);
-        return Answers.Ok(Cursor.Page(read, limit, MemberDocument.From, v => new Cursor(word, v.Member.Identifier, v.Member.Id)));
+        return (await members.PageAsync(actor, page, Shown, ct)).ToHttp(read => Answers.Ok(Cursor.Page(read.Items, limit, MemberDocument.From, v => new Cursor(word, v.Member.Identifier, v.Member.Id))));
     }
 
     private static async Task<IResult> GetAsync(MemberKey key, Actor actor, MemberService members, CancellationToken ct) => (await members.GetAsync(actor, key, Shown, ct)).ToHttp(Show);

@@ -33,7 +33,7 @@ internal static class OrganizationEndpoints
             """);
 
         var settings = organization.MapGroup("/settings").WithTags("Settings");
-        settings.MapGet("", GetSettingsAsync).Says<SettingsDocument>("Get the settings");
+        settings.MapGet("", GetSettingsAsync).Says<SettingsDocument>("Get the settings", "For administrators.");
         settings.MapPatch("", ChangeSettingsAsync).CanRehearse().Says<SettingsDocument>("Change the settings", """
             What new members get by default needs `user_management`, and that you hold what comes and what goes; the seat limit needs an operator's key; the rest needs an administrator.
             """);
@@ -66,7 +66,7 @@ internal static class OrganizationEndpoints
     private static async Task<IResult> DeleteAsync(HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
         (await organizations.DeleteAsync(actor, request.IfMatch, ct)).ToHttp(gone => Answers.Ok(new DeletedOrganizationDocument(gone)));
 
-    private static async Task<IResult> GetSettingsAsync(Actor actor, OrganizationService organizations, CancellationToken ct) => (await organizations.GetDefaultsAsync(actor, MemberDetails.None, ct)).ToHttp(ShowSettings);
+    private static async Task<IResult> GetSettingsAsync(Actor actor, OrganizationService organizations, CancellationToken ct) => (await organizations.GetSettingsAsync(actor, ct)).ToHttp(ShowSettings);
 
     private static async Task<IResult> ChangeSettingsAsync(ApiBody<SettingsRequest> body, HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct)
     {

@@ -30,8 +30,8 @@ internal static class RoleEndpoints
     {
         var (limit, after) = (query.Limit, query.After("created"));
         if (query.Refusal is { } refusal) return refusal;
-        var read = await roles.PageAsync(actor, new(after?.Id, limit + 1), Shown, ct);
-        return Answers.Ok(Cursor.Page(read?.Roles ?? [], limit, r => RoleDocument.From(r, read!.Graph), r => new Cursor("created", null, r.Id)));
+        return (await roles.PageAsync(actor, new(after?.Id, limit + 1), Shown, ct)).ToHttp(read =>
+            Answers.Ok(Cursor.Page(read.Roles, limit, r => RoleDocument.From(r, read.Graph), r => new Cursor("created", null, r.Id))));
     }
 
     private static async Task<IResult> MakeAsync(string organization, ApiBody<RoleRequest> body, Actor actor, RoleService roles, CancellationToken ct)

@@ -16,6 +16,7 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         OutboxKind.InvitationRequested => RenderAsync<InvitationRequestedMail>(opened),
         OutboxKind.AddressChange => RenderAsync<AddressChangeMail>(opened),
         OutboxKind.AddressChanged => RenderAsync<AddressChangedMail>(opened),
+        var kind => throw new InvalidOperationException($"No mail is written for {kind} yet."),
     };
 
     private async Task<OutgoingMail> RenderAsync<T>(OpenedMessage opened)

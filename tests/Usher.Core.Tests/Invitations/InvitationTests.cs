@@ -33,10 +33,11 @@ public sealed class InvitationTests
     }
 
     [Fact]
-    public void Sending_again_restarts_the_clock_adds_a_secret_and_changes_the_sponsor()
+    public void Sending_again_restarts_the_clock_and_adds_a_secret_and_the_sponsor_is_the_members()
     {
         var invitation = Sent();
-        invitation.Send(Max, [2], provesAddress: true, Now.AddDays(1), Week);
+        invitation.Member.SponsoredBy(Max);
+        invitation.Send([2], provesAddress: true, Now.AddDays(1), Week);
         Assert.Equal((Now.AddDays(8), 2, Max.Id), (invitation.ExpiresAt, invitation.SentCount, invitation.SponsorId));
         Assert.Equal([1, 2], invitation.Secrets.Select(s => s.Sequence));
         Assert.Equal(new byte[] { 2 }, invitation.Secrets.MaxBy(s => s.Sequence)!.Hash);
@@ -46,7 +47,7 @@ public sealed class InvitationTests
     public void A_guests_own_wish_for_a_new_link_leaves_the_sponsor()
     {
         var invitation = Sent();
-        invitation.Send(sponsor: null, [2], provesAddress: true, Now.AddDays(1), Week);
+        invitation.Send([2], provesAddress: true, Now.AddDays(1), Week);
         Assert.Equal(Olivia.Id, invitation.SponsorId);
     }
 
@@ -56,7 +57,7 @@ public sealed class InvitationTests
         var invitation = Sent();
         invitation.End(InvitationStatus.Expired, Now + Week);
         Assert.Equal(InvitationStatus.Expired, invitation.Status);
-        invitation.Send(Olivia, [2], provesAddress: true, Now.AddDays(8), Week);
+        invitation.Send([2], provesAddress: true, Now.AddDays(8), Week);
         Assert.Equal(InvitationStatus.Pending, invitation.StatusAt(Now.AddDays(9)));
         Assert.Null(invitation.EndedAt);
     }
@@ -84,7 +85,7 @@ public sealed class InvitationTests
     public void A_link_handed_over_by_hand_says_nothing_about_a_mails_delivery()
     {
         var invitation = Invitation.Of(NewMember(), Now);
-        invitation.Send(Olivia, [1], provesAddress: false, Now, Week);
+        invitation.Send([1], provesAddress: false, Now, Week);
         Assert.Equal(DeliveryState.None, invitation.Delivery);
         Assert.False(Assert.Single(invitation.Secrets).ProvesAddress);
     }
@@ -92,13 +93,32 @@ public sealed class InvitationTests
     private static Invitation Sent()
     {
         var invitation = Invitation.Of(NewMember(), Now);
-        invitation.Send(Olivia, [1], provesAddress: true, Now, Week);
+        invitation.Send([1], provesAddress: true, Now, Week);
         return invitation;
     }
 
-    private static Member NewMember() => new()
+    [Fact]
+    public void A_new_sponsor_ends_the_block_of_an_open_invitation_and_leaves_one_that_has_ended()
     {
-        OrganizationId = Olivia.OrganizationId, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test",
-        Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = Now,
-    };
+        var (open, ended) = (Sent(), Sent());
+        open.Block(Now);
+        open.Block(Now.AddDays(1));
+        Assert.Equal(Now, open.BlockedAt);
+        ended.End(InvitationStatus.Revoked, Now);
+        open.Member.SponsoredBy(Max);
+        ended.Member.SponsoredBy(Max);
+        Assert.Equal((null, Max.Id), (open.BlockedAt, open.SponsorId));
+        Assert.Equal((Max.Id, Olivia.Id), (ended.Member.SponsorId, ended.SponsorId));
+    }
+
+    private static Member NewMember()
+    {
+        var member = new Member
+        {
+            OrganizationId = Olivia.OrganizationId, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test",
+            Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = Now,
+        };
+        member.SponsoredBy(Olivia);
+        return member;
+    }
 }

@@ -73,14 +73,14 @@ internal sealed class QueueDatabase : IAsyncDisposable
             OrganizationId = organization.Id, Id = Uuid.Create(now), Number = i, Identifier = $"ada{i}@example.test", Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = now,
         })];
         db.AddRange(members);
-        foreach (var member in members) Services.GetRequiredService<InvitationMails>().Send(db, organization, member, Actor.System(organization.Id), now);
+        foreach (var member in members) Services.GetRequiredService<InvitationMails>().Send(db, organization, member, now);
         await db.SaveChangesAsync();
         return members;
     });
 
     /// <summary>Sends a member's invitation anew.</summary>
     public Task<int> ResendAsync(Member member) => ChangeAsync(member, (db, organization, today) =>
-        Services.GetRequiredService<InvitationMails>().Send(db, organization, today, Actor.System(organization.Id), Clock.Now()));
+        Services.GetRequiredService<InvitationMails>().Send(db, organization, today, Clock.Now()));
 
     public Task<int> ChangeAsync(Member member, Action<UsherDb, Organization, Member> change) => RunAsync(async (db, _) =>
     {

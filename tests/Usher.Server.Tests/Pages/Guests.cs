@@ -69,7 +69,8 @@ internal sealed class Guests(UsherApp app)
     {
         var member = await db.Members.Include(m => m.Invitations).SingleAsync(m => m.Id == invited.Id, Ct);
         var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId, Ct);
-        var link = mails.Mint(db, organization, member, sponsor, provesAddress: true, TimeProvider.System.Now());
+        member.SponsoredBy(sponsor);
+        var link = mails.Mint(db, organization, member, provesAddress: true, TimeProvider.System.Now());
         await db.SaveChangesAsync(Ct);
         return link;
     }));

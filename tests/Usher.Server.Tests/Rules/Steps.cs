@@ -118,8 +118,9 @@ internal static class Steps
             var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
             var its = await db.Members.Include(m => m.Invitations).SingleAsync(m => m.OrganizationId == org.Id && m.Id == member.Id, Ct);
             var organization = await db.Organizations.AsNoTracking().SingleAsync(o => o.Id == org.Id, Ct);
+            its.SponsoredBy(sponsor ?? org.System);
             var link = scope.ServiceProvider.GetRequiredService<InvitationMails>()
-                .Mint(db, organization, its, sponsor ?? org.System, provesAddress: mailed, scope.ServiceProvider.GetRequiredService<TimeProvider>().Now());
+                .Mint(db, organization, its, provesAddress: mailed, scope.ServiceProvider.GetRequiredService<TimeProvider>().Now());
             await db.SaveChangesAsync(Ct);
             return link;
         }

@@ -72,7 +72,7 @@ public static partial class ConformityDialect
     {
         if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
         var details = MemberDetails.Credentials | (actor.Access.IsAdmin ? MemberDetails.Resources : MemberDetails.None);
-        var found = await members.GetAsync(actor, new(Id: memberId), details, ct);
+        var found = await members.GetAsync(actor, new(Id: memberId), details, ct, open: true);
         return found.ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, actor.Access.IsAdmin ? OnAll(view) : actor.Id == memberId ? Reached(view) : null))));
     }
 

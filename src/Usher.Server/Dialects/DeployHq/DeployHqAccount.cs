@@ -22,7 +22,7 @@ internal static class DeployHqAccount
 
     public static void MapDeployHqAccount(this RouteGroupBuilder account)
     {
-        account.MapGet("", GetAccountAsync);
+        account.MapGet("", GetAccountAsync).RequireAuthorization(DeployHqDialect.AdminPolicy);
         account.MapMethods("", DeployHqDialect.Update, UpdateAccountAsync).RequireAuthorization(DeployHqDialect.AdminPolicy);
         account.MapGet("/billing_status", () => TypedResults.Json(new BillingDocument(), DeployHqJson.Default.BillingDocument));
     }

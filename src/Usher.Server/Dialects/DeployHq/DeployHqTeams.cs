@@ -22,11 +22,9 @@ internal static class DeployHqTeams
         teams.MapDelete("/{identifier}", DeleteAsync);
     }
 
-    private static async Task<IResult> ListAsync(Caller caller, GroupService groups, CancellationToken ct)
-    {
-        var all = await groups.ListAsync(caller.Actor, How, ct);
-        return TypedResults.Json(DocumentsAsync(caller, groups, [.. all.OrderBy(t => t.Group.Id)], ct), DeployHqJson.Default.IAsyncEnumerableTeamDocument);
-    }
+    private static async Task<IResult> ListAsync(Caller caller, GroupService groups, CancellationToken ct) =>
+        (await groups.ListAsync(caller.Actor, How, ct)).ToHttp(all => TypedResults.Json(
+            DocumentsAsync(caller, groups, [.. all.OrderBy(t => t.Group.Id)], ct), DeployHqJson.Default.IAsyncEnumerableTeamDocument));
 
     private static async Task<IResult> GetAsync(string identifier, Caller caller, GroupService groups, CancellationToken ct) => DeployHqDialect.Identifier(identifier) is { } id
         ? Shown(await groups.GetAsync(caller.Actor, id, How, ct), caller, groups)

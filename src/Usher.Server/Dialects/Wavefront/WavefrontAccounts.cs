@@ -52,8 +52,9 @@ internal static class WavefrontAccounts
     private static async Task<IResult> PageAsync(HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
     {
         if (!Window.From(request).TryGet(out var window, out var fault)) return new ErrorResult(fault);
-        var (items, total) = await members.PageAsync(caller.Actor, new(MemberOrder.Identifier, null, window.Limit, window.Offset) { Filter = new() }, MemberDetails.None, ct);
-        return Envelope(window.Page<Account>([.. items.Select(view => Account.From(view, catalogue))], total, new(true, "id", true)));
+        var page = new MemberPage(MemberOrder.Identifier, null, window.Limit, window.Offset, WithTotal: true) { Filter = new() };
+        return (await members.PageAsync(caller.Actor, page, MemberDetails.None, ct)).ToHttp(read =>
+            Envelope(window.Page<Account>([.. read.Items.Select(view => Account.From(view, catalogue))], read.Total, new(true, "id", true))));
     }
 
     private static Task<IResult> GetAsync(string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>

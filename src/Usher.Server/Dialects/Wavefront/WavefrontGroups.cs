@@ -34,7 +34,7 @@ internal static class WavefrontGroups
     public static async Task<IResult> SearchAsync(SearchRequest search, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (GroupListing.Groups.Refusal(search) is { } refused) return new ErrorResult(refused);
-        var views = await groups.ListAsync(caller.Actor, How, ct, GroupListing.Groups.Holders(search));
+        if (!(await groups.ListAsync(caller.Actor, How, ct, GroupListing.Groups.Holders(search))).TryGet(out var views, out var error)) return new ErrorResult(error);
         var page = GroupListing.Groups.Page(views.Select(v => UserGroupModel.From(v.Group, v.Graph, caller.OrganizationSlug)), search, (group, i) => views[0].Graph.HasHolder(Guid.Parse(group.Id), i));
         return Envelope(page);
     }

@@ -32,7 +32,7 @@ internal static class WavefrontRoles
     public static async Task<IResult> SearchAsync(SearchRequest search, Caller caller, RoleService roles, CancellationToken ct)
     {
         if (GroupListing.Roles.Refusal(search) is { } refused) return new ErrorResult(refused);
-        if (await roles.ListAsync(caller.Actor, Details, ct, GroupListing.Roles.Holders(search)) is not { } all) return new ErrorResult(RoleErrors.NotFound);
+        if (!(await roles.ListAsync(caller.Actor, Details, ct, GroupListing.Roles.Holders(search))).TryGet(out var all, out var error)) return new ErrorResult(error);
         var page = GroupListing.Roles.Page(all.Roles.Select(r => RoleModel.From(r, all.Graph, caller.OrganizationSlug)), search, (role, i) => all.Graph.HasHolder(Guid.Parse(role.Id), i));
         return Envelope(page);
     }

@@ -74,9 +74,9 @@ internal static class WavefrontSearch
             _ => null,
         };
         if (order is not { } by) return new ErrorResult(WavefrontErrors.SortUnknown(search.SortField!));
-        var page = new MemberPage(by, null, search.Window.Limit, search.Window.Offset, Descending: !search.Ascending) { Filter = new() { Kind = kind, Conditions = conditions } };
-        var (items, total) = await members.PageAsync(caller.Actor, page, details, ct);
-        return Envelope(search.Window.Page<T>([.. items.Select(shown)], total, search.Sort("id")));
+        var page = new MemberPage(by, null, search.Window.Limit, search.Window.Offset, Descending: !search.Ascending, WithTotal: true) { Filter = new() { Kind = kind, Conditions = conditions } };
+        return (await members.PageAsync(caller.Actor, page, details, ct)).ToHttp(read =>
+            Envelope(search.Window.Page<T>([.. read.Items.Select(shown)], read.Total, search.Sort("id"))));
     }
 
     // Null for a key that the answers do not have.
