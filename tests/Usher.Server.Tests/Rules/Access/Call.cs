@@ -22,6 +22,9 @@ internal enum CallKind
 
     /// <summary>A member opens the link in the mail to its new address.</summary>
     ConfirmAddress,
+
+    /// <summary>A member that has an account leaves.</summary>
+    Leave,
 }
 
 /// <summary>

@@ -54,6 +54,26 @@ internal sealed partial class Generator
         }
     }
 
+    // What chance alone would seldom bring about: the sponsor of an invitation loses a right before it is accepted.
+    private IEnumerable<Call> LosesTheRight()
+    {
+        var managers = Names(m => m.IsActive && m.Role is not "admin" && m.Permissions.Contains("user_management") && world.KeyOf(world.NameOf(m.Identifier)) is { ReadOnly: false });
+        if (PickOrNone(managers) is not { } sponsor) yield break;
+        var (guest, held) = (FreeName(), HeldBy(sponsor));
+        var offered = Some(Permissions.Where(held.May), 2);
+        yield return By(sponsor, "POST", "/invitations", $$"""{"email":"<a:{{guest}}>","permissions":{{List(offered.Select(p => Quoted("p", p)))}},"groups":[],"delivery":"link"}""");
+        yield return random.Next(5) switch
+        {
+            0 => By("owner", "DELETE", $"/members/<m:{sponsor}>"),
+            1 => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"suspended":true}"""),
+            2 => new(Call.Guest, "", $"<a:{sponsor}>", null, CallKind.Leave),
+            3 => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"permissions":[],"groups":[],"roles":[]}"""),
+            _ => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"permissions":["<p:user_management>"],"groups":[],"roles":[]}"""),
+        };
+        yield return new(Call.Guest, "", $"<a:{guest}>", null, CallKind.JoinByLink);
+        if (Chance(0.5)) yield return By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"suspended":false,"permissions":["<p:user_management>"]}""");
+    }
+
     private static Call By(string by, string method, string path, string? body = null) => new(by, method, Usher + path, body);
 
     // Who acts: mostly members that are no administrators and hold something; sometimes a key that should not work.
@@ -91,6 +111,7 @@ internal sealed partial class Generator
     private Call OfGuest()
     {
         var name = PickOrNone(Pending) ?? "owner";
+        if (Chance(0.03) && PickOrNone(Names(m => m.IsActive && m.User is not null)) is { } leaver) return new(Call.Guest, "", $"<a:{leaver}>", null, CallKind.Leave);
         if (Chance(0.12) && PickOrNone(Names(m => m.IsActive && m.IsPerson)) is { } member) return new(Call.Guest, "", $"<a:{FreeOrKnown(member)}>", null, CallKind.ConfirmAddress);
         return new(Call.Guest, "", $"<a:{name}>", null, random.Next(12) switch { < 5 => CallKind.JoinByMail, < 9 => CallKind.JoinByLink, < 10 => CallKind.Decline, _ => CallKind.SendMyLink });
     }

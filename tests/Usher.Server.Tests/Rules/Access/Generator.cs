@@ -14,7 +14,7 @@ internal sealed partial class Generator(int seed, World world)
     private static readonly string[] Capabilities = ["deploy_all", "update_config", "manage_config_files"];
 
     private readonly Random random = new(seed);
-    private readonly Queue<Call> opening = new();
+    private readonly Queue<Call> ready = new();
     private bool isOpened;
     private int keys;
 
@@ -23,9 +23,15 @@ internal sealed partial class Generator(int seed, World world)
     /// <summary>The next call.</summary>
     public Call Next()
     {
-        if (!isOpened) foreach (var call in Opening()) opening.Enqueue(call);
+        if (!isOpened) Enqueue(Opening());
         isOpened = true;
-        return opening.TryDequeue(out var first) ? first : Any();
+        if (ready.Count is 0 && Chance(0.02)) Enqueue(LosesTheRight());
+        return ready.TryDequeue(out var first) ? first : Any();
+    }
+
+    private void Enqueue(IEnumerable<Call> calls)
+    {
+        foreach (var call in calls) ready.Enqueue(call);
     }
 
     // Chance.

@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
+using Usher.Core.Access;
+using Usher.Core.Data;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Rules.Access;
@@ -58,6 +61,36 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
         output.WriteLine($"{calls} calls in {stories} stories, {clock.Elapsed.TotalSeconds:0.0} s, {calls / clock.Elapsed.TotalSeconds:0} a second");
         foreach (var (route, (made, accepted)) in routes.OrderBy(r => r.Key, StringComparer.Ordinal)) output.WriteLine($"{accepted,5} of {made,5}  {route}");
         if (failures.Count > 0) Assert.Fail(await ToldAsync(failures.Values));
+    }
+
+    public static TheoryData<string> Rules => [.. Enum.GetNames<GrantingRule>()];
+
+    /// <summary>The same stories would find each rule missing.</summary>
+    [Theory]
+    [MemberData(nameof(Rules))]
+    public async Task Without_a_rule_a_member_gets_more(string rule)
+    {
+        Assert.SkipUnless(IsLong, "Only in a long run.");
+        var runtime = quiet.App.Services.GetRequiredService<UsherDbRuntime>();
+        runtime.Rules = new(Enum.Parse<GrantingRule>(rule));
+        try
+        {
+            var done = 0;
+            for (var seed = 1; done < 1_000; seed++)
+            {
+                var story = await Story.RunAsync(quiet.App, quiet.Client, seed, Math.Min(CallsPerStory, 1_000 - done));
+                done += story.Calls.Count;
+                if (story.Violations is not [var found, ..]) continue;
+                output.WriteLine($"after {done} calls, seed {seed}: {story.Calls[^1]}\n{found}");
+                return;
+            }
+
+            Assert.Fail($"{done} calls without {rule}, and nothing was found.");
+        }
+        finally
+        {
+            runtime.Rules = new();
+        }
     }
 
     private static void Count(Story story, Dictionary<string, (int Made, int Accepted)> routes)

@@ -58,7 +58,7 @@ internal sealed class Oracle
         return step.Call.Kind switch
         {
             CallKind.JoinByMail or CallKind.JoinByLink => Joined(step, member!),
-            CallKind.Decline => OnlyChanged(step, member!.Id),
+            CallKind.Decline or CallKind.Leave => OnlyChanged(step, member!.Id),
             CallKind.ConfirmAddress => [.. OnlyChanged(step, member!.Id), .. GrantsKept(step, member.Id)],
             _ => Unchanged(step, "asking for a link changes nobody's access", invitations: false),
         };

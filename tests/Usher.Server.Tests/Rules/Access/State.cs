@@ -22,6 +22,8 @@ internal sealed record MemberRow(
 
     public string SsoId { get; init; } = "";
 
+    public Guid? User { get; init; }
+
     /// <summary>Everything but <see cref="Other"/>: names, zone and metadata say nothing about access.</summary>
     public string Access => string.Join(
         '|', Identifier, Status, Role, AllResources, SsoId, string.Join(' ', Permissions), string.Join(' ', Groups),
@@ -56,7 +58,7 @@ internal sealed record ResourceRow(Guid Id, string Name, string Slug, string Att
 
 internal sealed record KeyRow(Guid Id, Guid Member, string Name, bool ReadOnly);
 
-/// <summary>An invitation as it is stored; Sent changes with every link that is made and every new end.</summary>
+/// <summary>An invitation as it is stored. Sent changes with every link that is made, every new end and every new sponsor.</summary>
 internal sealed record InvitationRow(Guid Id, Guid Member, string Status, string Sent)
 {
     public bool IsOpen => Status is "pending" or "expired";

@@ -16,7 +16,10 @@ internal static class StateReader
         ("id, number, identifier, kind, status, role, all_resources, first_name, last_name, description, time_zone, locale, metadata, sso_id, user_id FROM members", (state, row) =>
         {
             var other = string.Join('|', Enumerable.Range(7, 6).Select(row.Text).Append(row.Text(14)));
-            state.Members.Add(row.Id(0), new(row.Id(0), row.Number(1), row.Text(2), row.Text(3) is "person", row.Text(4), row.Text(5), row.Flag(6), other) { SsoId = row.Text(13) });
+            state.Members.Add(row.Id(0), new(row.Id(0), row.Number(1), row.Text(2), row.Text(3) is "person", row.Text(4), row.Text(5), row.Flag(6), other) 
+            {
+                SsoId = row.Text(13), User = row.IsNull(14) ? null : row.Id(14),
+            });
         }),
         ("id, name, description, system_kind, is_admin, all_resources, is_default FROM groups",
             (state, row) => state.Groups.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6)))),
@@ -35,8 +38,8 @@ internal static class StateReader
             if (!level.IsNone) levels.Add(row.Id(2), level);
         }),
         ("id, member_id, name, read_only FROM api_keys", (state, row) => state.Keys.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), row.Flag(3)))),
-        ("id, member_id, status, sent_count, expires_at FROM invitations",
-            (state, row) => state.Invitations.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), $"{row.Text(3)} {row.Text(4)}"))),
+        ("id, member_id, status, sent_count, expires_at, sponsor_id FROM invitations", (state, row) =>
+            state.Invitations.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), string.Join(' ', row.Text(3), row.Text(4), row.Text(5))))),
     ];
 
     private static readonly string Sql = string.Join(' ', Tables.Select(t => $"SELECT {t.Sql} WHERE organization_id = @organization;"))

@@ -2,7 +2,9 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Usher.Core;
 using Usher.Core.Invitations;
+using Usher.Core.Members;
 using Usher.Core.Outbox;
 using Usher.Core.Users;
 using Usher.Server.Api;
@@ -80,6 +82,7 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
             CallKind.Decline => await DeclineAsync(path),
             CallKind.SendMyLink => await SendMyLinkAsync(path),
             CallKind.ConfirmAddress => await ConfirmAsync(path),
+            CallKind.Leave => await LeaveAsync(path),
             _ => throw new ArgumentException(call.ToString()),
         };
         if (answer is not (var status, var text)) return null;
@@ -137,7 +140,7 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private async Task MakeKeyAsync(string identifier)
     {
-        var member = await app.QueryAsync(db => db.Members.Where(m => m.OrganizationId == Organization && m.Identifier == identifier && m.Status == Core.Members.MemberStatus.Active)
+        var member = await app.QueryAsync(db => db.Members.Where(m => m.OrganizationId == Organization && m.Identifier == identifier && m.Status == MemberStatus.Active)
             .Select(m => m.Id).SingleAsync(TestContext.Current.CancellationToken));
         var made = await SendAsync("owner", "POST", $"/usher/v1/organizations/{org.Slug}/api-keys", $$"""{"member":"{{Ids.Member.Of(member)}}"}""");
         if (ApiKey().Match(made!.Value.Body) is not { Success: true } secret) return;
@@ -166,8 +169,15 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
             .OrderByDescending(m => m.Id).FirstOrDefaultAsync(TestContext.Current.CancellationToken));
         if (message is null) return null;
         var link = new AddressChangeLink(org.Slug, Guid.Parse(message.Parameters[OutboxParameters.AddressChange]), Reveal(message));
-        var confirmed = await app.WithAsync<AddressChangeService, Core.Result<NewAddress>>(s => s.ConfirmAsync(link, TestContext.Current.CancellationToken));
+        var confirmed = await app.WithAsync<AddressChangeService, Result<NewAddress>>(s => s.ConfirmAsync(link, TestContext.Current.CancellationToken));
         return confirmed.Error is { } error ? (409, error.Code) : (200, "");
+    }
+
+    private async Task<(int Status, string Body)?> LeaveAsync(string identifier)
+    {
+        if (State.Named(identifier) is not { User: { } user } member) return null;
+        var left = await app.WithAsync<MemberService, Result<Member>>(s => s.LeaveAsync(user, member.Id, TestContext.Current.CancellationToken));
+        return left.Error is { } error ? (409, error.Code) : (200, "");
     }
 
     private async Task<(Guid Id, string Secret)?> LinkOfAsync(string identifier, bool mailed)
