@@ -46,6 +46,7 @@ internal static class InvitationFacts
         if (filter.SponsorId is { } sponsor) sql += $" AND i.sponsor_id = {parameter(sponsor)}";
         if (filter.CreatedFrom is { } from) sql += $" AND i.id >= {parameter(Uuid.Floor(from))} AND i.created_at >= {parameter(from)}";
         if (filter.CreatedTo is { } to) sql += $" AND i.id < {parameter(Uuid.Floor(to + Ahead))} AND i.created_at < {parameter(to)}";
+        if (filter.Blocked is { } blocked) sql += blocked ? " AND i.blocked_at IS NOT NULL AND i.status = 'pending'" : " AND i.blocked_at IS NULL";
         if (filter.Before is { } id) sql += $" AND i.id < {parameter(id)}";
         if (filter.ExpiresFrom is { } first) sql += $" AND i.expires_at >= {parameter(first)}";
         if (filter.ExpiresTo is { } last) sql += $" AND i.expires_at < {parameter(last)}";

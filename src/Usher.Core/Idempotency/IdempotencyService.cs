@@ -2,7 +2,10 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.Access;
+using Usher.Core.ApiKeys;
 using Usher.Core.Data;
+using Usher.Core.Members;
 
 namespace Usher.Core.Idempotency;
 
@@ -27,7 +30,16 @@ public sealed record RepeatableRequest(Guid OrganizationId, string Caller, strin
 /// <param name="Status">HTTP status.</param>
 /// <param name="Headers">Those that belong to the answer.</param>
 /// <param name="Body">As it was sent.</param>
-public sealed record KeptAnswer(int Status, Dictionary<string, string> Headers, byte[] Body);
+public sealed record KeptAnswer(int Status, Dictionary<string, string> Headers, byte[] Body)
+{
+    /// <summary>What an answer with a secret in it needs of the caller to be given again; null where it bears none.</summary>
+    public SecretOf? Secret { get; init; }
+}
+
+/// <summary>The secret that an answer bears: a link or a key.</summary>
+/// <param name="MemberId">The member it is for.</param>
+/// <param name="Permission">What a caller other than that member needs to be given it.</param>
+public sealed record SecretOf(Guid MemberId, string Permission);
 
 /// <summary>Makes a repeated request the same as one. What is kept is kept for a day.</summary>
 public sealed class IdempotencyService(UsherDb db, TimeProvider clock)
@@ -44,23 +56,37 @@ public sealed class IdempotencyService(UsherDb db, TimeProvider clock)
     /// Does the work and keeps its answer in the same commit, or gives the answer of the time before. Only what succeeded is kept: a refusal changed nothing, and
     /// is judged anew.
     /// </summary>
+    /// <param name="actor">The caller; null for a guest.</param>
     /// <param name="request">The request.</param>
     /// <param name="work">Carries it out; run again when a race was lost.</param>
     /// <param name="ct">Cancels.</param>
-    /// <returns>Refused with <c>idempotency_key_reused</c> when the key came with another request.</returns>
-    public Task<Result<KeptAnswer>> OnceAsync(RepeatableRequest request, Func<Task<KeptAnswer>> work, CancellationToken ct) => db.RunTogetherAsync<Result<KeptAnswer>>(async () =>
+    /// <returns>
+    /// Refused with <c>idempotency_key_reused</c> when the key came with another request; with what a fresh call would get when the answer bears a secret that
+    /// the caller may no longer be given.
+    /// </returns>
+    public Task<Result<KeptAnswer>> OnceAsync(Actor? actor, RepeatableRequest request, Func<Task<KeptAnswer>> work, CancellationToken ct) => db.RunTogetherAsync<Result<KeptAnswer>>(async () =>
     {
         var (hash, now) = (request.KeyHash, clock.Now());
         var before = await FindAsync();
-        if (Kept(before) is { } told) return told;
+        if (Kept(before) is { } told) return await RefusalAsync(before!) is { } lost ? lost : told;
 
         var answer = await work();
         // The request that it repeats may have been carried out meanwhile: what refuses this one may be what that one made.
-        if (answer.Status is < 200 or >= 300) return Kept(await FindAsync()) ?? answer;
+        if (answer.Status is < 200 or >= 300) return await FindAsync() is { } meanwhile && Kept(meanwhile) is { } same && await RefusalAsync(meanwhile) is null ? same : answer;
         if (before is not null) db.Remove(before);
-        db.Add(new IdempotencyRecord { OrganizationId = request.OrganizationId, KeyHash = hash, RequestHash = request.RequestHash, Answer = Close(answer, hash, request.Key), ExpiresAt = now + Lifetime });
+        db.Add(new IdempotencyRecord { OrganizationId = request.OrganizationId, KeyHash = hash, RequestHash = request.RequestHash, Answer = Close(answer, hash, request.Key), SecretOf = answer.Secret?.MemberId, SecretNeeds = answer.Secret?.Permission, ExpiresAt = now + Lifetime });
         await db.SaveChangesAsync(ct);
         return answer;
+
+        // A secret is given again only to a caller who would be given it today.
+        async Task<Error?> RefusalAsync(IdempotencyRecord record)
+        {
+            if (record is not { SecretOf: { } member, SecretNeeds: { } permission } || actor is null || (actor.IsMember && actor.Id == member)) return null;
+            var graph = await AccessGraph.ReadAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = [member] }.With(actor), ct);
+            var today = graph?.Today(actor);
+            if (today?.May(permission) is not true) return permission is Permissions.TokenManagement ? ApiKeyErrors.NotAllowed : MemberErrors.NotAllowed;
+            return graph!.Member(member) is not { IsLive: true } its ? MemberErrors.NotFound : graph.Covers(today, its) ? null : MemberErrors.NotCovered;
+        }
 
         Task<IdempotencyRecord?> FindAsync() => db.IdempotencyRecords.AsNoTracking().SingleOrDefaultAsync(r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash, ct);
 

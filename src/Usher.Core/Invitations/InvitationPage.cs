@@ -44,6 +44,17 @@ public sealed record InvitationFilter
     /// <summary>Before.</summary>
     public DateTimeOffset? ExpiresTo { get; init; }
 
+    /// <summary>Whether they wait for an administrator's decision; see <see cref="Invitation.BlockedAt"/>. Null: either.</summary>
+    public bool? Blocked { get; init; }
+
+    /// <summary>Whether bulk work is meant for every open invitation, with nothing else given. A list needs no such word.</summary>
+    public bool All { get; init; }
+
+    /// <summary>Whether nothing is given that an invitation could fail to have.</summary>
+    public bool NamesNothing =>
+        (States, EmailPrefix, Role, GroupId, RoleId, SponsorId) is ([], null, null, null, null, null)
+        && (CreatedFrom ?? CreatedTo ?? ExpiresFrom ?? ExpiresTo) is null && Blocked is null;
+
     /// <summary>Made before what has this id, such as the job that works on them.</summary>
     public Guid? Before { get; init; }
 }

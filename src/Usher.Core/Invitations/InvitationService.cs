@@ -104,6 +104,96 @@ public sealed class InvitationService(
         return minted.Match<Result<(InvitationView, InvitationLink)>>(view => (view, link!), error => error);
     }
 
+    /// <summary>
+    /// Makes the actor the sponsor of an open or expired invitation, such as one whose sponsor may no longer make it: the same link works, for at least seven
+    /// more days, and the invitation waits for no decision any more.
+    /// </summary>
+    /// <param name="actor">Needs <c>user_management</c>, and to cover the member.</param>
+    /// <param name="key">By invitation or by member.</param>
+    /// <param name="details">What the answer shows besides.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    public Task<Result<InvitationView>> EndorseAsync(
+        Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<InvitationView>>(async () =>
+        {
+            var graph = await AccessGraph.TrackAsync(db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            var selection = MemberService.Select(graph, [key], []);
+            if (selection.Members is not [var member]) return MemberService.Nobody(graph, [key]);
+            if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
+            if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
+            Endorsing.Apply(db, member, actor, clock.Now());
+            await db.SaveChangesAsync(ct);
+            return new InvitationView(invitation, member, graph);
+        }, ct);
+
+    /// <summary>The same for up to 1,000 members, each named once: those whose sponsor still may make the offer stay as they are. A refused one stops no other.</summary>
+    /// <returns>One outcome per member, in their order.</returns>
+    public async Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
+    {
+        if (memberIds.Count > MaxRows) return [.. memberIds.Select(_ => (Result<Endorsed>)InvitationErrors.TooManyRows)];
+        var sponsors = await db.Members.AsNoTracking().Where(m => m.OrganizationId == actor.OrganizationId && memberIds.Contains(m.Id))
+            .Select(m => m.SponsorId).Distinct().ToListAsync(ct);
+        return await db.RunAsync<IReadOnlyList<Result<Endorsed>>>(async () =>
+        {
+            var graph = await AccessGraph.ReadAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = [.. memberIds, .. sponsors] }.With(actor), ct);
+            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
+            db.AttachRange(memberIds.Select(graph.Member).OfType<Member>());
+            var now = clock.Now();
+            Result<Endorsed>[] outcomes = [.. memberIds.Select(id => Endorse(graph, today, actor, id, now))];
+            if (Array.Exists(outcomes, o => o.Error is null && o.Value.Changed)) await db.SaveChangesAsync(ct);
+            return outcomes;
+        }, ct);
+    }
+
+    private Result<Endorsed> Endorse(AccessGraph graph, Actor today, Actor actor, Guid id, DateTimeOffset now)
+    {
+        if (graph.Member(id) is not { } member) return MemberErrors.NotFound;
+        if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
+        if (invitation.BlockedAt is null && graph.SponsorStands(member)) return new Endorsed(member, Changed: false);
+        Endorsing.Apply(db, member, actor, now);
+        return new Endorsed(member, Changed: true);
+    }
+
+    // An offer that can still be accepted, to a member whom the actor covers.
+    private static Result<Invitation> Endorsable(AccessGraph graph, Actor today, Member member)
+    {
+        if (member is not { IsLive: true, Kind: MemberKind.Person }) return MemberErrors.NotFound;
+        if (member.UserId is not null || member.Invitations.Find(i => !i.HasEnded) is not { } invitation) return InvitationErrors.AlreadyJoined;
+        return graph.Pass(GrantingRule.EndorseCovers, graph.Covers(today, member)) ? invitation : MemberErrors.NotCovered;
+    }
+
+    /// <summary>
+    /// Mails the administrators of every organization that has blocked invitations a list of them: one mail a day and administrator for as long as any is
+    /// blocked. An organization nobody administers is passed over.
+    /// </summary>
+    public async Task TellBlockedAsync(CancellationToken ct)
+    {
+        var (now, yesterday) = (clock.Now(), clock.Now().AddDays(-1));
+        var waiting = db.Invitations.Where(i => i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
+        var due = await waiting.Select(i => i.OrganizationId).Distinct()
+            .Where(o => !db.Invitations.Any(i => i.OrganizationId == o && i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.BlockedToldAt > yesterday))
+            .Take(100).ToListAsync(ct);
+        foreach (var organization in due) await TellBlockedAsync(organization, now, ct);
+    }
+
+    private Task<bool> TellBlockedAsync(Guid id, DateTimeOffset now, CancellationToken ct) => db.RunLockedAsync(async () =>
+    {
+        var yesterday = now.AddDays(-1);
+        var waiting = db.Invitations.Where(i => i.OrganizationId == id && i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
+        var blocked = await waiting.Include(i => i.Member).OrderBy(i => i.Id).Take(BlockedMail.MostNamed).ToListAsync(ct);
+        var organization = await db.Organizations.AsNoTracking().SingleOrDefaultAsync(o => o.Id == id && o.SuspendedAt == null, ct);
+        if (organization is null || blocked is [] || blocked.Exists(i => i.BlockedToldAt > yesterday)) return false;
+        var total = await waiting.CountAsync(ct);
+        var admins = await db.Members.AsNoTracking()
+            .Where(m => m.OrganizationId == id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
+            .OrderBy(m => m.Id).Take(BlockedMail.MostRecipients).ToListAsync(ct);
+        foreach (var admin in admins) db.Add(BlockedMail.To(admin, organization, blocked, total, now));
+        foreach (var invitation in blocked) invitation.BlockedToldAt = now;
+        await db.SaveChangesAsync(ct);
+        return true;
+    }, ct);
+
     /// <summary>One invitation of the actor's organization, whatever has become of it.</summary>
     public async Task<Result<InvitationView>> GetAsync(Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
     {

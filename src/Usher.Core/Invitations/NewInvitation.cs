@@ -151,5 +151,10 @@ public sealed record Invited(Member Member, AccessGraph Graph, InviteOutcome Out
     public InvitationLink? Link { get; init; }
 }
 
+/// <summary>What came of endorsing an offer.</summary>
+/// <param name="Member">The invited member.</param>
+/// <param name="Changed">Whether the actor is the sponsor now; false where the sponsor still may make the offer.</param>
+public sealed record Endorsed(Member Member, bool Changed);
+
 /// <summary>An invitation with its member and the graph to show what it gives.</summary>
 public sealed record InvitationView(Invitation Invitation, Member Member, AccessGraph Graph);

@@ -16,6 +16,9 @@ public enum JobKind
 
     /// <summary>Ends every invitation of a filter.</summary>
     Revoke,
+
+    /// <summary>Makes the actor the sponsor of every invitation of a filter whose sponsor may no longer make it.</summary>
+    Endorse,
 }
 
 public enum JobStatus
@@ -55,7 +58,10 @@ public enum RowOutcome
     /// <summary>Of a bulk revoke: ended.</summary>
     Revoked,
 
-    /// <summary>Of a bulk resend or revoke: something else became of it meanwhile.</summary>
+    /// <summary>Of a bulk endorse: the same link works again.</summary>
+    Endorsed,
+
+    /// <summary>Of bulk work on invitations: something else became of it meanwhile.</summary>
     Ended,
 }
 

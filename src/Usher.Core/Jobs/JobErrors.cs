@@ -5,7 +5,9 @@ public static class JobErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "job_not_found", "There is no such job.");
     public static readonly Error Ended = new(ErrorKind.Conflict, "job_ended", "This job has ended already.");
-    public static readonly Error StatesInvalid = new(ErrorKind.Invalid, "states_invalid", "Only invitations that are pending or expired can be sent anew or revoked.", "states");
+    public static readonly Error StatesInvalid = new(ErrorKind.Invalid, "states_invalid", "At least one of pending and expired: no other invitation can be resent, endorsed or revoked.", "states");
+    public static readonly Error NothingNamed = new(ErrorKind.Invalid, "filter_empty", "Say which invitations: by a filter, or with all set to true for every open one.", "all");
+    public static readonly Error AllAndFilter = new(ErrorKind.Invalid, "filter_contradicts_all", "all is given alone, without a filter.", "all");
     public static readonly Error EmailPrefixInvalid = new(ErrorKind.Invalid, "email_prefix_invalid", "This is not how an address begins.", "email");
 
     // Of a file as a whole: nothing of it is kept.

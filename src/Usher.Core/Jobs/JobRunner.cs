@@ -147,8 +147,16 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
         {
             JobKind.Import => await ImportAsync(job, actor, batch.FirstRow, part.Rows, ct),
             JobKind.Resend => Told(await invitations.ResendAsync(actor, [.. part.Offers.Select(o => o.MemberId)], ct), RowOutcome.Resent),
+            JobKind.Endorse => await EndorseAsync(),
             JobKind.Revoke => Told(await members.RemoveInvitedAsync(actor, [.. part.Offers.Select(o => o.MemberId)], ct), RowOutcome.Revoked),
         };
+
+        async Task<IReadOnlyList<JobRow>> EndorseAsync()
+        {
+            var outcomes = await invitations.EndorseAsync(actor, [.. part.Offers.Select(o => o.MemberId)], ct);
+            var rows = Told([.. outcomes.Select(o => o.Match<Result<Member>>(e => e.Member, error => error))], RowOutcome.Endorsed);
+            return [.. rows.Zip(outcomes, (row, o) => o.Error is null && !o.Value.Changed ? row with { Outcome = RowOutcome.Unchanged } : row)];
+        }
 
         IReadOnlyList<JobRow> Told(IReadOnlyList<Result<Member>> outcomes, RowOutcome done) =>
         [

@@ -52,6 +52,13 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     /// <returns>As <see cref="ResendAllAsync"/>.</returns>
     public Task<Result<Job>> RevokeAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) => StartAsync(actor, JobKind.Revoke, filter, dryRun, ct);
 
+    /// <summary>
+    /// Starts making the actor the sponsor of every pending or expired invitation of a filter whose sponsor may no longer make it; those made later are not among
+    /// them. See <see cref="InvitationService.EndorseAsync(Actor, IReadOnlyList{Guid}, CancellationToken)"/>.
+    /// </summary>
+    /// <returns>As <see cref="ResendAllAsync"/>.</returns>
+    public Task<Result<Job>> EndorseAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) => StartAsync(actor, JobKind.Endorse, filter, dryRun, ct);
+
     public async Task<Result<Job>> GetAsync(Actor actor, Guid id, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
@@ -132,7 +139,9 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     private async Task<Result<Job>> StartAsync(Actor actor, JobKind kind, InvitationFilter filter, bool dryRun, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        if (filter.EmailPrefix is { } prefix && !Text.IsWellFormed(prefix)) return JobErrors.EmailPrefixInvalid;
+        if (filter.EmailPrefix is { } prefix && (prefix.Length is 0 || !Text.IsWellFormed(prefix))) return JobErrors.EmailPrefixInvalid;
+        // Work on many never takes "nothing said" for "all".
+        if (filter.NamesNothing != filter.All) return filter.All ? JobErrors.AllAndFilter : JobErrors.NothingNamed;
         if (filter.States.Any(s => s is not (InvitationStatus.Pending or InvitationStatus.Expired))) return JobErrors.StatesInvalid;
         return await db.RunAsync<Result<Job>>(async () =>
         {

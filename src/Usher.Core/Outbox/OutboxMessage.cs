@@ -9,9 +9,6 @@ public enum OutboxKind
     /// <summary>"You are invited", with the link.</summary>
     Invitation,
 
-    /// <summary>To the organization's administrators: an invitation ended because its sponsor may no longer give what it gave.</summary>
-    SponsorLostRight,
-
     /// <summary>To the administrators: somebody whose invitation was revoked asks for a new one.</summary>
     InvitationRequested,
 

@@ -13,6 +13,12 @@ public static class OutboxParameters
 
     public const string FirstName = "first_name";
 
+    /// <summary>How many things the message is about, in decimal digits.</summary>
+    public const string Count = "count";
+
+    /// <summary>What the message lists: a line for each, its cells apart by tabs.</summary>
+    public const string Lines = "lines";
+
     /// <summary>Until when it is open, ISO 8601 UTC.</summary>
     public const string Expires = "expires";
 

@@ -53,6 +53,7 @@ namespace Usher.Server.Api;
 [JsonSerializable(typeof(Page<RoleDocument>))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(ReachRequest))]
+[JsonSerializable(typeof(RemovedMemberDocument))]
 [JsonSerializable(typeof(ResourceChangeRequest))]
 [JsonSerializable(typeof(ResourceDocument))]
 [JsonSerializable(typeof(ResourceRequest))]

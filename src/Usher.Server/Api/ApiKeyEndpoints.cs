@@ -1,4 +1,5 @@
 using Usher.Core;
+using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Server.Errors;
 
@@ -26,13 +27,18 @@ internal static class ApiKeyEndpoints
         return (await keys.PageAsync(actor, member, after?.Id, limit + 1, ct)).ToHttp(read => Answers.Ok(Cursor.Page(read, limit, ApiKeyDocument.From, k => new Cursor("created", null, k.Id))));
     }
 
-    private static async Task<IResult> MakeAsync(string organization, ApiBody<ApiKeyRequest> body, Actor actor, ApiKeyService keys, CancellationToken ct)
+    private static async Task<IResult> MakeAsync(string organization, ApiBody<ApiKeyRequest> body, HttpContext http, Actor actor, ApiKeyService keys, CancellationToken ct)
     {
         if (body.Refusal(given => keys.Faults(given.Name, given.ExpiresAt)) is { } refusal) return refusal;
         var given = body.Value;
         var member = given.Member is null ? actor.IsMember ? actor.Id : Guid.AllBitsSet : Ids.Member.Parse(given.Member);
-        return (await keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct)).ToHttp(made => Answers.Created(
-            new NewApiKeyDocument { ApiKey = ApiKeyDocument.From(made.Key), Secret = made.Secret }, $"{UsherApi.Prefix}/organizations/{organization}/api-keys/{Ids.ApiKey.Of(made.Key.Id)}", Precondition.TagOf(made.Key)));
+        return (await keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct)).ToHttp(made =>
+        {
+            http.Bears(made.Member.Id, Permissions.TokenManagement);
+            return Answers.Created(
+                new NewApiKeyDocument { ApiKey = ApiKeyDocument.From(made.Key), Secret = made.Secret },
+                $"{UsherApi.Prefix}/organizations/{organization}/api-keys/{Ids.ApiKey.Of(made.Key.Id)}", Precondition.TagOf(made.Key));
+        });
     }
 
     private static async Task<IResult> GetAsync(string key, Actor actor, ApiKeyService keys, CancellationToken ct) => (await keys.GetAsync(actor, Ids.ApiKey.Parse(key), ct)).ToHttp(Show);

@@ -49,7 +49,7 @@ internal static class ApiRoutes
         var caller = http.Features.Get<Caller>();
         var request = new RepeatableRequest(
             caller?.Actor.OrganizationId ?? Organization.Installation, caller is null ? "guest" : $"{caller.Actor.Kind}:{caller.Actor.Id}", key, await KeptAnswers.HashAsync(http.Request));
-        var once = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(request, () => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
+        var once = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(caller?.Actor, request, () => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
         return once.Match<IResult>(answer => new Kept(answer), error => error.ToHttp());
     });
 

@@ -48,6 +48,12 @@ internal sealed record InvitationDocument
     /// <summary>Who last made, edited or resent it, and so stands for what it gives: at acceptance he must still hold it.</summary>
     public required SponsorDocument Sponsor { get; init; }
 
+    /// <summary>Whether it waits for an administrator's decision, because its sponsor may no longer give what it gives. `endorse` or `resend` ends that.</summary>
+    public required bool Blocked { get; init; }
+
+    /// <summary>Since when it waits.</summary>
+    public required DateTimeOffset? BlockedAt { get; init; }
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }
@@ -77,6 +83,7 @@ internal sealed record InvitationDocument
             Permissions = [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
             Groups = MemberDocument.GroupsOf(member, graph), Roles = MemberDocument.RolesOf(member, graph), Levels = LevelDocument.From(member.Levels, graph), Metadata = member.Metadata,
             Sponsor = new(invitation.SponsorKind, invitation.SponsorKind is ActorKind.Member ? Ids.Member.Of(invitation.SponsorId) : null, invitation.SponsorName),
+            Blocked = invitation is { HasEnded: false, BlockedAt: not null }, BlockedAt = invitation.BlockedAt,
             CreatedAt = invitation.CreatedAt, ExpiresAt = invitation.ExpiresAt, SentCount = invitation.SentCount, LastSentAt = invitation.LastSentAt,
             Delivery = new(invitation.Delivery, invitation.DeliveryReason), AcceptedAt = invitation.AcceptedAt, EndedAt = invitation.EndedAt, EndReason = invitation.EndReason,
         };

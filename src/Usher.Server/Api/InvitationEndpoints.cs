@@ -21,7 +21,8 @@ internal static class InvitationEndpoints
         new("role", typeof(BuiltInRole), "Only those that give this built-in role."),
         new("group", typeof(string), "Only those that put into this group (`grp_…`)."),
         new("customRole", typeof(string), "Only those that give this role of the organization's own (`rol_…`)."),
-        new("sponsor", typeof(string), "Only those this member stands for (`mem_…`)."),
+        new("sponsor", typeof(string), "Only those this member is the sponsor of (`mem_…`)."),
+        new("blocked", typeof(bool), "`true`: only those that wait for an administrator's decision. `false`: only those that do not."),
         new("createdFrom", typeof(DateTimeOffset), "Not made before."), new("createdTo", typeof(DateTimeOffset), "Made before."),
         new("expiresFrom", typeof(DateTimeOffset), "Not run out before."), new("expiresTo", typeof(DateTimeOffset), "Run out before."),
     ];
@@ -42,6 +43,9 @@ internal static class InvitationEndpoints
             """);
         invitations.MapPost("/{invitation}/resend", ResendAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Resend an invitation", "A new mail goes out, the clock starts anew, older links no longer open. An expired one is open again.");
         invitations.MapPost("/{invitation}/revoke", RevokeAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Revoke an invitation", "It ends for good, and the invited member is removed.");
+        invitations.MapPost("/{invitation}/endorse", EndorseAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Endorse an invitation", """
+            You become its sponsor, and must hold everything that it gives. A blocked one waits no longer: the same link works, for at least seven more days.
+            """);
         invitations.MapPost("/{invitation}/link", LinkAsync).CanRepeat().Says<LinkDocument>("Make a link by hand", """
             A fresh link to hand over by other means than mail, shown once and recorded. The mailed one no longer opens. Joining by it does not prove the address.
             """, StatusCodes.Status201Created);
@@ -75,10 +79,11 @@ internal static class InvitationEndpoints
     {
         States = query.Enums<InvitationStatus>("state"), EmailPrefix = query.Text("email")?.ToLowerInvariant(), Role = query.Enum<BuiltInRole>("role"), GroupId = query.Id("group", Ids.Group),
         RoleId = query.Id("customRole", Ids.Role), SponsorId = query.Id("sponsor", Ids.Member), CreatedFrom = query.Instant("createdFrom"), CreatedTo = query.Instant("createdTo"),
-        ExpiresFrom = query.Instant("expiresFrom"), ExpiresTo = query.Instant("expiresTo"),
+        ExpiresFrom = query.Instant("expiresFrom"), ExpiresTo = query.Instant("expiresTo"), Blocked = query.Has("blocked") ? query.Flag("blocked") : null,
     };
 
-    private static async Task<IResult> InviteAsync(string organization, ApiBody<InvitationRequest> body, Actor actor, InvitationService invitations, Links links, TimeProvider clock, CancellationToken ct)
+    private static async Task<IResult> InviteAsync(
+        string organization, ApiBody<InvitationRequest> body, HttpContext http, Actor actor, InvitationService invitations, Links links, TimeProvider clock, CancellationToken ct)
     {
         if (body.Refusal(given => invitations.Faults(given.ToInvitation())) is { } refusal) return refusal;
         var byHand = body.Value.Delivery is LinkDelivery.Link;
@@ -88,6 +93,7 @@ internal static class InvitationEndpoints
         {
             var invitation = invited.Member.PendingInvitation!;
             var document = InvitationDocument.From(new(invitation, invited.Member, invited.Graph), clock.Now());
+            if (invited.Link is not null) http.Bears(invited.Member.Id, Permissions.UserManagement);
             var answer = new NewInvitationDocument { Invitation = document, Link = invited.Link is { } link ? links.Join(link) : null };
             return Answers.Created(answer, $"/usher/v1/organizations/{organization}/invitations/{document.Id}", Precondition.TagOf(invitation, invited.Member));
         });
@@ -106,6 +112,10 @@ internal static class InvitationEndpoints
     private static async Task<IResult> ResendAsync(string invitation, HttpRequest request, Actor actor, InvitationService invitations, TimeProvider clock, CancellationToken ct) =>
         (await invitations.ResendAsync(actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct, request.IfMatch)).ToHttp(view => Show(view, clock));
 
+    private static async Task<IResult> EndorseAsync(
+        string invitation, HttpRequest request, Actor actor, InvitationService invitations, TimeProvider clock, CancellationToken ct) =>
+        (await invitations.EndorseAsync(actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct, request.IfMatch)).ToHttp(view => Show(view, clock));
+
     private static async Task<IResult> RevokeAsync(string invitation, HttpRequest request, Actor actor, MemberService members, TimeProvider clock, CancellationToken ct)
     {
         var removed = await members.RemoveAsync(actor, [new(InvitationId: Ids.Invitation.Parse(invitation))], new(OnlyInvited: true) { Details = Shown, IfMatch = request.IfMatch }, ct);
@@ -114,7 +124,12 @@ internal static class InvitationEndpoints
 
     private static async Task<IResult> LinkAsync(string organization, string invitation, HttpRequest request, Actor actor, InvitationService invitations, Links links, CancellationToken ct) =>
         (await invitations.MintLinkAsync(actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), MemberDetails.None, ct, request.IfMatch)).ToHttp(minted =>
-            Answers.Created(new LinkDocument(links.Join(minted.Link), minted.View.Invitation.ExpiresAt), $"/usher/v1/organizations/{organization}/invitations/{invitation}", Precondition.TagOf(minted.View.Invitation, minted.View.Member)));
+        {
+            request.HttpContext.Bears(minted.View.Member.Id, Permissions.UserManagement);
+            return Answers.Created(
+                new LinkDocument(links.Join(minted.Link), minted.View.Invitation.ExpiresAt), $"/usher/v1/organizations/{organization}/invitations/{invitation}",
+                Precondition.TagOf(minted.View.Invitation, minted.View.Member));
+        });
 
     private static IResult Show(InvitationView view, TimeProvider clock) => Answers.Ok(InvitationDocument.From(view, clock.Now()), Precondition.TagOf(view.Invitation, view.Member));
 }

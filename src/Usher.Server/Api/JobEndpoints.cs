@@ -37,6 +37,11 @@ internal static class JobEndpoints
         invitations.MapPost("/resend", ResendAllAsync).CanRepeat().Takes(Rehearse).Says<JobDocument>("Resend many invitations", "Those of a filter that are pending or expired when the job comes to them; none made later.", StatusCodes.Status202Accepted);
         invitations.MapPost("/revoke", RevokeAllAsync).CanRepeat().Takes(Rehearse).Says<JobDocument>("Revoke many invitations", "Those of a filter that are pending or expired when the job comes to them; none made later.", StatusCodes.Status202Accepted);
 
+        invitations.MapPost("/endorse", EndorseAllAsync).CanRepeat().Takes(Rehearse).Says<JobDocument>("Endorse many invitations", """
+            Of those of a filter that are pending or expired when the job comes to them: you become the sponsor of each whose sponsor may no longer give what it gives,
+            as far as you hold it, and the same links work again. The others come to `unchanged`.
+            """, StatusCodes.Status202Accepted);
+
         Map(organization.MapGroup("/jobs").WithTags("Bulk"), null);
     }
 
@@ -66,6 +71,10 @@ internal static class JobEndpoints
 
     private static Task<IResult> RevokeAllAsync(string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs, CancellationToken ct) =>
         StartAsync(organization, query, body, (filter, dryRun) => jobs.RevokeAllAsync(actor, filter, dryRun, ct));
+
+    private static Task<IResult> EndorseAllAsync(
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs, CancellationToken ct) =>
+        StartAsync(organization, query, body, (filter, dryRun) => jobs.EndorseAllAsync(actor, filter, dryRun, ct));
 
     private static async Task<IResult> StartAsync(string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Func<InvitationFilter, bool, Task<Result<Job>>> start)
     {
@@ -244,10 +253,13 @@ internal sealed record ImportRowRequest
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
 
-/// <summary>Which invitations. All that is given must hold; nothing given: all that are pending or expired.</summary>
+/// <summary>Which invitations. All that is given must hold. For every open one say `all`; a filter that names nothing is refused.</summary>
 internal sealed record InvitationFilterRequest
 {
-    /// <summary>`pending`, `expired`, or both.</summary>
+    /// <summary>`true`: every pending or expired invitation. Given alone.</summary>
+    public bool? All { get; init; }
+
+    /// <summary>`pending`, `expired`, or both; not an empty list.</summary>
     public IReadOnlyList<InvitationStatus>? States { get; init; }
 
     /// <summary>How the address begins.</summary>
@@ -272,9 +284,18 @@ internal sealed record InvitationFilterRequest
 
     public DateTimeOffset? ExpiresTo { get; init; }
 
-    public InvitationFilter ToFilter(List<Error> faults) => new()
+    /// <summary>`true`: those that wait for an administrator's decision. `false`: those that do not.</summary>
+    public bool? Blocked { get; init; }
+
+    public InvitationFilter ToFilter(List<Error> faults)
     {
-        States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role, GroupId = Id(Group, Ids.Group, "group", faults), RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
+        if (States is []) faults.Add(JobErrors.StatesInvalid);
+        return Filter(faults);
+    }
+
+    private InvitationFilter Filter(List<Error> faults) => new()
+    {
+        All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role, GroupId = Id(Group, Ids.Group, "group", faults), RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
         SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo, ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
     };
 

@@ -22,6 +22,7 @@ internal static class KeptAnswers
             // Of a run that lost a race nothing may be left.
             response.StatusCode = StatusCodes.Status200OK;
             foreach (var name in Kept.Where(n => n is not "Cache-Control")) response.Headers.Remove(name);
+            http.Features.Set<SecretOf>(null);
             if (await handler() is IResult result) await result.ExecuteAsync(http);
             await response.BodyWriter.FlushAsync(http.RequestAborted);
         }
@@ -30,8 +31,14 @@ internal static class KeptAnswers
             http.Features.Set(sent);
         }
 
-        return new(response.StatusCode, Kept.Where(response.Headers.ContainsKey).ToDictionary(n => n, n => response.Headers[n].ToString()), body.ToArray());
+        return new(response.StatusCode, Kept.Where(response.Headers.ContainsKey).ToDictionary(n => n, n => response.Headers[n].ToString()), body.ToArray())
+        {
+            Secret = http.Features.Get<SecretOf>(),
+        };
     }
+
+    /// <summary>Says that the answer bears a member's secret, so that a repeat gives it only to a caller who may still have it.</summary>
+    public static void Bears(this HttpContext http, Guid member, string permission) => http.Features.Set(new SecretOf(member, permission));
 
     /// <summary>What makes a request the same as another: method, path, query, media type and body.</summary>
     public static async Task<byte[]> HashAsync(HttpRequest request)

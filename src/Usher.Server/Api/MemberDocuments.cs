@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
@@ -61,6 +62,10 @@ internal sealed record MemberDocument
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset? LastSignInAt { get; init; }
+
+    /// <summary>In the answer to a change that took away the right to make them: what became of the member's pending invitations.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public SponsoredDocument? SponsoredInvitations { get; init; }
 
     public static MemberDocument From(MemberView view)
     {
@@ -150,4 +155,20 @@ internal sealed record ServiceAccountRequest
     public IReadOnlyList<string>? Roles { get; init; }
 
     public NewServiceAccount ToAccount() => new(Name ?? "") { Description = Description ?? "", Permissions = Permissions ?? [], Groups = Named.Groups(Groups ?? []), Roles = Named.Roles(Roles ?? []) };
+}
+
+/// <summary>A member who was removed.</summary>
+/// <param name="Id">`mem_…`</param>
+/// <param name="SponsoredInvitations">What became of the pending invitations the member was the sponsor of; null where there were none.</param>
+internal sealed record RemovedMemberDocument(string Id, SponsoredDocument? SponsoredInvitations);
+
+/// <summary>What became of pending invitations whose sponsor lost the right to make them.</summary>
+/// <param name="Affected">How many there are.</param>
+/// <param name="Blocked">How many wait for an administrator's decision.</param>
+/// <param name="Endorsed">How many you are the sponsor of now.</param>
+/// <param name="Revoked">How many ended.</param>
+internal sealed record SponsoredDocument(int Affected, int Blocked, int Endorsed, int Revoked)
+{
+    public static SponsoredDocument? From(SponsoredOutcome outcome) =>
+        outcome.Affected is 0 ? null : new(outcome.Affected, outcome.Blocked, outcome.Endorsed, outcome.Revoked);
 }

@@ -35,6 +35,13 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
         ? expires.ToString("dddd, d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)
         : null;
 
+    /// <summary>How many things the mail is about.</summary>
+    public int Count => int.TryParse(parameters.GetValueOrDefault(OutboxParameters.Count), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 0;
+
+    /// <summary>What the mail lists: the cells of each line, as they were stored.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Lines =>
+        [.. parameters.GetValueOrDefault(OutboxParameters.Lines, "").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
+
     /// <summary>In mails about a change of address, the new one: canonical and as it stands.</summary>
     public string Email => parameters.GetValueOrDefault(OutboxParameters.Email, "");
 

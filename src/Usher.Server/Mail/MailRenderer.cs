@@ -12,7 +12,7 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
     public Task<OutgoingMail> RenderAsync(OpenedMessage opened) => opened.Message.Kind switch
     {
         OutboxKind.Invitation => RenderAsync<InvitationMail>(opened),
-        OutboxKind.SponsorLostRight => RenderAsync<SponsorLostRightMail>(opened),
+        OutboxKind.InvitationsBlocked => RenderAsync<InvitationsBlockedMail>(opened),
         OutboxKind.InvitationRequested => RenderAsync<InvitationRequestedMail>(opened),
         OutboxKind.AddressChange => RenderAsync<AddressChangeMail>(opened),
         OutboxKind.AddressChanged => RenderAsync<AddressChangedMail>(opened),

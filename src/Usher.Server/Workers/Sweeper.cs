@@ -32,6 +32,7 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             var services = scope.ServiceProvider;
             await usage.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
             while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            await services.GetRequiredService<InvitationService>().TellBlockedAsync(ct);
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
             while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().Forget();
