@@ -64,13 +64,15 @@ internal sealed partial class Generator
         yield return By(sponsor, "POST", "/invitations", $$"""{"email":"<a:{{guest}}>","permissions":{{List(offered.Select(p => Quoted("p", p)))}},"groups":[],"delivery":"link"}""");
         yield return random.Next(5) switch
         {
-            0 => By("owner", "DELETE", $"/members/<m:{sponsor}>"),
-            1 => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"suspended":true}"""),
+            0 => By("owner", "DELETE", $"/members/<m:{sponsor}>{Sponsored()}"),
+            1 => By("owner", "PATCH", $"/members/<m:{sponsor}>{Sponsored()}", """{"suspended":true}"""),
             2 => new(Call.Guest, "", $"<a:{sponsor}>", null, CallKind.Leave),
             3 => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"permissions":[],"groups":[],"roles":[]}"""),
             _ => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"permissions":["<p:user_management>"],"groups":[],"roles":[]}"""),
         };
         yield return new(Call.Guest, "", $"<a:{guest}>", null, CallKind.JoinByLink);
+        if (Chance(0.3)) yield return By(Actor(), "POST", $"/invitations/<i:{guest}>/endorse");
+        if (Chance(0.3)) yield return new(Call.Guest, "", $"<a:{guest}>", null, CallKind.JoinByLink);
         if (Chance(0.5)) yield return By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"suspended":false,"permissions":["<p:user_management>"]}""");
     }
 
@@ -138,12 +140,12 @@ internal sealed partial class Generator
         {
             case 0 or 1 or 2: return Invite(by, Chance(0.85) ? FreeName() : Pick(Persons.ToList()));
             case 3 or 4: return Target(held, m => m.IsPending) is { } edited ? By(by, "PATCH", $"/invitations/<i:{edited}>", Json(Chance(0.2) ? [$"\"email\":\"<a:{FreeName()}>\""] : Grants(held).DefaultIfEmpty("\"firstName\":\"B\""))) : null;
-            case 5 or 6: return Target(held, m => m.IsPending) is { } sent ? By(by, "POST", $"/invitations/<i:{sent}>/{Pick("resend", "link", "link", "revoke")}") : null;
+            case 5 or 6: return Target(held, m => m.IsPending) is { } sent ? By(by, "POST", $"/invitations/<i:{sent}>/{Pick("resend", "link", "link", "revoke", "endorse")}") : null;
             case 7: return Bulk(by);
             case 8: return Import(by, held);
             case 9 or 10 or 11: return Target(held, _ => true) is { } member ? By(by, "PATCH", $"/members/<m:{member}>", Json(Grants(held).DefaultIfEmpty("\"metadata\":{\"a\":\"b\"}"))) : null;
-            case 12 or 13: return Target(held, m => !m.IsPending) is { } other ? By(by, "PATCH", $"/members/<m:{other}>", Json(Other())) : null;
-            case 14: return Target(held, _ => true) is { } removed ? By(by, "DELETE", $"/members/<m:{removed}>") : null;
+            case 12 or 13: return Target(held, m => !m.IsPending) is { } other ? By(by, "PATCH", $"/members/<m:{other}>{Sponsored()}", Json(Other())) : null;
+            case 14: return Target(held, _ => true) is { } removed ? By(by, "DELETE", $"/members/<m:{removed}>{Sponsored()}") : null;
             case 15: return Account(by, held);
             case 16: return By(by, "POST", "/groups", Json(GroupBody(held, FreeGroup())));
             case 17 or 18: return PickOrNone(GroupsFor(held, Chance(0.4)).Append("Everyone").Append("Service Accounts")) is { } group ? By(by, "PATCH", $"/groups/<g:{group}>", Json(GroupBody(held, null))) : null;
@@ -168,10 +170,13 @@ internal sealed partial class Generator
         _ => [$"\"lastName\":\"L{random.Next(5)}\""],
     };
 
+    // What becomes of the invitations that the member is the sponsor of.
+    private string Sponsored() => Pick("", "", "?invitations=endorse", "?invitations=revoke", "?invitations=block");
+
     private Call Bulk(string by)
     {
         var of = PickOrNone(Pending) ?? "p0";
-        return By(by, "POST", $"/invitations/{Pick("resend", "resend", "revoke")}", $$"""{"email":"<a:{{of}}>"}""") with { Kind = CallKind.Job };
+        return By(by, "POST", $"/invitations/{Pick("resend", "endorse", "revoke")}", $$"""{"email":"<a:{{of}}>"}""") with { Kind = CallKind.Job };
     }
 
     private Call Import(string by, Held held)

@@ -53,9 +53,11 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
             return;
         }
 
-        // Names and zone of its own anybody may change; and anybody may leave.
+        // Every member may change its own names and zone, and reaches the resources that it makes. What members lose
+        // because a resource is deleted needs no more than the deleting.
+        if (was.AccessIn(after) == member.AccessIn(before) && (self || was.Other == member.Other)) return;
         var leaves = self && !member.IsLive;
-        if (!leaves && !(self && was.Access == member.Access)) Needs("user_management", $"changed {who}");
+        if (!leaves) Needs("user_management", $"changed {who}");
         if (!leaves && was.Status != member.Status) NeedsCover(was, $"made {member.Status}");
         if (!member.IsLive) return;
         if (was.Identifier != member.Identifier)
@@ -127,7 +129,7 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
 
     private void JudgeGroup(GroupRow? was, GroupRow? group)
     {
-        if (was?.Text == group?.Text) return;
+        if (was?.TextIn(after) == group?.Text) return; // deleting a role or a resource is no edit of the groups that had it
         var name = was?.Name ?? group!.Name;
         Needs("user_management", $"changed the group {name}");
         if (was is not null) NeedsAll("edit of a group", before.Of(was), $"changed the group {name}, {Changed(was, group)}");

@@ -25,11 +25,16 @@ internal sealed record MemberRow(
     public Guid? User { get; init; }
 
     /// <summary>Everything but <see cref="Other"/>: names, zone and metadata say nothing about access.</summary>
-    public string Access => string.Join(
-        '|', Identifier, Status, Role, AllResources, SsoId, string.Join(' ', Permissions), string.Join(' ', Groups),
-        string.Join(' ', Roles), string.Join(' ', Levels));
+    public string Access => AccessOf(Levels);
 
     public string Text => $"{Access}|{Other}";
+
+    /// <summary>The same as <see cref="Access"/> without the levels on resources that another state does not have.</summary>
+    public string AccessIn(State state) => AccessOf(Levels.Where(l => state.Resources.ContainsKey(l.Key)));
+
+    private string AccessOf(IEnumerable<KeyValuePair<Guid, Level>> levels) => string.Join(
+        '|', Identifier, Status, Role, AllResources, SsoId, string.Join(' ', Permissions), string.Join(' ', Groups),
+        string.Join(' ', Roles), string.Join(' ', levels));
 }
 
 /// <summary>A group as it is stored.</summary>
@@ -41,9 +46,14 @@ internal sealed record GroupRow(Guid Id, string Name, string Description, string
 
     public SortedDictionary<Guid, Level> Levels { get; } = [];
 
-    public string Text => string.Join(
-        '|', Name, Description, IsAdmin, AllResources, IsDefault, string.Join(' ', Permissions), string.Join(' ', Roles),
-        string.Join(' ', Levels));
+    public string Text => TextOf(Roles, Levels);
+
+    /// <summary>The same without the roles and the levels on resources that another state no longer has.</summary>
+    public string TextIn(State state) => TextOf(Roles.Where(state.Roles.ContainsKey), Levels.Where(l => state.Resources.ContainsKey(l.Key)));
+
+    private string TextOf(IEnumerable<Guid> roles, IEnumerable<KeyValuePair<Guid, Level>> levels) => string.Join(
+        '|', Name, Description, IsAdmin, AllResources, IsDefault, string.Join(' ', Permissions), string.Join(' ', roles),
+        string.Join(' ', levels));
 }
 
 /// <summary>A role of the organization as it is stored.</summary>
