@@ -21,10 +21,12 @@ internal sealed class Nginx : IAsyncDisposable
     /// <param name="directives">Further lines of the location.</param>
     public static async Task<Nginx> StartAsync(string upstream, string directives)
     {
+        // Started by root, nginx would run its worker as another user, which may not open a socket that the server made.
         var folder = Directory.CreateTempSubdirectory("usher-nginx-");
         var port = ServerProcess.FreePort();
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "nginx.conf"), $$"""
             daemon off;
+            {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}
             worker_processes 1;
             pid {{folder.FullName}}/pid;
             error_log stderr;
