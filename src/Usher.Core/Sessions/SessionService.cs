@@ -145,7 +145,7 @@ public sealed class SessionService(UsherDb db, PasswordService passwords, SignIn
     }, ct);
 
     /// <summary>Adds a new session to the caller's save, in a browser that is known from then on.</summary>
-    internal SignedIn Add(User user, string? device, DateTimeOffset now) => Add(user.Id, device, now) with { Device = guard.DeviceOf(user, now) };
+    internal SignedIn Add(User user, string? device, DateTimeOffset now) => Add(user.Id, device, now) with { Device = SignInGuard.DeviceOf(user, now) };
 
     /// <summary>Adds a new session to the caller's save.</summary>
     internal SignedIn Add(Guid userId, string? device, DateTimeOffset now)

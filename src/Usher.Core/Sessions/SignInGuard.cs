@@ -82,7 +82,7 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
     }
 
     /// <summary>The device that an account has just signed in with.</summary>
-    internal KnownDevice DeviceOf(User user, DateTimeOffset now) => new(user.Id, user.SecurityStamp ?? "", Uuid.Create(now), now + KnownDevice.Lifetime);
+    internal static KnownDevice DeviceOf(User user, DateTimeOffset now) => new(user.Id, user.SecurityStamp ?? "", Uuid.Create(now), now + KnownDevice.Lifetime);
 
     /// <summary>Removes codes that are too old.</summary>
     public Task<int> SweepExpiredAsync(CancellationToken ct)

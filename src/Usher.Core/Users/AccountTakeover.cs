@@ -18,7 +18,7 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
     private const int MostAdministratorsTold = 20;
 
     /// <summary>
-    /// Proves the address, sets the password, ends sessions, passkeys, second factors, external logins, tokens, pending changes of address
+    /// Proves the address, sets the password, ends sessions, second factors, external logins, tokens, pending changes of address
     /// and reset links, suspends the active memberships, ends their API keys, and tells the administrators of each. Invitations that wait
     /// for the address stay. One commit: the caller's.
     /// </summary>
@@ -42,7 +42,6 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
     private async Task EndCredentialsAsync(Guid user, DateTimeOffset now, CancellationToken ct)
     {
         await db.Sessions.Where(s => s.UserId == user).ExecuteDeleteAsync(ct);
-        await db.UserPasskeys.Where(p => p.UserId == user).ExecuteDeleteAsync(ct);
         await db.UserLogins.Where(l => l.UserId == user).ExecuteDeleteAsync(ct);
         await db.UserTokens.Where(t => t.UserId == user).ExecuteDeleteAsync(ct);
         await db.UserClaims.Where(c => c.UserId == user).ExecuteDeleteAsync(ct);

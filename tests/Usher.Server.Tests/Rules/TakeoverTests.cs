@@ -286,14 +286,10 @@ public sealed class TakeoverTests(UsherApp app)
     // What an account can have that is not built yet, and what is.
     private Task<int> AddCredentialsAsync(Guid user) => app.ChangeAsync(db =>
     {
-        var now = DateTimeOffset.UtcNow;
+        var now = TimeProvider.System.Now();
         db.UserLogins.Add(new IdentityUserLogin<Guid> { UserId = user, LoginProvider = "acme", ProviderKey = Guid.NewGuid().ToString(), ProviderDisplayName = "Acme" });
         db.UserTokens.Add(new IdentityUserToken<Guid> { UserId = user, LoginProvider = "usher", Name = "AuthenticatorKey", Value = "x" });
         db.UserClaims.Add(new IdentityUserClaim<Guid> { UserId = user, ClaimType = "x", ClaimValue = "y" });
-        db.UserPasskeys.Add(new IdentityUserPasskey<Guid>
-        {
-            UserId = user, CredentialId = Guid.NewGuid().ToByteArray(), Data = new() { PublicKey = [1], AttestationObject = [1], ClientDataJson = [1], Name = "x" },
-        });
         db.PasswordResets.Add(new PasswordReset
         {
             Hash = Secret.Hash(Guid.NewGuid().ToString()), Id = Guid.NewGuid(), UserId = user, CreatedAt = now, ExpiresAt = now.AddHours(1),
@@ -310,7 +306,6 @@ public sealed class TakeoverTests(UsherApp app)
         Assert.False(await db.UserLogins.AnyAsync(l => l.UserId == user, Ct));
         Assert.False(await db.UserTokens.AnyAsync(t => t.UserId == user, Ct));
         Assert.False(await db.UserClaims.AnyAsync(c => c.UserId == user, Ct));
-        Assert.False(await db.UserPasskeys.AnyAsync(p => p.UserId == user, Ct));
         Assert.False(await db.PasswordResets.AnyAsync(r => r.UserId == user, Ct));
         Assert.False(await db.UserAddressChanges.AnyAsync(c => c.UserId == user && c.Status == AddressChangeStatus.Pending, Ct));
         return 0;

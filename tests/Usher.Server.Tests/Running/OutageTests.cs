@@ -126,7 +126,7 @@ public sealed class OutageTests(UsherApp shared)
         { "a table that is missing", Postgres(PostgresErrorCodes.UndefinedTable), false },
         { "a value that is refused", Postgres(PostgresErrorCodes.CheckViolation), false },
         { "a wrong statement", new SqliteException("x", 1), false },
-        { "a fault of the program", new InvalidOperationException("x", new ArgumentNullException()), false },
+        { "a fault of the program", new InvalidOperationException("x", new FormatException("y")), false },
     };
 
     [Theory]

@@ -75,6 +75,8 @@ public sealed class StartTests
         await using var again = await ServerProcess.StartAsync(database, Bootstrap);
     }
 
+    private static UnixFileMode ModeOf(string file) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(file);
+
     [Fact]
     public async Task A_taken_port_ends_the_start_with_one_line()
     {
@@ -105,7 +107,6 @@ public sealed class StartTests
     [Fact]
     public async Task In_a_folder_that_others_can_read_every_file_is_the_servers_alone_and_a_warning_names_the_folder()
     {
-        if (OperatingSystem.IsWindows()) return;
         await using var database = await TestDatabase.CreateAsync();
         const UnixFileMode open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         const UnixFileMode readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
@@ -123,9 +124,10 @@ public sealed class StartTests
         Assert.Equal(HttpStatusCode.Created, (await client.PostTextAsync("/users", """{"user":{"first_name":"A","email_address":"ada@acme.test"}}""")).StatusCode);
         await new MailFolder(mail).WaitAsync("ada@acme.test");
 
+        if (OperatingSystem.IsWindows()) return;
         string[] made = TestDatabase.IsPostgres ? [] : ["usher.db", "usher.db-wal", "usher.db-shm", "usher.lock", "master.key"];
         Assert.All(made.Select(name => Path.Combine(database.Directory, name)).Concat(Directory.EnumerateFiles(mail)),
-            file => Assert.Equal((file, UnixFileMode.UserRead | UnixFileMode.UserWrite), (file, File.GetUnixFileMode(file))));
+            file => Assert.Equal((file, UnixFileMode.UserRead | UnixFileMode.UserWrite), (file, ModeOf(file))));
         foreach (var folder in TestDatabase.IsPostgres ? [mail] : new[] { database.Directory, mail })
             Assert.Contains(server.Output, line => line.Contains($"the folder {folder}: its mode is 0755", StringComparison.Ordinal));
     }
