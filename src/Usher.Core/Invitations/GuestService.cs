@@ -318,7 +318,7 @@ public sealed class GuestService(
         var actor = Actor.System(found.Organization.Id);
         if (state is OfferState.Expired or OfferState.Open)
         {
-            if (!maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
+            if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
             var graph = await TrackAsync(found, ct);
             // What is still open ends when it was to end: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
