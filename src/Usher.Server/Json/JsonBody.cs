@@ -43,7 +43,8 @@ public static class JsonBody
             {
                 length += read;
                 if (length < buffer.Length || length == request.ContentLength) continue;
-                var longer = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+                // What has begun to come is given room at once: each size in between would stay in the pool.
+                var longer = ArrayPool<byte>.Shared.Rent((int)Math.Max(buffer.Length * 2, Math.Min(request.ContentLength ?? 0, UsherBuilder.MaxBodyBytes)));
                 buffer.AsSpan(0, length).CopyTo(longer);
                 ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
                 buffer = longer;

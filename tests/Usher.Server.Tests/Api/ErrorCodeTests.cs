@@ -33,6 +33,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["address_change_open"] = "a new address is confirmed on a page",
         ["address_change_taken"] = "a new address is confirmed on a page",
         ["address_change_used"] = "a new address is confirmed on a page",
+        ["search_too_slow"] = "takes a search that the database is slow with; Wavefront's has a test of its own",
         ["passwords_busy"] = "takes more than a hundred people at once; the queue has a test of its own",
         ["no_identity_provider"] = "only Conformity adds people who are active at once",
         ["grants_by_admins_only"] = "only DeployHQ asks for it",
@@ -56,6 +57,13 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["too_large"] = new(413, s => s.Post("groups", new { name = new string('x', 5 * 1024 * 1024) })),
         ["too_many_requests"] = new(429, s => s.OnAnotherServerAsync(
             new() { ["Usher:GuestLimits:Passwords:PerSubject"] = "1" }, async (app, _) => await Last(2, () => app.CreateClient().SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = "a@example.test", password = "x" })))),
+        ["too_many_values"] = new(422, s => s.Post("groups", $"{{{string.Join(',', Enumerable.Range(0, 1_001).Select(i => $"\"{i}\":0"))}}}")),
+        ["sign_in_code_needed"] = new(401, s => Last(21, () => s.SignInAsync(NewEmailOf(s)))),
+        ["sign_in_code_wrong"] = new(401, async s =>
+        {
+            await Last(20, () => s.SignInAsync(NewEmailOf(s)));
+            return await s.SignInAsync(NewEmailOf(s), "12345-ABCDE");
+        }),
         ["unavailable"] = new(503, s => s.WithoutDatabaseAsync(org => org.SendAsync(HttpMethod.Post, "groups", new { name = "A" }))),
         ["session_ended"] = new(401, async s =>
         {
