@@ -58,11 +58,11 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["too_many_requests"] = new(429, s => s.OnAnotherServerAsync(
             new() { ["Usher:GuestLimits:Passwords:PerSubject"] = "1" }, async (app, _) => await Last(2, () => app.CreateClient().SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = "a@example.test", password = "x" })))),
         ["too_many_values"] = new(422, s => s.Post("groups", $"{{{string.Join(',', Enumerable.Range(0, 1_001).Select(i => $"\"{i}\":0"))}}}")),
-        ["sign_in_code_needed"] = new(401, s => Last(21, () => s.SignInAsync(NewEmailOf(s)))),
+        ["sign_in_code_needed"] = new(401, s => Last(21, () => s.WrongPasswordAsync())),
         ["sign_in_code_wrong"] = new(401, async s =>
         {
-            await Last(20, () => s.SignInAsync(NewEmailOf(s)));
-            return await s.SignInAsync(NewEmailOf(s), "12345-ABCDE");
+            await Last(20, () => s.WrongPasswordAsync());
+            return await s.WrongPasswordAsync("12345-ABCDE");
         }),
         ["unavailable"] = new(503, s => s.WithoutDatabaseAsync(org => org.SendAsync(HttpMethod.Post, "groups", new { name = "A" }))),
         ["session_ended"] = new(401, async s =>
@@ -430,6 +430,14 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         public TestOrganization Org => org;
 
         public UsherApp App => operated.App;
+
+        /// <summary>A wrong password for an address of this scene.</summary>
+        public async Task<HttpResponseMessage> WrongPasswordAsync(string? code = null)
+        {
+            using var client = App.CreateClient();
+            object body = code is null ? new { email = $"guessed@{org.Slug}.example", password = "x" } : new { email = $"guessed@{org.Slug}.example", password = "x", code };
+            return await client.SendAsync(HttpMethod.Post, "/usher/v1/sessions", body);
+        }
 
         public TestClock Clock => operated.Clock;
 
