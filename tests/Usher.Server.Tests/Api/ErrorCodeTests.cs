@@ -265,6 +265,25 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
             await s.Org.RemoveAsync(s.Org.Owner, max.Id);
             return await s.JoinAsync(link);
         }),
+        ["invitation_blocked"] = new(410, async s =>
+        {
+            var max = (await s.Org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] })).Member;
+            var (_, link) = await s.Org.GuestAsync(NewEmail("ada"), by: await s.Org.ActorAsync(max));
+            await s.Org.RemoveAsync(s.Org.Owner, max.Id);
+            return await s.Guest(link, "request");
+        }),
+        ["account_unproven"] = new(409, async s =>
+        {
+            var email = NewEmail("ada");
+            await (await s.JoinAsync((await (await s.App.CreateOrganizationAsync()).GuestAsync(email, mailed: false)).Link)).JsonAsync();
+            return await s.JoinAsync((await s.Org.GuestAsync(email)).Link);
+        }),
+        ["too_many_account_checks"] = new(429, async s =>
+        {
+            var bob = await (await s.App.CreateOrganizationAsync()).JoinedAsync(NewEmail("bob"));
+            var (_, link) = await s.Org.GuestAsync(bob.Member.Identifier, mailed: false);
+            return await Last(GuestService.MaxDisclosuresADay + 1, () => s.JoinAsync(link));
+        }),
         ["invitation_not_yours"] = new(403, async s =>
         {
             var bob = await s.Org.JoinedAsync(NewEmail("bob"));
@@ -283,6 +302,15 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
 
         // Of members and service accounts.
         ["member_not_found"] = new(404, s => s.Get("members/mem_" + Nobody)),
+        ["address_of_joined_member"] = new(403, async s => await s.Org.SendAsync(
+            HttpMethod.Patch, Member((await s.Org.JoinedAsync(NewEmail("ada"))).Member), new { email = NewEmail("other") }, by: await s.UserAsync(Permissions.UserManagement))),
+        ["too_many_invitations"] = new(409, async s =>
+        {
+            var max = (await s.Org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] })).Member;
+            var by = await s.Org.ActorAsync(max);
+            foreach (var rows in Enumerable.Range(0, 1_001).Select(i => new NewInvitation(NewEmail($"guest{i}"))).Chunk(InvitationService.MaxRows)) await s.Org.TryInviteAsync(rows, by);
+            return await s.Org.SendAsync(HttpMethod.Patch, Member(max) + "?invitations=revoke", new { suspended = true });
+        }),
         ["member_not_covered"] = new(403, async s => await s.Org.SendAsync(HttpMethod.Delete, s.Owner, by: await s.UserAsync(Permissions.UserManagement))),
         ["last_admin"] = new(409, s => s.Org.SendAsync(HttpMethod.Patch, s.Owner, new { role = "user" })),
         ["member_not_joined"] = new(409, async s => await s.Org.SendAsync(HttpMethod.Patch, Member((await s.Org.GuestAsync(NewEmail("ada"))).Member), new { suspended = true })),
