@@ -59,6 +59,9 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>Whether all groups and roles are read, not only those of the members found.</summary>
     public bool AllDefinitions { get; init; }
 
+    /// <summary>The conditions of <see cref="Page"/>, made ready.</summary>
+    internal MemberSearch? Search { get; init; }
+
     /// <summary>What to ask of every group's members and of those who hold each role directly; see <see cref="AccessGraph.HasHolder"/>.</summary>
     public IReadOnlyList<MemberCondition> Holders { get; init; } = [];
 
@@ -124,8 +127,8 @@ public sealed record DefinitionRun(Guid? After, int Limit);
 public sealed record ResourceName(Guid Id, string Name, string Slug);
 
 /// <summary>
-/// Members with all they hold, the groups and roles it comes from, and whatever an operation refers to, read in one round trip: a union of narrow rows, one
-/// per fact (<see cref="Facts"/>), so that what belongs together is not multiplied by what does not. The entities' collections are complete.
+/// Members with all they hold, the organization's groups and roles, and whatever an operation refers to. Groups and roles may be shared
+/// with other requests (<see cref="OrganizationDefinitions"/>): a change works on a copy and hands it back with <c>Add</c>.
 /// </summary>
 public sealed class AccessGraph
 {
@@ -137,8 +140,9 @@ public sealed class AccessGraph
     private readonly Dictionary<Guid, Invitation> invitations = [];
     private readonly List<Guid> run = [];
 
-    private readonly Dictionary<(Guid Id, string Kind), int> counts = [];
-    private readonly Dictionary<(Guid Id, string Kind), List<string>> samples = [];
+    private readonly Dictionary<Guid, List<ResourceAccess>> levelsOfGroups = [];
+    private readonly Dictionary<Guid, int> counts = [];
+    private readonly Dictionary<Guid, List<string>> samples = [];
     private ILookup<Guid, ApiKey>? keys;
     private readonly HashSet<Guid> withPassword = [];
     private readonly HashSet<Guid> withSecondFactor = [];
@@ -204,22 +208,29 @@ public sealed class AccessGraph
     public bool HasSecondFactor(Member member) => withSecondFactor.Contains(member.Id);
 
     /// <summary>How many live members a group has. Needs <see cref="MemberDetails.Counts"/>.</summary>
-    public int MembersOf(Group group) => counts.GetValueOrDefault((group.Id, Facts.GroupMembers));
+    public int MembersOf(Group group) => counts.GetValueOrDefault(group.Id);
 
     /// <summary>How many live members hold a role directly. Needs <see cref="MemberDetails.Counts"/>.</summary>
-    public int MembersOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleMembers));
+    public int MembersOf(Role role) => counts.GetValueOrDefault(role.Id);
 
-    /// <summary>How many groups hold a role. Needs <see cref="MemberDetails.Counts"/>.</summary>
-    public int GroupsOf(Role role) => counts.GetValueOrDefault((role.Id, Facts.RoleGroups));
+    /// <summary>How many groups hold a role.</summary>
+    public int GroupsOf(Role role) => HoldersOf(role).Count();
 
     /// <summary>Up to a hundred of a group's members, by identifier as typed, longest there first. Needs <see cref="MemberDetails.Samples"/>.</summary>
-    public IReadOnlyList<string> SampleOf(Group group) => samples.GetValueOrDefault((group.Id, Facts.GroupSample)) ?? [];
+    public IReadOnlyList<string> SampleOf(Group group) => samples.GetValueOrDefault(group.Id) ?? [];
 
     /// <summary>Up to a hundred of those who hold a role directly. Needs <see cref="MemberDetails.Samples"/>.</summary>
-    public IReadOnlyList<string> SampleOf(Role role) => samples.GetValueOrDefault((role.Id, Facts.RoleSample)) ?? [];
+    public IReadOnlyList<string> SampleOf(Role role) => samples.GetValueOrDefault(role.Id) ?? [];
 
-    /// <summary>The groups that hold a role, among those read; all of them where the role was asked for with <see cref="MemberDetails.Samples"/>.</summary>
-    public IEnumerable<Group> HoldersOf(Role role) => groups.Values.Where(g => g.Roles.Exists(r => r.RoleId == role.Id));
+    /// <summary>The groups that hold a role.</summary>
+    public IEnumerable<Group> HoldersOf(Role role) => groups.Values.Where(g => g.Roles.Contains(role.Id));
+
+    /// <summary>The levels that membership of a group gives. Known of every group that a rule or an answer may ask about.</summary>
+    public IReadOnlyList<ResourceAccess> LevelsOf(Group group) => levelsOfGroups.GetValueOrDefault(group.Id) ?? [];
+
+    /// <summary>The level that membership of a group gives on a resource.</summary>
+    public Reach ReachOf(Group group, Guid resource) =>
+        LevelsOf(group).FirstOrDefault(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
     /// <summary>Whether a group has a member, or a role is held directly by one, of whom one of <see cref="AccessQuery.Holders"/> holds.</summary>
     public bool HasHolder(Guid groupOrRole, int condition) => held.Contains((groupOrRole, condition));
@@ -227,52 +238,46 @@ public sealed class AccessGraph
     /// <summary>A member's keys, oldest first. Needs <see cref="MemberDetails.Keys"/>.</summary>
     public IEnumerable<ApiKey> KeysOf(Member member) => keys?[member.Id] ?? [];
 
-    /// <summary>Takes a new or returning member in, with what he was given, so that the counts are those of after the save.</summary>
+    /// <summary>Takes in a new or returning member with its grants, so that the counts are those after the commit.</summary>
     public void Add(Member member)
     {
         Take(member);
-        foreach (var group in Implied(member.Kind)) Count(group.Id, Facts.GroupMembers, 1);
-        Moved(member, [], []);
+        foreach (var group in Implied(member.Kind)) Count(group.Id, 1);
+        Moved(member, Grants.None);
     }
 
-    public void Add(Group group) => groups[group.Id] = group;
+    /// <summary>Takes in a new or changed group, with its levels.</summary>
+    public void Add(Group group, IEnumerable<ResourceAccess> levels) =>
+        (groups[group.Id], levelsOfGroups[group.Id]) = (group, [.. levels]);
 
     public void Add(Role role) => roles[role.Id] = role;
 
+    /// <summary>A group to be changed: a copy that takes the place of the shared one in this graph.</summary>
+    public Group? Edit(Guid groupId) => groups.TryGetValue(groupId, out var shared) ? groups[groupId] = shared.Copy() : null;
+
+    /// <summary>The same for a role.</summary>
+    public Role? EditRole(Guid roleId) => roles.TryGetValue(roleId, out var shared) ? roles[roleId] = shared.Copy() : null;
+
     public void Add(ResourceName resource) => resources[resource.Id] = resource;
 
-    /// <summary>After a member's groups and roles were changed: makes counts and samples those of after the save.</summary>
-    public void Moved(Member member, IReadOnlyCollection<Guid> groupsBefore, IReadOnlyCollection<Guid> rolesBefore)
+    /// <summary>After a change of what a member holds: makes counts and samples those after the commit.</summary>
+    public void Moved(Member member, Grants before)
     {
-        Moved(Facts.GroupMembers, Facts.GroupSample, groupsBefore, [.. member.Groups.Select(g => g.GroupId)]);
-        Moved(Facts.RoleMembers, Facts.RoleSample, rolesBefore, [.. member.Roles.Select(r => r.RoleId)]);
-
-        void Moved(string count, string sample, IReadOnlyCollection<Guid> before, IReadOnlyCollection<Guid> after)
+        foreach (var left in before.All.Except(member.Grants.All).Where(g => g.Kind is not GrantKind.Permission))
         {
-            foreach (var left in before.Except(after))
-            {
-                Count(left, count, -1);
-                samples.GetValueOrDefault((left, sample))?.Remove(member.ShownAs);
-            }
+            Count(left.Id, -1);
+            samples.GetValueOrDefault(left.Id)?.Remove(member.ShownAs);
+        }
 
-            foreach (var come in after.Except(before))
-            {
-                Count(come, count, 1);
-                if (!samples.TryGetValue((come, sample), out var names)) samples.Add((come, sample), names = []);
-                if (names.Count < Facts.SampleSize) names.Add(member.ShownAs);
-            }
+        foreach (var come in member.Grants.All.Except(before.All).Where(g => g.Kind is not GrantKind.Permission))
+        {
+            Count(come.Id, 1);
+            if (!samples.TryGetValue(come.Id, out var names)) samples.Add(come.Id, names = []);
+            if (names.Count < GraphDetails.SampleSize) names.Add(member.ShownAs);
         }
     }
 
-    /// <summary>After a group's roles were changed.</summary>
-    public void Moved(Group group, IReadOnlyCollection<Guid> rolesBefore)
-    {
-        Guid[] after = [.. group.Roles.Select(r => r.RoleId)];
-        foreach (var left in rolesBefore.Except(after)) Count(left, Facts.RoleGroups, -1);
-        foreach (var come in after.Except(rolesBefore)) Count(come, Facts.RoleGroups, 1);
-    }
-
-    private void Count(Guid id, string kind, int by) => counts[(id, kind)] = counts.GetValueOrDefault((id, kind)) + by;
+    private void Count(Guid id, int by) => counts[id] = counts.GetValueOrDefault(id) + by;
 
     /// <summary>An actor as he stands now, levels on resources included. Operators and the system always hold; a member who is no longer active holds nothing.</summary>
     public Actor Today(Actor actor) =>
@@ -282,7 +287,7 @@ public sealed class AccessGraph
     public EffectiveAccess Of(Member member) => Of(member, GroupsOf(member));
 
     /// <summary>Whether an actor holds everything that a member effectively has, except what all members of a kind have through the system group.</summary>
-    public bool Covers(Actor actor, Member member) => actor.Covers(Of(member, member.Groups.Select(g => groups[g.GroupId])));
+    public bool Covers(Actor actor, Member member) => actor.Covers(Of(member, KnownGroups(member)));
 
     /// <summary>Whether a granting rule lets something pass; see <see cref="GrantingRules.Pass"/>.</summary>
     internal bool Pass(GrantingRule rule, bool holds) => rules.Pass(rule, holds);
@@ -303,16 +308,22 @@ public sealed class AccessGraph
 
     private EffectiveAccess Of(Member member, IEnumerable<Group> through)
     {
-        var access = new EffectiveAccess.Builder().Add(member.Role).Add(member.Permissions.Select(p => p.Permission));
+        var access = new EffectiveAccess.Builder().Add(member.Role).Add(member.Permissions);
         if (member.AllResources) access.AddEverywhere(AccessLevel.Full);
         foreach (var level in member.Levels) access.Add(level.ResourceId, level.Reach);
-        foreach (var role in member.Roles) Confer(access, roles[role.RoleId]);
+        foreach (var role in RolesOf(member.Roles)) Confer(access, role);
         foreach (var group in through) Confer(access, group);
         return access.Build();
     }
 
     /// <summary>The groups a member is in, the implied system group first.</summary>
-    public IEnumerable<Group> GroupsOf(Member member) => Implied(member.Kind).Concat(member.Groups.Select(g => groups[g.GroupId]));
+    public IEnumerable<Group> GroupsOf(Member member) => Implied(member.Kind).Concat(KnownGroups(member));
+
+    /// <summary>The roles of some ids. One of a role that was deleted is left out.</summary>
+    public IEnumerable<Role> RolesOf(IEnumerable<Guid> ids) => ids.Select(roles.GetValueOrDefault).OfType<Role>();
+
+    // A group that was deleted gives nothing any more, though its id is still there.
+    private IEnumerable<Group> KnownGroups(Member member) => member.Groups.Select(groups.GetValueOrDefault).OfType<Group>();
 
     /// <summary>What membership of a group gives.</summary>
     public EffectiveAccess Of(Group group)
@@ -323,7 +334,7 @@ public sealed class AccessGraph
     }
 
     /// <summary>What holding a role gives.</summary>
-    public static EffectiveAccess Of(Role role) => new EffectiveAccess.Builder().Add(role.Names).Build();
+    public static EffectiveAccess Of(Role role) => new EffectiveAccess.Builder().Add(role.Permissions).Build();
 
     /// <summary>The system group whose members are all of a kind.</summary>
     public IEnumerable<Group> Implied(MemberKind kind)
@@ -335,33 +346,37 @@ public sealed class AccessGraph
     /// <summary>Adds what membership of a group gives.</summary>
     public void Confer(EffectiveAccess.Builder access, Group group)
     {
-        access.AddAdmin(group.IsAdmin).Add(group.Permissions.Select(p => p.Permission));
+        access.AddAdmin(group.IsAdmin).Add(group.Permissions);
         if (group.AllResources) access.AddEverywhere(AccessLevel.Full);
-        foreach (var level in group.Levels) access.Add(level.ResourceId, level.Reach);
-        foreach (var role in group.Roles) Confer(access, roles[role.RoleId]);
+        foreach (var level in LevelsOf(group)) access.Add(level.ResourceId, level.Reach);
+        foreach (var role in RolesOf(group.Roles)) Confer(access, role);
     }
 
     /// <summary>Adds what holding a role gives.</summary>
-    public static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions.Select(p => p.Permission));
+    public static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions);
 
-    /// <summary>Reads it in one round trip; the entities are not tracked. Null when there is no such organization.</summary>
+    /// <summary>Reads what a query asks for. Members are not tracked. Null when there is no such organization.</summary>
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
-        var facts = await Facts.ReadAsync(db, query, definitions: true, ct);
-        if (facts.Find(f => f.Kind is Facts.Organization) is not { About: Organization organization }) return null;
+        if (query.Page is { } page && await PrepareAsync(db, query.OrganizationId, page.Filter, ct) is var search)
+            query = query with { Search = search };
+        var rows = await MemberRead.ReadAsync(db, query, ct);
+        if (rows.Stamp is not { } stamp || await db.Runtime.Definitions.GetAsync(db, query.OrganizationId, stamp, ct) is not { } definitions)
+            return null;
 
-        var graph = new AccessGraph(organization, db.Runtime.Rules);
-        graph.Take(facts);
-        if (query.Details.HasFlag(MemberDetails.Keys)) await graph.ReadKeysAsync(db, ct);
+        var graph = new AccessGraph(definitions.Organization.Copy(rows.SeatsUsed), db.Runtime.Rules);
+        foreach (var (id, group) in definitions.Groups) graph.groups.Add(id, group);
+        foreach (var (id, role) in definitions.Roles) graph.roles.Add(id, role);
+        await graph.TakeAsync(db, query, rows, ct);
         return graph;
     }
 
-    /// <summary>Reads it and tracks what it holds, for an operation that will change something.</summary>
+    /// <summary>Reads it and tracks the members, for an operation that will change them.</summary>
     public static async Task<AccessGraph?> TrackAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         var graph = await ReadAsync(db, query, ct);
-        if (graph is not null) db.AttachRange([.. graph.roles.Values, .. graph.groups.Values, .. graph.members.Values]);
+        if (graph is not null) db.AttachRange(graph.members.Values);
         return graph;
     }
 
@@ -372,7 +387,7 @@ public sealed class AccessGraph
         db.AttachRange(members.Values.Where(m => wanted.Contains(m.Identifier)));
     }
 
-    /// <summary>Reads the next chunk of a list whose first chunk read all groups and roles: those are taken from there.</summary>
+    /// <summary>Reads the next chunk of a list: groups and roles, with their counts and samples, are those of the first.</summary>
     public async Task<AccessGraph> ReadMoreAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         var more = new AccessGraph(Organization, rules);
@@ -380,32 +395,41 @@ public sealed class AccessGraph
         foreach (var pair in roles) more.roles.Add(pair.Key, pair.Value);
         foreach (var pair in counts) more.counts.Add(pair.Key, pair.Value);
         foreach (var pair in samples) more.samples.Add(pair.Key, pair.Value);
-        more.Take(await Facts.ReadAsync(db, query, definitions: false, ct));
-        if (query.Details.HasFlag(MemberDetails.Keys)) await more.ReadKeysAsync(db, ct);
+        foreach (var pair in levelsOfGroups) more.levelsOfGroups.Add(pair.Key, pair.Value);
+        var search = await PrepareAsync(db, query.OrganizationId, query.Page!.Filter, ct);
+        var rows = await MemberRead.ReadAsync(db, query with { Search = search }, ct);
+        const MemberDetails once = MemberDetails.Counts | MemberDetails.Samples;
+        await more.TakeAsync(db, query with { Details = query.Details & ~once }, rows, ct);
         return more;
     }
 
-    private async Task ReadKeysAsync(UsherDb db, CancellationToken ct)
+    private static async Task<MemberSearch> PrepareAsync(UsherDb db, Guid organization, MemberFilter filter, CancellationToken ct)
     {
-        Guid[] holders = [.. members.Keys];
-        var found = await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == Organization.Id && holders.Contains(k.MemberId!.Value)).OrderBy(k => k.Id).ToListAsync(ct);
-        keys = found.ToLookup(k => k.MemberId!.Value);
+        if (!MemberSearch.NeedsDefinitions(filter)) return MemberSearch.Of(filter, null, []);
+        var stamp = await db.Organizations.Where(o => o.Id == organization).Select(o => (Guid?)o.DefinitionsStamp).SingleOrDefaultAsync(ct);
+        var definitions = await db.Runtime.Definitions.GetAsync(db, organization, stamp ?? Guid.Empty, ct);
+        if (definitions is null) return MemberSearch.Of(new() { Kind = filter.Kind }, null, []);
+        var reaching = filter.Reaches is not { } resource ? [] : await db.ResourceAccess.AsNoTracking()
+            .Where(a => a.OrganizationId == organization && a.ResourceId == resource && a.GroupId != null).ToListAsync(ct);
+        return MemberSearch.Of(filter, definitions, reaching.Where(a => !a.Reach.IsNone).Select(a => a.GroupId!.Value));
     }
 
-    private void Take(List<Fact> facts)
+    private async Task TakeAsync(UsherDb db, AccessQuery query, MemberRows rows, CancellationToken ct)
     {
-        foreach (var fact in facts)
-        {
-            switch (fact.About)
-            {
-                case Member member: Take(member); break;
-                case Group group: groups[group.Id] = group; break;
-                case Role role: roles[role.Id] = role; break;
-            }
-        }
-
-        foreach (var fact in facts) Take(fact);
+        Total = rows.Total;
+        foreach (var member in rows.Members) Take(member);
+        foreach (var invitation in rows.Invitations) Take(invitation);
+        if (query.Invitations is not null) run.AddRange(rows.Invitations.Select(i => i.Id));
+        if (query.GroupRun is { } groupRun) run.AddRange(Run(groups.Keys, groupRun));
+        if (query.RoleRun is { } roleRun) run.AddRange(Run(roles.Keys, roleRun));
+        await new GraphDetails(db, this, query).ReadAsync(ct);
     }
+
+    private static IEnumerable<Guid> Run(IEnumerable<Guid> ids, DefinitionRun run) =>
+        ids.Order(IdOrder).Where(id => run.After is not { } after || IdOrder.Compare(id, after) > 0).Take(run.Limit);
+
+    // As both databases order ids: byte by byte, the first digits first. Guid's own order is that, too.
+    private static readonly Comparer<Guid> IdOrder = Comparer<Guid>.Default;
 
     // A revived member is taken in again.
     private void Take(Member member)
@@ -415,35 +439,159 @@ public sealed class AccessGraph
         if (!same.Contains(member)) same.Add(member);
     }
 
-    private void Take(Fact fact)
+    // One that has ended is only shown: nothing happens to it any more.
+    private void Take(Invitation invitation)
     {
-        var organization = Organization.Id;
-        switch (fact.Kind)
-        {
-            case Facts.Resource: resources[fact.SubjectId] = new(fact.SubjectId, fact.Name!, fact.More!); break;
-            case Facts.InRun: run.Add(fact.SubjectId); break;
-            case Facts.Total: Total = fact.Count!.Value; break;
-            case Facts.GroupSample or Facts.RoleSample: samples[(fact.SubjectId, fact.Kind)] = [.. fact.More?.Split(' ') ?? []]; break;
-            case Facts.Invitation when fact.About is Invitation invitation:
-                invitations[invitation.Id] = invitation;
-                // One that has ended is only shown: nothing happens to it any more.
-                if (!invitation.HasEnded && members.TryGetValue(invitation.MemberId, out var invited)) invited.Invitations.Add(invitation);
-                break;
-            case Facts.Level when fact.About is ResourceAccess { MemberId: { } holder } level: members[holder].Levels.Add(level); break;
-            case Facts.Level when fact.About is ResourceAccess { GroupId: { } holder } level: groups[holder].Levels.Add(level); break;
-            case Facts.MemberPermission: members[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
-            // A later chunk of a list may name a group or role made since the first was read: it is left out.
-            case Facts.MemberGroup when !groups.ContainsKey(fact.OtherId!.Value): break;
-            case Facts.MemberRole when !roles.ContainsKey(fact.OtherId!.Value): break;
-            case Facts.MemberGroup: members[fact.SubjectId].Groups.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, GroupId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
-            case Facts.MemberRole: members[fact.SubjectId].Roles.Add(new() { OrganizationId = organization, MemberId = fact.SubjectId, RoleId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
-            case Facts.GroupPermission: groups[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, GroupId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
-            case Facts.GroupRole: groups[fact.SubjectId].Roles.Add(new() { OrganizationId = organization, GroupId = fact.SubjectId, RoleId = fact.OtherId!.Value, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
-            case Facts.RolePermission: roles[fact.SubjectId].Permissions.Add(new() { OrganizationId = organization, RoleId = fact.SubjectId, Permission = fact.Name!, GrantedBy = fact.GrantedBy!.Value, GrantedAt = fact.GrantedAt!.Value }); break;
-            case Facts.GroupMembers or Facts.RoleMembers or Facts.RoleGroups: counts[(fact.SubjectId, fact.Kind)] = fact.Count!.Value; break;
-            case Facts.GroupHolder or Facts.RoleHolder: held.Add((fact.SubjectId, fact.Count!.Value)); break;
-            case Facts.Password: withPassword.Add(fact.SubjectId); break;
-            case Facts.SecondFactor: withSecondFactor.Add(fact.SubjectId); break;
-        }
+        invitations[invitation.Id] = invitation;
+        if (!invitation.HasEnded && members.TryGetValue(invitation.MemberId, out var invited)) invited.Invitations.Add(invitation);
     }
+
+    /// <summary>What only an answer needs, and what a rule needs only now and then: read where the query says so, or where it is there.</summary>
+    private sealed class GraphDetails(UsherDb db, AccessGraph graph, AccessQuery query)
+    {
+        /// <summary>How many names a sample has at most.</summary>
+        public const int SampleSize = 100;
+
+        private readonly Guid organization = query.OrganizationId;
+
+        public async Task ReadAsync(CancellationToken ct)
+        {
+            await ReadEndedInvitationsAsync(ct);
+            await ReadLevelsOfGroupsAsync(ct);
+            if (Wants(MemberDetails.Counts)) await ReadCountsAsync(ct);
+            if (Wants(MemberDetails.Samples)) await ReadSamplesAsync(ct);
+            if (Wants(MemberDetails.Credentials)) await ReadCredentialsAsync(ct);
+            if (Wants(MemberDetails.Keys)) await ReadKeysAsync(ct);
+            for (var i = 0; i < query.Holders.Count; i++) await ReadHoldersAsync(i, ct);
+            await ReadResourcesAsync(ct);
+        }
+
+        private bool Wants(MemberDetails detail) => query.Details.HasFlag(detail);
+
+        // Open ones came with their members.
+        private async Task ReadEndedInvitationsAsync(CancellationToken ct)
+        {
+            Guid[] missing = [.. query.InvitationIds.Where(id => !graph.invitations.ContainsKey(id))];
+            if (missing is []) return;
+            foreach (var ended in await db.Invitations.AsNoTracking().Where(i => i.OrganizationId == organization && missing.Contains(i.Id)).ToListAsync(ct))
+                graph.Take(ended);
+        }
+
+        // Groups that a rule or the answer may ask about: all where all are listed.
+        private IEnumerable<Group> RelevantGroups()
+        {
+            if (query.AllDefinitions) return graph.groups.Values;
+            HashSet<Guid> ids = [.. graph.members.Values.SelectMany(m => m.Groups), .. query.GroupIds, .. graph.run];
+            HashSet<string> names = [.. query.GroupNames];
+            HashSet<Guid> ofRoles = [.. query.RoleIds];
+            return graph.groups.Values.Where(
+                g => g.SystemKind is not SystemGroup.None || g.IsDefault || ids.Contains(g.Id) || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains));
+        }
+
+        private IEnumerable<Role> RelevantRoles()
+        {
+            if (query.AllDefinitions) return graph.roles.Values;
+            HashSet<Guid> ids =
+            [
+                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups().SelectMany(g => g.Roles), .. query.RoleIds, .. graph.run,
+            ];
+            HashSet<string> names = [.. query.RoleNames];
+            return graph.roles.Values.Where(r => ids.Contains(r.Id) || names.Contains(r.NameKey));
+        }
+
+        private async Task ReadLevelsOfGroupsAsync(CancellationToken ct)
+        {
+            Guid?[] ids = [.. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id)).Select(g => (Guid?)g.Id)];
+            if (ids is []) return;
+            var levels = await db.ResourceAccess.AsNoTracking().Where(a => a.OrganizationId == organization && ids.Contains(a.GroupId)).ToListAsync(ct);
+            foreach (var group in levels.GroupBy(l => l.GroupId!.Value)) graph.levelsOfGroups[group.Key] = [.. group];
+        }
+
+        private async Task ReadCountsAsync(CancellationToken ct)
+        {
+            Group[] shown = [.. RelevantGroups()];
+            string[] inGroups = [.. shown.Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id).Target)];
+            string[] roles = [.. RelevantRoles().Select(r => Grant.Role(r.Id).Target)];
+            var grants = db.MemberGrants.Where(g => g.OrganizationId == organization
+                && ((g.Kind == GrantKind.Group && inGroups.Contains(g.Target)) || (g.Kind == GrantKind.Role && roles.Contains(g.Target))));
+            foreach (var found in await grants.GroupBy(g => g.Target).Select(g => new { Target = g.Key, Count = g.Count() }).ToListAsync(ct))
+                graph.counts[Guid.ParseExact(found.Target, "N")] = found.Count;
+            var kinds = await db.Members.Where(m => m.OrganizationId == organization && m.Status != MemberStatus.Removed)
+                .GroupBy(m => m.Kind).Select(g => new { Kind = g.Key, Count = g.Count() }).ToListAsync(ct);
+            foreach (var kind in kinds)
+                foreach (var group in graph.Implied(kind.Kind)) graph.counts[group.Id] = kind.Count;
+        }
+
+        private async Task ReadSamplesAsync(CancellationToken ct)
+        {
+            foreach (var group in RelevantGroups())
+            {
+                var kind = group.SystemKind is SystemGroup.ServiceAccounts ? MemberKind.Service : MemberKind.Person;
+                await ReadSampleAsync(group.Id, group.SystemKind is SystemGroup.None
+                    ? Holders(Grant.Group(group.Id))
+                    : db.Members.Where(m => m.OrganizationId == organization && m.Status != MemberStatus.Removed && m.Kind == kind), ct);
+            }
+
+            foreach (var role in RelevantRoles()) await ReadSampleAsync(role.Id, Holders(Grant.Role(role.Id)), ct);
+        }
+
+        private IQueryable<Member> Holders(Grant grant) =>
+            from held in db.MemberGrants
+            join member in db.Members on new { held.OrganizationId, Id = held.MemberId } equals new { member.OrganizationId, member.Id }
+            where held.OrganizationId == organization && held.Kind == grant.Kind && held.Target == grant.Target
+            select member;
+
+        private async Task ReadSampleAsync(Guid id, IQueryable<Member> holders, CancellationToken ct) =>
+            graph.samples[id] = await holders.OrderBy(m => m.Id).Take(SampleSize).Select(m => m.Email ?? m.Identifier).ToListAsync(ct);
+
+        private async Task ReadCredentialsAsync(CancellationToken ct)
+        {
+            var byUser = graph.members.Values.Where(m => m.UserId is not null).ToLookup(m => m.UserId!.Value, m => m.Id);
+            if (byUser.Count is 0) return;
+            Guid[] ids = [.. byUser.Select(g => g.Key)];
+            var users = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, Password = u.PasswordHash != null, u.TwoFactorEnabled }).ToListAsync(ct);
+            graph.withPassword.UnionWith(users.Where(u => u.Password).SelectMany(u => byUser[u.Id]));
+            graph.withSecondFactor.UnionWith(users.Where(u => u.TwoFactorEnabled).SelectMany(u => byUser[u.Id]));
+        }
+
+        private async Task ReadKeysAsync(CancellationToken ct)
+        {
+            Guid[] holders = [.. graph.members.Keys];
+            var found = await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == organization && holders.Contains(k.MemberId!.Value)).OrderBy(k => k.Id).ToListAsync(ct);
+            graph.keys = found.ToLookup(k => k.MemberId!.Value);
+        }
+
+        // Which groups have a member, and which roles are held directly by one, of whom a condition holds.
+        private async Task ReadHoldersAsync(int index, CancellationToken ct)
+        {
+            var search = MemberSearch.Of(new(), graph.AsDefinitions(), []);
+            var sql = new Sql(db.IsSqlite).Add($"""
+                SELECT DISTINCT g.target FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
+                WHERE g.organization_id = {organization} AND g.kind IN ('group', 'role') AND (
+                """);
+            search.AddCondition(sql, query.Holders[index]);
+            foreach (var target in await db.ReadAsync(sql.Add($")"), row => row.Text(0), ct)) graph.held.Add((Guid.ParseExact(target, "N"), index));
+
+            sql = new Sql(db.IsSqlite).Add($"SELECT DISTINCT m.kind FROM members m WHERE m.organization_id = {organization} AND m.status <> 'removed' AND (");
+            search.AddCondition(sql, query.Holders[index]);
+            foreach (var kind in await db.ReadAsync(sql.Add($")"), row => row.Enum<MemberKind>(0), ct))
+                foreach (var group in graph.Implied(kind)) graph.held.Add((group.Id, index));
+        }
+
+        // Those asked for by id or slug, those that the levels found lead to, or all.
+        private async Task ReadResourcesAsync(CancellationToken ct)
+        {
+            var all = Wants(MemberDetails.Resources);
+            Guid[] ids = [.. query.ResourceIds, .. Wants(MemberDetails.Reached) ? Reached() : []];
+            string[] slugs = [.. query.ResourceSlugs];
+            if (!all && ids is [] && slugs is []) return;
+            var found = db.Resources.Where(r => r.OrganizationId == organization && (all || ids.Contains(r.Id) || slugs.Contains(r.Slug)));
+            foreach (var resource in await found.Select(r => new ResourceName(r.Id, r.Name, r.Slug)).ToListAsync(ct)) graph.Add(resource);
+        }
+
+        private IEnumerable<Guid> Reached() =>
+            graph.members.Values.SelectMany(m => m.Levels).Concat(RelevantGroups().SelectMany(graph.LevelsOf)).Select(l => l.ResourceId).Distinct();
+    }
+
+    private OrganizationDefinitions AsDefinitions() => new(Organization, groups.Values, roles.Values);
 }

@@ -82,7 +82,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
         IEnumerable<string> permissions = access.IsAdmin ? catalogue.Names : access.Permissions.Order(StringComparer.Ordinal);
         var everywhere = Giving(gives => gives.Everywhere is not AccessLevel.None);
         var singly = paths?.Where(p => p.Steps[^1].Kind is AccessStepKind.Level).ToLookup(p => p.Steps[^1].SubjectId);
-        var reached = member.Levels.Concat(graph.GroupsOf(member).SelectMany(g => g.Levels)).Where(l => !l.Reach.IsNone).Select(l => l.ResourceId).ToHashSet();
+        var reached = member.Levels.Concat(graph.GroupsOf(member).SelectMany(graph.LevelsOf)).Where(l => !l.Reach.IsNone).Select(l => l.ResourceId).ToHashSet();
         var resources = graph.Resources.Where(r => reached.Contains(r.Id));
         return new MemberAccess(
             member, access.IsAdmin, [.. permissions.Select(p => new HeldPermission(p, Giving(gives => gives.Has(p))))], access.Everywhere,

@@ -91,15 +91,15 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
         }
 
         if (member.AllResources) yield return AllResources(member.AllResourcesGrantedBy, member.AllResourcesGrantedAt);
-        foreach (var path in Permissions(member.Permissions, p => p.Permission).Concat(Levels(member.Levels)).Concat(Roles(member.Roles, r => r.RoleId))) yield return path;
+        foreach (var path in Permissions(member.Grants, member.GrantLog).Concat(Levels(member.Levels)).Concat(Roles(member.Grants, member.GrantLog))) yield return path;
     }
 
     private IEnumerable<(AccessStep Step, Group Group)> Places(Member member)
     {
         var implied = member.Kind is MemberKind.Person ? AccessStepKind.Everyone : AccessStepKind.ServiceAccounts;
         foreach (var group in graph.Implied(member.Kind)) yield return (new(implied, group.Id, group.Name, null), group);
-        foreach (var (place, group) in member.Groups.Select(p => (p, graph.Group(p.GroupId)!)).OrderBy(p => p.Item2.NameKey, Text.KeyOrder))
-            yield return (new(AccessStepKind.Group, group.Id, group.Name, By(place)), group);
+        foreach (var group in member.Groups.Select(graph.Group).OfType<Group>().OrderBy(g => g.NameKey, Text.KeyOrder))
+            yield return (new(AccessStepKind.Group, group.Id, group.Name, By(member.GrantLog[Grant.Group(group.Id)])), group);
     }
 
     private List<AccessPath> Of(Group group)
@@ -108,33 +108,30 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
         List<AccessPath> paths = [];
         if (group.IsAdmin) paths.Add(Path(new(AccessStepKind.Admin, null, null, By(group.IsAdminGrantedBy, group.IsAdminGrantedAt)), gives => gives.AddAdmin(true)));
         if (group.AllResources) paths.Add(AllResources(group.AllResourcesGrantedBy, group.AllResourcesGrantedAt));
-        paths.AddRange([.. Permissions(group.Permissions, p => p.Permission), .. Levels(group.Levels), .. Roles(group.Roles, r => r.RoleId)]);
+        paths.AddRange([.. Permissions(group.Grants, group.GrantLog), .. Levels(graph.LevelsOf(group)), .. Roles(group.Grants, group.GrantLog)]);
         return byGroup[group.Id] = paths;
     }
 
     private AccessPath AllResources(Guid by, DateTimeOffset? at) =>
         Path(new(AccessStepKind.AllResources, null, null, By(by, at)), gives => gives.AddEverywhere(AccessLevel.Full));
 
-    private IEnumerable<AccessPath> Permissions<T>(IEnumerable<T> rows, Func<T, string> name)
-        where T : IGrantRow =>
-        rows.OrderBy(name, StringComparer.Ordinal).Select(row => Path(new(AccessStepKind.Permission, null, name(row), By(row)), gives => gives.Add([name(row)])));
+    private IEnumerable<AccessPath> Permissions(Grants grants, GrantLog log) => grants.Permissions.Select(
+        name => Path(new(AccessStepKind.Permission, null, name, By(log[Grant.Permission(name)])), gives => gives.Add([name])));
 
     // A level of none, which is stored too, gives nothing.
     private IEnumerable<AccessPath> Levels(IEnumerable<ResourceAccess> rows) => rows.Where(row => !row.Reach.IsNone).OrderBy(row => row.ResourceId).Select(row => Path(
-        new(AccessStepKind.Level, row.ResourceId, graph.Resource(Invitations.Reference.To(row.ResourceId))?.Name, By(row)) { Reach = row.Reach.Spelled() },
+        new(AccessStepKind.Level, row.ResourceId, graph.Resource(Invitations.Reference.To(row.ResourceId))?.Name, By(row.GrantedBy, row.GrantedAt)) { Reach = row.Reach.Spelled() },
         gives => gives.Add(row.ResourceId, row.Reach)));
 
-    private IEnumerable<AccessPath> Roles<T>(IEnumerable<T> rows, Func<T, Guid> id)
-        where T : IGrantRow =>
-        from row in rows
-        let role = graph.Role(id(row))!
+    private IEnumerable<AccessPath> Roles(Grants grants, GrantLog log) =>
+        from role in graph.RolesOf(grants.Roles)
         orderby role.Id
-        from path in Permissions(role.Permissions, p => p.Permission)
-        select path.Behind(new(AccessStepKind.Role, role.Id, role.Name, By(row)));
+        from path in Permissions(role.Grants, role.GrantLog)
+        select path.Behind(new(AccessStepKind.Role, role.Id, role.Name, By(log[Grant.Role(role.Id)])));
 
     private static AccessPath Path(AccessStep step, Func<EffectiveAccess.Builder, EffectiveAccess.Builder> give) => new([step], give(new()).Build());
 
-    private Granted By(IGrantRow row) => By(row.GrantedBy, row.GrantedAt);
+    private Granted By(GrantedBy entry) => By(entry.By, entry.At);
 
     private Granted By(Guid by, DateTimeOffset? at) =>
         new(by, by == Guid.Empty ? Actor.System(graph.Organization.Id).Name : graph.Member(by)?.DisplayName ?? granters.GetValueOrDefault(by), at);
@@ -160,10 +157,9 @@ public static class Granters
 
     private static IEnumerable<Guid> Of(AccessGraph graph) =>
     [
-        .. graph.Members.SelectMany(m => Rows(m.Permissions, m.Groups, m.Roles, m.Levels).Append(m.RoleGrantedBy).Append(m.AllResourcesGrantedBy)),
-        .. graph.Groups.SelectMany(g => Rows(g.Permissions, g.Roles, g.Levels).Append(g.IsAdminGrantedBy).Append(g.AllResourcesGrantedBy)),
-        .. graph.Roles.SelectMany(r => Rows(r.Permissions)),
+        .. graph.Members.SelectMany(m => m.GrantLog.Granters.Append(m.RoleGrantedBy).Append(m.AllResourcesGrantedBy)),
+        .. graph.Groups.SelectMany(g => g.GrantLog.Granters.Append(g.IsAdminGrantedBy).Append(g.AllResourcesGrantedBy)),
+        .. graph.Roles.SelectMany(r => r.GrantLog.Granters),
+        .. graph.Members.SelectMany(m => m.Levels).Concat(graph.Groups.SelectMany(graph.LevelsOf)).Select(l => l.GrantedBy),
     ];
-
-    private static IEnumerable<Guid> Rows(params IReadOnlyList<IEnumerable<IGrantRow>> sets) => sets.SelectMany(set => set).Select(row => row.GrantedBy);
 }

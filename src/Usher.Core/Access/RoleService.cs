@@ -99,8 +99,13 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         }
 
         var now = clock.Now();
-        foreach (var role in selection.Roles)
+        List<Role> edited = [];
+        Dictionary<Guid, Group> handed = [];
+        foreach (var shared in selection.Roles)
         {
+            var role = graph.EditRole(shared.Id)!;
+            edited.Add(role);
+            db.Attach(role);
             var told = Apply(role, change, actor, now);
             if (told.Count > 0)
             {
@@ -108,35 +113,37 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
                 db.Add(UsherEvent.Record(EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
             }
 
-            foreach (var group in change.Groups?.Elements.Distinct().Select(g => graph.Group(g)!) ?? []) HandTo(group, role);
+            foreach (var id in change.Groups?.Elements.Distinct() ?? []) HandTo(id, role);
         }
 
         foreach (var hand in hands)
             if (hand.Apply(graph, actor, now) is { Count: > 0 } moved) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
         await db.SaveChangesAsync(ct);
-        return selection;
+        return selection with { Roles = edited };
 
         // What is there already, or gone already, is no edit.
         bool MayEdit(Role role)
         {
-            var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
-            var edited = added.Count + removed.Count > 0 || (change.Name is { } name && Text.Name(name) != role.Name)
+            var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
+            var isEdited = added.Count + removed.Count > 0 || (change.Name is { } name && Text.Name(name) != role.Name)
                 || (change.Description is { } description && description != role.Description);
-            if ((edited || (change.Members ?? (object?)change.Groups) is not null)
-                && !graph.Pass(GrantingRule.RoleEdit, today.CanGrant(new EffectiveAccess.Builder().Add(role.Names).Add(added).Build()))) return false;
+            if ((isEdited || (change.Members ?? (object?)change.Groups) is not null)
+                && !graph.Pass(GrantingRule.RoleEdit, today.CanGrant(new EffectiveAccess.Builder().Add(role.Permissions).Add(added).Build()))) return false;
             return (change.Groups?.Elements.Distinct() ?? []).Select(g => graph.Group(g)!)
-                .Where(g => g.Roles.Exists(r => r.RoleId == role.Id) == change.Groups!.How is SetChangeKind.Remove)
+                .Where(g => g.Roles.Contains(role.Id) == change.Groups!.How is SetChangeKind.Remove)
                 .All(g => graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(g))));
         }
 
-        void HandTo(Group group, Role role)
+        void HandTo(Guid groupId, Role role)
         {
-            Guid[] before = [.. group.Roles.Select(r => r.RoleId)];
-            if (change.Groups!.How is SetChangeKind.Remove) group.Roles.RemoveAll(r => r.RoleId == role.Id);
-            else if (!before.Contains(role.Id)) group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role.Id, GroupId = group.Id, GrantedBy = actor.Id, GrantedAt = now });
-            if (before.Length == group.Roles.Count) return;
-            graph.Moved(group, before);
-            db.Add(UsherEvent.Record(EventTypes.GroupUpdated, actor, "group", group.Id, now, new() { ["name"] = group.Name, [before.Length < group.Roles.Count ? "roles_added" : "roles_removed"] = role.Name }));
+            var gives = change.Groups!.How is not SetChangeKind.Remove;
+            if (graph.Group(groupId)!.Roles.Contains(role.Id) == gives) return;
+            // Of several roles for one group, the first makes the copy.
+            if (!handed.TryGetValue(groupId, out var group)) db.Attach(handed[groupId] = group = graph.Edit(groupId)!);
+            if (gives) group.Give(Grant.Role(role.Id), actor, now);
+            else group.Take(Grant.Role(role.Id));
+            db.Add(UsherEvent.Record(
+                EventTypes.GroupUpdated, actor, "group", group.Id, now, new() { ["name"] = group.Name, [gives ? "roles_added" : "roles_removed"] = role.Name }));
         }
     }, ct);
 
@@ -150,7 +157,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role)))) return InvitationErrors.MoreThanYouHold;
-        db.Remove(role);
+        db.Remove(role.Copy());
         db.Add(UsherEvent.Record(EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
         await db.SaveChangesAsync(ct);
         return new RoleSelection([role], [], graph);
@@ -220,9 +227,9 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         }
 
         if (change.Description is { } description && description != role.Description) told["description"] = role.Description = description;
-        var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
+        var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
         role.Give(added, actor, now);
-        role.Permissions.RemoveAll(p => removed.Contains(p.Permission));
+        role.Take(removed);
         if (added.Count > 0) told["permissions_added"] = string.Join(' ', added);
         if (removed.Count > 0) told["permissions_removed"] = string.Join(' ', removed);
         return told;

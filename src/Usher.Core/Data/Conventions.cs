@@ -7,6 +7,7 @@ using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Metadata.Conventions;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Usher.Core.Access;
 
 namespace Usher.Core.Data;
 
@@ -15,15 +16,6 @@ public interface IVersioned
 {
     /// <summary>0 for a new row.</summary>
     int Version { get; set; }
-}
-
-/// <summary>A row that gives somebody something.</summary>
-public interface IGrantRow
-{
-    /// <summary>The actor's id; all zeros is the system.</summary>
-    Guid GrantedBy { get; }
-
-    DateTimeOffset GrantedAt { get; }
 }
 
 /// <summary>A thing with a name that is unique in its organization.</summary>
@@ -49,6 +41,8 @@ internal static class Conventions
         configuration.Conventions.Add(_ => new SnakeCaseConvention());
         foreach (var type in typeof(UsherDb).Assembly.GetTypes().Where(t => t.IsEnum && t.Namespace!.StartsWith("Usher.Core", StringComparison.Ordinal)))
             configuration.Properties(type).HaveConversion(typeof(SnakeCaseEnum<>).MakeGenericType(type));
+        configuration.Properties<Grants>().HaveConversion<GrantsText>();
+        configuration.Properties<GrantLog>().HaveConversion<GrantLogText>();
         configuration.Properties<Dictionary<string, string>>().HaveConversion<JsonDictionary<string>, JsonDictionaryComparer<string>>();
         configuration.Properties<Dictionary<string, int>>().HaveConversion<JsonDictionary<int>, JsonDictionaryComparer<int>>();
         if (!sqlite) return;
@@ -98,6 +92,10 @@ internal static class Conventions
     internal sealed class BigEndianUuid() : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
 
     internal sealed class Milliseconds() : ValueConverter<DateTimeOffset, long>(v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
+
+    internal sealed class GrantsText() : ValueConverter<Grants, string>(v => v.ToString(), v => Grants.Parse(v));
+
+    internal sealed class GrantLogText() : ValueConverter<GrantLog, string>(v => v.ToString(), v => GrantLog.Parse(v));
 
     internal sealed class JsonDictionary<T>() : ValueConverter<Dictionary<string, T>, string>(
         v => JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v => JsonSerializer.Deserialize<Dictionary<string, T>>(v, JsonSerializerOptions.Default)!);

@@ -7,7 +7,7 @@ using NpgsqlTypes;
 
 namespace Usher.Core.Data;
 
-/// <summary>A column, the property it is stored from, and how the model stores it. The other way round it is <see cref="EntityReader{T}"/>.</summary>
+/// <summary>A column, the property it is stored from, and how the model stores it. The other way round it is EF.</summary>
 internal abstract class RowColumn(string name)
 {
     public string Name => name;

@@ -61,21 +61,11 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<Member> Members => Set<Member>();
 
-    public DbSet<MemberPermission> MemberPermissions => Set<MemberPermission>();
+    public DbSet<MemberGrant> MemberGrants => Set<MemberGrant>();
 
     public DbSet<Role> Roles => Set<Role>();
 
-    public DbSet<RolePermission> RolePermissions => Set<RolePermission>();
-
-    public DbSet<RoleMember> RoleMembers => Set<RoleMember>();
-
-    public DbSet<RoleGroup> RoleGroups => Set<RoleGroup>();
-
     public DbSet<Group> Groups => Set<Group>();
-
-    public DbSet<GroupMember> GroupMembers => Set<GroupMember>();
-
-    public DbSet<GroupPermission> GroupPermissions => Set<GroupPermission>();
 
     public DbSet<Resource> Resources => Set<Resource>();
 
@@ -92,8 +82,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
 
     public DbSet<UsherEvent> Events => Set<UsherEvent>();
-
-    public DbSet<UsherEventDetails> EventDetails => Set<UsherEventDetails>();
 
     public DbSet<IdempotencyRecord> IdempotencyRecords => Set<IdempotencyRecord>();
 
@@ -339,6 +327,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         ChangeTracker.AutoDetectChangesEnabled = false;
         try
         {
+            AddMemberGrants();
+            await RenewStampsAsync(cancellationToken);
             if (ChangeTracker.Entries().Any())
             {
                 if (!IsSqlite && Added.Count < ManyAdded) TrackAdded();
@@ -592,6 +582,44 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         }
     }
 
+    // The table to search follows what the members hold.
+    private void AddMemberGrants()
+    {
+        foreach (var member in Added.OfType<Member>().ToList()) Add(member, Grants.None, member.Grants);
+        foreach (var entry in ChangeTracker.Entries<Member>().ToList())
+        {
+            var before = entry.State is EntityState.Added ? Grants.None : (Grants)entry.Property(m => m.Grants).OriginalValue!;
+            if (entry.State is not EntityState.Deleted) Add(entry.Entity, before, entry.Entity.Grants);
+        }
+
+        void Add(Member member, Grants before, Grants after)
+        {
+            foreach (var grant in after.All.Except(before.All)) this.Add(RowOf(member, grant));
+            foreach (var grant in before.All.Except(after.All)) Remove(RowOf(member, grant));
+        }
+
+        static MemberGrant RowOf(Member member, Grant grant) =>
+            new() { OrganizationId = member.OrganizationId, Kind = grant.Kind, Target = grant.Target, MemberId = member.Id };
+    }
+
+    // Whatever changes settings, groups or roles makes every copy of them useless, on all nodes.
+    private async Task RenewStampsAsync(CancellationToken ct)
+    {
+        var changed = ChangeTracker.Entries().Where(e => e.State is not EntityState.Unchanged && e.Entity is Group or Role or Organization);
+        foreach (var id in changed.Select(e => e.Entity).Concat(Added).Select(OrganizationOf).OfType<Guid>().Distinct().ToList())
+        {
+            if (Added.OfType<Organization>().Any(o => o.Id == id)) continue;
+            var organization = ChangeTracker.Entries<Organization>().Select(e => e.Entity).FirstOrDefault(o => o.Id == id)
+                ?? await Organizations.SingleOrDefaultAsync(o => o.Id == id, ct);
+            if (organization is not null) organization.DefinitionsStamp = Guid.NewGuid();
+        }
+
+        static Guid? OrganizationOf(object entity) => entity switch
+        {
+            Group group => group.OrganizationId, Role role => role.OrganizationId, Organization organization => organization.Id, _ => null,
+        };
+    }
+
     private void RaiseVersions()
     {
         var entries = ChangeTracker.Entries().ToList();
@@ -661,29 +689,14 @@ public sealed class UsherDbRuntime(
 
     public JobDoorbell JobDoorbell => jobDoorbell;
 
+    /// <summary>Groups, roles and settings that this node has read lately.</summary>
+    internal DefinitionsCache Definitions { get; } = new();
+
     /// <summary>All of them, but for tests that show what would happen without one.</summary>
     internal GrantingRules Rules { get; set; } = new();
 
-    // Beyond that many a statement is made anew for each run: searches with conditions of their own are without number.
-    private const int MostStatements = 500;
-
-    private readonly ConcurrentDictionary<object, Statement> statements = [];
-    private readonly ConcurrentDictionary<Type, object> kept = [];
     private RowPlan? rows;
 
     /// <summary>How rows are written; of the one model there is.</summary>
     internal RowPlan RowsOf(IModel model) => rows ??= new(model);
-
-    /// <summary>The one thing of its kind that is made from the same.</summary>
-    internal T Kept<T>(Func<T> make)
-        where T : class => (T)kept.GetOrAdd(typeof(T), static (_, make) => make(), make);
-
-    /// <summary>The statement kept under a key, which says all that its text depends on; made when there is none yet.</summary>
-    internal Statement StatementOf(object key, Func<Statement> make)
-    {
-        if (statements.TryGetValue(key, out var known)) return known;
-        var made = make();
-        if (statements.Count < MostStatements) statements.TryAdd(key, made);
-        return made;
-    }
 }

@@ -4,6 +4,7 @@ using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Resources;
 
 namespace Usher.Core.Groups;
 
@@ -71,7 +72,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group)))) return InvitationErrors.MoreThanYouHold;
 
-        db.Remove(group);
+        db.Remove(group.Copy());
         db.Add(UsherEvent.Record(EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
         await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, []);
@@ -109,11 +110,11 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
     /// <summary>Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.</summary>
     public IAsyncEnumerable<GroupMembership> StreamMembersAsync(Actor actor, IReadOnlyCollection<Guid> groupIds) => (
-        from place in db.GroupMembers.AsNoTracking()
-        join member in db.Members.AsNoTracking() on new { place.OrganizationId, Id = place.MemberId } equals new { member.OrganizationId, member.Id }
-        where place.OrganizationId == actor.OrganizationId && groupIds.Contains(place.GroupId)
-        orderby place.GroupId, place.MemberId
-        select new GroupMembership(place.GroupId, member)).AsAsyncEnumerable();
+        from held in db.MemberGrants.AsNoTracking()
+        join member in db.Members.AsNoTracking() on new { held.OrganizationId, Id = held.MemberId } equals new { member.OrganizationId, member.Id }
+        where held.OrganizationId == actor.OrganizationId && held.Kind == GrantKind.Group && groupIds.Select(id => Grant.Group(id).Target).Contains(held.Target)
+        orderby held.Target, held.MemberId
+        select new GroupMembership(Guid.ParseExact(held.Target, "N"), member)).AsAsyncEnumerable();
 
     /// <summary>Everything that is wrong with a change, whichever group it is for.</summary>
     public IEnumerable<Error> Faults(GroupChange change)
@@ -130,7 +131,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
         // Who is in it is read only where it decides who has to leave.
         var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
-            ? await db.GroupMembers.Where(g => g.OrganizationId == actor.OrganizationId && g.GroupId == known).Select(g => g.MemberId).ToListAsync(ct) : [];
+            ? await MembersOfAsync(actor, known, ct) : [];
         var query = Query(actor, groupId is { } id ? [id] : [], how.Details, [.. change.Members?.Named ?? []]);
         query = ReferenceReader.With(query with
         {
@@ -141,7 +142,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var today = graph.Today(actor);
         if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var now = clock.Now();
-        var group = groupId is { } of ? graph.Group(of) : New(actor, Text.Name(change.Name!), now);
+        var group = groupId is { } of ? graph.Edit(of) : New(actor, Text.Name(change.Name!), now);
         if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
         var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources ? change with { ReplaceLevels = true } : change;
@@ -151,11 +152,11 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
         var named = new ReferenceReader(graph, UnknownReferences.Refuse);
         var levels = named.Levels(change.Levels);
-        var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. group.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
+        var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. graph.RolesOf(group.Roles)]) ?? ([], []);
         if (named.Refused is { } unknown) return unknown;
         var members = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
         if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
-        var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
+        var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members).Against([.. graph.Members.Where(m => m.Groups.Contains(group.Id))]) ?? ([], []);
 
         // Whatever is edited, be it the name alone: others hand the group out by it. An edit that changes nothing is none.
         var before = graph.Of(group);
@@ -166,8 +167,12 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             moves.Add(move);
         }
 
-        Guid[] rolesBefore = [.. group.Roles.Select(r => r.RoleId)];
-        var details = Apply(group, wish, roles, levels, actor, now);
+        if (groupId is not null) db.Attach(group);
+        var had = graph.LevelsOf(group).ToList();
+        var kept = had.ToList();
+        db.AttachRange(had);
+        var details = Apply(group, kept, wish, roles, levels, actor, now);
+        graph.Add(group, kept);
         var mayEdit = details.Count is 0 || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
         if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
         {
@@ -175,15 +180,24 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             return mayEdit ? GroupErrors.NameTaken : InvitationErrors.MoreThanYouHold;
         }
 
-        graph.Add(group);
-        graph.Moved(group, rolesBefore);
         if (groupId is null) db.Add(group);
+        // A change of a level alone is a change of the group.
+        else if (details.Count > 0) db.Entry(group).Property(g => g.HasLevels).IsModified = true;
+        db.AddRange(kept.Except(had));
+        db.RemoveRange(had.Except(kept));
         if (groupId is null || details.Count > 0)
             db.Add(UsherEvent.Record(groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now, new(details) { ["name"] = group.Name }));
         foreach (var move in moves) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
         await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, members.Unknown);
     }, ct);
+
+    private Task<List<Guid>> MembersOfAsync(Actor actor, Guid groupId, CancellationToken ct)
+    {
+        var grant = Grant.Group(groupId);
+        return db.MemberGrants.Where(g => g.OrganizationId == actor.OrganizationId && g.Kind == grant.Kind && g.Target == grant.Target)
+            .Select(g => g.MemberId).ToListAsync(ct);
+    }
 
     private Task<bool> IsTakenAsync(Group group, CancellationToken ct) =>
         db.Groups.AnyAsync(g => g.OrganizationId == group.OrganizationId && g.NameKey == group.NameKey && g.Id != group.Id, ct);
@@ -195,7 +209,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         new() { OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now };
 
     private static Dictionary<string, string> Apply(
-        Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)
+        Group group, List<ResourceAccess> kept, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)
     {
         Dictionary<string, string> details = [];
         if (change.Name is { } name && Text.Name(name) != group.Name)
@@ -218,26 +232,25 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         }
 
         if (change.IsDefault is { } isDefault && isDefault != group.IsDefault) details["is_default"] = (group.IsDefault = isDefault) ? "yes" : "no";
-        var permissions = change.Permissions?.Against([.. group.Permissions.Select(p => p.Permission)]) ?? ([], []);
-        foreach (var permission in permissions.Added)
-            group.Permissions.Add(new() { OrganizationId = group.OrganizationId, GroupId = group.Id, Permission = permission, GrantedBy = actor.Id, GrantedAt = now });
-        group.Permissions.RemoveAll(p => permissions.Removed.Contains(p.Permission));
+        var permissions = change.Permissions?.Against(group.Permissions) ?? ([], []);
+        foreach (var permission in permissions.Added) group.Give(Grant.Permission(permission), actor, now);
+        foreach (var permission in permissions.Removed) group.Take(Grant.Permission(permission));
         Tell("permissions", permissions.Added, permissions.Removed);
-        foreach (var role in roles.Added)
-            group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role.Id, GroupId = group.Id, GrantedBy = actor.Id, GrantedAt = now });
-        group.Roles.RemoveAll(r => roles.Removed.Any(x => x.Id == r.RoleId));
+        foreach (var role in roles.Added) group.Give(Grant.Role(role.Id), actor, now);
+        foreach (var role in roles.Removed) group.Take(Grant.Role(role.Id));
         Tell("roles", roles.Added.Select(r => r.Name), roles.Removed.Select(r => r.Name));
 
         foreach (var (resource, reach) in levels)
         {
-            if (group.Levels.Find(l => l.ResourceId == resource) is not { } row)
-                group.Levels.Add(row = new() { OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource, GroupId = group.Id });
+            if (kept.Find(l => l.ResourceId == resource) is not { } row)
+                kept.Add(row = new() { OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource, GroupId = group.Id });
             else if (row.Reach == reach) continue;
             row.Set(reach, actor, now);
             details[$"level {resource}"] = string.Join('+', [SnakeCaseName.Of(reach.Level), .. reach.Capabilities]);
         }
 
-        if (change.ReplaceLevels && group.Levels.RemoveAll(l => !levels.Any(n => n.Resource == l.ResourceId)) is > 0 and var gone) details["levels_removed"] = $"{gone}";
+        if (change.ReplaceLevels && kept.RemoveAll(l => !levels.Any(n => n.Resource == l.ResourceId)) is > 0 and var gone) details["levels_removed"] = $"{gone}";
+        group.HasLevels = kept.Count > 0;
         return details;
 
         void Tell(string what, IEnumerable<string> added, IEnumerable<string> removed)

@@ -395,7 +395,7 @@ public sealed class GuestService(
         public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
 
         // The secret just mailed replaces the one that is held, if that was mailed.
-        public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets[^1] : Newest;
+        public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets.Last() : Newest;
     }
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
@@ -407,15 +407,15 @@ public sealed class GuestService(
             from organization in db.Organizations
             join invitation in db.Invitations on organization.Id equals invitation.OrganizationId
             join member in db.Members on new { invitation.OrganizationId, Id = invitation.MemberId } equals new { member.OrganizationId, member.Id }
-            join secret in db.InvitationSecrets on new { invitation.OrganizationId, InvitationId = invitation.Id } equals new { secret.OrganizationId, secret.InvitationId }
             where organization.Slug == link.OrganizationSlug && invitation.Id == link.InvitationId && organization.SuspendedAt == null
-            orderby secret.Sequence
-            select new { organization, invitation, member, secret }).AsNoTracking().ToListAsync(ct);
+            select new { organization, invitation, member, later = invitation.LaterSecrets.ToList() }).AsNoTracking().ToListAsync(ct);
+        if (rows is not [var row]) return null;
+        List<InvitationSecret> secrets = [.. row.invitation.FirstSecret(), .. row.later.OrderBy(s => s.Sequence)];
         var hash = Secret.Hash(link.Secret);
         InvitationSecret? used = null;
-        foreach (var row in rows)
-            if (CryptographicOperations.FixedTimeEquals(row.secret.Hash, hash)) used = row.secret;
-        return used is not null ? new(rows[0].organization, rows[0].invitation, rows[0].member, used, [.. rows.Select(r => r.secret)]) : null;
+        foreach (var secret in secrets)
+            if (CryptographicOperations.FixedTimeEquals(secret.Hash, hash)) used = secret;
+        return used is not null ? new(row.organization, row.invitation, row.member, used, secrets) : null;
     }
 
     // The state as the holder of this very secret sees it.

@@ -34,7 +34,7 @@ public enum DeliveryState
 }
 
 /// <summary>An offer to become a member. Rules about it alone are here, pure: no database, no clock.</summary>
-public sealed class Invitation : IVersioned
+public sealed partial class Invitation : IVersioned
 {
     public required Guid OrganizationId { get; init; }
 
@@ -89,7 +89,24 @@ public sealed class Invitation : IVersioned
 
     public Member Member { get; private set; } = null!;
 
-    public List<InvitationSecret> Secrets { get; } = [];
+    /// <summary>SHA-256 of the first secret since the links were last made void; null while there is none.</summary>
+    public byte[]? FirstSecretHash { get; private set; }
+
+    public int FirstSecretSequence { get; private set; }
+
+    public DateTimeOffset? FirstSecretSentAt { get; private set; }
+
+    public bool FirstSecretProvesAddress { get; private set; }
+
+    /// <summary>The secrets after the first.</summary>
+    public List<InvitationSecret> LaterSecrets { get; } = [];
+
+    /// <summary>All secrets, oldest first. Needs <see cref="LaterSecrets"/>.</summary>
+    public IEnumerable<InvitationSecret> Secrets => [.. FirstSecret(), .. LaterSecrets.OrderBy(s => s.Sequence)];
+
+    /// <summary>The first secret, where there is one.</summary>
+    public IEnumerable<InvitationSecret> FirstSecret() =>
+        FirstSecretHash is { } hash ? [NewSecret(hash, FirstSecretSequence, FirstSecretSentAt!.Value, FirstSecretProvesAddress)] : [];
 
     public static Invitation Of(Member member, DateTimeOffset now)
     {
@@ -121,8 +138,12 @@ public sealed class Invitation : IVersioned
         (Status, EndedAt, ExpiresAt, LastSentAt, SentCount) = (InvitationStatus.Pending, null, now + lifetime, now, SentCount + 1);
         Delivery = provesAddress ? DeliveryState.Queued : Delivery;
         if (provesAddress) DeliveryReason = null;
-        Secrets.Add(new() { OrganizationId = OrganizationId, InvitationId = Id, Hash = hash, SentAt = now, Sequence = SentCount, ProvesAddress = provesAddress });
+        if (FirstSecretHash is not null) LaterSecrets.Add(NewSecret(hash, SentCount, now, provesAddress));
+        else (FirstSecretHash, FirstSecretSequence, FirstSecretSentAt, FirstSecretProvesAddress) = (hash, SentCount, now, provesAddress);
     }
+
+    private InvitationSecret NewSecret(byte[] hash, int sequence, DateTimeOffset sentAt, bool provesAddress) =>
+        new() { OrganizationId = OrganizationId, InvitationId = Id, Hash = hash, SentAt = sentAt, Sequence = sequence, ProvesAddress = provesAddress };
 
     /// <summary>An actor made, edited, resent or endorsed it: the sponsor from now on. A blocked one waits no longer. Called by <see cref="Member.SponsoredBy"/>.</summary>
     internal void SponsoredBy(Guid id, ActorKind kind, string name) => (SponsorId, SponsorKind, SponsorName, BlockedAt, BlockedToldAt) = (id, kind, name, null, null);
@@ -133,10 +154,11 @@ public sealed class Invitation : IVersioned
     /// <summary>Stays open until then. An expired one is pending again, and its newest link opens.</summary>
     public void Extend(DateTimeOffset until) => (Status, EndedAt, ExpiresAt) = (InvitationStatus.Pending, null, until);
 
-    /// <summary>The member's address changed: what was mailed to the old one opens no longer. It stays what it is, unsent until it is sent anew. Needs its secrets.</summary>
+    /// <summary>The member's address changed: what was mailed to the old one opens no longer. It stays what it is, unsent until it is sent anew. Needs <see cref="LaterSecrets"/>.</summary>
     public void VoidLinks()
     {
-        Secrets.Clear();
+        LaterSecrets.Clear();
+        (FirstSecretHash, FirstSecretSentAt) = (null, null);
         (Delivery, DeliveryReason) = (DeliveryState.None, null);
     }
 
@@ -156,8 +178,9 @@ public sealed class Invitation : IVersioned
         {
             builder.ToTable("invitations");
             builder.HasKey(i => new { i.OrganizationId, i.Id });
+            builder.Ignore(i => i.Secrets);
             builder.HasOne(i => i.Member).WithMany(m => m.Invitations).HasForeignKey(i => new { i.OrganizationId, i.MemberId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasIndex(i => new { i.OrganizationId, i.MemberId }).HasDatabaseName("ix_invitations_one_pending").IsUnique().HasFilter("status = 'pending'");
+            builder.HasIndex(i => new { i.OrganizationId, i.MemberId }).HasDatabaseName("ix_invitations_open").IsUnique().HasFilter("status IN ('pending', 'expired')");
             builder.HasIndex(i => new { i.OrganizationId, i.MemberId, i.CreatedAt });
             builder.HasIndex(i => i.ExpiresAt).HasFilter("status = 'pending'");
             // What lists are filtered and ordered by.
@@ -171,7 +194,7 @@ public sealed class Invitation : IVersioned
 }
 
 /// <summary>
-/// The hash of one secret, mailed or handed over. Of each kind only an invitation's newest secret opens; older ones are kept to say so.
+/// The hash of one secret after the first, mailed or handed over. Of each kind only an invitation's newest secret opens; older ones are kept to say so.
 /// </summary>
 public sealed class InvitationSecret
 {
@@ -199,7 +222,7 @@ public sealed class InvitationSecret
         {
             builder.ToTable("invitation_secrets");
             builder.HasKey(s => new { s.OrganizationId, s.InvitationId, s.Sequence });
-            builder.HasOne<Invitation>().WithMany(i => i.Secrets).HasForeignKey(s => new { s.OrganizationId, s.InvitationId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Invitation>().WithMany(i => i.LaterSecrets).HasForeignKey(s => new { s.OrganizationId, s.InvitationId }).OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

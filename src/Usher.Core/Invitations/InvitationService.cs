@@ -355,21 +355,21 @@ public sealed class InvitationService(
         if (outcome is InviteOutcome.Invited) member = db.Add(NewMember(organization, row, number, call.Now));
         if (outcome is not InviteOutcome.Refreshed) call.NewSeats++;
 
-        Guid[] groupsBefore = [.. member!.Groups.Select(g => g.GroupId)], rolesBefore = [.. member.Roles.Select(r => r.RoleId)];
+        var before = member!.Grants;
         member.FirstName = given.FirstName is { } first ? Text.Name(first) : member.FirstName;
         member.LastName = given.LastName is { } last ? Text.Name(last) : member.LastName;
         member.TimeZone = given.TimeZone ?? member.TimeZone;
         member.Locale = given.Locale ?? member.Locale;
         if (given.Metadata.Count > 0) member.Metadata = new(member.Metadata.Concat(given.Metadata).GroupBy(m => m.Key).Select(m => m.Last()));
         Give(member, given, grants, call);
-        if (outcome is InviteOutcome.Refreshed) graph.Moved(member, groupsBefore, rolesBefore);
+        if (outcome is InviteOutcome.Refreshed) graph.Moved(member, before);
         else graph.Add(member);
         call.Done.Add(row.Identifier);
 
         db.Add(UsherEvent.Record(call.How.ActivateAtOnce ? EventTypes.MemberCreated : EventTypes.MemberInvited, call.Actor, "member", member.Id, call.Now, new()
         {
             ["email"] = member.Identifier, ["role"] = SnakeCaseName.Of(member.Role), ["outcome"] = SnakeCaseName.Of(outcome),
-            ["permissions"] = string.Join(' ', member.Permissions.Select(p => p.Permission)),
+            ["permissions"] = string.Join(' ', member.Permissions),
         }));
         member.SponsoredBy(call.Actor); // mail or not
         if (call.How.ActivateAtOnce)
@@ -391,9 +391,9 @@ public sealed class InvitationService(
         || given.Metadata.Any(entry => member.Metadata.GetValueOrDefault(entry.Key) != entry.Value)
         || (given.Role is { } role && role != member.Role)
         || (given.AllResources is { } all && all != member.AllResources)
-        || grants.Permissions.Except(member.Permissions.Select(p => p.Permission)).Any()
-        || grants.Groups.Where(g => g.SystemKind is SystemGroup.None).Select(g => g.Id).Except(member.Groups.Select(g => g.GroupId)).Any()
-        || grants.Roles.Select(r => r.Id).Except(member.Roles.Select(r => r.RoleId)).Any()
+        || grants.Permissions.Except(member.Permissions).Any()
+        || grants.Groups.Where(g => g.SystemKind is SystemGroup.None).Select(g => g.Id).Except(member.Groups).Any()
+        || grants.Roles.Select(r => r.Id).Except(member.Roles).Any()
         || grants.Levels.Any(level => member.ReachOf(level.Resource) != level.Reach)
         || (call.How.SendMail && !member.Invitations.Exists(i => i.IsOpen(call.Now)));
 

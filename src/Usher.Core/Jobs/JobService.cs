@@ -147,7 +147,7 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         {
             var (id, now) = (Uuid.Create(clock.Now()), clock.Now());
             var those = filter with { States = filter.States is [] ? [InvitationStatus.Pending, InvitationStatus.Expired] : filter.States, Before = id };
-            var total = await InvitationFacts.CountAsync(db, actor.OrganizationId, those, now, ct);
+            var total = await InvitationSearch.CountAsync(db, actor.OrganizationId, those, now, ct);
             var job = New(actor, id, kind, dryRun, total, new() { [JobParameters.Filter] = JobJson.Write(those) });
             await db.SaveChangesAsync(ct);
             return job;

@@ -26,7 +26,7 @@ public enum MemberStatus
 }
 
 /// <summary>A user's place in one organization, its own record, from the invitation on.</summary>
-public sealed class Member : IVersioned
+public sealed partial class Member : IVersioned
 {
     public required Guid OrganizationId { get; init; }
 
@@ -94,12 +94,25 @@ public sealed class Member : IVersioned
 
     public int Version { get; set; }
 
-    public List<MemberPermission> Permissions { get; } = [];
+    /// <summary>Permissions, groups and roles that the member holds directly.</summary>
+    public Grants Grants { get; private set; } = Grants.None;
 
-    public List<GroupMember> Groups { get; } = [];
+    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    public GrantLog GrantLog { get; private set; } = GrantLog.None;
 
-    public List<RoleMember> Roles { get; } = [];
+    /// <summary>Whether there are rows of levels for this member.</summary>
+    public bool HasLevels { get; set; }
 
+    /// <summary>Names of the permissions held directly, in ordinal order.</summary>
+    public IReadOnlyList<string> Permissions => Grants.Permissions;
+
+    /// <summary>Ids of the groups the member was put into. Those of deleted groups mean nothing.</summary>
+    public IReadOnlyList<Guid> Groups => Grants.Groups;
+
+    /// <summary>Ids of the roles held directly. Those of deleted roles mean nothing.</summary>
+    public IReadOnlyList<Guid> Roles => Grants.Roles;
+
+    /// <summary>Levels on single resources.</summary>
     public List<ResourceAccess> Levels { get; } = [];
 
     public List<Invitation> Invitations { get; } = [];
@@ -136,23 +149,15 @@ public sealed class Member : IVersioned
         (AllResources, AllResourcesGrantedBy, AllResourcesGrantedAt) = (all, by.Id, all ? now : null);
     }
 
-    public void Give(string permission, Actor by, DateTimeOffset now)
-    {
-        if (Permissions.Exists(p => p.Permission == permission)) return;
-        Permissions.Add(new() { OrganizationId = OrganizationId, MemberId = Id, Permission = permission, GrantedBy = by.Id, GrantedAt = now });
-    }
+    public void Give(string permission, Actor by, DateTimeOffset now) => Give(Grant.Permission(permission), by, now);
 
+    /// <summary>Membership of the system groups is implied and never stored.</summary>
     public void Give(Group group, Actor by, DateTimeOffset now)
     {
-        if (group.SystemKind is not SystemGroup.None || Groups.Exists(g => g.GroupId == group.Id)) return;
-        Groups.Add(new() { OrganizationId = OrganizationId, GroupId = group.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
+        if (group.SystemKind is SystemGroup.None) Give(Grant.Group(group.Id), by, now);
     }
 
-    public void Give(Role role, Actor by, DateTimeOffset now)
-    {
-        if (Roles.Exists(r => r.RoleId == role.Id)) return;
-        Roles.Add(new() { OrganizationId = OrganizationId, RoleId = role.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
-    }
+    public void Give(Role role, Actor by, DateTimeOffset now) => Give(Grant.Role(role.Id), by, now);
 
     /// <summary>Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the level away.</summary>
     public void Give(Guid resource, Reach reach, Actor by, DateTimeOffset now)
@@ -160,13 +165,21 @@ public sealed class Member : IVersioned
         var row = Levels.Find(l => l.ResourceId == resource);
         if (row is null) Levels.Add(row = new() { OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id });
         row.Set(reach, by, now);
+        HasLevels = true;
     }
 
-    public void Take(string permission) => Permissions.RemoveAll(p => p.Permission == permission);
+    public void Take(string permission) => Take(Grant.Permission(permission));
 
-    public void Take(Group group) => Groups.RemoveAll(g => g.GroupId == group.Id);
+    public void Take(Group group) => Take(Grant.Group(group.Id));
 
-    public void Take(Role role) => Roles.RemoveAll(r => r.RoleId == role.Id);
+    public void Take(Role role) => Take(Grant.Role(role.Id));
+
+    private void Give(Grant grant, Actor by, DateTimeOffset now)
+    {
+        if (!Grants.Contains(grant)) (Grants, GrantLog) = (Grants.With(grant), GrantLog.With(grant, by, now));
+    }
+
+    private void Take(Grant grant) => (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
 
     /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
     public void Join(Guid userId, DateTimeOffset now) => (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
@@ -187,9 +200,7 @@ public sealed class Member : IVersioned
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
     public void Remove(Actor by, DateTimeOffset now)
     {
-        Permissions.Clear();
-        Groups.Clear();
-        Roles.Clear();
+        (Grants, GrantLog) = (Grants.None, GrantLog.None);
         GiveAllResources(false, by, now);
         Give(BuiltInRole.User, by, now);
         (Status, RemovedAt) = (MemberStatus.Removed, now);
@@ -205,6 +216,7 @@ public sealed class Member : IVersioned
             builder.ToTable("members");
             builder.HasKey(m => new { m.OrganizationId, m.Id });
             builder.Property(m => m.Identifier).IsKeyText();
+            builder.Ignore(m => m.Permissions).Ignore(m => m.Groups).Ignore(m => m.Roles);
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier").IsUnique().HasFilter("status <> 'removed'");
             builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique().HasFilter("status <> 'removed' AND user_id IS NOT NULL");
             builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
@@ -213,30 +225,6 @@ public sealed class Member : IVersioned
             builder.HasIndex(m => new { m.OrganizationId, m.Status, m.Id });
             // An address is looked for in all organizations by whoever asks for his link, and at a sign-in.
             builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier").HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
-        }
-    }
-}
-
-/// <summary>A permission granted directly.</summary>
-public sealed class MemberPermission : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid MemberId { get; init; }
-
-    public required string Permission { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<MemberPermission>
-    {
-        public void Configure(EntityTypeBuilder<MemberPermission> builder)
-        {
-            builder.ToTable("member_permissions");
-            builder.HasKey(p => new { p.OrganizationId, p.MemberId, p.Permission });
-            builder.HasOne<Member>().WithMany(m => m.Permissions).HasForeignKey(p => new { p.OrganizationId, p.MemberId }).OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

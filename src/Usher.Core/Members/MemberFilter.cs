@@ -50,6 +50,9 @@ public sealed record MemberCondition(MemberField Field, TextMatch Match, IReadOn
 {
     /// <summary>Whether what is asked for is a permission there is, which an administrator then holds.</summary>
     internal bool AdminsHoldIt { get; init; } = true;
+
+    /// <summary>The names of the catalogue that a condition about permissions finds.</summary>
+    internal IReadOnlyList<string> Permissions { get; init; } = [];
 }
 
 public enum TextMatch

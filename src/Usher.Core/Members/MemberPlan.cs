@@ -40,12 +40,12 @@ internal sealed class MemberPlan
         var asked = change.IsAdmin switch { true => BuiltInRole.Admin, false when member.Role is BuiltInRole.Admin => BuiltInRole.User, _ => change.Role };
         role = asked is { } given && given != member.Role ? given : null;
         allResources = change.AllResources is { } all && all != member.AllResources ? all : null;
-        permissions = change.Permissions?.Against([.. member.Permissions.Select(p => p.Permission)]) ?? ([], []);
+        permissions = change.Permissions?.Against(member.Permissions) ?? ([], []);
         // He is shown with them already: whoever sends back what he was shown changes nothing.
         if (how.AdminsShowAll && member.Role is BuiltInRole.Admin && role is null) (allResources, permissions) = (allResources is true ? null : allResources, ([], permissions.Removed));
         // System groups are implied: they neither come nor go.
-        groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)]).Against([.. member.Groups.Select(g => graph.Group(g.GroupId)!)]) ?? ([], []);
-        roles = wanted.Roles?.Against([.. member.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
+        groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)]).Against([.. member.Groups.Select(graph.Group).OfType<Group>()]) ?? ([], []);
+        roles = wanted.Roles?.Against([.. graph.RolesOf(member.Roles)]) ?? ([], []);
         levels = [.. wanted.Levels.Where(l => Member.ReachOf(l.Resource) != l.Reach)];
         // A level of none says that somebody took it away: there is nothing left to go.
         levelsRemoved = change.ReplaceLevels || (how.AllResourcesReplaceLevels && allResources is true)
@@ -95,7 +95,7 @@ internal sealed class MemberPlan
     {
         Dictionary<string, string> details = [];
         var change = wanted.Change;
-        Guid[] groupsBefore = [.. Member.Groups.Select(g => g.GroupId)], rolesBefore = [.. Member.Roles.Select(r => r.RoleId)];
+        var before = Member.Grants;
         var changesOffer = ChangesOffer;
         Set("first_name", Member.FirstName, change.FirstName is { } first ? Text.Name(first) : Member.FirstName, v => Member.FirstName = v);
         Set("last_name", Member.LastName, change.LastName is { } last ? Text.Name(last) : Member.LastName, v => Member.LastName = v);
@@ -135,6 +135,7 @@ internal sealed class MemberPlan
         foreach (var (resource, reach) in levels) Member.Give(resource, reach, actor, now);
         if (levels.Count > 0) details["levels_set"] = string.Join(' ', levels.Select(l => $"{l.Resource}={string.Join('+', [SnakeCaseName.Of(l.Reach.Level), .. l.Reach.Capabilities])}"));
         Member.Levels.RemoveAll(l => levelsRemoved.Contains(l.ResourceId));
+        Member.HasLevels = Member.Levels.Count > 0;
         if (levelsRemoved.Count > 0) details["levels_removed"] = string.Join(' ', levelsRemoved);
 
         if (change.ExpiresAt is { } end)
@@ -147,7 +148,7 @@ internal sealed class MemberPlan
         }
 
         if (changesOffer) Member.SponsoredBy(actor);
-        graph.Moved(Member, groupsBefore, rolesBefore);
+        graph.Moved(Member, before);
         return details;
 
         void Set<T>(string name, T before, T after, Action<T> set)

@@ -355,11 +355,15 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     internal static Error Nobody(AccessGraph graph, IReadOnlyList<MemberKey> keys) =>
         keys is not [{ InvitationId: { } id }] ? MemberErrors.NotFound : graph.Invitation(id) is { } ended ? InvitationErrors.Ended(ended.Status) : InvitationErrors.NotFound;
 
-    // Only the catalogue knows what an administrator holds.
-    private MemberFilter Known(MemberFilter filter) => filter with
+    // Only the catalogue knows which permissions there are, and so what an administrator holds.
+    private MemberFilter Known(MemberFilter filter) => filter with { Conditions = [.. filter.Conditions.Select(Known)] };
+
+    internal MemberCondition Known(MemberCondition condition)
     {
-        Conditions = [.. filter.Conditions.Select(c => c.Field is MemberField.EffectivePermission ? c with { AdminsHoldIt = catalogue.Names.Any(name => c.Match.Finds(name, c.Texts)) } : c)],
-    };
+        if (condition.Field is not (MemberField.Permission or MemberField.EffectivePermission)) return condition;
+        string[] names = [.. catalogue.Names.Where(name => condition.Match.Finds(name, condition.Texts))];
+        return condition with { AdminsHoldIt = names.Length > 0, Permissions = names };
+    }
 
     private static Member? Live(AccessGraph graph, MemberKey key) => Select(graph, [key], []).Members is [var member] ? member : null;
 

@@ -16,7 +16,7 @@ internal static class Readdressing
     public static async Task VoidAsync(UsherDb db, Member member, DateTimeOffset now, CancellationToken ct)
     {
         var (organization, id) = (member.OrganizationId, member.Id);
-        var open = await db.Invitations.Include(i => i.Secrets)
+        var open = await db.Invitations.Include(i => i.LaterSecrets)
             .Where(i => i.OrganizationId == organization && i.MemberId == id && (i.Status == InvitationStatus.Pending || i.Status == InvitationStatus.Expired)).ToListAsync(ct);
         foreach (var invitation in open) invitation.VoidLinks();
         Guid?[] ids = [.. open.Select(i => i.Id)];

@@ -48,6 +48,17 @@ public sealed class Organization : IVersioned
 
     public int Version { get; set; }
 
+    /// <summary>Another random value after every change to the settings, groups and roles; see <see cref="OrganizationDefinitions"/>.</summary>
+    public required Guid DefinitionsStamp { get; set; }
+
+    /// <summary>A copy of shared settings with the seats in use at the moment.</summary>
+    internal Organization Copy(int seatsUsed)
+    {
+        var copy = (Organization)MemberwiseClone();
+        copy.SeatsUsed = seatsUsed;
+        return copy;
+    }
+
     internal sealed class Mapping : IEntityTypeConfiguration<Organization>
     {
         public void Configure(EntityTypeBuilder<Organization> builder)

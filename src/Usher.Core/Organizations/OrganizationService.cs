@@ -124,7 +124,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         {
             if (await db.Organizations.AnyAsync(o => o.Slug == given.Slug, ct)) return OrganizationErrors.SlugTaken;
             var now = clock.Now();
-            var organization = new Organization { Id = Uuid.Create(now), Slug = given.Slug, Name = Text.Name(given.Name), TimeZone = given.TimeZone, ExternalIdentityProvider = given.ExternalIdentityProvider, CreatedAt = now };
+            var organization = new Organization { Id = Uuid.Create(now), Slug = given.Slug, Name = Text.Name(given.Name), TimeZone = given.TimeZone, ExternalIdentityProvider = given.ExternalIdentityProvider, CreatedAt = now, DefinitionsStamp = Guid.NewGuid() };
             var by = actor with { OrganizationId = organization.Id };
             db.Add(organization);
             db.Add(SystemGroupOf(organization, SystemGroup.Everyone, "Everyone", "System group which contains all users", now));

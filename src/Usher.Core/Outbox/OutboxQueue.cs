@@ -92,8 +92,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .Select(i => new
             {
                 i.Status, i.ExpiresAt, i.Member.Identifier,
-                Newest = i.Secrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence)
-                    .Select(s => s.Hash).FirstOrDefault(),
+                Newest = i.LaterSecrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence).Select(s => s.Hash).FirstOrDefault()
+                    ?? (i.FirstSecretProvesAddress ? i.FirstSecretHash : null),
             })
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);

@@ -44,7 +44,7 @@ public sealed class Resource : IVersioned, INamed
 }
 
 /// <summary>How far one member, or one group, reaches one resource. Survives the member's removal.</summary>
-public sealed class ResourceAccess : IGrantRow
+public sealed class ResourceAccess
 {
     public required Guid OrganizationId { get; init; }
 
@@ -85,7 +85,7 @@ public sealed class ResourceAccess : IGrantRow
             builder.HasIndex(a => new { a.OrganizationId, a.GroupId, a.ResourceId }).IsUnique().HasFilter("group_id IS NOT NULL");
             builder.HasOne<Resource>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.ResourceId }).OnDelete(DeleteBehavior.Cascade);
             builder.HasOne<Member>().WithMany(m => m.Levels).HasForeignKey(a => new { a.OrganizationId, a.MemberId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasOne<Group>().WithMany(g => g.Levels).HasForeignKey(a => new { a.OrganizationId, a.GroupId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Group>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.GroupId }).OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

@@ -11,7 +11,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("39ad8536-ab73-42eb-92ec-c803b854a99d"), entityTypeCount: 32)
+            : base(skipDetectChanges: false, modelId: new Guid("9995a20d-6519-4861-9daa-2a21827689d7"), entityTypeCount: 26)
         {
         }
 
@@ -20,24 +20,18 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var identityUserClaim = IdentityUserClaimEntityType.Create(this);
             var identityUserLogin = IdentityUserLoginEntityType.Create(this);
             var identityUserToken = IdentityUserTokenEntityType.Create(this);
+            var memberGrant = MemberGrantEntityType.Create(this);
             var role = RoleEntityType.Create(this);
-            var roleGroup = RoleGroupEntityType.Create(this);
-            var roleMember = RoleMemberEntityType.Create(this);
-            var rolePermission = RolePermissionEntityType.Create(this);
             var apiKey = ApiKeyEntityType.Create(this);
             var dataProtectionKey = DataProtectionKeyEntityType.Create(this);
             var usherEvent = UsherEventEntityType.Create(this);
-            var usherEventDetails = UsherEventDetailsEntityType.Create(this);
             var group = GroupEntityType.Create(this);
-            var groupMember = GroupMemberEntityType.Create(this);
-            var groupPermission = GroupPermissionEntityType.Create(this);
             var idempotencyRecord = IdempotencyRecordEntityType.Create(this);
             var invitation = InvitationEntityType.Create(this);
             var invitationSecret = InvitationSecretEntityType.Create(this);
             var job = JobEntityType.Create(this);
             var jobBatch = JobBatchEntityType.Create(this);
             var member = MemberEntityType.Create(this);
-            var memberPermission = MemberPermissionEntityType.Create(this);
             var numberBlock = NumberBlockEntityType.Create(this);
             var organization = OrganizationEntityType.Create(this);
             var outboxMessage = OutboxMessageEntityType.Create(this);
@@ -53,19 +47,9 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
             IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
             IdentityUserTokenEntityType.CreateForeignKey1(identityUserToken, user);
-            RoleGroupEntityType.CreateForeignKey1(roleGroup, group);
-            RoleGroupEntityType.CreateForeignKey2(roleGroup, role);
-            RoleMemberEntityType.CreateForeignKey1(roleMember, member);
-            RoleMemberEntityType.CreateForeignKey2(roleMember, role);
-            RolePermissionEntityType.CreateForeignKey1(rolePermission, role);
-            UsherEventDetailsEntityType.CreateForeignKey1(usherEventDetails, usherEvent);
-            GroupMemberEntityType.CreateForeignKey1(groupMember, group);
-            GroupMemberEntityType.CreateForeignKey2(groupMember, member);
-            GroupPermissionEntityType.CreateForeignKey1(groupPermission, group);
             InvitationEntityType.CreateForeignKey1(invitation, member);
             InvitationSecretEntityType.CreateForeignKey1(invitationSecret, invitation);
             JobBatchEntityType.CreateForeignKey1(jobBatch, job);
-            MemberPermissionEntityType.CreateForeignKey1(memberPermission, member);
             ResourceAccessEntityType.CreateForeignKey1(resourceAccess, group);
             ResourceAccessEntityType.CreateForeignKey2(resourceAccess, member);
             ResourceAccessEntityType.CreateForeignKey3(resourceAccess, resource);
@@ -77,24 +61,18 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
             IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
+            MemberGrantEntityType.CreateAnnotations(memberGrant);
             RoleEntityType.CreateAnnotations(role);
-            RoleGroupEntityType.CreateAnnotations(roleGroup);
-            RoleMemberEntityType.CreateAnnotations(roleMember);
-            RolePermissionEntityType.CreateAnnotations(rolePermission);
             ApiKeyEntityType.CreateAnnotations(apiKey);
             DataProtectionKeyEntityType.CreateAnnotations(dataProtectionKey);
             UsherEventEntityType.CreateAnnotations(usherEvent);
-            UsherEventDetailsEntityType.CreateAnnotations(usherEventDetails);
             GroupEntityType.CreateAnnotations(group);
-            GroupMemberEntityType.CreateAnnotations(groupMember);
-            GroupPermissionEntityType.CreateAnnotations(groupPermission);
             IdempotencyRecordEntityType.CreateAnnotations(idempotencyRecord);
             InvitationEntityType.CreateAnnotations(invitation);
             InvitationSecretEntityType.CreateAnnotations(invitationSecret);
             JobEntityType.CreateAnnotations(job);
             JobBatchEntityType.CreateAnnotations(jobBatch);
             MemberEntityType.CreateAnnotations(member);
-            MemberPermissionEntityType.CreateAnnotations(memberPermission);
             NumberBlockEntityType.CreateAnnotations(numberBlock);
             OrganizationEntityType.CreateAnnotations(organization);
             OutboxMessageEntityType.CreateAnnotations(outboxMessage);

@@ -106,9 +106,9 @@ internal sealed record GroupDocument
         return new()
         {
             Id = Ids.Group.Of(group.Id), Name = group.Name, Description = group.Description, SystemKind = group.SystemKind, IsAdmin = group.IsAdmin, AllResources = group.AllResources,
-            IsDefault = group.IsDefault, Permissions = [.. group.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
-            Roles = [.. group.Roles.Select(r => graph.Role(r.RoleId)).OfType<Role>().OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))],
-            Levels = LevelDocument.From(group.Levels, graph), MemberCount = graph.MembersOf(group), CreatedAt = group.CreatedAt,
+            IsDefault = group.IsDefault, Permissions = group.Permissions,
+            Roles = [.. graph.RolesOf(group.Roles).OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))],
+            Levels = LevelDocument.From(graph.LevelsOf(group), graph), MemberCount = graph.MembersOf(group), CreatedAt = group.CreatedAt,
         };
     }
 }

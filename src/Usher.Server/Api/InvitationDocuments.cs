@@ -80,7 +80,7 @@ internal sealed record InvitationDocument
         {
             Id = Ids.Invitation.Of(invitation.Id), State = invitation.StatusAt(now), MemberId = Ids.Member.Of(member.Id), Email = member.ShownAs,
             FirstName = member.FirstName, LastName = member.LastName, Locale = member.Locale, TimeZone = member.TimeZone, Role = member.Role, AllResources = member.AllResources,
-            Permissions = [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
+            Permissions = member.Permissions,
             Groups = MemberDocument.GroupsOf(member, graph), Roles = MemberDocument.RolesOf(member, graph), Levels = LevelDocument.From(member.Levels, graph), Metadata = member.Metadata,
             Sponsor = new(invitation.SponsorKind, invitation.SponsorKind is ActorKind.Member ? Ids.Member.Of(invitation.SponsorId) : null, invitation.SponsorName),
             Blocked = invitation is { HasEnded: false, BlockedAt: not null }, BlockedAt = invitation.BlockedAt,

@@ -75,17 +75,17 @@ internal sealed record MemberDocument
             Id = Ids.Member.Of(member.Id), Kind = member.Kind, Status = member.Status, Email = member.Email,
             DisplayName = member.Kind is MemberKind.Service ? member.Identifier : member.DisplayName,
             FirstName = member.FirstName, LastName = member.LastName, Description = member.Description, Locale = member.Locale, TimeZone = member.TimeZone, Role = member.Role,
-            AllResources = member.AllResources, Permissions = [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], Groups = GroupsOf(member, graph),
+            AllResources = member.AllResources, Permissions = member.Permissions, Groups = GroupsOf(member, graph),
             Roles = RolesOf(member, graph), Levels = LevelDocument.From(member.Levels, graph), SsoId = member.SsoId, Metadata = member.Metadata,
             InvitationId = member.Invitations.Find(i => !i.HasEnded) is { } invitation ? Ids.Invitation.Of(invitation.Id) : null, CreatedAt = member.CreatedAt, LastSignInAt = member.LastSignInAt,
         };
     }
 
     public static IReadOnlyList<Named> GroupsOf(Member member, AccessGraph graph) =>
-        [.. member.Groups.Select(g => graph.Group(g.GroupId)).OfType<Core.Groups.Group>().OrderBy(g => g.Id).Select(g => new Named(Ids.Group.Of(g.Id), g.Name))];
+        [.. member.Groups.Select(graph.Group).OfType<Core.Groups.Group>().OrderBy(g => g.Id).Select(g => new Named(Ids.Group.Of(g.Id), g.Name))];
 
     public static IReadOnlyList<Named> RolesOf(Member member, AccessGraph graph) =>
-        [.. member.Roles.Select(r => graph.Role(r.RoleId)).OfType<Role>().OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))];
+        [.. graph.RolesOf(member.Roles).OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))];
 }
 
 /// <summary>What to change about a member. What is left out stays; a list replaces the one before.</summary>

@@ -91,7 +91,7 @@ internal sealed record RoleDocument
 
     public static RoleDocument From(Role role, AccessGraph? graph) => new()
     {
-        Id = Ids.Role.Of(role.Id), Name = role.Name, Description = role.Description, Permissions = [.. role.Names.Order(StringComparer.Ordinal)], MemberCount = graph?.MembersOf(role) ?? 0,
+        Id = Ids.Role.Of(role.Id), Name = role.Name, Description = role.Description, Permissions = role.Permissions, MemberCount = graph?.MembersOf(role) ?? 0,
         GroupCount = graph?.GroupsOf(role) ?? 0, CreatedAt = role.CreatedAt,
     };
 }

@@ -56,7 +56,7 @@ internal sealed record UserDocument
             AllProjectsAllowed = admin || member.AllResources,
         };
 
-        bool Holds(string permission) => admin || member.Permissions.Exists(p => p.Permission == permission);
+        bool Holds(string permission) => admin || member.Permissions.Contains(permission);
     }
 }
 
@@ -93,10 +93,10 @@ internal sealed record TeamDocument
             Identifier = group.Id, Name = group.Name, IsAdmin = group.IsAdmin,
             CanManageUsers = Gives(Permissions.UserManagement), CanManageBilling = Gives(Permissions.BillingManagement),
             CanManageAgents = Gives(Permissions.AgentManagement), CanCreateProjects = Gives(Permissions.ResourceCreation), AllProjectsAllowed = all, Members = members,
-            ProjectAssignments = all ? [] : AssignmentDocument.From(group.Levels, graph),
+            ProjectAssignments = all ? [] : AssignmentDocument.From(graph.LevelsOf(group), graph),
         };
 
-        bool Gives(string permission) => group.IsAdmin || group.Permissions.Exists(p => p.Permission == permission);
+        bool Gives(string permission) => group.IsAdmin || group.Permissions.Contains(permission);
     }
 }
 

@@ -35,9 +35,9 @@ internal record UserModel
     {
         Identifier = view.Member.ShownAs, Customer = customer, SsoId = view.Member.SsoId,
         LastSuccessfulLogin = view.Member.LastSignInAt?.ToUnixTimeMilliseconds(),
-        Groups = [.. view.Member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
+        Groups = view.Member.Permissions,
         UserGroups = [.. view.Graph.GroupsOf(view.Member).Select(g => UserGroup.From(g, view.Graph, customer))],
-        Roles = [.. view.Member.Roles.Select(r => RoleDto.From(view.Graph.Role(r.RoleId)!, view.Graph, customer))],
+        Roles = [.. view.Graph.RolesOf(view.Member.Roles).Select(r => RoleDto.From(r, view.Graph, customer))],
     };
 }
 
@@ -62,7 +62,7 @@ internal sealed record UserGroup(
     public static UserGroup From(Group group, AccessGraph graph, string customer) => new(
         group.Id.ToString(), group.Name, customer, group.Description, graph.MembersOf(group),
         new(group.SystemKind is SystemGroup.None, group.SystemKind is SystemGroup.None, true),
-        [.. group.Roles.Select(r => RoleDto.From(graph.Role(r.RoleId)!, graph, customer))]);
+        [.. graph.RolesOf(group.Roles).Select(r => RoleDto.From(r, graph, customer))]);
 }
 
 internal sealed record GroupProperties(bool NameEditable, bool UsersEditable, bool RolesEditable);
@@ -73,7 +73,7 @@ internal sealed record RoleDto(
     RoleProperties Properties, int LinkedGroupsCount, int LinkedAccountsCount, long CreatedEpochMillis, long LastUpdatedMs, string LastUpdatedAccountId)
 {
     public static RoleDto From(Role role, AccessGraph graph, string customer) => new(
-        role.Id.ToString(), role.Name, role.Description, customer, [.. role.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], [],
+        role.Id.ToString(), role.Name, role.Description, customer, role.Permissions, [],
         new(true, true, true, true, true), graph.GroupsOf(role), graph.MembersOf(role), role.CreatedAt.ToUnixTimeMilliseconds(),
         role.UpdatedAt.ToUnixTimeMilliseconds(), role.UpdatedBy);
 }
@@ -109,10 +109,11 @@ internal sealed record Account(
     {
         var (member, graph) = view;
         var access = graph.Of(member);
-        var united = member.Roles.Select(r => r.RoleId).Concat(graph.GroupsOf(member).SelectMany(g => g.Roles.Select(r => r.RoleId))).Distinct();
+        var own = graph.RolesOf(member.Roles).Select(r => r.Id).ToList();
+        var united = own.Concat(graph.RolesOf(graph.GroupsOf(member).SelectMany(g => g.Roles)).Select(r => r.Id)).Distinct();
         return new(
-            member.ShownAs, [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], [.. graph.GroupsOf(member).Select(g => g.Id.ToString())],
-            [.. member.Roles.Select(r => r.RoleId.ToString())], [.. united.Select(r => r.ToString())],
+            member.ShownAs, member.Permissions, [.. graph.GroupsOf(member).Select(g => g.Id.ToString())],
+            [.. own.Select(r => r.ToString())], [.. united.Select(r => r.ToString())],
             access.IsAdmin ? catalogue.Names : [.. access.Permissions.Order(StringComparer.Ordinal)]);
     }
 }

@@ -47,6 +47,6 @@ internal sealed record RoleModel(
     public static RoleModel New(Role role, string customer) => From(role, customer, [], 0, [], 0);
 
     private static RoleModel From(Role role, string customer, IReadOnlyList<LinkedGroup> groups, int groupCount, IReadOnlyList<string> accounts, int accountCount) => new(
-        role.Id.ToString(), role.Name, role.Description, customer, [.. role.Names.Order(StringComparer.Ordinal)], [], new(true, true, true, true, true),
+        role.Id.ToString(), role.Name, role.Description, customer, role.Permissions, [], new(true, true, true, true, true),
         groups, groupCount, accounts, accountCount, role.CreatedAt.ToUnixTimeMilliseconds(), role.UpdatedAt.ToUnixTimeMilliseconds(), role.UpdatedBy);
 }
