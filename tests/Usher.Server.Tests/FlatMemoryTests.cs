@@ -129,21 +129,22 @@ public sealed class FlatMemoryTests
         var numbers = $"WITH RECURSIVE numbers(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM numbers WHERE i < {to}), m AS MATERIALIZED (SELECT * FROM members WHERE role = 'admin') ";
         var email = "'m' || substr('000000' || i, -6) || '@acme.test'";
         if (TestDatabase.IsPostgres) email = "'m' || lpad(CAST(i AS text), 6, '0') || '@acme.test'";
-        var zero = TestDatabase.IsPostgres ? "'00000000-0000-0000-0000-000000000000'" : "zeroblob(16)";
+        var target = TestDatabase.IsPostgres ? "replace(CAST(g.id AS text), '-', '')" : "lower(hex(g.id))";
 
         List<string> commands =
         [
             numbers + Copy<Member>(db, "numbers CROSS JOIN m", new()
             {
                 ["id"] = id, ["first_name"] = $"'{Name}'", ["last_name"] = $"'{Name}'", ["number"] = "1000000 + i", ["identifier"] = email, ["email"] = email, ["role"] = "'user'", ["user_id"] = "NULL",
+                ["grants"] = $"(SELECT 'p:ingestion g:' || {target} FROM groups AS g WHERE g.name_key = 'ops')",
             }),
             numbers + $"""
-                INSERT INTO member_permissions (organization_id, member_id, permission, granted_by, granted_at)
-                SELECT m.organization_id, {id}, 'ingestion', {zero}, m.created_at FROM numbers CROSS JOIN m
+                INSERT INTO member_grants (organization_id, kind, target, member_id)
+                SELECT m.organization_id, 'permission', 'ingestion', {id} FROM numbers CROSS JOIN m
                 """,
             numbers + $"""
-                INSERT INTO group_members (organization_id, group_id, member_id, granted_by, granted_at)
-                SELECT m.organization_id, g.id, {id}, {zero}, m.created_at FROM numbers CROSS JOIN m CROSS JOIN groups AS g WHERE g.name_key = 'ops'
+                INSERT INTO member_grants (organization_id, kind, target, member_id)
+                SELECT m.organization_id, 'group', {target}, {id} FROM numbers CROSS JOIN m CROSS JOIN groups AS g WHERE g.name_key = 'ops'
                 """,
         ];
         if (to > from) commands.Add("ANALYZE");

@@ -20,7 +20,7 @@ public sealed class ExplanationTests
     private static readonly ResourceName Production = new(Guid.NewGuid(), "Production", "production");
     private static readonly ResourceName Staging = new(Guid.NewGuid(), "Staging", "staging");
 
-    private readonly AccessGraph graph = new(new() { Id = Org, Slug = "acme", Name = "Acme", CreatedAt = Now });
+    private readonly AccessGraph graph = new(new() { Id = Org, Slug = "acme", Name = "Acme", CreatedAt = Now, DefinitionsStamp = Guid.NewGuid() });
     private readonly Member ada = NewMember();
 
     public ExplanationTests()
@@ -75,10 +75,10 @@ public sealed class ExplanationTests
         ada.Give(group, Olivia, Now);
         (group.IsAdmin, group.IsAdminGrantedBy, group.IsAdminGrantedAt) = (true, Gone.Id, Now.AddDays(1));
         (group.AllResources, group.AllResourcesGrantedBy, group.AllResourcesGrantedAt) = (true, Gone.Id, Now.AddDays(2));
-        group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = "ingestion", GrantedBy = Gone.Id, GrantedAt = Now.AddDays(3) });
-        group.Levels.Add(Level(group, Production, new(AccessLevel.Full, []), Gone, Now.AddDays(4)));
+        group.Give(Grant.Permission("ingestion"), Gone, Now.AddDays(3));
+        graph.Add(group, [.. graph.LevelsOf(group), Level(group, Production, new(AccessLevel.Full, []), Gone, Now.AddDays(4))]);
         var role = NewRole("Collectors", "ingestion", Olivia, Now.AddDays(6));
-        group.Roles.Add(new() { OrganizationId = Org, GroupId = group.Id, RoleId = role.Id, GrantedBy = Gone.Id, GrantedAt = Now.AddDays(5) });
+        group.Give(Grant.Role(role.Id), Gone, Now.AddDays(5));
         Assert.Equal(
             [
                 "group Ops by Olivia on 21 > admin by Greta Gone on 22",
@@ -99,7 +99,7 @@ public sealed class ExplanationTests
         foreach (var (name, system) in new[] { ("Everyone", SystemGroup.Everyone), ("Service Accounts", SystemGroup.ServiceAccounts) })
         {
             var group = NewGroup(name, system);
-            group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = "ingestion", GrantedBy = Olivia.Id, GrantedAt = Now });
+            group.Give(Grant.Permission("ingestion"), Olivia, Now);
         }
 
         Assert.Equal([$"{step} > permission ingestion by Olivia on 21"], Told(_ => true, member));
@@ -119,8 +119,8 @@ public sealed class ExplanationTests
     {
         var group = NewGroup("Ops");
         ada.Give(group, Olivia, Now);
-        group.Levels.Add(Level(group, Production, new(AccessLevel.Full, []), Olivia, Now));
-        group.Levels.Add(Level(group, Staging, new(AccessLevel.Full, []), Olivia, Now));
+        graph.Add(group, [.. graph.LevelsOf(group), Level(group, Production, new(AccessLevel.Full, []), Olivia, Now)]);
+        graph.Add(group, [.. graph.LevelsOf(group), Level(group, Staging, new(AccessLevel.Full, []), Olivia, Now)]);
         ada.Give(BuiltInRole.ReadOnly, Olivia, Now);
         ada.Give("ingestion", Olivia, Now);
         Assert.Equal(
@@ -143,7 +143,7 @@ public sealed class ExplanationTests
         foreach (var group in new[] { NewGroup("Zebras"), NewGroup("Apes"), NewGroup("Everyone", SystemGroup.Everyone) })
         {
             ada.Give(group, System, Now);
-            group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = "ingestion", GrantedAt = Now });
+            group.Give(Grant.Permission("ingestion"), System, Now);
         }
 
         ada.Give("ingestion", System, Now);
@@ -190,11 +190,11 @@ public sealed class ExplanationTests
             switch (what, group)
             {
                 case (0, null): ada.Give(permission, System, Now); break;
-                case (0, not null): group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = permission, GrantedAt = Now }); break;
+                case (0, not null): group.Give(Grant.Permission(permission), System, Now); break;
                 case (1, null): ada.Give(resource.Id, reach, System, Now); break;
-                case (1, not null): group.Levels.Add(Level(group, resource, reach, System, Now)); break;
+                case (1, not null): graph.Add(group, [.. graph.LevelsOf(group), Level(group, resource, reach, System, Now)]); break;
                 case (2, null): ada.Give(NewRole("R", permission, System, Now), System, Now); break;
-                case (2, not null): group.Roles.Add(new() { OrganizationId = Org, GroupId = group.Id, RoleId = NewRole("R", permission, System, Now).Id, GrantedAt = Now }); break;
+                case (2, not null): group.Give(Grant.Role(NewRole("R", permission, System, Now).Id), System, Now); break;
                 case (3, null): ada.GiveAllResources(true, System, Now); break;
                 case (3, not null): group.AllResources = reach.Level is AccessLevel.Full; break;
                 case (4, null): ada.Give(permission is "a" ? BuiltInRole.PowerUser : BuiltInRole.ReadOnly, System, Now); break;
@@ -225,7 +225,7 @@ public sealed class ExplanationTests
     private Group NewGroup(string name, SystemGroup kind = SystemGroup.None)
     {
         var group = new Group { OrganizationId = Org, Id = Guid.NewGuid(), Name = name, NameKey = Text.Key(name), SystemKind = kind, CreatedAt = Now };
-        graph.Add(group);
+        graph.Add(group, []);
         return group;
     }
 

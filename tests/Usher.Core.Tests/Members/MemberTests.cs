@@ -25,7 +25,7 @@ public sealed class MemberTests
         Assert.Equal((Admin.Id, Now), (ada.RoleGrantedBy, ada.RoleGrantedAt));
         Assert.Equal((Admin.Id, Now), (ada.AllResourcesGrantedBy, ada.AllResourcesGrantedAt));
         var permission = Assert.Single(ada.Permissions);
-        Assert.Equal((Admin.Id, Now), (permission.GrantedBy, permission.GrantedAt));
+        Assert.Equal(new(Admin.Id, Now), ada.GrantLog[Grant.Permission(permission)]);
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class MemberTests
         var group = NewGroup(SystemGroup.None);
         ada.Give(group, Admin, Now);
         ada.Give(group, Other, Now);
-        Assert.Equal(Admin.Id, Assert.Single(ada.Groups).GrantedBy);
+        Assert.Equal(Admin.Id, ada.GrantLog[Grant.Group(Assert.Single(ada.Groups))].By);
     }
 
     [Fact]

@@ -72,7 +72,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         }),
         ["internal_error"] = new(500, s => s.OnAnotherServerAsync([], async (app, org) =>
         {
-            await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE invitation_secrets", Ct));
+            await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE events", Ct));
             return await org.SendAsync(HttpMethod.Post, "invitations", new { email = NewEmail("ada") });
         })),
 

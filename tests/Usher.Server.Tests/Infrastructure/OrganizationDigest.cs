@@ -66,7 +66,7 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
             var table = entity.GetTableName();
             var key = entity.ClrType == typeof(Organization) ? entity.FindProperty(nameof(Organization.Id)) : entity.FindProperty("OrganizationId");
             // Only ever added to, and by far the most rows: their number says enough.
-            var what = entity.ClrType == typeof(UsherEvent) || entity.ClrType == typeof(UsherEventDetails) ? "count(*)" : "*";
+            var what = entity.ClrType == typeof(UsherEvent) ? "count(*)" : "*";
             if (key is not null) tables.Add(($"own|{table}", $"SELECT {what} FROM {table} WHERE {key.GetColumnName()} = @organization;"));
             else if (entity.ClrType == typeof(User) || entity.ClrType == typeof(Session)) tables.Add((table!, $"SELECT * FROM {table};"));
         }

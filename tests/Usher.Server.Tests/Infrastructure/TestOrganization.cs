@@ -82,7 +82,7 @@ public sealed class TestOrganization
         App.QueryAsync(db => db.OutboxMessages.AsNoTracking().Where(m => m.OrganizationId == Id).OrderBy(m => m.Id).ToListAsync(TestContext.Current.CancellationToken));
 
     public Task<List<UsherEvent>> EventsAsync() =>
-        App.QueryAsync(db => db.Events.AsNoTracking().Include(e => e.Details).Where(e => e.OrganizationId == Id).OrderBy(e => e.Id).ToListAsync(TestContext.Current.CancellationToken));
+        App.QueryAsync(db => db.Events.AsNoTracking().Where(e => e.OrganizationId == Id).OrderBy(e => e.Id).ToListAsync(TestContext.Current.CancellationToken));
 
     /// <summary>A member as an actor, as he stands now.</summary>
     public async Task<Actor> ActorAsync(Member member) => (await App.QueryAsync(async db =>

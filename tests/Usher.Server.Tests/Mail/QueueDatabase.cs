@@ -66,7 +66,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public Task<Member[]> InviteAsync(int people = 1) => RunAsync(async (db, _) =>
     {
         var now = Clock.Now();
-        var organization = new Organization { Id = Uuid.Create(now), Slug = $"acme-{Guid.NewGuid():N}", Name = "Acme", CreatedAt = now };
+        var organization = new Organization { Id = Uuid.Create(now), Slug = $"acme-{Guid.NewGuid():N}", Name = "Acme", CreatedAt = now, DefinitionsStamp = Guid.NewGuid() };
         db.Add(organization);
         Member[] members = [.. Enumerable.Range(0, people).Select(i => new Member
         {

@@ -102,7 +102,7 @@ internal static class AccountSteps
             .Where(m => m.OrganizationId == Organization.Installation && m.Recipient == email).OrderBy(m => m.Id).ToListAsync(Ct));
 
         /// <summary>What is recorded of an account.</summary>
-        public Task<List<UsherEvent>> EventsOfAsync(Guid user) => app.QueryAsync(db => db.Events.AsNoTracking().Include(e => e.Details)
+        public Task<List<UsherEvent>> EventsOfAsync(Guid user) => app.QueryAsync(db => db.Events.AsNoTracking()
             .Where(e => e.OrganizationId == Organization.Installation && e.SubjectId == user).OrderBy(e => e.Id).ToListAsync(Ct));
 
         public HttpClient ClientOf(string session)

@@ -17,7 +17,7 @@ public sealed class AtomicityTests
     private static readonly string[] SqliteTrigger =
     [
         """
-        CREATE TRIGGER doomed BEFORE INSERT ON event_details WHEN NEW."values" LIKE '%doomed%' BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
+        CREATE TRIGGER doomed BEFORE INSERT ON events WHEN NEW.details LIKE '%doomed%' BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
         """,
     ];
 
@@ -25,9 +25,9 @@ public sealed class AtomicityTests
     [
         """
         CREATE FUNCTION doomed() RETURNS trigger LANGUAGE plpgsql AS
-        $f$ BEGIN IF NEW."values" LIKE '%doomed%' THEN RAISE EXCEPTION 'refused by the test'; END IF; RETURN NEW; END $f$
+        $f$ BEGIN IF NEW.details LIKE '%doomed%' THEN RAISE EXCEPTION 'refused by the test'; END IF; RETURN NEW; END $f$
         """,
-        "CREATE TRIGGER doomed BEFORE INSERT ON event_details FOR EACH ROW EXECUTE FUNCTION doomed()",
+        "CREATE TRIGGER doomed BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION doomed()",
     ];
 
     [Fact]
@@ -71,8 +71,8 @@ public sealed class AtomicityTests
     private static Task<string> SnapshotAsync(UsherApp app) => app.QueryAsync(async db => string.Join('\n',
         $"members {string.Join(' ', await db.Members.OrderBy(m => m.Id).Select(m => $"{m.Id}/{m.Version}/{m.Status}").ToListAsync(Ct))}",
         $"invitations {string.Join(' ', await db.Invitations.OrderBy(i => i.Id).Select(i => $"{i.Id}/{i.Version}/{i.Status}/{i.SentCount}").ToListAsync(Ct))}",
-        $"secrets {await db.InvitationSecrets.CountAsync(Ct)}, outbox {await db.OutboxMessages.CountAsync(Ct)}, permissions {await db.MemberPermissions.CountAsync(Ct)}",
-        $"events {await db.Events.CountAsync(Ct)}, details {await db.EventDetails.CountAsync(Ct)}",
+        $"secrets {await db.InvitationSecrets.CountAsync(Ct)}, outbox {await db.OutboxMessages.CountAsync(Ct)}, grants {await db.MemberGrants.CountAsync(Ct)}",
+        $"events {await db.Events.CountAsync(Ct)}",
         $"users {await db.Users.CountAsync(Ct)}, sessions {await db.Sessions.CountAsync(Ct)}, keys {await db.ApiKeys.CountAsync(Ct)}",
         $"seats {string.Join(' ', await db.Organizations.Select(o => o.SeatsUsed).ToListAsync(Ct))}"));
 }

@@ -42,11 +42,8 @@ public sealed class EffectiveAccessTests(UsherApp app)
         ["everyone's role"] = async org =>
         {
             var (role, everyone) = (await org.CreateRoleAsync("R", Permission), await org.SystemGroupAsync(SystemGroup.Everyone));
-            await org.App.ChangeAsync(db =>
-            {
-                db.Add(new RoleGroup { OrganizationId = org.Id, RoleId = role.Id, GroupId = everyone.Id, GrantedAt = role.CreatedAt });
-                return Task.CompletedTask;
-            });
+            await org.App.ChangeAsync(async db =>
+                (await db.Groups.SingleAsync(g => g.OrganizationId == org.Id && g.Id == everyone.Id, Ct)).Give(Grant.Role(role.Id), org.System, role.CreatedAt));
             return row => row;
         },
         ["the administrator's role"] = _ => Task.FromResult<Func<NewInvitation, NewInvitation>>(row => row with { Role = BuiltInRole.Admin }),
@@ -158,7 +155,7 @@ public sealed class EffectiveAccessTests(UsherApp app)
         var group = await org.CreateGroupAsync(new("G") { Permissions = [Permission], Levels = [new(First(org), AccessLevel.Full)] });
         var ada = await org.JoinedAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"], Groups = [Reference.To(group.Id)] });
         var member = await org.MemberAsync(ada.Member.Identifier);
-        Assert.Equal("ingestion", Assert.Single(member.Permissions).Permission);
+        Assert.Equal("ingestion", Assert.Single(member.Permissions));
         Assert.Empty(member.Levels);
     }
 

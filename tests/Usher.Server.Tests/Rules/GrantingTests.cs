@@ -230,7 +230,7 @@ public sealed class GrantingTests(UsherApp app)
         await app.ChangeAsync(async db => (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).DefaultPermissions = [NotMine]);
         Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: world.Max)).Error);
         Assert.Null((await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [] }, by: world.Max)).Error);
-        Assert.Equal(NotMine, Assert.Single((await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: org.Owner)).Value.Member.Permissions).Permission);
+        Assert.Equal(NotMine, Assert.Single((await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: org.Owner)).Value.Member.Permissions));
 
         await org.CreateGroupAsync(new("Usual") { IsDefault = true, Permissions = [NotMine] });
         Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = null }, by: world.Max)).Error);

@@ -48,7 +48,7 @@ public sealed class InviteRaceTests(UsherApp app)
 
         Assert.All(outcomes, o => Assert.Equal(InviteOutcome.Refreshed, o.Value.Outcome));
         var member = await org.MemberAsync(email);
-        Assert.Equal(permissions.Order(StringComparer.Ordinal), member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal));
+        Assert.Equal(permissions.Order(StringComparer.Ordinal), member.Permissions.Order(StringComparer.Ordinal));
         Assert.Equal(31, Assert.Single(member.Invitations).SentCount);
     }
 
@@ -111,9 +111,9 @@ public sealed class InviteRaceTests(UsherApp app)
         }, by: org.Owner));
 
         Assert.All(outcomes, o => Assert.Null(o.Error));
-        var places = await app.QueryAsync(db => db.GroupMembers.Where(g => g.OrganizationId == org.Id).Select(g => g.GroupId).ToListAsync(Ct));
-        Assert.Equal((15, 15), (places.Count(id => id == group.Id), places.Count(id => id == usual.Id)));
-        Assert.Equal(30, await app.QueryAsync(db => db.RoleMembers.CountAsync(r => r.OrganizationId == org.Id, Ct)));
+        var places = await app.QueryAsync(db => db.MemberGrants.Where(g => g.OrganizationId == org.Id && g.Kind == GrantKind.Group).Select(g => g.Target).ToListAsync(Ct));
+        Assert.Equal((15, 15), (places.Count(id => id == Grant.Group(group.Id).Target), places.Count(id => id == Grant.Group(usual.Id).Target)));
+        Assert.Equal(30, await app.QueryAsync(db => db.MemberGrants.CountAsync(g => g.OrganizationId == org.Id && g.Kind == GrantKind.Role, Ct)));
     }
 
     [Fact]

@@ -29,10 +29,10 @@ public sealed class KnownAndUnknownTests(UsherApp app)
     {
         var email = NewEmail("ada");
         await app.SignInAsync(email, "what somebody typed by mistake");
-        var details = await app.QueryAsync(db => db.Events.AsNoTracking().Include(e => e.Details)
+        var details = await app.QueryAsync(db => db.Events.AsNoTracking()
             .Where(e => e.OrganizationId == Organization.Installation && e.Type == EventTypes.UserSignInFailed).OrderByDescending(e => e.Id).Take(200).ToListAsync(Ct));
-        var failed = Assert.Single(details, e => e.Details!.Values.GetValueOrDefault("email") == email);
-        Assert.DoesNotContain("mistake", string.Join(' ', failed.Details!.Values.Values), StringComparison.Ordinal);
+        var failed = Assert.Single(details, e => e.Details!.GetValueOrDefault("email") == email);
+        Assert.DoesNotContain("mistake", string.Join(' ', failed.Details!.Values), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class MemberChangeTests(UsherApp app)
         Assert.Equal(("Augusta", "Lovelace", "Europe/Berlin", BuiltInRole.User), (member.FirstName, member.LastName, member.TimeZone, member.Role));
         var stored = await org.MemberAsync(ada.Identifier);
         Assert.Equal((ada.Version + 1, "Augusta"), (stored.Version, stored.FirstName));
-        Assert.Equal(["alerts_management", "ingestion"], stored.Permissions.Select(p => p.Permission).Order());
+        Assert.Equal(["alerts_management", "ingestion"], stored.Permissions.Order());
         Assert.Equal([Capabilities.DeployAll], Assert.Single(stored.Levels).Capabilities);
         var told = (await org.EventsAsync()).Last(e => e.Type == EventTypes.MemberUpdated).Details!.Values;
         Assert.Equal(("Ada → Augusta", "alerts_management", "Ops"), (told["first_name"], told["permissions_added"], told["groups_added"]));

@@ -125,11 +125,8 @@ internal static class Steps
         public Task<Group> SystemGroupAsync(SystemGroup kind) =>
             org.App.QueryAsync(db => db.Groups.AsNoTracking().SingleAsync(g => g.OrganizationId == org.Id && g.SystemKind == kind, Ct));
 
-        public Task GiveAsync(Group group, string permission) => org.App.ChangeAsync(db =>
-        {
-            db.Add(new GroupPermission { OrganizationId = org.Id, GroupId = group.Id, Permission = permission, GrantedAt = org.Created.Organization.CreatedAt });
-            return Task.CompletedTask;
-        });
+        public Task GiveAsync(Group group, string permission) => org.App.ChangeAsync(async db => (await db.Groups.SingleAsync(g => g.OrganizationId == org.Id && g.Id == group.Id, Ct))
+            .Give(Grant.Permission(permission), org.System, org.Created.Organization.CreatedAt));
 
         /// <summary>A link to a member's invitation, as if mailed to him, or handed over by hand.</summary>
         public async Task<InvitationLink> LinkAsync(Member member, bool mailed = true, Actor? sponsor = null)

@@ -110,7 +110,7 @@ public sealed class TakeoverTests(UsherApp app)
             var member = await org.MemberAsync(email);
             Assert.Equal(MemberStatus.Suspended, member.Status);
             var recorded = Assert.Single(await org.EventsAsync(), e => e is { Type: EventTypes.MemberUpdated, Cause: "account_taken_over" });
-            Assert.Equal((member.Id, "active → suspended"), (recorded.SubjectId, recorded.Details!.Values["status"]));
+            Assert.Equal((member.Id, "active → suspended"), (recorded.SubjectId, recorded.Details!["status"]));
         }
 
         Assert.DoesNotContain(await second.OutboxAsync(), m => m.Kind is OutboxKind.AccountTakenOver);

@@ -134,7 +134,8 @@ public sealed class TakingAwayTests(UsherApp app)
         var managers = await org.CreateGroupAsync(new("Managers") { Permissions = [Permissions.UserManagement] });
         var max = await org.JoinedAsync(NewEmail("max"), row => row with { Groups = [Reference.To(managers.Id)] });
         Assert.Equal(HttpStatusCode.OK, (await max.Client.GetAsync("/api/v2/user", Ct)).StatusCode);
-        await app.QueryAsync(db => db.Set<Usher.Core.Groups.GroupPermission>().Where(p => p.GroupId == managers.Id).ExecuteDeleteAsync(Ct));
+        await app.ChangeAsync(async db => (await db.Groups.SingleAsync(g => g.OrganizationId == org.Id && g.Id == managers.Id, Ct))
+            .Take(Grant.Permission(Permissions.UserManagement)));
         Assert.Equal(HttpStatusCode.Forbidden, (await max.Client.GetAsync("/api/v2/user", Ct)).StatusCode);
     }
 

@@ -77,7 +77,7 @@ public sealed class OutageTests(UsherApp shared)
     {
         await using var app = await UsherApp.StartAsync([], workers: false);
         var org = await app.CreateOrganizationAsync();
-        await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE invitation_secrets", Ct));
+        await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE events", Ct));
 
         foreach (var (path, name) in new[] { ("/v1/users", "conformity"), ("/api/v2/user/invite", "wavefront"), ("/users", "deployhq"), (org.Path("invitations"), "usher") })
         {

@@ -185,7 +185,7 @@ public sealed class DeployHqTeamTests(UsherApp app)
     }
 
     private Task<string[]> PermissionsAsync(TestOrganization org, Guid team) => app.WithAsync<GroupService, string[]>(async s =>
-        [.. (await s.GetAsync(org.System, team, new(), Ct)).Value.Group.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)]);
+        [.. (await s.GetAsync(org.System, team, new(), Ct)).Value.Group.Permissions.Order(StringComparer.Ordinal)]);
 
     private async Task<List<Member>> FillAsync(TestOrganization org, int count, Func<int, Group[]> groups)
     {

@@ -37,7 +37,7 @@ public sealed class DeployHqUpdateTests(UsherApp app)
         var user = await org.Admin.PutUserAsync(noor.Member.Id, """{ "can_manage_users": false, "can_manage_agents": true, "all_projects_allowed": "0" }""").OkAsync();
 
         Assert.Equal(["can_create_projects", "can_manage_agents"], user.TrueFlags());
-        Assert.Equal(["agent_management", "ingestion", "resource_creation"], (await org.MemberAsync("noor@acme.test")).Permissions.Select(p => p.Permission).Order());
+        Assert.Equal(["agent_management", "ingestion", "resource_creation"], (await org.MemberAsync("noor@acme.test")).Permissions.Order());
         await noor.Client.GetAsync("/users", Ct).AssertAsync(403, Forbidden());
     }
 
