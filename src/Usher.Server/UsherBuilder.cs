@@ -143,7 +143,7 @@ public static class UsherBuilder
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
         services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>();
         services.AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>().AddScoped<AccountTakeover>().AddScoped<MembershipService>();
-        services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
+        services.AddScoped<IdempotencyService>().AddScoped<MemberGrantSweep>().AddScoped<JobService>().AddScoped<JobRunner>();
         services.AddScoped<AccountTakeover>().AddScoped<PasswordResetService>().AddScoped<UserAddressService>().AddScoped<OwnSessionService>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 

@@ -322,6 +322,14 @@ public sealed class AccessGraph
     /// <summary>The roles of some ids. One of a role that was deleted is left out.</summary>
     public IEnumerable<Role> RolesOf(IEnumerable<Guid> ids) => ids.Select(roles.GetValueOrDefault).OfType<Role>();
 
+    /// <summary>Whether a member may hold some groups and roles in all; see <see cref="MemberErrors.TooManyGrants"/>.</summary>
+    public bool HasRoom(Member? member, IEnumerable<Guid> moreGroups, IEnumerable<Guid> moreRoles) =>
+        Count(groups.ContainsKey, member?.Groups, moreGroups) && Count(roles.ContainsKey, member?.Roles, moreRoles);
+
+    // Those of deleted groups and roles do not count.
+    private static bool Count(Func<Guid, bool> exists, IEnumerable<Guid>? held, IEnumerable<Guid> more) =>
+        (held ?? []).Where(exists).Union(more).Count() <= Access.Grants.MostOfAKind;
+
     // A group that was deleted gives nothing any more, though its id is still there.
     private IEnumerable<Group> KnownGroups(Member member) => member.Groups.Select(groups.GetValueOrDefault).OfType<Group>();
 

@@ -49,6 +49,9 @@ public readonly record struct GrantedBy(Guid By, DateTimeOffset At);
 /// </summary>
 public sealed class Grants : IEquatable<Grants>
 {
+    /// <summary>How many groups, and how many roles, one member may hold directly.</summary>
+    public const int MostOfAKind = 200;
+
     private const string Letters = "pgr"; // in the order of GrantKind
 
     public static readonly Grants None = new([]);

@@ -29,3 +29,54 @@ public sealed class MemberGrant
         }
     }
 }
+
+/// <summary>A group or role that was deleted, until the last row of <see cref="MemberGrant"/> that names it is gone.</summary>
+public sealed class DeletedGrant
+{
+    public required Guid OrganizationId { get; init; }
+
+    public required GrantKind Kind { get; init; }
+
+    /// <summary>See <see cref="Grant.Target"/>.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>What to leave behind when a group or role is deleted, however many members hold it.</summary>
+    public static DeletedGrant Of(Guid organization, Grant grant) => new() { OrganizationId = organization, Kind = grant.Kind, Target = grant.Target };
+
+    internal sealed class Mapping : IEntityTypeConfiguration<DeletedGrant>
+    {
+        public void Configure(EntityTypeBuilder<DeletedGrant> builder)
+        {
+            builder.ToTable("deleted_grants");
+            builder.HasKey(g => new { g.OrganizationId, g.Kind, g.Target });
+            builder.Property(g => g.Target).IsKeyText();
+        }
+    }
+}
+
+/// <summary>Removes, batch by batch, what deleted groups and roles have left in the table to search.</summary>
+public sealed class MemberGrantSweep(UsherDb db)
+{
+    /// <summary>How many rows one transaction removes at most.</summary>
+    public const int BatchSize = 1_000;
+
+    /// <summary>Removes one batch.</summary>
+    /// <returns>Whether there may be more.</returns>
+    public async Task<bool> RunAsync(CancellationToken ct)
+    {
+        if (await db.DeletedGrants.AsNoTracking().OrderBy(d => d.OrganizationId).FirstOrDefaultAsync(ct) is not { } deleted) return false;
+        return await db.RunLockedAsync(async () =>
+        {
+            var rows = db.MemberGrants.Where(g => g.OrganizationId == deleted.OrganizationId && g.Kind == deleted.Kind && g.Target == deleted.Target);
+            var members = await rows.OrderBy(g => g.MemberId).Select(g => g.MemberId).Take(BatchSize).ToListAsync(ct);
+            await rows.Where(g => members.Contains(g.MemberId)).ExecuteDeleteAsync(ct);
+            if (members.Count < BatchSize)
+            {
+                await db.DeletedGrants.Where(d => d.OrganizationId == deleted.OrganizationId && d.Kind == deleted.Kind && d.Target == deleted.Target)
+                    .ExecuteDeleteAsync(ct);
+            }
+
+            return true;
+        }, ct);
+    }
+}

@@ -158,6 +158,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role)))) return InvitationErrors.MoreThanYouHold;
         db.Remove(role.Copy());
+        db.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
         db.Add(UsherEvent.Record(EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
         await db.SaveChangesAsync(ct);
         return new RoleSelection([role], [], graph);

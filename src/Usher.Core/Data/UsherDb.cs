@@ -63,6 +63,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public DbSet<MemberGrant> MemberGrants => Set<MemberGrant>();
 
+    public DbSet<DeletedGrant> DeletedGrants => Set<DeletedGrant>();
+
     public DbSet<Role> Roles => Set<Role>();
 
     public DbSet<Group> Groups => Set<Group>();

@@ -73,6 +73,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group)))) return InvitationErrors.MoreThanYouHold;
 
         db.Remove(group.Copy());
+        db.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
         db.Add(UsherEvent.Record(EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
         await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, []);

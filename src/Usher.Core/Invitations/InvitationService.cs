@@ -349,6 +349,8 @@ public sealed class InvitationService(
         var keeps = member is not null && (member.IsLive || revives);
         if (keeps && !graph.Pass(GrantingRule.InviteCovers, graph.Covers(call.Actor, member!))) return MemberErrors.NotCovered;
         if (member is not { IsLive: true } && !call.HasSeat) return InvitationErrors.SeatsExhausted;
+        var kept = keeps ? member : null;
+        if (!graph.HasRoom(kept, grants.Groups.Select(g => g.Id), grants.Roles.Select(r => r.Id))) return MemberErrors.TooManyGrants;
 
         var outcome = member switch { { IsLive: true } => InviteOutcome.Refreshed, not null when revives => InviteOutcome.Revived, _ => InviteOutcome.Invited };
         if (outcome is InviteOutcome.Revived) member!.Revive();

@@ -19,6 +19,7 @@ public static class MemberErrors
     public static readonly Error DescriptionInvalid = new(ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.", "description");
     public static readonly Error MetadataInvalid = new(ErrorKind.Invalid, "metadata_invalid", "At most 50 entries; a name is 1 to 64 characters of A-Z a-z 0-9 _ . and -, a value at most 1,000 characters, none of them a control character.", "metadata");
     public static readonly Error NotForServiceAccounts = new(ErrorKind.Invalid, "permission_not_for_service_accounts", "A service account cannot hold token_management.", "permissions");
+    public static readonly Error TooManyGrants = new(ErrorKind.Invalid, "too_many_grants", "A member can be in at most 200 groups and hold at most 200 roles.");
     public static readonly Error TooMany = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 at a time.");
     public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");

@@ -179,6 +179,7 @@ internal sealed class MemberPlan
             || ChangesOffer; // whoever edits an offer stands for all of it
         if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         if (metadata?.Count > 50) return MemberErrors.MetadataInvalid;
+        if (!graph.HasRoom(Member, groups.Added.Select(g => g.Id), roles.Added.Select(r => r.Id))) return MemberErrors.TooManyGrants;
         if (needsCover && !graph.Pass(GrantingRule.ChangeCovers, graph.Covers(actor, Member))) return MemberErrors.NotCovered;
         // Others grant by address. Moved silently, it would lead their grants to another person.
         if (readdressed && Member.Status is not MemberStatus.Invited && !graph.Pass(GrantingRule.JoinedAddress, actor.Access.IsAdmin)) return MemberErrors.AddressOfJoined;

@@ -67,6 +67,7 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
             var named = new ReferenceReader(graph, unknown);
             var (groups, roles) = (named.Groups(given.Groups), named.Roles(given.Roles));
             if (named.Refused is { } refused) return refused;
+            if (!graph.HasRoom(null, groups.Select(g => g.Id), roles.Select(r => r.Id))) return MemberErrors.TooManyGrants;
 
             var now = clock.Now();
             var member = new Member

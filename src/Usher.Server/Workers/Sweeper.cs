@@ -1,3 +1,4 @@
+using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Idempotency;
@@ -40,6 +41,7 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
             await services.GetRequiredService<SignInGuard>().SweepExpiredAsync(ct);
             while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<MemberGrantSweep>().RunAsync(ct)) services.GetRequiredService<UsherDb>().Forget();
             while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().Forget();
         }
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
