@@ -63,7 +63,8 @@ public sealed class InvitationModelTests(InvitationModelTests.OperatedApp operat
             // What a refused call should have left alone is seen after the next that is not.
             if (expected.After != model) await CompareAsync(expected.After, world, where);
             world.Learn(expected.After, mails, reply);
-            await CompareOffersAsync(expected.After, world, where, link => link >= model.Links.Count || !Equals(expected.After.ShowOffer(link), model.ShowOffer(link))); model = expected.After;
+            await CompareOffersAsync(expected.After, world, where, link => link >= model.Links.Count || !Equals(expected.After.ShowOffer(link), model.ShowOffer(link)));
+            model = expected.After;
         }
 
         await CompareAsync(model, world, "the end");
