@@ -39,6 +39,9 @@ public enum ErrorKind
     /// <summary>A limit was reached; later it may work.</summary>
     TooMany,
 
+    /// <summary>The database is away. The same request may work later.</summary>
+    Unavailable,
+
     /// <summary>A fault of the server.</summary>
     Internal,
 }
@@ -53,8 +56,22 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, string? 
     /// <summary>What else was wrong with the same input.</summary>
     public IReadOnlyList<Error> Also { get; init; } = [];
 
-    /// <summary>Everything that is wrong as one refusal, led by the first; null when nothing is.</summary>
-    public static Error? Of(IEnumerable<Error> faults) => faults.ToList() switch { [] => null, [var only] => only, [var first, .. var rest] => first with { Also = rest } };
+    /// <summary>Whether it is the same refusal, whatever place it points to and however it is worded.</summary>
+    public bool Is(Error other) => Code == other.Code;
+
+    /// <summary>How long to wait before the same request can succeed; null when waiting does not help.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>
+    /// The faults as one refusal, led by the first; null when there is none. Reads at most <see cref="FaultList.Max"/> faults: a lazy sequence is not
+    /// enumerated further.
+    /// </summary>
+    public static Error? Of(IEnumerable<Error> faults) => faults.Take(FaultList.Max).ToList() switch
+    {
+        [] => null,
+        [var only] => only,
+        [var first, .. var rest] => first with { Also = rest },
+    };
 
     /// <summary>The same about something deeper in the input, such as <c>rows/3/email</c>.</summary>
     public Error Under(string path) => this with { Field = Field is null ? path : $"{path}/{Field}", Also = [.. Also.Select(e => e.Under(path))] };

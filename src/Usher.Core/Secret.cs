@@ -11,6 +11,7 @@ public static class Secret
     public const string InvitationPrefix = "usi_";
     public const string SessionPrefix = "uss_";
     public const string AddressPrefix = "usa_";
+    public const string ResetPrefix = "usp_";
 
     private const int RandomBytes = 32;
     private const int CheckLength = 6;

@@ -24,4 +24,14 @@ public sealed class Links(IOptions<ServerOptions> options)
 
     /// <summary>Where a member's new address is confirmed; the secret as in <see cref="Join(string, Guid, string)"/>.</summary>
     public string Confirm(string organizationSlug, string change, string secret) => $"{root}/confirm/{organizationSlug}/{change}#{secret}";
+
+    /// <summary>Where the new address of an account is confirmed; the secret as in <see cref="Join(string, Guid, string)"/>.</summary>
+    public string ConfirmOwn(string change, string secret) => $"{root}/confirm/{change}#{secret}";
+
+    /// <summary>Where a new password is set; the secret as in <see cref="Join(string, Guid, string)"/>.</summary>
+    public string Reset(string reset, string secret, string? returnTo = null) =>
+        $"{root}/reset/{reset}{(returnTo is null ? "" : $"?return={Uri.EscapeDataString(returnTo)}")}#{secret}";
+
+    /// <summary>Where a reset link is asked for.</summary>
+    public string Forgot => $"{root}/reset";
 }

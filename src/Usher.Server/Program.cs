@@ -7,10 +7,13 @@ try
     // Started from anywhere, the server finds its own files; its data stays where it was started.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = Content.Root });
     builder.AddUsher();
-    var app = builder.Build();
+    var logEverything = builder.QuietUntilStarted();
+    await using var app = builder.Build();
     app.MapUsher();
     await app.PrepareUsherAsync();
-    await app.RunAsync();
+    await app.StartUsherAsync();
+    logEverything();
+    await app.WaitForShutdownAsync();
     return 0;
 }
 catch (Exception e) when (e is StartupException or OptionsValidationException or InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" })

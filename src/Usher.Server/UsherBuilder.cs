@@ -27,6 +27,7 @@ using Usher.Server.Dialects.Conformity;
 using Usher.Server.Dialects.DeployHq;
 using Usher.Server.Dialects.Wavefront;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 using Usher.Server.Mail;
 using Usher.Server.Pages;
 using Usher.Server.Startup;
@@ -37,8 +38,8 @@ namespace Usher.Server;
 /// <summary>What the server is made of: services, then the request's way through them.</summary>
 public static class UsherBuilder
 {
-    // A thousand invitations with long lists fit many times over.
-    private const int MaxBodyBytes = 4 * 1024 * 1024;
+    /// <summary>The longest body, where a route says nothing else: a thousand invitations with long lists fit many times over.</summary>
+    internal const int MaxBodyBytes = 4 * 1024 * 1024;
 
     public static void AddUsher(this WebApplicationBuilder builder)
     {
@@ -62,9 +63,12 @@ public static class UsherBuilder
         services.AddHttpContextAccessor();
         services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<Caller>());
         services.AddScoped(s => s.GetRequiredService<Caller>().Actor);
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null);
+        services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<SessionUser>());
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null)
+            .AddScheme<AuthenticationSchemeOptions, SessionTokenAuthentication>(SessionTokenAuthentication.SchemeName, null);
         services.AddUsherPolicies();
         services.AddUsherOpenApi();
+        services.AddUsherLimits();
         services.AddConformity();
         services.AddDeployHq();
         services.AddUsherPages();
@@ -75,11 +79,15 @@ public static class UsherBuilder
     public static void MapUsher(this WebApplication app)
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
+        app.UseRequestIds();
+        app.UseUsherProxies();
         app.UseExceptionHandler();
         app.UseUsherSecurityHeaders();
         app.UseSurfaceStatusPages();
         app.UseTolerantPaths();
+        app.UseMailedLinks();
         app.UseRouting();
+        app.UseGuestGate();
         app.UseRepeatableBodies();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -129,12 +137,14 @@ public static class UsherBuilder
         // Each that is kept keeps a connection on SQLite: more than work at once need not be.
         services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString), poolSize: 128);
         services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
-        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>();
+        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<SessionUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>().AddSingleton<AccountMails>();
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
         services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
         services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
-        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>().AddScoped<SessionService>().AddScoped<UserService>();
+        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>();
+        services.AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>().AddScoped<AccountTakeover>().AddScoped<MembershipService>();
         services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
+        services.AddScoped<AccountTakeover>().AddScoped<PasswordResetService>().AddScoped<UserAddressService>().AddScoped<OwnSessionService>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 
         services.AddSingleton(_ =>
@@ -151,6 +161,19 @@ public static class UsherBuilder
     private sealed class DatabaseHealth(UsherStartup startup, UsherDb db) : IHealthCheck
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            startup.Done && await db.Database.CanConnectAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+            startup.Done && await AnswersAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+
+        private async Task<bool> AnswersAsync(CancellationToken ct)
+        {
+            try
+            {
+                _ = await db.Organizations.AnyAsync(ct);
+                return true;
+            }
+            catch (Exception e) when (Outage.Find(e) is not null)
+            {
+                return false;
+            }
+        }
     }
 }

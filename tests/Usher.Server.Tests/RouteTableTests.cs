@@ -23,6 +23,11 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     // Who may enter. What a caller may then do to whom is for the core's own tests.
     private static readonly Entry Everybody = new(_ => true);
     private static readonly Entry UserManagement = new(caller => caller.May(Permissions.UserManagement));
+    private static readonly Entry Directory = new(caller => caller.May(Permissions.UserManagement) || caller.May(Permissions.DirectoryRead));
+    private static readonly Entry KeysOfOthers = new(caller => caller.May(Permissions.UserManagement) || caller.May(Permissions.TokenManagement));
+    // A caller who may not read the keys of others is told that there is no such key.
+    private static readonly Entry KeysUnlessOnlyRead = new(caller => caller.May(Permissions.TokenManagement) || !caller.May(Permissions.UserManagement));
+    private static readonly Entry Members = new(caller => Directory.Admits(caller) || KeysOfOthers.Admits(caller));
     private static readonly Entry TokenManagement = new(caller => caller.May(Permissions.TokenManagement));
     private static readonly Entry ResourceCreation = new(caller => caller.May(Permissions.ResourceCreation));
     private static readonly Entry Persons = new(caller => caller.IsPerson);
@@ -150,7 +155,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /profile"] = new(Everybody),
         ["PUT /profile"] = new(Persons, """{"user":{"first_name":"{name}"} }"""),
         ["PATCH /profile"] = new(Persons, """{"user":{"last_name":"{name}"} }"""),
-        ["GET /account"] = new(Everybody),
+        ["GET /account"] = new(Admin),
         ["PUT /account"] = new(Admin, """{"account":{"name":"{name}"} }"""),
         ["PATCH /account"] = new(Admin, """{"account":{"name":"{name}"} }"""),
         ["GET /account/billing_status"] = new(Everybody),
@@ -163,44 +168,62 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["DELETE /usher/v1/organizations/{organization}"] = new(Operator),
         ["POST /usher/v1/organizations/{organization}/suspend"] = new(Operator),
         ["POST /usher/v1/organizations/{organization}/resume"] = new(Operator),
-        ["GET /usher/v1/organizations/{organization}/settings"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/settings"] = new(Admin),
         ["PATCH /usher/v1/organizations/{organization}/settings"] = new(Admin, """{"name":"{name}"}"""),
-        ["GET /usher/v1/organizations/{organization}/invitations"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/invitations"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/invitations"] = new(UserManagement, """{"email":"{new}","groups":["{group.id}"],"roles":["{role.id}"]}"""),
-        ["GET /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/invitations/{invitation}"] = new(UserManagement, """{"firstName":"{name}","groups":["{group.id}"]}"""),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/resend"] = new(UserManagement),
+        ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/endorse"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/revoke"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/link"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/invitations/resend"] = new(UserManagement, """{"group":"{group.id}"}"""),
+        ["POST /usher/v1/organizations/{organization}/invitations/endorse"] = new(UserManagement, """{"group":"{group.id}"}"""),
         ["POST /usher/v1/organizations/{organization}/invitations/revoke"] = new(UserManagement, """{"group":"{group.id}"}"""),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/check"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/accept"] = new(Everybody, """{"code":"usi_","firstName":"A","password":"one two three four"}""", Guest: "404 invitation_unknown"),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/decline"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
         ["POST /usher/v1/organizations/{organization}/invitations/{invitation}/request"] = new(Everybody, """{"code":"usi_"}""", Guest: "404 invitation_unknown"),
         ["POST /usher/v1/sessions"] = new(Everybody, """{"email":"{email}","password":"one two three four"}""", Guest: "401 credentials_wrong"),
-        ["DELETE /usher/v1/sessions/current"] = new(Everybody, Guest: "401 key_refused"),
-        ["GET /usher/v1/organizations/{organization}/members"] = new(Everybody),
-        ["GET /usher/v1/organizations/{organization}/members/{member}"] = new(Everybody),
+        ["DELETE /usher/v1/sessions/current"] = new(Everybody, Guest: "401 session_refused"),
+        ["POST /usher/v1/sessions/current/confirm"] = new(Everybody, """{"password":"one two three four"}""", Guest: "401 session_refused"),
+        ["GET /usher/v1/me"] = new(Everybody, Guest: "401 session_refused"),
+        ["PATCH /usher/v1/me"] = new(Everybody, """{"firstName":"{name}"}""", Guest: "401 session_refused"),
+        ["PUT /usher/v1/me/password"] = new(Everybody, """{"password":"one two three four"}""", Guest: "401 session_refused"),
+        ["POST /usher/v1/me/address"] = new(Everybody, """{"email":"{new}"}""", Guest: "401 session_refused"),
+        ["GET /usher/v1/me/sessions"] = new(Everybody, Guest: "401 session_refused"),
+        ["DELETE /usher/v1/me/sessions"] = new(Everybody, Guest: "401 session_refused"),
+        ["DELETE /usher/v1/me/sessions/{session}"] = new(Everybody, Guest: "401 session_refused"),
+        ["DELETE /usher/v1/me/memberships/{member}"] = new(Everybody, Guest: "401 session_refused"),
+        ["POST /usher/v1/password-resets"] = new(Everybody, """{"email":"{new}"}""", Guest: "202 "),
+        ["POST /usher/v1/password-resets/{reset}/check"] = new(Everybody, """{"code":"usp_"}""", Guest: "404 password_reset_unknown"),
+        ["POST /usher/v1/password-resets/{reset}/complete"] = new(Everybody, """{"code":"usp_","password":"one two three four"}""", Guest: "404 password_reset_unknown"),
+        ["POST /usher/v1/address-changes/{change}/confirm"] = new(Everybody, """{"code":"usa_","password":"one two three four"}""", Guest: "404 address_change_unknown"),
+        ["GET /usher/v1/users"] = new(Operator),
+        ["GET /usher/v1/users/{user}"] = new(Operator),
+        ["POST /usher/v1/users/{user}/reset-link"] = new(Operator),
+        ["GET /usher/v1/organizations/{organization}/members"] = new(Members),
+        ["GET /usher/v1/organizations/{organization}/members/{member}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/members/{member}"] = new(UserManagement, """{"permissions":["user_management"],"groups":["{group.id}"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/members/{member}"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/members/{member}/access"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/service-accounts"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/members/{member}/access"] = new(Directory),
+        ["GET /usher/v1/organizations/{organization}/service-accounts"] = new(KeysOfOthers),
         ["POST /usher/v1/organizations/{organization}/service-accounts"] = new(UserManagement, """{"name":"{name}","groups":["{group.id}"],"roles":["{role.id}"]}"""),
-        ["GET /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(KeysOfOthers),
         ["PATCH /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(UserManagement, """{"description":"{name}","roles":["{role.id}"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/service-accounts/{account}"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/groups"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/groups"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/groups"] = new(UserManagement, """{"name":"{name}","roles":["{role.id}"],"members":["{member.id}"]}"""),
-        ["GET /usher/v1/organizations/{organization}/groups/{group}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/groups/{group}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/groups/{group}"] = new(UserManagement, """{"name":"{name}","roles":["{role.id}"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/groups/{group}"] = new(UserManagement),
-        ["GET /usher/v1/organizations/{organization}/groups/{group}/members"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/groups/{group}/members"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/groups/{group}/members"] = new(UserManagement, """{"add":["{bot.id}"],"remove":["{member.id}"]}"""),
         ["GET /usher/v1/organizations/{organization}/permissions"] = new(Everybody),
-        ["GET /usher/v1/organizations/{organization}/roles"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/roles"] = new(Directory),
         ["POST /usher/v1/organizations/{organization}/roles"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
-        ["GET /usher/v1/organizations/{organization}/roles/{role}"] = new(Everybody),
+        ["GET /usher/v1/organizations/{organization}/roles/{role}"] = new(Directory),
         ["PATCH /usher/v1/organizations/{organization}/roles/{role}"] = new(UserManagement, """{"name":"{name}","permissions":["user_management"]}"""),
         ["DELETE /usher/v1/organizations/{organization}/roles/{role}"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/roles/{role}/members"] = new(UserManagement, """{"add":["{bot.id}"],"remove":["{member.id}"]}"""),
@@ -209,14 +232,14 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["GET /usher/v1/organizations/{organization}/resources/{resource}"] = new(Everybody),
         ["PATCH /usher/v1/organizations/{organization}/resources/{resource}"] = new(ResourceCreation, """{"name":"{name}"}"""),
         ["DELETE /usher/v1/organizations/{organization}/resources/{resource}"] = new(ResourceCreation),
-        ["GET /usher/v1/organizations/{organization}/resources/{resource}/access"] = new(UserManagement),
+        ["GET /usher/v1/organizations/{organization}/resources/{resource}/access"] = new(Directory),
         ["PUT /usher/v1/organizations/{organization}/resources/{resource}/access/{holder}"] = new(Levels, """{"level":"read_only"}"""),
         ["DELETE /usher/v1/organizations/{organization}/resources/{resource}/access/{holder}"] = new(UserManagement),
         ["GET /usher/v1/organizations/{organization}/api-keys"] = new(Everybody, ListsOwn: true),
         ["POST /usher/v1/organizations/{organization}/api-keys"] = new(Everybody, ListsOwn: true),
         ["GET /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody),
-        ["PATCH /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody, """{"name":"{name}"}"""),
-        ["DELETE /usher/v1/organizations/{organization}/api-keys/{key}"] = new(Everybody),
+        ["PATCH /usher/v1/organizations/{organization}/api-keys/{key}"] = new(KeysUnlessOnlyRead, """{"name":"{name}"}"""),
+        ["DELETE /usher/v1/organizations/{organization}/api-keys/{key}"] = new(KeysUnlessOnlyRead),
         ["POST /usher/v1/organizations/{organization}/access/check"] = new(Everybody, """{"permission":"user_management","resource":"{resource.id}"}""", ChangesNothing: true),
         ["GET /usher/v1/organizations/{organization}/imports"] = new(UserManagement),
         ["POST /usher/v1/organizations/{organization}/imports"] = new(UserManagement, """{"rows":[{"email":"{new}","groups":["{group.id}"]}]}"""),
@@ -238,8 +261,10 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ("/api/v2/usergroup/", ["{group}"]), ("/api/v2/role/", ["{role}"]), ("/api/v2/account/serviceaccount/", ["{bot}"]), ("/api/v2/apitoken/serviceaccount/", ["{bot} {key}"]), ("/api/v2/apitoken/", ["{key}"]),
         ("/api/v2/user/", ["{email}", "{bot}"]), ("/api/v2/account/", ["{email}", "{bot}"]),
         ("/users/", ["{member}", "{number}"]), ("/teams/", ["{group}"]), ("/projects/", ["{resource}"]), ("/security/api_keys/", ["{key}"]),
-        (Organization + "invitations/", ["{invitation.id}"]), (Organization + "members/", ["{member.id}", "{bot.id}"]), (Organization + "service-accounts/", ["{bot.id}"]),
+        (Organization + "invitations/", ["{invitation.id}"]), (Organization + "members/", ["{member.id}"]), (Organization + "service-accounts/", ["{bot.id}"]),
         (Organization + "groups/", ["{group.id}"]), (Organization + "roles/", ["{role.id}"]), (Organization + "resources/", ["{resource.id} {member.id}", "{resource.id} {group.id}"]),
+        ("/usher/v1/me/sessions/", ["{session.id}"]), ("/usher/v1/me/memberships/", ["{member.id}"]), ("/usher/v1/password-resets/", ["{reset.id}"]), ("/usher/v1/address-changes/", ["{change.id}"]),
+        ("/usher/v1/users/", ["{user.id}"]),
         (Organization + "api-keys/", ["{key.id}"]), (Organization + "imports/", ["{job.id}"]), (Organization + "jobs/", ["{job.id}"]),
     ];
 
@@ -267,7 +292,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     [Fact]
     public Task A_guest_who_knows_no_secret_is_refused_alike_with_any_key_and_with_none() => ForEachAsync([.. world.Locked, .. world.Members, world.ReadOnlyKey], async (route, _, call) =>
     {
-        Assert.Equal(RowOf(route)!.Guest, $"{(int)call.Status} {JsonElement.Parse(call.Body).TextAt("code")}");
+        Assert.Equal(RowOf(route)!.Guest, $"{(int)call.Status} {(call.Body is "" ? "" : JsonElement.Parse(call.Body).TextAt("code"))}");
         Assert.True(await world.IsUnchangedAsync(), "Something changed.");
     }, only: (route, _) => IsForGuests(route));
 
@@ -301,7 +326,10 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         var same = await SendAsync(route, caller, call.Template, world.MadeUp);
         Assert.Equal(same.Status, call.Status);
         if (RowOf(route)?.ListsOwn is not true) Assert.Equal(same.Comparable, call.Comparable);
-        if (call.Template.Contains('{', StringComparison.Ordinal)) Assert.Equal(route.Surface is "Conformity" ? HttpStatusCode.UnprocessableEntity : HttpStatusCode.NotFound, call.Status);
+        // A route for operators alone refuses before it looks for anything.
+        var isOperators = RowOf(route)?.Entry == Operator && !route.Pattern.Contains("{organization}", StringComparison.Ordinal);
+        if (isOperators) Assert.Equal(HttpStatusCode.Forbidden, call.Status);
+        else if (!IsForGuests(route) && call.Template.Contains('{', StringComparison.Ordinal)) Assert.Equal(route.Surface is "Conformity" ? HttpStatusCode.UnprocessableEntity : HttpStatusCode.NotFound, call.Status);
         Assert.True(await world.IsUnchangedAsync(), "Something changed.");
 
         var told = call.Body;
@@ -393,7 +421,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     {
         if ((int)answer.StatusCode >= 500 || answer.StatusCode is HttpStatusCode.NotAcceptable) return false;
         var (text, mediaType) = (await answer.Content.ReadAsStringAsync(Ct), answer.Content.Headers.ContentType?.MediaType);
-        if (route.Surface is "Usher" && answer.StatusCode is HttpStatusCode.NoContent) return text is "";
+        if (route.Surface is "Usher" && (answer.StatusCode is HttpStatusCode.NoContent || text is "")) return text is "" && answer.IsSuccessStatusCode;
         if (answer.IsSuccessStatusCode && route.Pattern.EndsWith(".csv", StringComparison.Ordinal)) return mediaType is "text/csv";
         JsonDocument.Parse(text).Dispose();
         return mediaType == route.Surface switch { "Conformity" => "application/vnd.api+json", "Usher" when !answer.IsSuccessStatusCode => "application/problem+json", _ => "application/json" };
@@ -477,7 +505,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
     [GeneratedRegex(@"\{[a-z.]+\}", RegexOptions.None, 1000)]
     private static partial Regex Token();
 
-    [GeneratedRegex("usk_[A-Za-z0-9_-]{43,}|(org|mem|inv|grp|rol|res|key|job)_[A-Za-z0-9_-]{22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("usk_[A-Za-z0-9_-]{43,}|(org|mem|inv|grp|rol|res|key|job|usr|ses|rst|adc)_[A-Za-z0-9_-]{22}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])|[0-9]+", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Made();
 
     private enum Refusal
@@ -608,12 +636,15 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             var power = await org.ActiveAsync("quokka-power@example.test", row => row with { Role = BuiltInRole.PowerUser });
             var manager = await org.ActiveAsync("quokka-manager@example.test", row => row with { Permissions = [Permissions.UserManagement] });
             var all = await org.ActiveAsync("quokka-all@example.test", row => row with { Permissions = Permissions.BuiltIn });
+            var directory = await org.ActiveAsync("quokka-directory@example.test", row => row with { Permissions = [Permissions.DirectoryRead] });
+            var tokens = await org.ActiveAsync("quokka-tokens@example.test", row => row with { Permissions = [Permissions.TokenManagement] });
             var service = await org.ServiceAccountAsync("quokka-service");
             var suspended = await org.ActiveAsync("quokka-suspended@example.test", row => row with { Role = BuiltInRole.Admin });
             await org.SetStatusAsync(suspended.Member, MemberStatus.Suspended);
             Members =
             [
                 new("user with nothing", nothing.Key), new("read_only", readOnly.Key) { ReachesAll = true }, new("power_user", power.Key) { ReachesAll = true }, new("service account", service.Key) { IsPerson = false },
+                new("user with directory_read", directory.Key, Permissions.DirectoryRead), new("user with token_management", tokens.Key, Permissions.TokenManagement),
                 new("user with user_management", manager.Key, Permissions.UserManagement), new("user with every permission", all.Key, Permissions.BuiltIn),
                 new("admin", org.Key) { IsAdmin = true },
             ];
@@ -683,6 +714,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             ["{key}"] = key.ToString(), ["{key.short}"] = ShortId.Of(key),
             ["{member.id}"] = "mem_" + ShortId.Of(member), ["{bot.id}"] = "mem_" + ShortId.Of(botId), ["{invitation.id}"] = "inv_" + ShortId.Of(invitation), ["{group.id}"] = "grp_" + ShortId.Of(group),
             ["{role.id}"] = "rol_" + ShortId.Of(role), ["{resource.id}"] = "res_" + ShortId.Of(resource), ["{key.id}"] = "key_" + ShortId.Of(key), ["{job.id}"] = "job_" + ShortId.Of(job),
+            ["{user.id}"] = "usr_" + ShortId.Of(member), ["{session.id}"] = "ses_" + ShortId.Of(member), ["{reset.id}"] = "rst_" + ShortId.Of(member), ["{change.id}"] = "adc_" + ShortId.Of(member),
         };
     }
 }

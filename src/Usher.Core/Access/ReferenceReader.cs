@@ -33,7 +33,7 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         static string[] Keys(List<Reference> references) => [.. references.Where(r => r.ByName).Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key).Distinct()];
     }
 
-    private readonly List<Error> refused = [];
+    private readonly FaultList refused = [];
 
     public List<IgnoredReference> Ignored { get; } = [];
 

@@ -7,6 +7,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -139,15 +140,18 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
         if (!saveWaits) Forget(); // of an operation before it in the same request
-        if (together) return await operation();
-        try
+        if (together || locked) return await operation();
+        return await EndingAsync(async () =>
         {
-            return await operation();
-        }
-        catch (Exception e) when (IsLostRace(e))
-        {
-            return await RunLockedAsync(operation, ct);
-        }
+            try
+            {
+                return await operation();
+            }
+            catch (Exception e) when (IsLostRace(e))
+            {
+                return await RunAloneAsync(operation, keep: true, ct);
+            }
+        });
     }
 
     /// <summary>
@@ -156,7 +160,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// </summary>
     public async Task<T> RunLockedAsync<T>(Func<Task<T>> operation, CancellationToken ct)
     {
-        if (!together) return await RunAloneAsync(operation, keep: true, ct);
+        if (!together) return await EndingAsync(() => RunAloneAsync(operation, keep: true, ct));
         if (!locked) throw new LockNeededException();
         return await RunAsync(operation, ct);
     }
@@ -168,20 +172,23 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     public async Task<T> RunTogetherAsync<T>(Func<Task<T>> work, CancellationToken ct)
     {
         if (together) return await work(); // in a rehearsal
-        try
+        return await EndingAsync(async () =>
         {
-            Forget();
-            raised.Clear();
-            return await GatherAsync(work, ct);
-        }
-        catch (Exception e) when (e is LockNeededException || IsLostRace(e))
-        {
-            return await RunAloneAsync(() => GatherAsync(work, ct), keep: true, ct);
-        }
+            try
+            {
+                Forget();
+                return await GatherAsync(work, ct);
+            }
+            catch (Exception e) when (e is LockNeededException || IsLostRace(e))
+            {
+                return await RunAloneAsync(() => GatherAsync(work, ct), keep: true, ct);
+            }
+        });
     }
 
     /// <summary>Runs an operation to see what it would come to: everything is done, answered and taken back. No mail leaves.</summary>
-    public Task<T> RehearseAsync<T>(Func<Task<T>> work, CancellationToken ct) => RunAloneAsync(() => GatherAsync(work, ct), keep: false, ct);
+    public Task<T> RehearseAsync<T>(Func<Task<T>> work, CancellationToken ct) =>
+        EndingAsync(() => RunAloneAsync(() => GatherAsync(work, ct), keep: false, ct));
 
     /// <summary>
     /// In a locked run: waits until nobody else changes these members, and, with <paramref name="organizationToo"/>, the organization's own row (seats, the
@@ -245,6 +252,20 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             """, ct);
     }
 
+    /// <summary>The same for the account of an address, if there is one.</summary>
+    public async Task LockAccountAsync(string address, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
+    }
+
+    /// <summary>The same for an account: taken first by whatever changes how its person signs in.</summary>
+    public async Task LockUserAsync(Guid user, CancellationToken ct)
+    {
+        if (!locked || IsSqlite) return;
+        await Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE id = {user} FOR NO KEY UPDATE", ct);
+    }
+
     /// <summary>Deletes every row of an organization but its own, those first that refer to others. At once, in the caller's transaction.</summary>
     /// <returns>How many of each table.</returns>
     internal async Task<Dictionary<string, int>> DeleteOrganizationAsync(Guid organization, CancellationToken ct)
@@ -284,11 +305,27 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     /// <summary>See <see cref="Add{T}"/>.</summary>
     public override void AddRange(IEnumerable<object> entities) => Added.AddRange(entities);
 
-    /// <summary>Drops all that was read for a change, changed or added, and not saved.</summary>
+    /// <summary>Drops all that was read for a change, changed or added, and not saved; the seats that the save would have changed, too.</summary>
     public void Forget()
     {
         ChangeTracker.Clear();
         added.Clear();
+        seats.Clear();
+        raised.Clear();
+    }
+
+    /// <summary>Ends the context's use. A pooled context carries nothing of a run to its next user.</summary>
+    public override void Dispose()
+    {
+        EndRun();
+        base.Dispose();
+    }
+
+    /// <inheritdoc cref="Dispose"/>
+    public override ValueTask DisposeAsync()
+    {
+        EndRun();
+        return base.DisposeAsync();
     }
 
     /// <summary>
@@ -334,6 +371,32 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     internal UsherDbRuntime Runtime => runtime ??= this.GetService<UsherDbRuntime>();
 
+    // The state of a run ends with the run: also when it failed or was cancelled before it could save.
+    private async Task<T> EndingAsync<T>(Func<Task<T>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch
+        {
+            ChangeTracker.Clear();
+            throw;
+        }
+        finally
+        {
+            EndRun();
+        }
+    }
+
+    private void EndRun()
+    {
+        added.Clear();
+        seats.Clear();
+        raised.Clear();
+        (locked, together, saveWaits, mailAdded, jobAdded) = (false, false, false, false, false);
+    }
+
     private async Task<T> RunAloneAsync<T>(Func<Task<T>> operation, bool keep, CancellationToken ct)
     {
         FirstException? first = null;
@@ -342,8 +405,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             if (first is not null) await first.Do(ct);
             first = null;
             Forget();
-            raised.Clear();
-            seats.Clear();
             (mailAdded, jobAdded) = (false, false);
             using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
             await using var transaction = await Database.BeginTransactionAsync(ct);
@@ -576,8 +637,12 @@ internal sealed class FirstException(Func<CancellationToken, Task> doIt) : Excep
 }
 
 /// <summary>What all contexts of one database share.</summary>
-public sealed class UsherDbRuntime(WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell)
+public sealed class UsherDbRuntime(
+    WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell, IOptions<SearchOptions>? search = null)
 {
+    /// <summary>See <see cref="SearchOptions.TimeLimit"/>.</summary>
+    internal TimeSpan SearchTimeLimit { get; } = (search?.Value ?? new()).TimeLimit;
+
     public WriteGate Gate => gate;
 
     public WriteMeter Meter => meter;

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Reflection;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -63,8 +64,10 @@ public static class UsherDbOptions
     // Neither touches the disk: a connection's own setting, and the driver's patience with another process (a backup, say).
     internal static void Prepare(SqliteConnection connection)
     {
+        // Ten seconds at most; less where the connection string asks for less.
+        var patience = connection.DefaultTimeout is > 0 and < 10 and var seconds ? seconds * 1000 : 10_000;
         using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA synchronous=FULL; PRAGMA busy_timeout=10000;";
+        command.CommandText = string.Create(CultureInfo.InvariantCulture, $"PRAGMA synchronous=FULL; PRAGMA busy_timeout={patience};");
         command.ExecuteNonQuery();
 
         // A plan depends on the statement alone. Otherwise each new LIMIT, say, has a statement that was kept prepared prepared again.

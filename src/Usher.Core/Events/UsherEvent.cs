@@ -30,6 +30,7 @@ public static class EventTypes
     public const string InvitationEndorsed = "invitation.endorsed";
     public const string InvitationRequested = "invitation.requested";
     public const string InvitationUndeliverable = "invitation.undeliverable";
+    public const string InvitationAccountDisclosed = "invitation.account_disclosed";
     public const string GroupCreated = "group.created";
     public const string GroupUpdated = "group.updated";
     public const string GroupDeleted = "group.deleted";
@@ -49,6 +50,17 @@ public static class EventTypes
     public const string UserSignedIn = "user.signed_in";
     public const string UserSignedOut = "user.signed_out";
     public const string UserSignInFailed = "user.sign_in_failed";
+    public const string UserAddressProven = "user.address_proven";
+    public const string UserTakenOver = "user.taken_over";
+    public const string UserSessionConfirmed = "user.session_confirmed";
+    public const string UserSessionEnded = "user.session_ended";
+    public const string UserUpdated = "user.updated";
+    public const string UserPasswordChanged = "user.password_changed";
+    public const string UserPasswordResetRequested = "user.password_reset_requested";
+    public const string UserPasswordReset = "user.password_reset";
+    public const string UserResetLinkHandedOver = "user.reset_link_handed_over";
+    public const string UserAddressChangeRequested = "user.address_change_requested";
+    public const string UserAddressChanged = "user.address_changed";
 }
 
 /// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="UsherEventDetails"/>, which can be erased.</summary>

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Limits;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -27,7 +28,7 @@ public enum OfferState
     /// <summary>Accepted already.</summary>
     Used,
 
-    /// <summary>A newer mail was sent; only that one opens.</summary>
+    /// <summary>There is a newer link of its kind, mailed or handed over; only the newest opens.</summary>
     Replaced,
 
     /// <summary>He got in another way.</summary>
@@ -37,20 +38,26 @@ public enum OfferState
     Blocked,
 }
 
-/// <summary>Who looks at an offer.</summary>
+/// <summary>The holder of a link, as far as the link may tell.</summary>
 public enum Viewer
 {
-    /// <summary>Nobody is signed in and the address has no account: he will make one.</summary>
+    /// <summary>The address has no account: joining makes one.</summary>
     NewPerson,
 
-    /// <summary>Nobody is signed in and the address has an account: he signs in first.</summary>
+    /// <summary>The address has an account, and its person is not signed in.</summary>
     MustSignIn,
 
-    /// <summary>The person it was sent to is signed in.</summary>
+    /// <summary>The link was mailed, and the address has an account that never proved it: its password, or a new one, proves it.</summary>
+    UnprovenAccount,
+
+    /// <summary>The invited person is signed in.</summary>
     Invitee,
 
-    /// <summary>Somebody else is signed in.</summary>
+    /// <summary>Another person is signed in.</summary>
     SomebodyElse,
+
+    /// <summary>Nobody is signed in, and the link does not prove the address: whether there is an account for it is not told.</summary>
+    Undisclosed,
 }
 
 /// <summary>An invitation as its link's holder may see it.</summary>
@@ -70,24 +77,37 @@ public sealed record Offer(OfferState State, Viewer Viewer)
 
     public DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When the mail went out that replaced this link; null unless <see cref="OfferState.Replaced"/>.</summary>
+    /// <summary>When the link was made that replaced this one; null unless <see cref="OfferState.Replaced"/>.</summary>
     public DateTimeOffset? NewerSentAt { get; init; }
 
     /// <summary>Who is signed in, when that is <see cref="Viewer.SomebodyElse"/>.</summary>
     public string? SignedInAs { get; init; }
 
-    /// <summary>Whether "ask for a new one" leads anywhere: expired, or revoked because its sponsor lost the right.</summary>
+    /// <summary>
+    /// Whether asking for a new link leads anywhere: expired, revoked because its sponsor lost the right, or open by a link that was
+    /// handed over, which then is mailed as well.
+    /// </summary>
     public bool CanAskForNew { get; init; }
+
+    /// <summary>Whether the link was handed over by other means than mail, and so proves nothing.</summary>
+    public bool HandedOver { get; init; }
 }
 
 /// <summary>Where a link points: <c>/join/{organization slug}/{invitation id}#{secret}</c>.</summary>
 public sealed record InvitationLink(string OrganizationSlug, Guid InvitationId, string Secret);
 
-/// <summary>What a new person says about himself.</summary>
+/// <summary>What a new person says about themselves.</summary>
 /// <param name="FirstName">1 to 120 characters.</param>
 /// <param name="LastName">0 to 120 characters.</param>
 /// <param name="Password">12 to 256 characters, not one of the common ones.</param>
-public sealed record NewPerson(string FirstName, string LastName, string Password);
+public sealed record NewPerson(string FirstName, string LastName, string Password)
+{
+    /// <summary>
+    /// Whether to take over an account that has the address and never proved it. Its sessions and API keys end, and its memberships are
+    /// suspended. Only a mailed link can do that. The default is false.
+    /// </summary>
+    public bool TakeOver { get; init; }
+}
 
 /// <summary>He is in.</summary>
 /// <param name="OrganizationName">Where.</param>
@@ -95,16 +115,31 @@ public sealed record NewPerson(string FirstName, string LastName, string Passwor
 public sealed record Joined(string OrganizationName, SignedIn? Session);
 
 /// <summary>What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.</summary>
-public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, TimeProvider clock)
+public sealed class GuestService(
+    UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, AccountTakeover takeover, GuessLimits limits, TimeProvider clock)
 {
+    /// <summary>How many submissions of an organization's handed-over links may learn within a day that an address has an account.</summary>
+    public const int MaxDisclosuresADay = 20;
+
+    /// <summary>A guest's request mails an invitation again only so long after its last mail: until then the mail that is out opens it.</summary>
+    public static readonly TimeSpan BetweenMails = TimeSpan.FromMinutes(5);
+
+    /// <summary>A guest's request tells the administrators about an invitation at most once in this time.</summary>
+    public static readonly TimeSpan BetweenRequests = TimeSpan.FromDays(1);
+
     /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
     public async Task<Offer> LookAsync(InvitationLink link, Guid? signedInUser, CancellationToken ct) =>
         await FindAsync(link, ct) is { } found ? await DescribeAsync(found, signedInUser, ct) : new(OfferState.Unknown, Viewer.NewPerson);
 
-    /// <summary>A new person joins: his account is made, the invitation accepted and he is signed in, in one commit.</summary>
+    /// <summary>
+    /// A new person joins: the account is made, the invitation accepted and a session begun, in one commit. With
+    /// <see cref="NewPerson.TakeOver"/>, an account that has the address and never proved it becomes this person's.
+    /// </summary>
     /// <returns>
-    /// The same person repeating it, with the password he chose, gets the same answer again. Refused with <c>must_sign_in</c> when there is an account for the
-    /// address, with <c>invitation_…</c> for an invitation that has ended.
+    /// The same person repeating it, with the same password, gets the same answer again. Refused with <c>must_sign_in</c> when there is an
+    /// account for the address, with <c>account_unproven</c> when there is one that could be taken over, with <c>invitation_…</c> for an
+    /// invitation that has ended, and with <c>too_many_account_checks</c> after <see cref="MaxDisclosuresADay"/> handed-over links of the
+    /// organization were submitted for addresses that have an account.
     /// </returns>
     public async Task<Result<Joined>> JoinAsync(InvitationLink link, NewPerson person, string? device, CancellationToken ct)
     {
@@ -114,41 +149,137 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         if (!Text.IsName(person.LastName)) return InvitationErrors.LastNameInvalid;
         if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, person.Password, device, ct);
         if (PasswordRules.Check(person.Password, before.Member.Identifier) is { } weak) return weak;
+        // Every submission is refused then: one that still joined would tell as much as one that is refused.
+        var handedOver = !before.Used.ProvesAddress;
+        if (handedOver && await DisclosuresAsync(before.Organization.Id, ct) >= MaxDisclosuresADay) return InvitationErrors.TooManyDisclosures;
         if (!(await passwords.HashAsync(person.Password, ct)).TryGet(out var hash, out var busy)) return busy;
+
+        var joined = await (person.TakeOver ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct));
+        // A double click, or thirty: the others find it accepted, by this very person, or the account made since they looked.
+        if (await RepeatedAsync(joined, link, person.Password, device, ct) is { } again) return again;
+        return handedOver && joined.Error == InvitationErrors.MustSignIn ? await DiscloseAsync(before, ct) : joined;
+
+        async Task<Result<Joined>> OnceAsync()
+        {
+            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
+            // Judged before anything is asked of the person: nobody signs in, or takes an account over, for an invitation that has ended.
+            if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
+            await db.LockAccountAsync(found.Member.Identifier, ct);
+            var accounts = await AccountsAsync(found, signedInUser: null, ct);
+            if (accounts is []) return await AcceptAsync(found, accounts, userId: null, () => Task.FromResult(MakeAccount(found)), ct);
+            var user = accounts[0].User;
+            if (user.EmailProvedAt is not null || !found.Used.ProvesAddress) return InvitationErrors.MustSignIn;
+            if (!person.TakeOver) return InvitationErrors.AccountUnproven;
+            return await AcceptAsync(found, accounts, user.Id, () => TakeOverAsync(found, user), ct);
+        }
+
+        (User, SignedIn?) MakeAccount(Found found)
+        {
+            var now = clock.Now();
+            var user = db.Add(User.Create(
+                found.Member.Identifier, found.Used.ProvesAddress, Text.Name(person.FirstName), Text.Name(person.LastName), hash, now));
+            return (user, BeginSession(found, user, now));
+        }
+
+        async Task<(User, SignedIn?)> TakeOverAsync(Found found, User user)
+        {
+            db.Attach(user);
+            await takeover.ApplyAsync(user, hash, ct);
+            // Names, zone and language may be anybody's choice so far.
+            (user.FirstName, user.LastName, user.TimeZone, user.Locale) = (Text.Name(person.FirstName), Text.Name(person.LastName), null, null);
+            return (user, BeginSession(found, user, clock.Now()));
+        }
+
+        SignedIn BeginSession(Found found, User user, DateTimeOffset now)
+        {
+            user.LastSignInAt = now;
+            (found.Member.FirstName, found.Member.LastName) = (user.FirstName, user.LastName);
+            return sessions.Add(user, device, now);
+        }
+    }
+
+    /// <summary>
+    /// The holder of a mailed link also knows the password of the account that has the address and never proved it: the address is proven
+    /// with this, and the invitation accepted. Nothing else about the account changes. A session alone does not do, as the password does
+    /// not come with it.
+    /// </summary>
+    /// <returns>
+    /// Repeating it gives the same answer. Refused with <c>credentials_wrong</c>, with <c>must_sign_in</c> when the address is proven already
+    /// or the link was handed over, with <c>invitation_…</c> for an invitation that has ended.
+    /// </returns>
+    public async Task<Result<Joined>> ProveAsync(InvitationLink link, string password, string? device, CancellationToken ct)
+    {
+        if (await FindAsync(link, ct) is not { } before) return InvitationErrors.LinkUnknown;
+        if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, password, device, ct);
+        if (!IsOpen(before, clock.Now(), out var ended)) return InvitationErrors.Ended(ended);
+        if (!before.Used.ProvesAddress) return InvitationErrors.MustSignIn;
+        var address = before.Member.Identifier;
+        var account = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
+        if (account?.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
+        if (!(await sessions.CheckAsync(account, address, password, ct)).TryGet(out var known, out var refused)) return refused;
 
         var joined = await db.RunAsync<Result<Joined>>(async () =>
         {
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
-            if (StateOf(found, clock.Now()) is not (OfferState.Open or OfferState.Blocked) and var state) return InvitationErrors.Ended(state); // nobody is made to sign in for that
+            if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
+            await db.LockAccountAsync(address, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
-            if (accounts.Exists(a => IsInvitee(found, a.User))) return InvitationErrors.MustSignIn;
-            return await AcceptAsync(found, accounts, () =>
-            {
-                var now = clock.Now();
-                var user = User.Create(found.Member.Identifier, found.Newest.ProvesAddress, Text.Name(person.FirstName), Text.Name(person.LastName), hash, now);
-                db.Add(user);
-                user.LastSignInAt = now;
-                (found.Member.FirstName, found.Member.LastName) = (user.FirstName, user.LastName);
-                return (user, sessions.Add(user.Id, device, now));
-            }, ct);
+            // Taken over, or given another password, since it was checked.
+            if (accounts is not [{ User: var user }] || user.SecurityStamp != known.SecurityStamp) return SessionService.Wrong;
+            if (user.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
+            return await AcceptAsync(found, accounts, user.Id, () => Task.FromResult(Prove(user)), ct);
         }, ct);
+        return await RepeatedAsync(joined, link, password, device, ct) ?? joined;
 
-        // A double click, or thirty: the others find it accepted, by the very person they are, or that person's account made since they looked.
-        return joined.Error?.Code is "invitation_used" or "must_sign_in" && await FindAsync(link, ct) is { Invitation.Status: InvitationStatus.Accepted } after
-            ? await RepeatAsync(after, person.Password, device, ct)
-            : joined;
+        (User, SignedIn?) Prove(User user)
+        {
+            var now = clock.Now();
+            db.Attach(user);
+            user.Prove(address, now);
+            user.LastSignInAt = now;
+            db.Add(UsherEvent.Record(
+                EventTypes.UserAddressProven, Actor.System(Organization.Installation), "user", user.Id, now, new() { ["email"] = address }));
+            return (user, sessions.Add(user, device, now));
+        }
     }
 
-    /// <summary>The person it was sent to, signed in, accepts. Repeating it gives the same answer.</summary>
-    public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct) => db.RunAsync<Result<Joined>>(async () =>
+    /// <summary>The invited person, signed in, accepts. Repeating it gives the same answer.</summary>
+    /// <returns>
+    /// Refused with <c>invitation_not_yours</c> for another account, and with <c>account_unproven</c> when the link was mailed and the
+    /// account never proved its address: see <see cref="ProveAsync"/>.
+    /// </returns>
+    public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct)
     {
-        if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
-        if (found.Invitation is { Status: InvitationStatus.Accepted } done) return done.AcceptedBy == userId && found.Member.IsLive ? new Joined(found.Organization.Name, null) : InvitationErrors.Ended(OfferState.Used);
-        var accounts = await AccountsAsync(found, userId, ct);
-        if (accounts.Find(a => a.User.Id == userId) is not { User: var user } || !IsInvitee(found, user)) return InvitationErrors.NotYours;
-        return await AcceptAsync(found, accounts, () => (user, null), ct);
-    }, ct);
+        string? stamp = null;
+        return db.RunAsync<Result<Joined>>(async () =>
+        {
+            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            if (found.Invitation is { Status: InvitationStatus.Accepted } done)
+            {
+                return done.AcceptedBy == userId && found.Member.IsLive
+                    ? new Joined(found.Organization.Name, null)
+                    : InvitationErrors.Ended(OfferState.Used);
+            }
+
+            var accounts = await AccountsAsync(found, userId, ct);
+            if (accounts.Find(a => a.User.Id == userId) is not { User: var user } || !HasAddress(found, user)) return InvitationErrors.NotYours;
+            // In a second run: the account was taken over since the first, and with that the session has ended.
+            if ((stamp ??= user.SecurityStamp) != user.SecurityStamp) return InvitationErrors.NotYours;
+            if (user.EmailProvedAt is null && Proves(found, clock.Now())) return InvitationErrors.AccountUnproven;
+            return await AcceptAsync(found, accounts, userId, () => Task.FromResult(Known(user)), ct);
+        }, ct);
+
+        (User, SignedIn?) Known(User user)
+        {
+            if (user.EmailProvedAt is not null) return (user, null);
+            // A takeover at the same time must either see this membership or refuse it.
+            db.Attach(user);
+            user.Stamp();
+            return (user, null);
+        }
+    }
 
     /// <summary>The person does not want to join: the membership offered is removed.</summary>
     /// <returns>Refused with <c>already_joined</c> for somebody who is a member without having a sign-in yet, an organization's owner say: nothing is offered to him.</returns>
@@ -167,28 +298,45 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         return await DescribeAsync(found, null, ct);
     }, ct);
 
-    /// <summary>An expired link's holder gets a fresh mail; one whose sponsor lost the right is brought to the administrators' notice.</summary>
-    public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct) => db.RunAsync<Result<Offer>>(async () =>
+    /// <summary>
+    /// For an expired link, and for an open one that was handed over, a mail goes to the invited address; the sponsor stays, and so does the
+    /// link that was handed over. An invitation whose sponsor lost the right is brought to the administrators' notice.
+    /// </summary>
+    /// <returns>The offer as it is then, also where no mail was sent because one was sent shortly before.</returns>
+    public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct)
+    {
+        bool? may = null; // counted once, also when the operation runs again
+        return db.RunAsync(() => AskOnceAsync(link, address => may ??= limits.MaySendTo(address), ct), ct);
+    }
+
+    private async Task<Result<Offer>> AskOnceAsync(InvitationLink link, Func<string, bool> maySendTo, CancellationToken ct)
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
-        if (!CanAskForNew(found, now)) return InvitationErrors.Ended(StateOf(found, now));
+        var state = StateOf(found, now);
+        if (!CanAskForNew(found, now)) return InvitationErrors.Ended(state);
         var actor = Actor.System(found.Organization.Id);
-        if (StateOf(found, now) is OfferState.Expired)
+        if (state is OfferState.Expired or OfferState.Open)
         {
+            if (!maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
             var graph = await TrackAsync(found, ct);
-            found.Sent(mails.Send(db, graph.Organization, found.Member, now));
+            // What is still open ends when it was to end: only a member who manages users may extend it.
+            DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
+            found.Sent(mails.Send(db, graph.Organization, found.Member, now, expires));
             db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
         {
+            var invitation = await db.Invitations.SingleAsync(i => i.OrganizationId == found.Organization.Id && i.Id == found.Invitation.Id, ct);
+            if (invitation.RequestedAt > now - BetweenRequests) return await DescribeAsync(found, null, ct);
+            invitation.RequestedAt = now;
             InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
             db.Add(UsherEvent.Record(EventTypes.InvitationRequested, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
         }
 
         await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
-    }, ct);
+    }
 
     /// <summary>Mails their link to every place an address is a live member of without having joined. Tells nobody whether there was one.</summary>
     public async Task SendMyLinkAsync(string email, CancellationToken ct)
@@ -197,6 +345,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var places = await db.Members.AsNoTracking()
             .Where(m => m.Identifier == canonical && m.UserId == null && m.Kind == MemberKind.Person && (m.Status == MemberStatus.Invited || m.Status == MemberStatus.Active))
             .OrderBy(m => m.OrganizationId).Select(m => new { m.OrganizationId, m.Id }).Take(10).ToListAsync(ct);
+        if (places is [] || !limits.MaySendTo(canonical)) return;
         foreach (var place in places)
         {
             await db.RunAsync(async () =>
@@ -204,6 +353,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
                 var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
                 if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member || graph.Organization.SuspendedAt is not null) return false;
                 var now = clock.Now();
+                if (WasMailedLately(member.PendingInvitation, now)) return false;
                 var invitation = mails.Send(db, graph.Organization, member, now);
                 db.Add(UsherEvent.Record(EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now, cause: "guest_asked"));
                 await db.SaveChangesAsync(ct);
@@ -221,7 +371,12 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         return origins?.Contains(target.GetLeftPart(UriPartial.Authority), StringComparer.OrdinalIgnoreCase) is true;
     }
 
-    private sealed class Found(Organization organization, Invitation invitation, Member member, InvitationSecret used, InvitationSecret newest)
+    // A link handed over by other means is no mail, and one that was not delivered may be tried again.
+    private static bool WasMailedLately(Invitation? invitation, DateTimeOffset now) =>
+        invitation is { Delivery: DeliveryState.Queued or DeliveryState.Sent, LastSentAt: { } sent } && sent > now - BetweenMails && invitation.ExpiresAt > now;
+
+    private sealed class Found(
+        Organization organization, Invitation invitation, Member member, InvitationSecret used, IReadOnlyList<InvitationSecret> secrets)
     {
         public Organization Organization => organization;
 
@@ -229,15 +384,17 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
 
         public Member Member { get; private set; } = member;
 
+        /// <summary>The one that is held.</summary>
         public InvitationSecret Used => used;
 
-        public InvitationSecret Newest { get; private set; } = newest;
+        /// <summary>The newest of its kind: the only one of that kind that opens.</summary>
+        public InvitationSecret Newest { get; private set; } = secrets.Last(s => s.ProvesAddress == used.ProvesAddress);
 
         // From now on the tracked rows, which what follows will change.
         public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
 
-        // The secret just made replaces the one that is held.
-        public void Sent(Invitation anew) => Newest = anew.Secrets[^1];
+        // The secret just mailed replaces the one that is held, if that was mailed.
+        public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets[^1] : Newest;
     }
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
@@ -257,7 +414,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         InvitationSecret? used = null;
         foreach (var row in rows)
             if (CryptographicOperations.FixedTimeEquals(row.secret.Hash, hash)) used = row.secret;
-        return used is not null && rows is [.., var newest] ? new(newest.organization, newest.invitation, newest.member, used, newest.secret) : null;
+        return used is not null ? new(rows[0].organization, rows[0].invitation, rows[0].member, used, [.. rows.Select(r => r.secret)]) : null;
     }
 
     // The state as the holder of this very secret sees it.
@@ -278,6 +435,7 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
     private static bool CanAskForNew(Found found, DateTimeOffset now) => StateOf(found, now) switch
     {
         OfferState.Expired => found.Member is { IsLive: true, UserId: null },
+        OfferState.Open => !found.Used.ProvesAddress,
         OfferState.Revoked => found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code && found.Member.UserId is null,
         _ => false,
     };
@@ -289,25 +447,39 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         var now = clock.Now();
         var state = StateOf(found, now);
         if (state is OfferState.Blocked && await StandsAsync(found, ct)) state = OfferState.Open;
-        var viewer = viewerUser is not null
-            ? IsInvitee(found, viewerUser) ? Viewer.Invitee : Viewer.SomebodyElse
-            : accounts.Exists(a => IsInvitee(found, a.User)) ? Viewer.MustSignIn : Viewer.NewPerson;
+        var viewer = ViewerOf(found, viewerUser, accounts.Find(a => HasAddress(found, a.User))?.User, now);
         return new(state, viewer)
         {
             OrganizationName = found.Organization.Name, Email = found.Member.ShownAs, FirstName = found.Member.FirstName, LastName = found.Member.LastName,
             SponsorName = found.Invitation.SponsorKind is ActorKind.Member ? found.Invitation.SponsorName : "", ExpiresAt = found.Invitation.ExpiresAt,
             NewerSentAt = state is OfferState.Replaced ? found.Newest.SentAt : null, SignedInAs = viewer is Viewer.SomebodyElse ? viewerUser!.Email ?? viewerUser.DisplayName : null,
-            CanAskForNew = CanAskForNew(found, now),
+            CanAskForNew = CanAskForNew(found, now), HandedOver = !found.Used.ProvesAddress,
         };
     }
 
-    // An address somebody typed once is not his: only a proven one makes an account the one the mail was sent to.
-    private static bool IsInvitee(Found found, User user) => user.EmailProvedAt is not null && user.NormalizedEmail == found.Member.Identifier;
+    // Only a link that proves the address tells whether there is an account for it.
+    private static Viewer ViewerOf(Found found, User? signedIn, User? account, DateTimeOffset now)
+    {
+        var proves = Proves(found, now);
+        if (signedIn is not null && !HasAddress(found, signedIn)) return Viewer.SomebodyElse;
+        if (proves && account is { EmailProvedAt: null }) return Viewer.UnprovenAccount;
+        if (signedIn is not null) return Viewer.Invitee;
+        return !proves ? Viewer.Undisclosed : account is null ? Viewer.NewPerson : Viewer.MustSignIn;
+    }
+
+    // Of an open invitation the newest mailed secret, and no other.
+    private static bool Proves(Found found, DateTimeOffset now) => found.Used.ProvesAddress && IsOpen(found, now, out _);
+
+    // One that was blocked is judged anew when it is accepted.
+    private static bool IsOpen(Found found, DateTimeOffset now, out OfferState state) =>
+        (state = StateOf(found, now)) is OfferState.Open or OfferState.Blocked;
+
+    private static bool HasAddress(Found found, User user) => user.NormalizedEmail == found.Member.Identifier;
 
     /// <param name="IsMember">Whether he is a live member of the organization already, not by what the invitation offers.</param>
     private sealed record Account(User User, bool IsMember);
 
-    // Whoever has the invited address, proved or only typed, and who is signed in.
+    // The account that has the invited address, and the one that is signed in.
     private Task<List<Account>> AccountsAsync(Found found, Guid? signedInUser, CancellationToken ct)
     {
         var (organization, member, email) = (found.Organization.Id, found.Member.Id, found.Member.Identifier);
@@ -315,18 +487,19 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
             .Select(u => new Account(u, db.Members.Any(m => m.OrganizationId == organization && m.UserId == u.Id && m.Id != member && m.Status != MemberStatus.Removed))).ToListAsync(ct);
     }
 
-    // The rule of joining, for new and known people alike. Nothing is touched before the last refusal.
-    private async Task<Result<Joined>> AcceptAsync(Found found, List<Account> accounts, Func<(User User, SignedIn? Session)> person, CancellationToken ct)
+    // The rule of joining, for new and known people alike. Nothing is touched before the last refusal; what makes, proves or takes over the
+    // account comes after it.
+    private async Task<Result<Joined>> AcceptAsync(
+        Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person, CancellationToken ct)
     {
         var now = clock.Now();
-        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked) and var state) return InvitationErrors.Ended(state);
+        if (!IsOpen(found, now, out var state)) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
         if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
         if (!graph.SponsorStands(found.Member)) return await BlockAsync(found, now, ct);
 
-        var (user, session) = person();
-        if (accounts.Exists(a => a.User.Id == user.Id && a.IsMember)) return InvitationErrors.AlreadyJoined;
-        if (found.Newest.ProvesAddress) UserService.TakeAddress(db, accounts.Select(a => a.User), user);
+        if (accounts.Exists(a => a.User.Id == userId && a.IsMember)) return InvitationErrors.AlreadyJoined;
+        var (user, session) = await person();
         var actor = new Actor(ActorKind.Member, found.Member.Id, found.Member.DisplayName, found.Organization.Id, EffectiveAccess.Nothing);
         found.Invitation.Accept(user.Id, now);
         found.Member.Join(user.Id, now);
@@ -375,12 +548,42 @@ public sealed class GuestService(UsherDb db, InvitationMails mails, PasswordServ
         .Where(m => m.OrganizationId == organization && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
         .OrderBy(m => m.Id).Select(m => m.Identifier).Take(20).ToListAsync(ct);
 
-    // Who joined with this link comes again with his password: the same answer as the first time, and a session for this browser.
+    // The same answer as the first time, where an operation found that its person had accepted meanwhile; null: nothing of that kind.
+    private async Task<Result<Joined>?> RepeatedAsync(
+        Result<Joined> joined, InvitationLink link, string password, string? device, CancellationToken ct) =>
+        joined.Error?.Code is "invitation_used" or "must_sign_in" or "credentials_wrong" or "account_unproven"
+        && await FindAsync(link, ct) is { Invitation.Status: InvitationStatus.Accepted } after
+            ? await RepeatAsync(after, password, device, ct)
+            : (Result<Joined>?)null;
+
+    // The person who joined with this link comes again with the password: the same answer as the first time, and a session for this browser.
     private async Task<Result<Joined>> RepeatAsync(Found found, string password, string? device, CancellationToken ct)
     {
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
         if (user?.NormalizedEmail != found.Member.Identifier || !found.Member.IsLive) return InvitationErrors.Ended(OfferState.Used);
         var again = await sessions.SignInAsync(user, password, device, ct);
-        return again.TryGet(out var session, out _) ? new Joined(found.Organization.Name, session) : InvitationErrors.Ended(OfferState.Used);
+        if (again.TryGet(out var session, out var refused)) return new Joined(found.Organization.Name, session);
+        return refused.Kind is ErrorKind.TooMany ? refused : InvitationErrors.Ended(OfferState.Used);
+    }
+
+    // A link that was handed over was submitted for an address that has an account. Each is recorded, and counted over all nodes.
+    private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) => db.RunLockedAsync<Result<Joined>>(async () =>
+    {
+        var (organization, now) = (found.Organization.Id, clock.Now());
+        await db.LockAsync(organization, [], [], organizationToo: true, ct);
+        if (await DisclosuresAsync(organization, ct) >= MaxDisclosuresADay) return InvitationErrors.TooManyDisclosures;
+        db.Add(UsherEvent.Record(
+            EventTypes.InvitationAccountDisclosed, Actor.System(organization), "organization", organization, now,
+            new() { ["email"] = found.Member.Identifier, ["invitation"] = found.Invitation.Id.ToString() }));
+        await db.SaveChangesAsync(ct);
+        return InvitationErrors.MustSignIn;
+    }, ct);
+
+    private Task<int> DisclosuresAsync(Guid organization, CancellationToken ct)
+    {
+        var yesterday = clock.Now().AddDays(-1);
+        return db.Events.CountAsync(
+            e => e.OrganizationId == organization && e.SubjectId == organization && e.Type == EventTypes.InvitationAccountDisclosed
+                && e.OccurredAt > yesterday, ct);
     }
 }

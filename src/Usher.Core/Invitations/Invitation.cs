@@ -108,9 +108,12 @@ public sealed class Invitation : IVersioned
     /// <summary>What it is by the clock.</summary>
     public InvitationStatus StatusAt(DateTimeOffset now) => Status is InvitationStatus.Pending && now >= ExpiresAt ? InvitationStatus.Expired : Status;
 
-    /// <summary>A new secret goes out: the clock restarts, older links of its kind no longer open, an expired invitation is pending again.</summary>
+    /// <summary>
+    /// A new secret goes out: the clock restarts, older links of its kind (mailed, or handed over) no longer open, and an expired
+    /// invitation is pending again.
+    /// </summary>
     /// <param name="hash">SHA-256 of the new secret.</param>
-    /// <param name="provesAddress">Whether only the owner of the address gets to see it, as with a mail.</param>
+    /// <param name="provesAddress">Whether it is mailed, so that only the owner of the address sees it. Otherwise it is handed over.</param>
     /// <param name="now">The present instant.</param>
     /// <param name="lifetime">How long it stays open.</param>
     public void Send(byte[] hash, bool provesAddress, DateTimeOffset now, TimeSpan lifetime)
@@ -170,7 +173,9 @@ public sealed class Invitation : IVersioned
     }
 }
 
-/// <summary>The hash of one mailed or minted secret. Of an invitation's secrets only the newest opens; older ones are kept to say so.</summary>
+/// <summary>
+/// The hash of one secret, mailed or handed over. Of each kind only an invitation's newest secret opens; older ones are kept to say so.
+/// </summary>
 public sealed class InvitationSecret
 {
     public required Guid OrganizationId { get; init; }
@@ -185,7 +190,10 @@ public sealed class InvitationSecret
 
     public required DateTimeOffset SentAt { get; init; }
 
-    /// <summary>Whether holding it proves the address: true when it was mailed there.</summary>
+    /// <summary>
+    /// Whether it was mailed to the address. Only the newest such secret of an open invitation proves the address; one that was handed
+    /// over proves nothing.
+    /// </summary>
     public required bool ProvesAddress { get; init; }
 
     internal sealed class Mapping : IEntityTypeConfiguration<InvitationSecret>

@@ -25,6 +25,19 @@ public static class InvitationErrors
     public static readonly Error NotYours = new(ErrorKind.Forbidden, "invitation_not_yours", "This invitation was sent to another address.");
     public static readonly Error MustSignIn = new(ErrorKind.Conflict, "must_sign_in", "There is an account for this address: sign in to accept.");
 
+    /// <summary>Only the holder of a mailed link learns this.</summary>
+    public static readonly Error AccountUnproven = new(
+        ErrorKind.Conflict, "account_unproven",
+        "There is an account for this address that never confirmed it: give its password, or take the account over with a new one.");
+
+    /// <summary>How many submissions of handed-over links may learn that an address has an account.</summary>
+    public static readonly Error TooManyDisclosures = new(
+        ErrorKind.TooMany, "too_many_account_checks",
+        "Too many links of this organization were tried for addresses that have an account. Sign in, or have the invitation mailed.")
+    {
+        RetryAfter = TimeSpan.FromHours(1),
+    };
+
     public static readonly Error NotFound = new(ErrorKind.NotFound, "invitation_not_found", "There is no such invitation.");
     public static readonly Error LocaleInvalid = new(ErrorKind.Invalid, "locale_invalid", "Not a language tag, such as en or pt-BR.", "locale");
     public static readonly Error ExpiryInvalid = new(ErrorKind.Invalid, "expiry_invalid", "An invitation runs out 1 hour to 90 days from now.", "expires_at");

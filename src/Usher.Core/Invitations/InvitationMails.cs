@@ -39,7 +39,8 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
     {
         var (secret, hash) = Secret.Create(Secret.InvitationPrefix);
         var invitation = Prepare(db, organization, member, hash, provesAddress, now, expires);
-        invitation.Delivery = DeliveryState.None;
+        // What was mailed before is void now. A link that is handed over leaves the mailed one open, and its delivery as it is.
+        if (provesAddress) invitation.Delivery = DeliveryState.None;
         return new(organization.Slug, invitation.Id, secret);
     }
 

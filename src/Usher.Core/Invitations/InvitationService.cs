@@ -53,7 +53,7 @@ public sealed class InvitationService(
     public async Task<Result<Member>> ResendAsync(Actor actor, Guid memberId, CancellationToken ct) =>
         (await ResendAsync(actor, new MemberKey(Id: memberId), MemberDetails.None, ct)).Match<Result<Member>>(sent => sent.Member, error => error);
 
-    /// <summary>Mails a new link to somebody who has not joined: the clock restarts, older links no longer open, the actor becomes the sponsor.</summary>
+    /// <summary>Mails a new link to somebody who has not joined: the clock restarts, older mailed links no longer open, the actor becomes the sponsor.</summary>
     /// <param name="actor">Needs <c>user_management</c>, and to cover the member.</param>
     /// <param name="key">By member or by invitation.</param>
     /// <param name="details">What the answer shows besides.</param>
@@ -87,8 +87,8 @@ public sealed class InvitationService(
     }
 
     /// <summary>
-    /// Makes a new link to hand over by other means than mail, shown once; the one mailed before no longer opens. Joining by it does not prove the address.
-    /// Otherwise like a resend.
+    /// Makes a new link to hand over by other means than mail, shown once; one handed over before no longer opens, a mailed one does.
+    /// Joining by it does not prove the address. Otherwise like a resend.
     /// </summary>
     public async Task<Result<(InvitationView View, InvitationLink Link)>> MintLinkAsync(Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null)
     {
@@ -203,7 +203,10 @@ public sealed class InvitationService(
     }
 
     /// <summary>A run of the organization's invitations.</summary>
-    public async Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
+    public Task<Result<IReadOnlyList<InvitationView>>> PageAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct) =>
+        db.SearchAsync(limited => PageOnceAsync(actor, page, details, limited), ct);
+
+    private async Task<Result<IReadOnlyList<InvitationView>>> PageOnceAsync(Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);

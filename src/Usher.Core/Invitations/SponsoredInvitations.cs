@@ -42,7 +42,7 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
     /// <returns>Refused with <c>too_many_invitations</c> when more than 1,000 would have to be endorsed or revoked.</returns>
     public async Task<Result<SponsoredOutcome>> SettleAsync(IReadOnlyList<Member> sponsors, SponsoredAction action, CancellationToken ct)
     {
-        if (await PendingOf(sponsors).CountAsync(ct) is 0) return SponsoredOutcome.None;
+        if (sponsors is [] || !await PendingOf(sponsors).AnyAsync(ct)) return SponsoredOutcome.None;
         var standing = sponsors.Where(s => TodayOf(s).May(Permissions.UserManagement)).ToList();
         var gone = sponsors.Except(standing).ToList();
         if (action is SponsoredAction.Block && standing is []) return await BlockAllAsync(gone, ct);
@@ -84,7 +84,7 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
         foreach (var member in covered)
         {
             if (action is SponsoredAction.Endorse) Endorsing.Apply(db, member, actor, now);
-            else MemberService.RemoveInvited(db, invited.Organization, member, actor, now);
+            else MemberService.RemoveInvited(db, invited.Organization, member, actor, now, InvitationErrors.SponsorLostRight.Code);
         }
 
         return [.. covered.Select(m => m.Id)];

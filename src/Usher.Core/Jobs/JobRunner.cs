@@ -25,7 +25,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>Takes a job that waits.</summary>
+    /// <summary>Takes a job that waits. Those of a suspended organization wait until it is resumed.</summary>
     /// <returns>As it was claimed, for <see cref="RunAsync"/>; null when there is nothing to do.</returns>
     public async Task<Job?> ClaimAsync(CancellationToken ct)
     {
@@ -40,6 +40,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
                 : db.Jobs.FromSql(
                     $"""
                     SELECT * FROM jobs WHERE status IN ('queued', 'running') AND (claimed_until IS NULL OR claimed_until <= {now})
+                    AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = jobs.organization_id AND o.suspended_at IS NOT NULL)
                     ORDER BY coalesce(claimed_until, created_at) LIMIT 1 FOR UPDATE SKIP LOCKED
                     """);
             if (await waiting.ToListAsync(ct) is not [var job]) return null;
@@ -54,14 +55,21 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
         db.RunLockedAsync(() => db.Jobs.Where(j => j.ClaimedUntil != null).ExecuteUpdateAsync(set => set.SetProperty(j => j.ClaimedUntil, (DateTimeOffset?)null), ct), ct);
 
     /// <summary>Does the next batch of a claimed job, and frees the job or, after the last, completes it.</summary>
-    /// <returns>False when it had ended meanwhile or somebody else has claimed it since; then nothing was done.</returns>
+    /// <returns>
+    /// False when it had ended meanwhile, another node has claimed it since, or its organization was suspended since; then nothing was done, and in the last case the job is free again.
+    /// </returns>
     public async Task<bool> RunAsync(Job claimed, CancellationToken ct)
     {
-        if (!claimed.DryRun)
-            return await db.RunTogetherAsync(async () => await HeldAsync(claimed, ct) is { } job && await ReadAsync(job, ct) is var part && await WriteAsync(job, part, await JudgeAsync(job, part, ct), ct), ct);
+        var done = claimed.DryRun ? await RehearseAsync(claimed, ct)
+            : await db.RunTogetherAsync(async () => await HeldAsync(claimed, ct) is { } job && await ReadAsync(job, ct) is var part && await WriteAsync(job, part, await JudgeAsync(job, part, ct), ct), ct);
+        if (!done) await ReleaseAsync(claimed, ct);
+        return done;
+    }
 
-        var rehearsed = await db.RehearseAsync(async () => await ReadAsync(claimed, ct) is var part ? (Part: part, Rows: await JudgeAsync(claimed, part, ct)) : default, ct);
-        return await db.RunTogetherAsync(async () => await HeldAsync(claimed, ct) is { } job && await WriteAsync(job, rehearsed.Part, rehearsed.Rows, ct), ct);
+    private async Task<bool> RehearseAsync(Job claimed, CancellationToken ct)
+    {
+        var (part, rows) = await db.RehearseAsync(async () => await ReadAsync(claimed, ct) is var read ? (read, await JudgeAsync(claimed, read, ct)) : default, ct);
+        return await db.RunTogetherAsync(async () => await HeldAsync(claimed, ct) is { } job && await WriteAsync(job, part, rows, ct), ct);
     }
 
     /// <summary>Gives a claimed job back as it is, for a node that stops.</summary>
@@ -93,7 +101,8 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
     private sealed record Offer(Guid InvitationId, Guid MemberId, string Email);
 
     private IQueryable<Job> Waiting(DateTimeOffset now) =>
-        db.Jobs.Where(j => (j.Status == JobStatus.Queued || j.Status == JobStatus.Running) && (j.ClaimedUntil == null || j.ClaimedUntil <= now));
+        db.Jobs.Where(j => (j.Status == JobStatus.Queued || j.Status == JobStatus.Running) && (j.ClaimedUntil == null || j.ClaimedUntil <= now)
+            && !db.Organizations.Any(o => o.Id == j.OrganizationId && o.SuspendedAt != null));
 
     private IQueryable<Job> Same(Job claimed) => db.Jobs.Where(j => j.OrganizationId == claimed.OrganizationId && j.Id == claimed.Id);
 
@@ -135,14 +144,15 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
         }, [], offers, offers.Count < BulkSize);
     }
 
-    // In the name of whoever started the job, as he stands now.
-    private async Task<IReadOnlyList<JobRow>> JudgeAsync(Job job, Part part, CancellationToken ct)
+    // In the name of the one who started the job, with the rights of today. Null: the organization is suspended, and the job waits.
+    private async Task<IReadOnlyList<JobRow>?> JudgeAsync(Job job, Part part, CancellationToken ct)
     {
         if (part.Batch is not { } batch) return [];
         var known = await AccessGraph.ReadAsync(db, new(job.OrganizationId) { MemberIds = job.ActorKind is ActorKind.Member ? [job.ActorId] : [] }, ct);
         var access = job.ActorKind is ActorKind.Member ? EffectiveAccess.Nothing : EffectiveAccess.Everything;
         var actor = known?.Today(new(job.ActorKind, job.ActorId, job.ActorName, job.OrganizationId, access));
-        if (actor is null || known!.Organization.SuspendedAt is not null) actor = new(job.ActorKind, job.ActorId, job.ActorName, job.OrganizationId, EffectiveAccess.Nothing);
+        if (known?.Organization.SuspendedAt is not null) return null;
+        actor ??= new(job.ActorKind, job.ActorId, job.ActorName, job.OrganizationId, EffectiveAccess.Nothing);
         return job.Kind switch
         {
             JobKind.Import => await ImportAsync(job, actor, batch.FirstRow, part.Rows, ct),
@@ -206,8 +216,9 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
         return JobRow.Refused(row, email, outcome, [RowFault.Of(error), .. error.Also.Select(RowFault.Of)]);
     }
 
-    private async Task<bool> WriteAsync(Job job, Part part, IReadOnlyList<JobRow> rows, CancellationToken ct)
+    private async Task<bool> WriteAsync(Job job, Part part, IReadOnlyList<JobRow>? rows, CancellationToken ct)
     {
+        if (rows is null) return false;
         var now = clock.Now();
         db.Attach(job);
         if (part.Batch is { } batch)

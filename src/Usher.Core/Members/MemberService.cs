@@ -104,8 +104,11 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     }
 
     /// <summary>A run of the live members a filter lets through, of the kinds that the actor may read; see <see cref="MayRead(Actor, MemberKind)"/>.</summary>
-    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the kinds asked for.</returns>
-    public async Task<Result<MemberRun>> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
+    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the kinds asked for, and with <c>search_too_slow</c>.</returns>
+    public Task<Result<MemberRun>> PageAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
+        db.SearchAsync(limited => PageOnceAsync(actor, page, details, limited), ct);
+
+    private async Task<Result<MemberRun>> PageOnceAsync(Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {
         if (Readable(actor, page.Filter) is not { } readable) return MemberErrors.NotAllowed;
         var query = new AccessQuery(actor.OrganizationId) { Page = page with { Filter = Known(readable) }, Details = details };
@@ -258,7 +261,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         return graph.Pass(GrantingRule.RemovalCovers, graph.Covers(actor, member)) ? null : MemberErrors.NotCovered;
     }
 
-    private async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
+    internal async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
         AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType, CancellationToken ct)
     {
         Member[] sponsors = [.. members.Where(m => m.Status is not MemberStatus.Invited)];
@@ -283,16 +286,18 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     }
 
     /// <summary>Takes back the offer made to an invited member, in the caller's save. The member is tracked.</summary>
-    internal static void RemoveInvited(UsherDb db, Organization organization, Member member, Actor actor, DateTimeOffset now) =>
-        Remove(db, organization, member, actor, EventTypes.MemberRemoved, now);
+    /// <param name="reason">The <see cref="Error.Code"/> of why it is taken back.</param>
+    internal static void RemoveInvited(UsherDb db, Organization organization, Member member, Actor actor, DateTimeOffset now, string reason) =>
+        Remove(db, organization, member, actor, EventTypes.MemberRemoved, now, reason);
 
-    private static void Remove(UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now)
+    private static void Remove(
+        UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now, string? reason = null)
     {
         if (member.TakesSeat && organization.SeatLimit is not null) db.ChangeSeats(organization.Id, -1);
         foreach (var invitation in member.Invitations)
         {
-            invitation.End(InvitationStatus.Revoked, now);
-            db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }));
+            invitation.End(InvitationStatus.Revoked, now, reason);
+            db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }, reason));
         }
 
         member.Remove(actor, now);

@@ -142,7 +142,10 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             owner.Give(BuiltInRole.Admin, by, now);
             db.Add(owner);
             owner.SponsoredBy(by);
-            var link = hash is null ? mails.Mint(db, organization, owner, provesAddress: true, now) : await BindAsync(owner, email, hash, now, ct);
+            // A password makes an account only where there is none: an account that is there stays its person's, who joins by the link.
+            var makesAccount = hash is not null && !await db.Users.AnyAsync(u => u.NormalizedEmail == email, ct);
+            if (makesAccount) owner.Bind(db.Add(User.Create(email, proven: true, owner.FirstName, owner.LastName, hash!, now)).Id);
+            var link = makesAccount ? null : mails.Mint(db, organization, owner, provesAddress: true, now);
             var (apiKey, secret) = ApiKeyService.New(owner, "First key", readOnly: false, expires: null, given.OwnerApiKey, now);
             db.Add(apiKey);
             db.Add(UsherEvent.Record(EventTypes.OrganizationCreated, by, "organization", organization.Id, now, new() { ["slug"] = organization.Slug, ["owner"] = email }));
@@ -324,15 +327,6 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
         await db.SaveChangesAsync(ct);
         return gone;
     }, ct);
-
-    // An operator names the owner's address and vouches for it.
-    private async Task<InvitationLink?> BindAsync(Member owner, string email, string hash, DateTimeOffset now, CancellationToken ct)
-    {
-        var user = await db.Users.SingleOrDefaultAsync(u => u.NormalizedEmail == email && u.EmailProvedAt != null, ct);
-        if (user is null) db.Add(user = User.Create(email, proven: true, owner.FirstName, owner.LastName, hash, now));
-        owner.Bind(user.Id);
-        return null;
-    }
 
     private static Group SystemGroupOf(Organization organization, SystemGroup kind, string name, string description, DateTimeOffset now) => new()
     {

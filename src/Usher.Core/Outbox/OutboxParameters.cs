@@ -31,6 +31,9 @@ public static class OutboxParameters
     /// <summary>The id of the change of address that the link confirms.</summary>
     public const string AddressChange = "address_change";
 
-    /// <summary><c>true</c> when the changed address is also what he signs in with.</summary>
-    public const string SignsIn = "signs_in";
+    /// <summary>The id of the password reset that the link opens.</summary>
+    public const string Reset = "reset";
+
+    /// <summary>The path of this site that a page leads back to in the end; absent where there is none.</summary>
+    public const string ReturnTo = "return_to";
 }

@@ -83,7 +83,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     /// <returns>Null when it is not to be sent; it is abandoned then.</returns>
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
-        if (message.Kind is OutboxKind.AddressChange) return await OpenAddressChangeAsync(message, ct);
+        if (message.Kind is OutboxKind.AddressChange or OutboxKind.UserAddressChange or OutboxKind.PasswordReset) return await OpenLinkAsync(message, ct);
+        if (message.Kind is OutboxKind.SignInCode) return await OpenSignInCodeAsync(message, ct);
         if (message.Kind is not OutboxKind.Invitation) return new(message, null);
 
         var invitation = await db.Invitations
@@ -91,12 +92,13 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .Select(i => new
             {
                 i.Status, i.ExpiresAt, i.Member.Identifier,
-                Newest = i.Secrets.OrderByDescending(s => s.Sequence).Select(s => s.Hash).FirstOrDefault(),
+                Newest = i.Secrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence)
+                    .Select(s => s.Hash).FirstOrDefault(),
             })
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);
 
-        // A newer secret or another address leaves this link dead: it would only confuse whoever gets it.
+        // A newer mail or another address leaves this link dead: it would only confuse its reader.
         if (invitation is not { Status: InvitationStatus.Pending or InvitationStatus.Expired } || invitation.Identifier != message.Recipient
             || (readable && !Secret.Hash(secret!).AsSpan().SequenceEqual(invitation.Newest)))
             await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
@@ -109,15 +111,36 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         return null;
     }
 
-    // Of several changes asked for in a row, only the last one's mail is of use.
-    private async Task<OpenedMessage?> OpenAddressChangeAsync(OutboxMessage message, CancellationToken ct)
+    // Of several links asked for in a row, only the last one's mail is of use.
+    private async Task<OpenedMessage?> OpenLinkAsync(OutboxMessage message, CancellationToken ct)
     {
-        var now = clock.Now();
-        var id = Guid.Parse(message.Parameters[OutboxParameters.AddressChange]);
-        var isOpen = await db.AddressChanges.AnyAsync(
-            c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct);
+        var isOpen = await IsOpenAsync(message, ct);
         if (isOpen && TryReveal(message.Secret, out var secret)) return new(message, secret);
         await AbandonAsync(message, isOpen ? "The secret of the link cannot be read with this installation's master key." : "no longer wanted", DeliveryState.None, ct);
+        return null;
+    }
+
+    private Task<bool> IsOpenAsync(OutboxMessage message, CancellationToken ct)
+    {
+        var now = clock.Now();
+        var id = Guid.Parse(message.Parameters[message.Kind is OutboxKind.PasswordReset ? OutboxParameters.Reset : OutboxParameters.AddressChange]);
+        return message.Kind switch
+        {
+            OutboxKind.PasswordReset => db.PasswordResets.AnyAsync(
+                r => r.Id == id && r.UsedAt == null && r.ExpiresAt > now && !db.PasswordResets.Any(n => n.UserId == r.UserId && n.HandedOver == r.HandedOver && n.Id > r.Id), ct),
+            OutboxKind.UserAddressChange => db.UserAddressChanges.AnyAsync(c => c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
+            _ => db.AddressChanges.AnyAsync(c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
+        };
+    }
+
+    // One that was used, replaced or is too old helps nobody.
+    private async Task<OpenedMessage?> OpenSignInCodeAsync(OutboxMessage message, CancellationToken ct)
+    {
+        var now = clock.Now();
+        var newest = await db.SignInCodes.Where(c => c.Address == message.Recipient && c.ExpiresAt > now).Select(c => c.Hash).SingleOrDefaultAsync(ct);
+        if (newest is not null && TryReveal(message.Secret, out var code) && Secret.Hash(code.Replace("-", "", StringComparison.Ordinal)).AsSpan().SequenceEqual(newest))
+            return new(message, code);
+        await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
         return null;
     }
 

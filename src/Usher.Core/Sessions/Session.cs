@@ -6,6 +6,9 @@ namespace Usher.Core.Sessions;
 /// <summary>One signed-in browser. Its cookie is only the secret this is the hash of, so deleting the row ends it on the next request, on every node.</summary>
 public sealed class Session
 {
+    /// <summary>How long after the password was given a session may change how the person signs in.</summary>
+    public static readonly TimeSpan StepUp = TimeSpan.FromMinutes(10);
+
     /// <summary>SHA-256 of the cookie's secret.</summary>
     public required byte[] Hash { get; init; }
 
@@ -19,6 +22,7 @@ public sealed class Session
     /// <summary>When the password was last given in this session. Changes of credentials need it within the last 10 minutes.</summary>
     public required DateTimeOffset AuthenticatedAt { get; set; }
 
+    /// <summary>When it was last used, to within a few minutes; see <see cref="SessionUsage"/>.</summary>
     public required DateTimeOffset LastSeenAt { get; set; }
 
     public required DateTimeOffset ExpiresAt { get; set; }

@@ -45,9 +45,6 @@ public sealed record NewAddress(AddressChangeState State)
     public string Email { get; init; } = "";
 
     public DateTimeOffset ExpiresAt { get; init; }
-
-    /// <summary>Whether the member also signs in with it, now or once it is confirmed.</summary>
-    public bool SignsIn { get; init; }
 }
 
 /// <summary>What whoever reads a new address's mail does: looks, and confirms that it is his. Looking never spends anything, and neither signs anybody in.</summary>
@@ -58,10 +55,12 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         await FindAsync(link, track: false, ct) is { } found ? Describe(found, clock.Now()) : new(AddressChangeState.Unknown);
 
     /// <summary>
-    /// The new address counts: it becomes the member's, and his user's, when that had the old one or had proved none and is a member nowhere else; it is proved with
-    /// this. Somebody else who only once typed it loses it. The old address is told.
+    /// The new address counts for the member, in this one organization. The person's account keeps its own address. The old address is told.
     /// </summary>
-    /// <returns>Repeating it gives the same answer. Refused with <c>email_taken</c> when a live member, or another user by proof, has it meanwhile; else with <c>address_change_…</c>.</returns>
+    /// <returns>
+    /// Repeating it gives the same answer. Refused with <c>email_taken</c> when a live member, or another account by proof, has it meanwhile;
+    /// else with <c>address_change_…</c>.
+    /// </returns>
     public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link, CancellationToken ct) => db.RunLockedAsync<Result<NewAddress>>(async () =>
     {
         if (await FindAsync(link, track: true, ct) is not { } found) return ProfileErrors.LinkUnknown;
@@ -73,12 +72,7 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
             case not AddressChangeState.Open and var state: return ProfileErrors.Ended(state);
         }
 
-        var (change, member, movesUser) = (found.Change, found.Member, MovesUser(found));
-        if (movesUser)
-        {
-            UserService.TakeAddress(db, await db.Users.AsNoTracking().Where(u => u.NormalizedEmail == change.NewIdentifier).ToListAsync(ct), found.User!);
-            found.User!.Prove(change.NewIdentifier, now);
-        }
+        var (change, member) = (found.Change, found.Member);
 
         // A link on its way to the old address would prove the new one to whoever joins by it.
         var (before, name) = (member.ShownAs, member.DisplayName);
@@ -87,12 +81,12 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         var actor = new Actor(ActorKind.Member, member.Id, name, member.OrganizationId, EffectiveAccess.Nothing);
         db.Add(UsherEvent.Record(
             EventTypes.MemberUpdated, actor, "member", member.Id, now, new() { ["email"] = $"{before} → {change.NewEmail}" }, cause: "address_confirmed"));
-        Tell(found, movesUser, now);
+        Tell(found, now);
         await db.SaveChangesAsync(ct);
         return Describe(found, now);
     }, ct);
 
-    private sealed record Found(AddressChange Change, Member Member, User? User, string OrganizationName, bool HasNewer, bool HasOtherMember, bool HasOtherUser, bool IsElsewhereToo);
+    private sealed record Found(AddressChange Change, Member Member, string OrganizationName, bool HasNewer, bool HasOtherMember, bool HasOtherUser);
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such change.
     private async Task<Found?> FindAsync(AddressChangeLink link, bool track, CancellationToken ct)
@@ -103,20 +97,19 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
             from organization in db.Organizations
             join change in db.AddressChanges on organization.Id equals change.OrganizationId
             join member in db.Members on new { change.OrganizationId, Id = change.MemberId } equals new { member.OrganizationId, member.Id }
-            join account in db.Users on member.UserId equals (Guid?)account.Id into accounts
-            from user in accounts.DefaultIfEmpty()
             where organization.Slug == link.OrganizationSlug && change.Id == link.ChangeId && organization.SuspendedAt == null
             select new
             {
-                change, member, user, organization.Name,
+                change, member, organization.Name,
                 HasNewer = db.AddressChanges.Any(c => c.OrganizationId == change.OrganizationId && c.MemberId == change.MemberId && c.Id > change.Id),
                 HasOtherMember = db.Members.Any(m => m.OrganizationId == change.OrganizationId && m.Identifier == change.NewIdentifier && m.Status != MemberStatus.Removed && m.Id != member.Id),
-                IsElsewhereToo = db.Members.Any(m => m.UserId == member.UserId && m.OrganizationId != member.OrganizationId && m.Status != MemberStatus.Removed),
                 HasOtherUser = member.UserId != null && db.Users.Any(u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt != null && u.Id != member.UserId),
+                HasUnprovenUser = db.Users.Any(
+                    u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt == null && u.Id != member.UserId),
             };
         var row = await (track ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
         if (row is null || !CryptographicOperations.FixedTimeEquals(row.change.Hash, Secret.Hash(link.Secret))) return null;
-        return new(row.change, row.member, row.user, row.Name, row.HasNewer, row.HasOtherMember, row.HasOtherUser, row.IsElsewhereToo);
+        return new(row.change, row.member, row.Name, row.HasNewer, row.HasOtherMember, row.HasOtherUser);
     }
 
     // The state as the holder of this very secret sees it.
@@ -130,22 +123,13 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         return found.HasOtherMember || found.HasOtherUser ? AddressChangeState.Taken : AddressChangeState.Open;
     }
 
-    // A user whom other mail has shown to be at another address keeps that, and so does one who is a member elsewhere, too: whoever may make keys for a member here could
-    // ask in his name, and must not get at what other organizations gave him. Then only the member moves.
-    private static bool MovesUser(Found found) =>
-        found.User is { } user && !found.IsElsewhereToo && (user.EmailProvedAt is null || user.NormalizedEmail == found.Change.OldIdentifier);
-
     private static NewAddress Describe(Found found, DateTimeOffset now)
     {
         var (state, change) = (StateOf(found, now), found.Change);
-        return new(state)
-        {
-            OrganizationName = found.OrganizationName, Email = change.NewEmail, ExpiresAt = change.ExpiresAt,
-            SignsIn = state is AddressChangeState.Used ? found.User?.NormalizedEmail == change.NewIdentifier : MovesUser(found),
-        };
+        return new(state) { OrganizationName = found.OrganizationName, Email = change.NewEmail, ExpiresAt = change.ExpiresAt };
     }
 
-    private void Tell(Found found, bool movesUser, DateTimeOffset now)
+    private void Tell(Found found, DateTimeOffset now)
     {
         var (change, member) = (found.Change, found.Member);
         db.Add(new OutboxMessage
@@ -155,7 +139,6 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
             Parameters = new()
             {
                 [OutboxParameters.Organization] = found.OrganizationName, [OutboxParameters.FirstName] = member.FirstName, [OutboxParameters.Email] = change.NewIdentifier,
-                [OutboxParameters.SignsIn] = movesUser ? "true" : "false",
             },
         });
     }

@@ -1,11 +1,18 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
 /// <summary>A link that lets its holder set a new password for one account. It opens once, and only while it is the account's newest of its kind.</summary>
 public sealed class PasswordReset
 {
+    /// <summary>How long a mailed link opens.</summary>
+    public static readonly TimeSpan MailedLifetime = TimeSpan.FromHours(1);
+
+    /// <summary>How long a link that an operator handed over opens.</summary>
+    public static readonly TimeSpan HandedOverLifetime = TimeSpan.FromHours(24);
+
     /// <summary>SHA-256 of the secret in the link.</summary>
     public required byte[] Hash { get; init; }
 
@@ -23,7 +30,19 @@ public sealed class PasswordReset
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
+    /// <summary>When it was used, or made useless because the password was set in another way.</summary>
     public DateTimeOffset? UsedAt { get; set; }
+
+    /// <summary>A new link for an account, with its secret.</summary>
+    public static (PasswordReset Reset, string Secret) Create(User user, bool handedOver, DateTimeOffset now)
+    {
+        var (secret, hash) = Secret.Create(Secret.ResetPrefix);
+        return (new()
+        {
+            Hash = hash, Id = Uuid.Create(now), UserId = user.Id, Address = user.NormalizedEmail, HandedOver = handedOver,
+            CreatedAt = now, ExpiresAt = now + (handedOver ? HandedOverLifetime : MailedLifetime),
+        }, secret);
+    }
 
     internal sealed class Mapping : IEntityTypeConfiguration<PasswordReset>
     {

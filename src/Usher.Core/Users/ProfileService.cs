@@ -24,7 +24,10 @@ public sealed record ProfileChange
     public string? Email { get; init; }
 }
 
-/// <summary>A member changes himself: his own row, and his user, which nobody else's change ever reaches. How a new address is confirmed is <see cref="AddressChangeService"/>.</summary>
+/// <summary>
+/// A member changes their own record in one organization, by an API key. The person's account is not touched: by a key nobody changes a user
+/// (<see cref="UserService"/> is for that). How a new address is confirmed is <see cref="AddressChangeService"/>.
+/// </summary>
 public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>How many new addresses a member may ask for within a day: each is a mail to whatever address he names.</summary>
@@ -65,7 +68,7 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
     }
 
     private sealed record Found(
-        Member Member, User? User, AddressChange? Pending, int AskedToday, bool IsTaken, string OrganizationName, string OrganizationSlug, List<string> AllowedEmailDomains);
+        Member Member, AddressChange? Pending, int AskedToday, bool IsTaken, string OrganizationName, string OrganizationSlug, List<string> AllowedEmailDomains);
 
     private async Task<Found?> FindAsync(Actor actor, string? identifier, DateTimeOffset now, CancellationToken ct)
     {
@@ -74,17 +77,15 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
         var row = await (
             from member in db.Members
             join organization in db.Organizations on member.OrganizationId equals organization.Id
-            join account in db.Users on member.UserId equals (Guid?)account.Id into accounts
-            from user in accounts.DefaultIfEmpty()
             from pending in db.AddressChanges.Where(c => c.OrganizationId == member.OrganizationId && c.MemberId == member.Id && c.Status == AddressChangeStatus.Pending).DefaultIfEmpty()
             where member.OrganizationId == actor.OrganizationId && member.Id == actor.Id
             select new
             {
-                member, user, pending, organization.Name, organization.Slug, organization.AllowedEmailDomains,
+                member, pending, organization.Name, organization.Slug, organization.AllowedEmailDomains,
                 AskedToday = db.AddressChanges.Count(c => c.OrganizationId == member.OrganizationId && c.MemberId == member.Id && c.CreatedAt > yesterday),
                 IsTaken = db.Members.Any(m => m.OrganizationId == member.OrganizationId && m.Identifier == identifier && m.Status != MemberStatus.Removed && m.Id != member.Id),
             }).SingleOrDefaultAsync(ct);
-        return row is null ? null : new(row.member, row.user, row.pending, row.AskedToday, row.IsTaken, row.Name, row.Slug, row.AllowedEmailDomains);
+        return row is null ? null : new(row.member, row.pending, row.AskedToday, row.IsTaken, row.Name, row.Slug, row.AllowedEmailDomains);
     }
 
     private static Error? Refusal(Found found, string identifier)
@@ -98,25 +99,10 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
     // What counts at once. The event tells only what differs.
     private void Apply(Actor actor, Found found, ProfileChange change, DateTimeOffset now)
     {
-        var (member, user, details) = (found.Member, found.User, new Dictionary<string, string>());
-        if (change.FirstName is { } first)
-        {
-            Note("first_name", member.FirstName, member.FirstName = Text.Name(first));
-            user?.FirstName = member.FirstName;
-        }
-
-        if (change.LastName is { } last)
-        {
-            Note("last_name", member.LastName, member.LastName = Text.Name(last));
-            user?.LastName = member.LastName;
-        }
-
-        if (change.TimeZone.IsGiven)
-        {
-            Note("time_zone", member.TimeZone, member.TimeZone = change.TimeZone.Or(null));
-            user?.TimeZone = member.TimeZone;
-        }
-
+        var (member, details) = (found.Member, new Dictionary<string, string>());
+        if (change.FirstName is { } first) Note("first_name", member.FirstName, member.FirstName = Text.Name(first));
+        if (change.LastName is { } last) Note("last_name", member.LastName, member.LastName = Text.Name(last));
+        if (change.TimeZone.IsGiven) Note("time_zone", member.TimeZone, member.TimeZone = change.TimeZone.Or(null));
         if (change.Email is { } email) Note("email", member.Email, member.Email = email.Trim());
         if (details.Count > 0) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, details));
 

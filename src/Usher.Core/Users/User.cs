@@ -17,7 +17,10 @@ public sealed class User : IdentityUser<Guid>
 
     public string? Locale { get; set; }
 
-    /// <summary>When he showed that mail to his address reaches him; null: not yet, and then the address reserves nothing.</summary>
+    /// <summary>
+    /// When the person showed that mail to the address reaches them. Null: not yet; the account can then be taken over by the person who
+    /// shows it.
+    /// </summary>
     public DateTimeOffset? EmailProvedAt { get; set; }
 
     public DateTimeOffset CreatedAt { get; init; }
@@ -27,7 +30,7 @@ public sealed class User : IdentityUser<Guid>
     /// <summary>His name, else his address.</summary>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Email ?? "";
 
-    /// <summary>A new one. Only a proven address is his alone.</summary>
+    /// <summary>A new account. There is one for each address, proven or not.</summary>
     public static User Create(string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now)
     {
         var id = Uuid.Create(now);
@@ -39,22 +42,48 @@ public sealed class User : IdentityUser<Guid>
         };
     }
 
-    /// <summary>He showed that mail to an address reaches him: it is what he signs in with, and his alone.</summary>
+    /// <summary>The person showed that mail to an address reaches them: it is what they sign in with.</summary>
     public void Prove(string email, DateTimeOffset now)
     {
         (Email, NormalizedEmail, EmailConfirmed, EmailProvedAt) = (email, email, true, now);
         Stamp();
     }
 
-    /// <summary>Somebody else proved the address he only once typed.</summary>
-    public void LoseAddress()
+    /// <summary>
+    /// The person who proved the address sets a new password. What the account was signed in with before no longer counts. See
+    /// <see cref="AccountTakeover"/> for what else ends.
+    /// </summary>
+    public void TakeOver(string passwordHash, DateTimeOffset now)
+    {
+        (PasswordHash, SecurityStamp) = (passwordHash, Guid.NewGuid().ToString("N"));
+        (TwoFactorEnabled, PhoneNumber, PhoneNumberConfirmed) = (false, null, false);
+        (AccessFailedCount, LockoutEnd) = (0, null);
+        Prove(NormalizedEmail!, now);
+    }
+
+    /// <summary>Another password. What was signed in with the old one has to be ended by the caller; see <see cref="SignInEnding"/>.</summary>
+    public void SetPassword(string hash)
+    {
+        PasswordHash = hash;
+        RenewSecurityStamp();
+    }
+
+    /// <summary>Ends the device cookies, and every sign-in that compared the password before and has not finished yet.</summary>
+    public void RenewSecurityStamp()
+    {
+        SecurityStamp = Guid.NewGuid().ToString("N");
+        Stamp();
+    }
+
+    /// <summary>Another account has proven the address that this one never proved.</summary>
+    public void GiveUpAddress()
     {
         (Email, NormalizedEmail, EmailConfirmed) = (null, null, false);
         Stamp();
     }
 
-    // Who read him before and saves after has lost the race, and reads again.
-    private void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
+    /// <summary>Makes every operation fail, and run again, that read the account before this one and saves it after.</summary>
+    public void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
 
     internal sealed class Mapping : IEntityTypeConfiguration<User>
     {

@@ -1,11 +1,15 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
 /// <summary>A person's wish for another address of their own account. It counts once the link mailed to the new address is confirmed.</summary>
 public sealed class UserAddressChange
 {
+    /// <summary>How long it can be confirmed.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
+
     public required Guid Id { get; init; }
 
     public required Guid UserId { get; init; }
@@ -24,6 +28,19 @@ public sealed class UserAddressChange
 
     /// <summary>When it was confirmed or superseded.</summary>
     public DateTimeOffset? EndedAt { get; set; }
+
+    /// <summary>A new wish, with the secret of its link.</summary>
+    public static (UserAddressChange Change, string Secret) Create(Guid userId, string address, DateTimeOffset now)
+    {
+        var (secret, hash) = Secret.Create(Secret.AddressPrefix);
+        return (new() { Id = Uuid.Create(now), UserId = userId, NewAddress = address, Hash = hash, CreatedAt = now, ExpiresAt = now + Lifetime }, secret);
+    }
+
+    /// <summary>Ends it for good. Without effect on one that has ended.</summary>
+    public void Supersede(DateTimeOffset now)
+    {
+        if (Status is AddressChangeStatus.Pending) (Status, EndedAt) = (AddressChangeStatus.Superseded, now);
+    }
 
     internal sealed class Mapping : IEntityTypeConfiguration<UserAddressChange>
     {

@@ -1,43 +1,156 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Events;
+using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Sessions;
 
 namespace Usher.Core.Users;
 
-/// <summary>One of a user's places.</summary>
-public sealed record Membership(string OrganizationName, string OrganizationSlug, BuiltInRole Role, MemberStatus Status, DateTimeOffset JoinedAt);
+/// <summary>One of a person's memberships.</summary>
+public sealed record Membership(
+    Guid MemberId, Guid OrganizationId, string OrganizationName, string OrganizationSlug, BuiltInRole Role, MemberStatus Status, DateTimeOffset JoinedAt);
 
-/// <summary>What a user sees of himself.</summary>
-public sealed record Me(string DisplayName, string? Email, bool EmailProved, IReadOnlyList<Membership> Memberships);
-
-/// <summary>A person's own sign-in.</summary>
-public sealed class UserService(UsherDb db)
+/// <summary>An account with its memberships.</summary>
+public sealed record Me(User User, IReadOnlyList<Membership> Memberships)
 {
-    /// <summary>Whoever proves an address takes it; somebody who only once typed it keeps his memberships and loses the address. In the caller's save.</summary>
-    /// <param name="db">Where the others are tracked from now on.</param>
-    /// <param name="known">All who have the address, not tracked; he may be among them.</param>
-    /// <param name="user">Who proves it.</param>
-    internal static void TakeAddress(UsherDb db, IEnumerable<User> known, User user)
-    {
-        foreach (var other in known.Where(u => u.EmailProvedAt is null && u.Id != user.Id))
-        {
-            db.Attach(other);
-            other.LoseAddress();
-        }
-    }
+    /// <summary>The address that waits for its confirmation; null when none does.</summary>
+    public string? PendingEmail { get; init; }
 
-    /// <summary>Himself and where he is a member, by organization's name; null when there is no such user.</summary>
+    public string DisplayName => User.DisplayName;
+
+    public string? Email => User.Email;
+
+    public bool EmailProved => User.EmailProvedAt is not null;
+}
+
+/// <summary>What was found; nothing is also an answer.</summary>
+public sealed record FoundUser(Me? User);
+
+/// <summary>What a person changes about their own account. What is left out stays as it is.</summary>
+public sealed record UserChange
+{
+    /// <summary>1 to 120 characters, no control characters.</summary>
+    public string? FirstName { get; init; }
+
+    /// <summary>0 to 120 characters, no control characters.</summary>
+    public string? LastName { get; init; }
+
+    /// <summary>TZ database name, or none.</summary>
+    public Optional<string> TimeZone { get; init; }
+
+    /// <summary>BCP 47, or none.</summary>
+    public Optional<string> Locale { get; init; }
+}
+
+/// <summary>A person's own account. Only the person changes it: no organization and no API key does.</summary>
+public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvider clock)
+{
+    /// <summary>The account and its memberships, by the organizations' names; null when there is no such account.</summary>
     public async Task<Me?> MeAsync(Guid userId, CancellationToken ct)
     {
+        var now = clock.Now();
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct);
         if (user is null) return null;
-        var memberships = await (
-            from member in db.Members
-            join organization in db.Organizations on member.OrganizationId equals organization.Id
-            where member.UserId == userId && (member.Status == MemberStatus.Active || member.Status == MemberStatus.Suspended)
-            orderby organization.Name
-            select new Membership(organization.Name, organization.Slug, member.Role, member.Status, member.CreatedAt)).ToListAsync(ct);
-        return new(user.DisplayName, user.Email, user.EmailProvedAt is not null, memberships);
+        var pending = await db.UserAddressChanges.Where(c => c.UserId == userId && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now)
+            .Select(c => c.NewAddress).SingleOrDefaultAsync(ct);
+        return new(user, await MembershipsAsync(userId, ct)) { PendingEmail = pending };
     }
+
+    /// <summary>For an operator: the account with an address; null when none has it.</summary>
+    /// <returns>Refused with <c>operator_only</c>.</returns>
+    public async Task<Result<FoundUser>> FindAsync(Actor actor, string canonical, CancellationToken ct)
+    {
+        if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
+        var id = await db.Users.Where(u => u.NormalizedEmail == canonical).Select(u => (Guid?)u.Id).SingleOrDefaultAsync(ct);
+        return new FoundUser(id is null ? null : await MeAsync(id.Value, ct));
+    }
+
+    /// <summary>For an operator: one account.</summary>
+    /// <returns>Refused with <c>operator_only</c> or <c>user_not_found</c>.</returns>
+    public async Task<Result<Me>> GetAsync(Actor actor, Guid userId, CancellationToken ct)
+    {
+        if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
+        return await MeAsync(userId, ct) is { } found ? found : AccountErrors.UserNotFound;
+    }
+
+    /// <summary>Everything that is wrong with a change, with its fields.</summary>
+    public static IEnumerable<Error> Faults(UserChange change)
+    {
+        if (change.FirstName is { } first)
+        {
+            if (!Text.IsName(first)) yield return InvitationErrors.FirstNameInvalid;
+            else if (Text.Name(first).Length is 0) yield return InvitationErrors.FirstNameMissing;
+        }
+
+        if (change.LastName is { } last && !Text.IsName(last)) yield return InvitationErrors.LastNameInvalid;
+        if (change.TimeZone.Or(null) is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
+        if (change.Locale.Or(null) is { } locale && !Text.IsLocale(locale)) yield return InvitationErrors.LocaleInvalid;
+    }
+
+    /// <summary>Changes names, time zone and language of the person's own account. What organizations keep about their member stays.</summary>
+    /// <returns>Refused with the faults of the change, or <c>session_refused</c>.</returns>
+    public async Task<Result<Me>> UpdateAsync(SessionUser session, UserChange change, CancellationToken ct)
+    {
+        if (Error.Of(Faults(change)) is { } fault) return fault;
+        var refused = await db.RunAsync(async () =>
+        {
+            var now = clock.Now();
+            if (await OwnSession.FindAsync(db, session, now, ct) is not { User: var user }) return AccountErrors.SessionRefused;
+            Dictionary<string, string> details = [];
+            user.FirstName = Noted(details, "first_name", user.FirstName, change.FirstName is null ? user.FirstName : Text.Name(change.FirstName))!;
+            user.LastName = Noted(details, "last_name", user.LastName, change.LastName is null ? user.LastName : Text.Name(change.LastName))!;
+            user.TimeZone = Noted(details, "time_zone", user.TimeZone, change.TimeZone.Or(user.TimeZone));
+            user.Locale = Noted(details, "locale", user.Locale, change.Locale.Or(user.Locale));
+            if (details.Count is 0) return (Error?)null;
+            Record(EventTypes.UserUpdated, user.Id, now, details);
+            await db.SaveChangesAsync(ct);
+            return null;
+        }, ct);
+        return refused is not null ? refused : await MeAsync(session.UserId, ct) is { } me ? me : AccountErrors.SessionRefused;
+    }
+
+    /// <summary>
+    /// Sets another password. All other sessions, waiting address changes, reset links and device cookies of the account end; this session
+    /// goes on. The address is told.
+    /// </summary>
+    /// <returns>Refused with <c>step_up_needed</c>, <c>session_refused</c>, or <c>password_too_short</c>, <c>…_too_long</c>, <c>…_too_common</c>.</returns>
+    public async Task<Result<bool>> ChangePasswordAsync(SessionUser session, string password, CancellationToken ct)
+    {
+        if (clock.Now() >= session.ConfirmedUntil) return AccountErrors.StepUpNeeded;
+        if (PasswordRules.Check(password, session.Email) is { } weak) return weak;
+        if (!(await passwords.HashAsync(password, ct)).TryGet(out var hash, out var busy)) return busy;
+        return await db.RunLockedAsync<Result<bool>>(async () =>
+        {
+            await db.LockUserAsync(session.UserId, ct);
+            var now = clock.Now();
+            if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
+            if (own.Refusal(now) is { } refusal) return refusal;
+            await SignInEnding.EndAsync(db, own.User, keep: session.SessionId, "password_changed", now, ct);
+            own.User.SetPassword(hash);
+            AccountMails.TellPasswordChanged(db, own.User, now);
+            Record(EventTypes.UserPasswordChanged, session.UserId, now, []);
+            await db.SaveChangesAsync(ct);
+            return true;
+        }, ct);
+    }
+
+    private Task<List<Membership>> MembershipsAsync(Guid userId, CancellationToken ct) => (
+        from member in db.Members
+        join organization in db.Organizations on member.OrganizationId equals organization.Id
+        where member.UserId == userId && (member.Status == MemberStatus.Active || member.Status == MemberStatus.Suspended)
+        orderby organization.Name, organization.Id
+        select new Membership(
+            member.Id, organization.Id, organization.Name, organization.Slug, member.Role, member.Status, member.CreatedAt)).ToListAsync(ct);
+
+    private static string? Noted(Dictionary<string, string> details, string name, string? before, string? after)
+    {
+        if (before != after) details[name] = $"{before} → {after}";
+        return after;
+    }
+
+    private void Record(string type, Guid user, DateTimeOffset now, Dictionary<string, string> details) =>
+        db.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details));
 }

@@ -18,7 +18,6 @@ internal sealed class Answer<T>(T body, int status = StatusCodes.Status200OK, st
         var (request, response) = (httpContext.Request, httpContext.Response);
         if (tag is not null) response.Headers.ETag = $"\"{tag}\"";
         if (location is not null) response.Headers.Location = location;
-        response.Headers.CacheControl = "no-store";
         if (tag is not null && HttpMethods.IsGet(request.Method) && ETags.Read(request.Headers.IfNoneMatch, weak: true) is { } known && known.Contains(tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;

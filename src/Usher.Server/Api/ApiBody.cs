@@ -34,9 +34,9 @@ internal static class ShapeErrors
 internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     where T : class
 {
-    private readonly List<Error> faults;
+    private readonly FaultList faults;
 
-    private ApiBody(T value, List<Error> found) => (Value, faults) = (value, found);
+    private ApiBody(T value, FaultList found) => (Value, faults) = (value, found);
 
     /// <summary>What was given. Where there are faults, the faulty parts are left out, even needed ones.</summary>
     public T Value { get; }
@@ -45,7 +45,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     /// <param name="others">Judges what could be read.</param>
     public IResult? Refusal(Func<T, IEnumerable<Error>>? others = null)
     {
-        if (faults is []) return null;
+        if (faults.Count is 0) return null;
         if (faults[0].Kind is not ErrorKind.Invalid || others is null) return new ErrorResult(Error.Of(faults)!);
         var missing = faults.Select(f => f.Field).ToHashSet(StringComparer.Ordinal);
         return new ErrorResult(Error.Of(faults.Concat(others(Value).Where(e => e.Field is not null && !missing.Contains(e.Field))))!);
@@ -55,7 +55,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     {
         ArgumentNullException.ThrowIfNull(context);
         var info = (JsonTypeInfo<T>)ApiJson.Lenient.GetTypeInfo(typeof(T));
-        List<Error> found = [];
+        FaultList found = [];
         var read = await JsonBody.ReadAsync(context.Request, context.RequestAborted);
         if (!read.TryGet(out var body, out var refused)) return new(Parse("{}"u8), [refused]);
 
@@ -79,7 +79,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     }
 
     // Copies what has the right shape, and notes what has not.
-    private sealed class Walk(List<Error> faults, Utf8JsonWriter writer)
+    private sealed class Walk(FaultList faults, Utf8JsonWriter writer)
     {
         private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known = [];
 
@@ -91,6 +91,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             HashSet<string> seen = [];
             foreach (var member in element.EnumerateObject())
             {
+                if (faults.IsFull) break;
                 var field = Under(at, member.Name);
                 if (!known.TryGetValue(member.Name, out var property)) faults.Add(ShapeErrors.Unknown(field, known.Keys));
                 else if (!seen.Add(member.Name)) faults.Add(ShapeErrors.Doubled(field));
@@ -111,6 +112,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
         private bool Fits(JsonElement element, Type type, string at)
         {
             if (element.ValueKind is JsonValueKind.Null) return true;
+            if (faults.IsFull) return false;
             var before = faults.Count;
             var info = ApiJson.Strict.GetTypeInfo(type);
             switch (info.Kind)
@@ -122,6 +124,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                     var index = 0;
                     foreach (var one in element.EnumerateArray())
                     {
+                        if (faults.IsFull) break;
                         var place = Under(at, $"{index++}");
                         if (one.ValueKind is JsonValueKind.Null) faults.Add(ShapeErrors.Invalid(place, "a value, not null"));
                         else Fits(one, type.GetGenericArguments()[0], place);
@@ -131,6 +134,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                 case JsonTypeInfoKind.Dictionary when element.ValueKind is JsonValueKind.Object:
                     foreach (var entry in element.EnumerateObject())
                     {
+                        if (faults.IsFull) break;
                         var (value, place) = (type.GetGenericArguments()[1], Under(at, entry.Name));
                         if (entry.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null)) faults.Add(ShapeErrors.Invalid(place, "a string"));
                         else Fits(entry.Value, value, place);

@@ -28,7 +28,7 @@ internal sealed class ApiQuery
     public const int MaxLimit = 1_000;
 
     private readonly HttpRequest request;
-    private readonly List<Error> faults = [];
+    private readonly FaultList faults = [];
 
     private ApiQuery(HttpRequest request)
     {

@@ -3,6 +3,7 @@ using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Idempotency;
 using Usher.Core.Organizations;
+using Usher.Core.Sessions;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 
@@ -21,6 +22,10 @@ internal static class ApiRoutes
 
     private static RouteHandlerBuilder Says(this RouteHandlerBuilder route, string summary, string? description) =>
         description is null ? route.WithSummary(summary) : route.WithSummary(summary).WithDescription(description);
+
+    /// <summary>The same for one that answers 202 without a body, whatever comes of it.</summary>
+    public static RouteHandlerBuilder SaysAccepted(this RouteHandlerBuilder route, string summary, string? description = null) =>
+        route.Says(summary, description).Produces(StatusCodes.Status202Accepted);
 
     /// <summary>The parameters of its query; any other is refused.</summary>
     public static RouteHandlerBuilder Takes(this RouteHandlerBuilder route, params IReadOnlyList<QueryParameter> parameters) => route.WithMetadata([.. parameters]);
@@ -47,8 +52,8 @@ internal static class ApiRoutes
         if (http.Request.Headers["Idempotency-Key"] is not [{ } key, ..] given) return await next(context);
         if (given.Count > 1 || !IdempotencyService.IsKey(key)) return IdempotencyErrors.KeyInvalid.ToHttp();
         var caller = http.Features.Get<Caller>();
-        var request = new RepeatableRequest(
-            caller?.Actor.OrganizationId ?? Organization.Installation, caller is null ? "guest" : $"{caller.Actor.Kind}:{caller.Actor.Id}", key, await KeptAnswers.HashAsync(http.Request));
+        var name = caller is not null ? $"{caller.Actor.Kind}:{caller.Actor.Id}" : http.Features.Get<SessionUser>() is { } person ? $"user:{person.UserId}" : "guest";
+        var request = new RepeatableRequest(caller?.Actor.OrganizationId ?? Organization.Installation, name, key, await KeptAnswers.HashAsync(http.Request));
         var once = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(caller?.Actor, request, () => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
         return once.Match<IResult>(answer => new Kept(answer), error => error.ToHttp());
     });

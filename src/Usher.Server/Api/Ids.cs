@@ -13,6 +13,10 @@ internal sealed class Ids
     public static readonly Ids Resource = new("res_");
     public static readonly Ids ApiKey = new("key_");
     public static readonly Ids Job = new("job_");
+    public static readonly Ids User = new("usr_");
+    public static readonly Ids Session = new("ses_");
+    public static readonly Ids PasswordReset = new("rst_");
+    public static readonly Ids AddressChange = new("adc_");
 
     private Ids(string prefix) => Prefix = prefix;
 
@@ -26,6 +30,9 @@ internal sealed class Ids
         id = parsed.GetValueOrDefault();
         return parsed is not null;
     }
+
+    /// <summary>The same for what mailed links name: also as the UUID that stands in the link.</summary>
+    public bool TryParseLinked(string text, out Guid id) => TryParse(text, out id) || Guid.TryParseExact(text, "D", out id);
 
     /// <summary>The id, or, for what is none of this kind, one that nothing has: it is then simply not found.</summary>
     public Guid Parse(string text) => TryParse(text, out var id) ? id : Guid.AllBitsSet;

@@ -80,7 +80,7 @@ internal static class JobEndpoints
     {
         var dryRun = query.Flag("dryRun");
         if ((query.Refusal ?? body.Refusal()) is { } refusal) return refusal;
-        List<Error> faults = [];
+        FaultList faults = [];
         var filter = body.Value.ToFilter(faults);
         return Error.Of(faults) is { } fault ? fault.ToHttp() : (await start(filter, dryRun)).ToHttp(job => Started(job, organization, "jobs"));
     }
@@ -287,19 +287,19 @@ internal sealed record InvitationFilterRequest
     /// <summary>`true`: those that wait for an administrator's decision. `false`: those that do not.</summary>
     public bool? Blocked { get; init; }
 
-    public InvitationFilter ToFilter(List<Error> faults)
+    public InvitationFilter ToFilter(FaultList faults)
     {
         if (States is []) faults.Add(JobErrors.StatesInvalid);
         return Filter(faults);
     }
 
-    private InvitationFilter Filter(List<Error> faults) => new()
+    private InvitationFilter Filter(FaultList faults) => new()
     {
         All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role, GroupId = Id(Group, Ids.Group, "group", faults), RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
         SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo, ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
     };
 
-    private static Guid? Id(string? text, Ids kind, string field, List<Error> faults)
+    private static Guid? Id(string? text, Ids kind, string field, FaultList faults)
     {
         if (text is null) return null;
         if (kind.TryParse(text, out var id)) return id;

@@ -52,10 +52,10 @@ internal static class KeptAnswers
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Keeps the body of a request that may come again, before anything reads it: in memory when it is short, else in a temporary file.</summary>
+    /// <summary>Keeps the body of a request that may come again, before anything reads it: in memory when it is short, else in a file; see <see cref="SpilledBodies"/>.</summary>
     public static void UseRepeatableBodies(this WebApplication app) => app.Use((http, next) =>
     {
-        if (http.Request.Headers.ContainsKey("Idempotency-Key") && http.GetEndpoint()?.Metadata.GetMetadata<ApiRoutes.Repeatable>() is not null) http.Request.EnableBuffering(64 * 1024);
+        if (http.Request.Headers.ContainsKey("Idempotency-Key") && http.GetEndpoint()?.Metadata.GetMetadata<ApiRoutes.Repeatable>() is not null) SpilledBodies.Buffer(http);
         return next(http);
     });
 }

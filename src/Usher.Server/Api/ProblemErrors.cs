@@ -13,7 +13,9 @@ internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFor
     public IResult Write(IReadOnlyList<Error> errors)
     {
         var problem = Problem.Of(errors, options.Value.PublicUrl);
-        var answer = TypedResults.Json(problem, ApiJson.Default.Problem, MediaType, problem.Status);
+        var answer = RequestIds.Result(id => TypedResults.Json(
+            problem.Status < StatusCodes.Status500InternalServerError ? problem : problem with { RequestId = id },
+            ApiJson.Default.Problem, MediaType, problem.Status));
         return errors[0].Kind is ErrorKind.Unauthenticated ? new Challenge(answer) : answer;
     }
 
@@ -45,16 +47,20 @@ internal sealed record Problem
     /// <summary>What programs compare; permanent.</summary>
     public required string Code { get; init; }
 
-    /// <summary>Every fault of the input, where it is the input that is wrong.</summary>
+    /// <summary>The faults of the input, where it is the input that is wrong: at most 100.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Fault>? Errors { get; init; }
+
+    /// <summary>With 500 and 503: the id of the request, by which the server's log tells what happened.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RequestId { get; init; }
 
     /// <summary>One or more refusals as one problem, led by the first.</summary>
     /// <param name="errors">At least one.</param>
     /// <param name="site">The server's address, for links.</param>
     internal static Problem Of(IReadOnlyList<Error> errors, string site)
     {
-        var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).ToList());
+        var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).Take(FaultList.Max).ToList());
         return new()
         {
             Type = $"{site}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode, Detail = first.Message, Code = first.Code,
@@ -76,6 +82,7 @@ internal sealed record Problem
         ErrorKind.WrongMediaType => "Wrong media type",
         ErrorKind.Invalid => "Invalid input",
         ErrorKind.TooMany => "Too many requests",
+        ErrorKind.Unavailable => "Unavailable",
         ErrorKind.Internal => "A fault of the server",
     };
 }

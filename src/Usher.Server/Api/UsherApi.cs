@@ -10,6 +10,9 @@ internal static class UsherApi
     public static void MapUsherApi(this RouteGroupBuilder api)
     {
         api.MapGuests();
+        api.MapPasswordResets();
+        api.MapOwnAccount();
+        api.MapUsers();
         api.MapOrganizations();
 
         var organization = api.MapGroup("/organizations/{organization}").RequireAuthorization(Policies.Api);

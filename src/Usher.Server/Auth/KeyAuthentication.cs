@@ -49,6 +49,10 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
         string.Equals(caller.Identifier, name, StringComparison.OrdinalIgnoreCase)
         || (EmailAddress.TryCanonical(name, out var canonical) && canonical == caller.Identifier);
 
+    /// <summary>The key that came with a request, in whichever form; null without one, and for a session's token.</summary>
+    internal static string? SecretOf(HttpRequest request) =>
+        Read(request) is { Secret: { Length: > 0 } secret } && !secret.StartsWith(Core.Secret.SessionPrefix, StringComparison.Ordinal) ? secret : null;
+
     private static (string Secret, string? Name)? Read(HttpRequest request)
     {
         if (request.Headers.Authorization is [{ } authorization, ..])

@@ -24,6 +24,9 @@ public static class Policies
     /// <summary>An operator's key.</summary>
     public const string Operator = "operator";
 
+    /// <summary>A person's session, sent as a bearer token.</summary>
+    public const string Session = "session";
+
     public static AuthorizationBuilder AddUsherPolicies(this IServiceCollection services)
     {
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ExplainedRefusals>();
@@ -32,6 +35,7 @@ public static class Policies
                 .AddRequirements(new RequireCaller(KeyErrors.OfOperator, (caller, _) => !caller.IsOperator), MayWrite()))
             .AddPolicy(Api, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser().AddRequirements(MayWrite(), new RequireOrganization()))
             .AddPolicy(Operator, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(OrganizationErrors.NotAllowed, (caller, _) => caller.IsOperator)))
+            .AddPolicy(Session, policy => policy.AddAuthenticationSchemes(SessionTokenAuthentication.SchemeName).RequireAuthenticatedUser())
             .AddPolicy(UserManagement, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
                 .AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
     }

@@ -4,7 +4,7 @@ using Usher.Core.Sessions;
 namespace Usher.Server.Auth;
 
 /// <summary>The browser's half of a session: a cookie that is the secret and nothing else.</summary>
-public sealed class SessionCookie(SiteCookies site)
+public sealed class SessionCookie(SiteCookies site, DeviceTokens devices)
 {
     // Browsers keep a cookie for 400 days at most. When the session ends is for its row alone to say; the cookie only has to outlive it.
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400);
@@ -18,6 +18,7 @@ public sealed class SessionCookie(SiteCookies site)
         var options = site.Options("/");
         options.MaxAge = Lifetime;
         response.Cookies.Append(name, session.Secret, options);
+        if (session.Device is { } device) devices.Write(response, device);
     }
 
     public void Delete(HttpResponse response) => response.Cookies.Delete(name, site.Options("/"));

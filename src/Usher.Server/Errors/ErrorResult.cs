@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Diagnostics;
 using Usher.Core;
 
@@ -11,8 +12,12 @@ public sealed class ErrorResult(params IReadOnlyList<Error> errors) : IResult
         // The exception middleware clears the endpoint and leaves it here.
         var endpoint = httpContext.GetEndpoint() ?? httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
         var format = endpoint?.Metadata.GetMetadata<IErrorFormat>() ?? httpContext.RequestServices.GetRequiredService<Surfaces>().FormatOf(httpContext);
-        return format.Write(errors).ExecuteAsync(httpContext);
+        if (errors[0].RetryAfter is { } wait) httpContext.Response.Headers.RetryAfter = Seconds(wait);
+        return format.Write(errors.Count > FaultList.Max ? [.. errors.Take(FaultList.Max)] : errors).ExecuteAsync(httpContext);
     }
+
+    /// <summary>A waiting time as Retry-After says it: whole seconds, at least 1.</summary>
+    internal static string Seconds(TimeSpan wait) => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds))}");
 }
 
 public static class ResultExtensions

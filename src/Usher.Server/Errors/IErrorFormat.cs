@@ -1,3 +1,4 @@
+using System.Globalization;
 using Usher.Core;
 
 namespace Usher.Server.Errors;
@@ -28,6 +29,7 @@ public static class ErrorStatus
             ErrorKind.WrongMediaType => StatusCodes.Status415UnsupportedMediaType,
             ErrorKind.Invalid => StatusCodes.Status422UnprocessableEntity,
             ErrorKind.TooMany => StatusCodes.Status429TooManyRequests,
+            ErrorKind.Unavailable => StatusCodes.Status503ServiceUnavailable,
             ErrorKind.Internal => StatusCodes.Status500InternalServerError,
         };
     }
@@ -42,6 +44,19 @@ public static class HostErrors
     public static readonly Error NotJson = new(ErrorKind.Malformed, "not_json", "The body is not valid JSON.");
     public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request cannot be read.");
     public static readonly Error TooLarge = new(ErrorKind.TooLarge, "too_large", "The body is longer than the server reads.");
+
+    /// <summary>A list, or the whole body where <paramref name="field"/> is "", has more values than are read.</summary>
+    public static Error TooManyValues(string field, int most) => new(
+        ErrorKind.Invalid, "too_many_values",
+        string.Create(CultureInfo.InvariantCulture, $"{(field is "" ? "The body" : field)} has too many values. At most {most:N0} are read."), field);
+
     public static readonly Error Internal = new(ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
-    public static readonly Error TooMany = new(ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
+    public static readonly Error Unavailable =
+        new(ErrorKind.Unavailable, "unavailable", "The server cannot reach its database at the moment. Try again in a few seconds.")
+        {
+            // A failover of PostgreSQL takes some seconds.
+            RetryAfter = TimeSpan.FromSeconds(5),
+        };
+
+    public static readonly Error TooMany = Core.Limits.LimitErrors.TooMany;
 }

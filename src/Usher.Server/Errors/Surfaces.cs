@@ -26,17 +26,26 @@ public sealed class Surfaces
     private static bool IsNavigation(HttpRequest request) =>
         request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) || request.Headers["Sec-Fetch-Mode"] == "navigate";
 
-    private sealed class PageErrors : IErrorFormat
-    {
-        public static readonly PageErrors Instance = new();
-
-        public IResult Write(IReadOnlyList<Error> errors) => PageResults.Error(errors[0].StatusCode, errors[0].Message);
-    }
-
     private sealed class PlainErrors : IErrorFormat
     {
-        public IResult Write(IReadOnlyList<Error> errors) => TypedResults.Problem(errors[0].Message, statusCode: errors[0].StatusCode);
+        public IResult Write(IReadOnlyList<Error> errors) => RequestIds.Result(id =>
+            TypedResults.Problem(errors[0].Message, statusCode: errors[0].StatusCode, extensions: Extensions(errors[0], id)));
+
+        private static Dictionary<string, object?> Extensions(Error error, string id) =>
+            error.StatusCode >= StatusCodes.Status500InternalServerError ? new() { ["requestId"] = id } : [];
     }
+}
+
+/// <summary>Refusals as a page.</summary>
+internal sealed class PageErrors : IErrorFormat
+{
+    public static readonly PageErrors Instance = new();
+
+    public IResult Write(IReadOnlyList<Error> errors) => errors[0] switch
+    {
+        { RetryAfter: { } wait } error when error.Is(HostErrors.TooMany) => PageResults.TooMany(wait),
+        var error => PageResults.Error(error.StatusCode, error.Message),
+    };
 }
 
 public static class SurfaceExtensions
@@ -81,6 +90,7 @@ public static class SurfaceExtensions
             StatusCodes.Status413PayloadTooLarge => HostErrors.TooLarge,
             StatusCodes.Status415UnsupportedMediaType => HostErrors.WrongMediaType,
             StatusCodes.Status429TooManyRequests => HostErrors.TooMany,
+            StatusCodes.Status503ServiceUnavailable => HostErrors.Unavailable,
             >= 500 => HostErrors.Internal,
             _ => HostErrors.Unreadable,
         };

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
@@ -9,24 +10,61 @@ namespace Usher.Server.Json;
 /// <summary>Bodies of clients that were written for another server: read as they come, judged member by member.</summary>
 public static class JsonBody
 {
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 64 };
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = JsonBounds.MaxDepth };
 
-    /// <summary>The body as JSON, an empty one as undefined. Refused when it is no JSON, or of a media type that is none; without a media type it is taken for JSON.</summary>
+    /// <summary>The body as JSON, an empty one as undefined. Refused when it is no JSON, of a media type that is none, or has more values than <see cref="JsonBounds"/> lets through; without a media type it is taken for JSON.</summary>
     public static async Task<Result<JsonElement>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
-        using var body = new MemoryStream();
-        await request.Body.CopyToAsync(body, ct);
-        if (body.Length is 0) return default(JsonElement);
-        if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
-        return Parse(body.ToArray()) ?? Parse(JoinLines(body.ToArray())) ?? (Result<JsonElement>)HostErrors.NotJson;
-    }
-
-    private static JsonElement? Parse(byte[] body)
-    {
+        var (buffer, length) = await ReadAllAsync(request, ct);
         try
         {
+            if (length is 0) return default(JsonElement);
+            if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
+            var body = buffer.AsMemory(0, length);
             // Some clients begin with a byte order mark.
-            var root = JsonElement.Parse(body.AsSpan(body.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0), Options);
+            if (body.Span.StartsWith("\uFEFF"u8)) body = body[3..];
+            return Parse(body.Span) ?? Parse(JoinLines(body.Span)) ?? HostErrors.NotJson;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true); // it may hold a password
+        }
+    }
+
+    // Into a pooled array, which the caller returns: bodies are up to 4 MB, and many may come at once.
+    private static async Task<(byte[] Buffer, int Length)> ReadAllAsync(HttpRequest request, CancellationToken ct)
+    {
+        // What is announced and never sent must not take memory.
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(request.ContentLength ?? 0, 4 * 1024, 64 * 1024));
+        var length = 0;
+        try
+        {
+            for (int read; length != request.ContentLength && (read = await request.Body.ReadAsync(buffer.AsMemory(length), ct)) > 0;)
+            {
+                length += read;
+                if (length < buffer.Length || length == request.ContentLength) continue;
+                var longer = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+                buffer.AsSpan(0, length).CopyTo(longer);
+                ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+                buffer = longer;
+            }
+
+            return (buffer, length);
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+            throw;
+        }
+    }
+
+    // Null: no JSON.
+    private static Result<JsonElement>? Parse(ReadOnlySpan<byte> body)
+    {
+        if (JsonBounds.Check(body) is { } tooMany) return tooMany;
+        try
+        {
+            var root = JsonElement.Parse(body, Options);
             return NamesAreText(root) ? root : null;
         }
         catch (JsonException)
@@ -36,7 +74,7 @@ public static class JsonBody
     }
 
     // DeployHQ's page shows its curl line with a backslash at the end of every line, inside the quotes: pasted as it stands, they arrive. No JSON has one there.
-    private static byte[] JoinLines(byte[] body)
+    private static Span<byte> JoinLines(Span<byte> body)
     {
         for (var i = 0; i + 1 < body.Length; i++)
             if (body[i] is (byte)'\\' && body[i + 1] is (byte)'\n') body[i] = (byte)' ';

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Usher.Server.Startup;
 
 namespace Usher.Server.Mail;
 
@@ -7,9 +8,11 @@ namespace Usher.Server.Mail;
 /// </summary>
 internal sealed class FolderTransport : IMailTransport
 {
+    private const string Unfinished = ".tmp";
+
     private readonly string folder;
 
-    public FolderTransport(IOptions<MailOptions> options, IOptions<ServerOptions> server)
+    public FolderTransport(IOptions<MailOptions> options, IOptions<ServerOptions> server, ILogger<FolderTransport> logger)
     {
         folder = Path.GetFullPath(options.Value.Folder is { Length: > 0 } given ? given : Path.Combine(server.Value.DataDirectory, "mail"));
         try
@@ -17,18 +20,21 @@ internal sealed class FolderTransport : IMailTransport
             // Made now, and never again while running: where a disk was unmounted, mail must fail and not go under the mount point.
             if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
             else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            DeleteUnfinished();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OptionsValidationException(Options.DefaultName, typeof(MailOptions), [$"{MailOptions.Section}:Folder cannot be made: {e.Message}"]);
+            throw new OptionsValidationException(Options.DefaultName, typeof(MailOptions), [$"{MailOptions.Section}:Folder cannot be used: {e.Message}"]);
         }
+
+        PrivateFiles.WarnAboutFolder(folder, logger);
     }
 
     public async Task SendAsync(OutgoingMail mail, CancellationToken ct)
     {
-        var bytes = await Mime.BytesAsync(mail, ct);
+        var bytes = Mime.Bytes(mail);
         var path = Path.Combine(folder, $"{mail.Id:D}.eml");
-        var unfinished = Path.Combine(folder, $".{mail.Id:D}.{Guid.NewGuid():N}.tmp"); // of its own, should two nodes write one mail
+        var unfinished = Path.Combine(folder, $".{mail.Id:D}.{Guid.NewGuid():N}{Unfinished}"); // of its own, should two nodes write one mail
         try
         {
             var settings = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
@@ -48,6 +54,17 @@ internal sealed class FolderTransport : IMailTransport
         finally
         {
             TryDelete(unfinished);
+        }
+    }
+
+    // What a process that was killed left behind; each holds a live link. Should another node be writing one of them at this moment, that mail is sent anew.
+    private void DeleteUnfinished()
+    {
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles(".*" + Unfinished))
+        {
+            var name = file.Name.Split('.');
+            if (name is ["", var mail, var own, _] && Guid.TryParseExact(mail, "D", out _) && Guid.TryParseExact(own, "N", out _))
+                TryDelete(file.FullName);
         }
     }
 

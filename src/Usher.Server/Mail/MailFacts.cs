@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Usher.Core.Outbox;
+using Usher.Server.Pages;
 
 namespace Usher.Server.Mail;
 
@@ -45,9 +46,6 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
     /// <summary>In mails about a change of address, the new one: canonical and as it stands.</summary>
     public string Email => parameters.GetValueOrDefault(OutboxParameters.Email, "");
 
-    /// <summary>Whether the changed address is also what he signs in with.</summary>
-    public bool SignsIn => parameters.GetValueOrDefault(OutboxParameters.SignsIn) is "true";
-
     /// <summary>The secret: what the page's form takes where scripts are off.</summary>
     public string Code => opened.Secret ?? "";
 
@@ -56,6 +54,18 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
 
     /// <summary>With the secret.</summary>
     public string ConfirmLink => links.Confirm(parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""), parameters.GetValueOrDefault(OutboxParameters.AddressChange, ""), Code);
+
+    /// <summary>With the secret, and the path to lead back to.</summary>
+    public string ResetLink => links.Reset(
+        parameters.GetValueOrDefault(OutboxParameters.Reset, ""), Code, LocalPath.OrNull(parameters.GetValueOrDefault(OutboxParameters.ReturnTo)));
+
+    /// <summary>With the secret: where the new address of an account is confirmed.</summary>
+    public string ConfirmOwnLink => links.ConfirmOwn(parameters.GetValueOrDefault(OutboxParameters.AddressChange, ""), Code);
+
+    /// <summary>Whether an organization's administrator reads it, about one of its members.</summary>
+    public bool IsForAdministrator => parameters.ContainsKey(OutboxParameters.Organization);
+
+    public string ForgotLink => links.Forgot;
 
     public string MeLink => links.Me;
 

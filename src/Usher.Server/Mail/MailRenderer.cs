@@ -16,6 +16,13 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         OutboxKind.InvitationRequested => RenderAsync<InvitationRequestedMail>(opened),
         OutboxKind.AddressChange => RenderAsync<AddressChangeMail>(opened),
         OutboxKind.AddressChanged => RenderAsync<AddressChangedMail>(opened),
+        OutboxKind.PasswordReset => RenderAsync<PasswordResetMail>(opened),
+        OutboxKind.PasswordChanged => RenderAsync<PasswordChangedMail>(opened),
+        OutboxKind.ResetLinkHandedOver => RenderAsync<ResetLinkHandedOverMail>(opened),
+        OutboxKind.UserAddressChange => RenderAsync<UserAddressChangeMail>(opened),
+        OutboxKind.UserAddressChanged => RenderAsync<UserAddressChangedMail>(opened),
+        OutboxKind.SignInCode => RenderAsync<SignInCodeMail>(opened),
+        OutboxKind.AccountTakenOver => RenderAsync<AccountTakenOverMail>(opened),
         var kind => throw new InvalidOperationException($"No mail is written for {kind} yet."),
     };
 

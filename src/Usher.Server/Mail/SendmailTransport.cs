@@ -15,7 +15,7 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
 
     public async Task SendAsync(OutgoingMail mail, CancellationToken ct)
     {
-        var bytes = WithUnixLines(await Mime.BytesAsync(mail, ct));
+        var bytes = WithUnixLines(Mime.Bytes(mail));
 
         // No shell. -i: a line with a single dot is text; -f: where bounces go; behind -- nothing is an option, though addresses may begin with a hyphen.
         var start = new ProcessStartInfo(options.Value.Sendmail, ["-i", "-f", mail.From.Address, "--", mail.To])

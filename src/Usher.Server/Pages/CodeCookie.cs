@@ -29,8 +29,14 @@ internal sealed partial class CodeCookie(IDataProtectionProvider protection, Sit
         return Secret.IsWellFormed(code, prefix);
     }
 
+    /// <summary>Reads the id in a page's path. It has one spelling, the one in links; any other names nothing.</summary>
+    public static bool TryParseId(string text, out Guid id) => Guid.TryParseExact(text, "D", out id) && id.ToString("D") == text;
+
     /// <summary>The page's path, as the cookie knows it and as every redirect writes it.</summary>
-    public static string PathOf(string page, string slug, Guid id) => $"{page}/{Uri.EscapeDataString(slug)}/{id}";
+    /// <param name="page">The path that the links' pages are below.</param>
+    /// <param name="slug">The organization; empty for a link that belongs to none.</param>
+    /// <param name="id">The link's id.</param>
+    public static string PathOf(string page, string slug, Guid id) => slug is "" ? $"{page}/{id}" : $"{page}/{Uri.EscapeDataString(slug)}/{id}";
 
     /// <summary>The checked code for this page with its mark, or null: none, too old, or not one of ours.</summary>
     public (string Code, bool Marked)? Read(HttpRequest request, string slug, Guid id)

@@ -1,95 +1,47 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using System.Threading.RateLimiting;
-using Microsoft.Extensions.Options;
+using Usher.Core;
+using Usher.Core.Limits;
+using Usher.Server.Json;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages;
 
-/// <summary>How often somebody who is not signed in may try. Counted in this process; a whole office behind one address is one client.</summary>
-public sealed class GuestLimitOptions
+/// <summary>The limits on guests, for handlers. What is counted and how: <see cref="GuessLimits"/>.</summary>
+internal sealed class GuestLimits(GuessLimits limits, HttpRequestClient clients)
 {
-    public const string Section = "Usher:GuestLimits";
+    /// <summary>Counts a password that is tried elsewhere than at a sign-in, which counts itself. An answer below 400 takes the count back.</summary>
+    /// <returns>Null when it may be tried now, or how long to wait.</returns>
+    public TimeSpan? Password(HttpContext http, string email) => Guess(http, GuessKind.Passwords, email);
 
-    /// <summary>Passwords tried on the sign-in page; its subject is the e-mail address.</summary>
-    public GuestLimit Passwords { get; set; } = new() { PerClient = 30, PerSubject = 10, Window = TimeSpan.FromMinutes(1) };
+    /// <summary>Counts a code, or an answer given with one. An answer below 400 takes the count back.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="subject">The id in the path, in any spelling.</param>
+    /// <returns>Null when it may be tried now, or how long to wait.</returns>
+    public TimeSpan? Code(HttpContext http, string subject) => Guess(http, GuessKind.Codes, subject);
 
-    /// <summary>Codes of mailed links tried, and answers given with them; its subject is the invitation, or the change of address. A code cannot be guessed: this only spares the database.</summary>
-    public GuestLimit Codes { get; set; } = new() { PerClient = 120, PerSubject = 30, Window = TimeSpan.FromMinutes(1) };
+    /// <summary>Counts a mail that a client asks for.</summary>
+    /// <returns>Null when the client may ask, or how long to wait.</returns>
+    public TimeSpan? Mail(HttpContext http) => limits.TakeMail(clients.Of(http));
 
-    /// <summary>Mails that a guest can make Usher send; its subject is the address, or the invitation.</summary>
-    public GuestLimit Mails { get; set; } = new() { PerClient = 30, PerSubject = 5, Window = TimeSpan.FromHours(1) };
-}
+    /// <summary>The same, and refuses also when the recipient has had enough.</summary>
+    public TimeSpan? Mail(HttpContext http, string subject) => Mail(http) ?? (limits.MaySendTo(SubjectOf(subject)) ? null : limits.WaitOfRecipient(SubjectOf(subject)));
 
-/// <summary>So many tries in each window.</summary>
-public sealed class GuestLimit
-{
-    /// <summary>Per IPv4 address or IPv6 /64 network; at least 1.</summary>
-    public int PerClient { get; set; }
-
-    /// <summary>Per address or invitation, whoever tries; at least 1.</summary>
-    public int PerSubject { get; set; }
-
-    /// <summary>1 second to 1 day.</summary>
-    public TimeSpan Window { get; set; }
-
-    internal bool IsValid => PerClient > 0 && PerSubject > 0 && Window >= TimeSpan.FromSeconds(1) && Window <= TimeSpan.FromDays(1);
-}
-
-/// <summary>The counters behind <see cref="GuestLimitOptions"/>.</summary>
-public sealed class GuestLimits(IOptions<GuestLimitOptions> options) : IDisposable
-{
-    private readonly Counter passwords = new(options.Value.Passwords);
-    private readonly Counter codes = new(options.Value.Codes);
-    private readonly Counter mails = new(options.Value.Mails);
-
-    /// <summary>Null when it may be tried now, or how long to wait.</summary>
-    public TimeSpan? Password(HttpContext http, string email) => passwords.Count(http, email);
-
-    /// <inheritdoc cref="Password"/>
-    public TimeSpan? Code(HttpContext http, string invitation) => codes.Count(http, invitation);
-
-    /// <inheritdoc cref="Password"/>
-    public TimeSpan? Mail(HttpContext http, string subject) => mails.Count(http, subject);
-
-    public void Dispose()
+    /// <summary>The one form of what is guessed at: a canonical address, or an id whatever its spelling. "" for everything that is neither.</summary>
+    internal static string SubjectOf(string text)
     {
-        passwords.Dispose();
-        codes.Dispose();
-        mails.Dispose();
+        if (EmailAddress.TryCanonical(text, out var canonical)) return canonical;
+        if (Guid.TryParse(text, out var id)) return id.ToString("D");
+        return text.LastIndexOf('_') is var end and >= 0 && text.Length - end <= 23 && ShortId.Parse(text[^Math.Min(text.Length, 22)..]) is { } shortId
+            ? shortId.ToString("D") : "";
     }
 
-    private sealed class Counter(GuestLimit limit) : IDisposable
+    private TimeSpan? Guess(HttpContext http, GuessKind kind, string subject)
     {
-        private readonly PartitionedRateLimiter<string> clients = Create(limit.PerClient, limit.Window);
-        private readonly PartitionedRateLimiter<string> subjects = Create(limit.PerSubject, limit.Window);
-
-        // The client first: one that has had enough can neither use up somebody else's tries nor fill memory with subjects.
-        public TimeSpan? Count(HttpContext http, string subject) => Take(clients, ClientOf(http)) ?? Take(subjects, subject.ToLowerInvariant());
-
-        public void Dispose()
+        if (!limits.Begin(kind, clients.Of(http), SubjectOf(subject)).TryGet(out var guess, out var refused)) return refused.RetryAfter;
+        http.Response.OnStarting(() =>
         {
-            clients.Dispose();
-            subjects.Dispose();
-        }
-
-        private TimeSpan? Take(PartitionedRateLimiter<string> limiter, string key)
-        {
-            using var lease = limiter.AttemptAcquire(key);
-            if (lease.IsAcquired) return null;
-            return lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : limit.Window;
-        }
-
-        private static PartitionedRateLimiter<string> Create(int permits, TimeSpan window) =>
-            PartitionedRateLimiter.Create<string, string>(key => RateLimitPartition.GetFixedWindowLimiter(key, _ => new() { PermitLimit = permits, Window = window }));
-
-        private static string ClientOf(HttpContext http)
-        {
-            var address = http.Connection.RemoteIpAddress ?? IPAddress.None;
-            if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-            return address.AddressFamily is AddressFamily.InterNetworkV6
-                ? string.Create(CultureInfo.InvariantCulture, $"{new IPAddress([.. address.GetAddressBytes().AsSpan(0, 8), 0, 0, 0, 0, 0, 0, 0, 0])}/64")
-                : address.ToString();
-        }
+            if (http.Response.StatusCode < StatusCodes.Status400BadRequest) guess.Succeeded();
+            return Task.CompletedTask;
+        });
+        return null;
     }
 }

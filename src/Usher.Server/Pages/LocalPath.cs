@@ -10,5 +10,14 @@ public static class LocalPath
         path is ['/', ..] and not ['/', '/' or '\\', ..] && path.Length <= MaxLength && path.All(c => c is > ' ' and < '\x7f') ? path : null;
 
     /// <summary>The sign-in page, coming back to a path afterwards.</summary>
-    public static string SignIn(string? returnTo) => OrNull(returnTo) is { } path ? $"/sign-in?return={Uri.EscapeDataString(path)}" : "/sign-in";
+    public static string SignIn(string? returnTo) => With("/sign-in", returnTo);
+
+    /// <summary>The page for a forgotten password, coming back to a path afterwards.</summary>
+    public static string Reset(string? returnTo) => With("/reset", returnTo);
+
+    /// <summary>The page that asks for the password once more, coming back to a path afterwards.</summary>
+    public static string ConfirmSession(string? returnTo) => With("/me/confirm", returnTo);
+
+    private static string With(string page, string? returnTo) =>
+        OrNull(returnTo) is { } path ? $"{page}?return={Uri.EscapeDataString(path)}" : page;
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -20,12 +19,16 @@ public static class PageResults
     /// <param name="path">A path of this site. Redirects never leave it: the form-action of our content security policy holds for them too.</param>
     public static IResult SeeOther(string path) => new SeeOtherResult(path);
 
-    /// <summary>429 with its page.</summary>
+    /// <summary>429 with its page, and when to come again.</summary>
     public static IResult TooMany(HttpContext http, TimeSpan wait)
     {
-        var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
-        http.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        var time = seconds < 120 ? "in a minute or two" : $"in about {(seconds + 59) / 60} minutes";
+        http.Response.Headers.RetryAfter = Errors.ErrorResult.Seconds(wait);
+        return TooMany(wait);
+    }
+
+    internal static IResult TooMany(TimeSpan wait)
+    {
+        var time = wait < TimeSpan.FromMinutes(2) ? "in a minute or two" : $"in about {(int)Math.Ceiling(wait.TotalMinutes)} minutes";
         return Error(StatusCodes.Status429TooManyRequests, $"That was tried too often in a short time. Nothing is lost; try again {time}.");
     }
 
@@ -49,7 +52,8 @@ public static class PageResults
             httpContext.RequestServices = scope.ServiceProvider;
             try
             {
-                await Page<ErrorPage>(new { Status = status, Message = message }, status).ExecuteAsync(httpContext);
+                var id = status >= StatusCodes.Status500InternalServerError ? httpContext.TraceIdentifier : null;
+                await Page<ErrorPage>(new { Status = status, Message = message, RequestId = id }, status).ExecuteAsync(httpContext);
             }
             finally
             {

@@ -1,11 +1,13 @@
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Mvc;
+using Usher.Core;
 using Usher.Server.Auth;
+using Usher.Server.Errors;
 using Usher.Server.Pages.Confirm;
 using Usher.Server.Pages.Docs;
 using Usher.Server.Pages.Join;
 using Usher.Server.Pages.Me;
+using Usher.Server.Pages.Reset;
 using Usher.Server.Pages.SignIn;
 
 namespace Usher.Server.Pages;
@@ -15,9 +17,6 @@ public static class PagesExtensions
 {
     internal static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
-    // The longest form is a name, a password and a token.
-    private const int MaxFormBytes = 32 * 1024;
-
     public static IServiceCollection AddUsherPages(this IServiceCollection services)
     {
         services.AddRazorComponents();
@@ -26,17 +25,17 @@ public static class PagesExtensions
         {
             antiforgery.Cookie.Name = site.HostName("usher_form");
             antiforgery.Cookie.Path = "/";
+            // Not Strict: a link opened from a web mail would come without the cookie, and the new one would break every form that is open already.
+            antiforgery.Cookie.SameSite = SameSiteMode.Lax;
             antiforgery.Cookie.SecurePolicy = site.Secure ? CookieSecurePolicy.Always : CookieSecurePolicy.None;
             antiforgery.SuppressXFrameOptionsHeader = true; // SecurityHeaders sets a stricter one
         });
-        services.AddOptions<GuestLimitOptions>().BindConfiguration(GuestLimitOptions.Section)
-            .Validate(limits => new[] { limits.Passwords, limits.Codes, limits.Mails }.All(l => l.IsValid), $"{GuestLimitOptions.Section}: every limit is at least 1, every window a second to a day.")
-            .ValidateOnStart();
-        services.AddSingleton<GuestLimits>();
         services.AddSingleton<SiteCookies>();
         services.AddSingleton<SessionCookie>();
         services.AddSingleton<CheckedCodes>();
         services.AddSingleton<CheckedConfirmations>();
+        services.AddSingleton<CheckedOwnConfirmations>();
+        services.AddSingleton<CheckedResets>();
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
         return services;
     }
@@ -44,9 +43,11 @@ public static class PagesExtensions
     public static void MapUsherPages(this IEndpointRouteBuilder app)
     {
         app.MapStaticAssets();
-        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(MaxFormBytes)).AddEndpointFilter(RequireOwnFormAsync);
+        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(PageErrors.Instance).AddEndpointFilter(RequireOwnFormAsync);
         pages.MapJoin();
         pages.MapConfirm();
+        pages.MapConfirmOwn();
+        pages.MapReset();
         pages.MapSignIn();
         pages.MapMe();
         pages.MapDocs();
@@ -59,17 +60,13 @@ public static class PagesExtensions
         // Behind a proxy that ends TLS the request itself is plain, and the framework would refuse to set the form's secure cookie.
         if (http.RequestServices.GetRequiredService<SiteCookies>().Secure) http.Request.Scheme = Uri.UriSchemeHttps;
         if (!HttpMethods.IsPost(http.Request.Method)) return await next(context);
-        if (!http.Request.HasFormContentType) return PageResults.Error(StatusCodes.Status415UnsupportedMediaType, "Only the form on the page can be sent here.");
-        try
+        if ((await PostedForm.ReadAsync(http.Request, http.RequestAborted)).Error is { } refused)
         {
-            await http.Request.ReadFormAsync(http.RequestAborted);
-        }
-        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
-        {
-            return PageResults.Error((e as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest, "The form could not be read.");
+            var message = refused.Kind is ErrorKind.WrongMediaType ? "Only the form on the page can be sent here." : "The form could not be read.";
+            return PageResults.Error(refused.StatusCode, message);
         }
 
-        if (await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http)) return await next(context);
+        if (OwnPage.Sent(http) || await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http)) return await next(context);
         return PageResults.Error(
             StatusCodes.Status400BadRequest,
             "The form came without the cookie that belongs to it. Either cookies are switched off, or the page was open for very long. Open the page, or the link in your mail, once more.");

@@ -6,10 +6,18 @@ namespace Usher.Server.Startup;
 public sealed record DatabaseSettings(bool IsSqlite, string ConnectionString, string DataDirectory, string MasterKeyFile)
 {
     /// <summary>Makes the data directory where it is missing, for its owner's eyes alone: the database holds people's addresses.</summary>
-    public void MakeDataDirectory()
+    public void MakeDataDirectory() => PrivateFiles.MakeFolder(DataDirectory);
+
+    /// <summary>The file of an SQLite database; null where the connection string names none.</summary>
+    public string? File => IsSqlite && new SqliteConnectionStringBuilder(ConnectionString).DataSource is { Length: > 0 } file
+        && !file.StartsWith(':') && !file.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? Path.GetFullPath(file) : null;
+
+    // The start makes the file. Afterwards a file that has gone is an outage, and nothing is written into an empty one in its place.
+    private static string WithoutMaking(string connectionString)
     {
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(DataDirectory);
-        else Directory.CreateDirectory(DataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var settings = new SqliteConnectionStringBuilder(connectionString);
+        if (settings.Mode is SqliteOpenMode.ReadWriteCreate) settings.Mode = SqliteOpenMode.ReadWrite;
+        return settings.ToString();
     }
 
     public static DatabaseSettings From(IConfiguration configuration)
@@ -20,7 +28,7 @@ public sealed record DatabaseSettings(bool IsSqlite, string ConnectionString, st
         switch (configuration["Usher:Database:Provider"]?.ToLowerInvariant() ?? "sqlite")
         {
             case "sqlite":
-                return new(true, connection ?? new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "usher.db") }.ToString(), directory,
+                return new(true, WithoutMaking(connection ?? new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "usher.db") }.ToString()), directory,
                     Path.GetFullPath(masterKey ?? Path.Combine(directory, "master.key")));
             case "postgresql" when string.IsNullOrEmpty(connection):
                 throw new StartupException("ConnectionStrings:Usher must be given when Usher:Database:Provider is postgresql.");

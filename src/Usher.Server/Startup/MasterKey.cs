@@ -22,9 +22,7 @@ public sealed class MasterKey
         {
             if (!File.Exists(file) && mayCreate)
             {
-                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-                if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-                using var stream = new FileStream(file, options);
+                using var stream = new FileStream(file, PrivateFiles.Opening(FileMode.CreateNew, FileAccess.Write));
                 stream.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(RandomNumberGenerator.GetBytes(Size))));
                 stream.Flush(flushToDisk: true);
             }
@@ -60,6 +58,21 @@ public sealed class MasterKey
         return plain;
     }
 
+    /// <summary>Whether it opens a key that the database holds.</summary>
+    /// <param name="xml">The key, as Data Protection stores it; what is not a wrapped key (a revocation) opens.</param>
+    internal bool Opens(string xml)
+    {
+        try
+        {
+            foreach (var wrapped in XElement.Parse(xml).Descendants(MasterKeyEncryptor.Element)) Unwrap(Convert.FromBase64String(wrapped.Value));
+            return true;
+        }
+        catch (Exception e) when (e is CryptographicException or FormatException or ArgumentException)
+        {
+            return false;
+        }
+    }
+
     private static (Range Nonce, Range Tag, Range Cipher) Parts(byte[] bytes)
     {
         var (nonce, tag) = (AesGcm.NonceByteSizes.MaxSize, AesGcm.TagByteSizes.MaxSize);
@@ -88,10 +101,13 @@ internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepositor
 
 internal sealed class MasterKeyEncryptor(MasterKey master) : IXmlEncryptor
 {
+    /// <summary>The name of the element that holds a wrapped key.</summary>
+    public const string Element = "wrapped";
+
     public EncryptedXmlInfo Encrypt(XElement plaintextElement)
     {
         var wrapped = master.Wrap(System.Text.Encoding.UTF8.GetBytes(plaintextElement.ToString(SaveOptions.DisableFormatting)));
-        return new(new XElement("wrapped", Convert.ToBase64String(wrapped)), typeof(MasterKeyDecryptor));
+        return new(new XElement(Element, Convert.ToBase64String(wrapped)), typeof(MasterKeyDecryptor));
     }
 }
 

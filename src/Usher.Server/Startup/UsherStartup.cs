@@ -1,7 +1,9 @@
+using System.Data.Common;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Options;
-using Npgsql;
 using Usher.Core;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
@@ -9,6 +11,7 @@ using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
+using Usher.Server.Api;
 
 namespace Usher.Server.Startup;
 
@@ -17,8 +20,8 @@ namespace Usher.Server.Startup;
 /// because the host would log its failure with a stack where one line is wanted, and because Data Protection's own looks for its keys.
 /// </summary>
 public sealed class UsherStartup(
-    DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap, IOptions<ServerOptions> server, IDataProtectionProvider protection,
-    MemberNumbers numbers) : IDisposable
+    DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap, IOptions<ServerOptions> server, MemberNumbers numbers,
+    ILogger<UsherStartup> logger) : IDisposable
 {
     private FileStream? directoryLock;
 
@@ -29,26 +32,14 @@ public sealed class UsherStartup(
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         LockDirectory();
+        SpilledBodies.DeleteAll(server.Value);
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
-        await MigrateAsync(db, cancellationToken);
-
-        // Makes or unwraps the key ring now: a wrong master key is a line at start, not a failed mail later.
-        try
-        {
-            _ = protection.CreateProtector("Usher.Startup").Protect([]);
-        }
-        catch (System.Security.Cryptography.CryptographicException e)
-        {
-            throw new StartupException("Usher:MasterKeyFile is not the key this database was set up with.", e);
-        }
-
-        await BootstrapAsync(db, scope.ServiceProvider.GetRequiredService<OrganizationService>(), cancellationToken);
-        await scope.ServiceProvider.GetRequiredService<ApiKeyService>().SetOperatorKeyAsync(server.Value.Operator.ApiKey, cancellationToken);
+        var services = scope.ServiceProvider;
+        await SetUpAsync(services, cancellationToken);
         if (database.IsSqlite)
         {
-            await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeBackAsync(cancellationToken);
-            await scope.ServiceProvider.GetRequiredService<JobRunner>().TakeBackAsync(cancellationToken);
+            await services.GetRequiredService<OutboxQueue>().TakeBackAsync(cancellationToken);
+            await services.GetRequiredService<JobRunner>().TakeBackAsync(cancellationToken);
         }
 
         await numbers.PrepareAsync(cancellationToken);
@@ -57,14 +48,44 @@ public sealed class UsherStartup(
 
     public void Dispose() => directoryLock?.Dispose();
 
+    // Nodes that start at the same moment do this one after another. On SQLite the lock of the directory has seen to that.
+    private async Task SetUpAsync(IServiceProvider services, CancellationToken ct)
+    {
+        var db = services.GetRequiredService<UsherDb>();
+        DatabaseLock? mine = null;
+        try
+        {
+            if (!database.IsSqlite) mine = await DatabaseLock.TakeAsync(database.ConnectionString, db.GetService<IRelationalDatabaseCreator>(), ct);
+            await MigrateAsync(db, ct);
+            await OpenKeysAsync(services, db, ct);
+            await BootstrapAsync(db, services.GetRequiredService<OrganizationService>(), ct);
+            await services.GetRequiredService<ApiKeyService>().SetOperatorKeyAsync(server.Value.Operator.ApiKey, ct);
+        }
+        catch (Exception e) when (e is DbException || Outage.Find(e) is not null)
+        {
+            throw new StartupException($"ConnectionStrings:Usher: the database cannot be used: {(Outage.Find(e) ?? e).Message.ReplaceLineEndings(" ")}", e);
+        }
+        finally
+        {
+            if (mine is not null) await mine.DisposeAsync();
+        }
+    }
+
     // An operating system's lock, which dies with the process. It refuses a second server and guards the migration.
     private void LockDirectory()
     {
-        if (!database.IsSqlite) return;
+        if (!database.IsSqlite)
+        {
+            PrivateFiles.WarnAboutFile(database.MasterKeyFile, logger);
+            return;
+        }
+
         try
         {
             database.MakeDataDirectory();
-            directoryLock = new(Path.Combine(database.DataDirectory, "usher.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            var file = Path.Combine(database.DataDirectory, "usher.lock");
+            directoryLock = new(file, PrivateFiles.Opening(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            MakeFilesPrivate(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -72,23 +93,42 @@ public sealed class UsherStartup(
         }
     }
 
+    // SQLite gives the files beside a database the mode of the database itself.
+    private void MakeFilesPrivate(string lockFile)
+    {
+        PrivateFiles.WarnAboutFolder(database.DataDirectory, logger);
+        PrivateFiles.Restrict(lockFile);
+        if (Path.GetDirectoryName(database.MasterKeyFile) == database.DataDirectory) PrivateFiles.Restrict(database.MasterKeyFile);
+        else PrivateFiles.WarnAboutFile(database.MasterKeyFile, logger);
+        if (database.File is not { } file) return;
+        new FileStream(file, PrivateFiles.Opening(FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite)).Dispose();
+        foreach (var suffix in new[] { "", "-wal", "-shm" }) PrivateFiles.Restrict(file + suffix);
+    }
+
     private async Task MigrateAsync(UsherDb db, CancellationToken ct)
     {
-        try
-        {
-            // EF's own lock is a row that outlives a killed process. Under our lock nobody else can be migrating.
-            if (database.IsSqlite && (await db.Database.SqlQueryRaw<long>("SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'").SingleAsync(ct)) > 0)
-                await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
-            string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)], known = [.. db.Database.GetMigrations()];
-            if (applied.Except(known).FirstOrDefault() is { } newest) throw new StartupException($"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
-            // Migrating nothing would still build the model a second time, to compare it with the last migration's: a tenth of a start. A test compares them.
-            if (applied.Length < known.Length) await db.Database.MigrateAsync(ct);
-            if (database.IsSqlite) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", ct);
-        }
-        catch (Exception e) when (e is NpgsqlException or Microsoft.Data.Sqlite.SqliteException or System.Net.Sockets.SocketException)
-        {
-            throw new StartupException($"ConnectionStrings:Usher: the database cannot be used: {e.Message}", e);
-        }
+        // EF's own lock is a row that outlives a killed process. Under our lock nobody else can be migrating.
+        if (database.IsSqlite && (await db.Database.SqlQueryRaw<long>("SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'").SingleAsync(ct)) > 0)
+            await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
+        string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)], known = [.. db.Database.GetMigrations()];
+        if (applied.Except(known).FirstOrDefault() is { } newest) throw new StartupException($"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
+        // Migrating nothing would still build the model a second time, to compare it with the last migration's: a tenth of a start. A test compares them.
+        if (applied.Length < known.Length) await db.Database.MigrateAsync(ct);
+        if (database.IsSqlite) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", ct);
+    }
+
+    // Data Protection passes over a key that it cannot open and makes a new one. What the other nodes wrote with the old one would be lost to this node.
+    private async Task OpenKeysAsync(IServiceProvider services, UsherDb db, CancellationToken ct)
+    {
+        var stored = await db.DataProtectionKeys.AsNoTracking().Select(k => k.Xml).ToListAsync(ct);
+        if (stored.Count > 0 && !File.Exists(database.MasterKeyFile))
+            throw new StartupException($"Usher:MasterKeyFile: {database.MasterKeyFile} is missing, and the keys in this database need it. Put the file back.");
+        var master = services.GetRequiredService<MasterKey>();
+        if (!stored.TrueForAll(master.Opens))
+            throw new StartupException($"Usher:MasterKeyFile: {database.MasterKeyFile} does not open the keys in this database. Use the file that the other nodes, or this one before, started with.");
+
+        // Makes the first key now: trouble with it is a line at the start and not a failed mail later.
+        _ = services.GetRequiredService<IDataProtectionProvider>().CreateProtector("Usher.Startup").Protect([]);
     }
 
     private async Task BootstrapAsync(UsherDb db, OrganizationService organizations, CancellationToken ct)

@@ -1,3 +1,4 @@
+using Usher.Core.Data;
 using Usher.Core.Jobs;
 
 namespace Usher.Server.Workers;
@@ -48,7 +49,7 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
             });
             throw;
         }
-        catch (Exception e)
+        catch (Exception e) when (Outage.Find(e) is null)
         {
             Log.Fault(logger, e, job.Id, job.OrganizationId);
 
@@ -71,7 +72,7 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         [LoggerMessage(3101, LogLevel.Debug, "Did a batch of job {Job} of organization {Organization}.")]
         public static partial void Done(ILogger logger, Guid job, Guid organization);
 
-        [LoggerMessage(3102, LogLevel.Information, "Job {Job} of organization {Organization} was cancelled, or is another node's.")]
+        [LoggerMessage(3102, LogLevel.Information, "Job {Job} of organization {Organization} was cancelled, is another node's, or waits for its organization to be resumed.")]
         public static partial void NotHeld(ILogger logger, Guid job, Guid organization);
 
         [LoggerMessage(3103, LogLevel.Error, "A batch of job {Job} of organization {Organization} failed by a fault of the server; it is tried again.")]

@@ -1,3 +1,4 @@
+using System.Text;
 using Usher.Core.Users;
 
 namespace Usher.Core.Tests.Users;
@@ -29,6 +30,28 @@ public sealed class PasswordRulesTests
         Assert.Null(PasswordRules.Check(sentence[..PasswordRules.MaxLength], Email));
         Assert.Equal(PasswordRules.TooLong, PasswordRules.Check(sentence[..(PasswordRules.MaxLength + 1)], Email));
     }
+
+    [Fact]
+    public void Characters_are_counted_as_people_see_them_and_not_by_how_a_keyboard_sends_them()
+    {
+        var eleven = "ä ö ü é ñ å"; // 11 characters, 17 when every accent is sent by itself
+        Assert.Equal(PasswordRules.TooShort, PasswordRules.Check(eleven.Normalize(NormalizationForm.FormD), Email));
+        Assert.Equal(PasswordRules.TooShort, PasswordRules.Check("🦊🐻🐼🐨🐯🦁", Email)); // 6 characters, 12 in UTF-16
+        var longest = string.Concat(Enumerable.Repeat("grüße, ", 37))[..PasswordRules.MaxLength];
+        Assert.Null(PasswordRules.Check(longest.Normalize(NormalizationForm.FormD), Email));
+        Assert.Equal(PasswordRules.TooLong, PasswordRules.Check((longest + "ü").Normalize(NormalizationForm.FormD), Email));
+    }
+
+    [Theory]
+    [InlineData("pa\u0308sswo\u0308rd mit Umlaut", "pässwörd mit Umlaut")]
+    [InlineData("one\u00A0two\u3000three", "one two three")]
+    [InlineData("\uD55C\uAE00 비밀번호 네 단어", "한글 비밀번호 네 단어")]
+    [InlineData("plain ascii stays", "plain ascii stays")]
+    [InlineData("a lone \uD800 ü surrogate", "a lone \uD800 ü surrogate")]
+    public void One_password_has_one_form_however_it_was_typed(string typed, string prepared) => Assert.Equal(prepared, PasswordRules.Prepare(typed));
+
+    [Fact]
+    public void An_account_without_an_address_has_the_same_rules() => Assert.Null(PasswordRules.Check("correct horse battery staple", email: null));
 
     [Theory]
     [InlineData("passwordpassword")]

@@ -10,6 +10,7 @@ using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Errors;
 using Usher.Server.Json;
@@ -29,13 +30,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
     private static readonly Dictionary<string, string> Elsewhere = new()
     {
         ["not_a_person"] = "one's own profile is DeployHQ's and the pages'",
-        ["email_taken"] = "one's own profile is DeployHQ's and the pages'",
-        ["too_many_address_changes"] = "one's own profile is DeployHQ's and the pages'",
-        ["address_change_unknown"] = "a new address is confirmed on a page",
         ["address_change_open"] = "a new address is confirmed on a page",
-        ["address_change_replaced"] = "a new address is confirmed on a page",
-        ["address_change_expired"] = "a new address is confirmed on a page",
-        ["address_change_void"] = "a new address is confirmed on a page",
         ["address_change_taken"] = "a new address is confirmed on a page",
         ["address_change_used"] = "a new address is confirmed on a page",
         ["passwords_busy"] = "takes more than a hundred people at once; the queue has a test of its own",
@@ -61,6 +56,12 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["too_large"] = new(413, s => s.Post("groups", new { name = new string('x', 5 * 1024 * 1024) })),
         ["too_many_requests"] = new(429, s => s.OnAnotherServerAsync(
             new() { ["Usher:GuestLimits:Passwords:PerSubject"] = "1" }, async (app, _) => await Last(2, () => app.CreateClient().SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = "a@example.test", password = "x" })))),
+        ["unavailable"] = new(503, s => s.WithoutDatabaseAsync(org => org.SendAsync(HttpMethod.Post, "groups", new { name = "A" }))),
+        ["session_ended"] = new(401, async s =>
+        {
+            var (_, link) = await s.Org.GuestAsync(NewEmail("ada"));
+            return await s.App.GuestAsync(link, "check", session: "uss_" + new string('x', 49));
+        }),
         ["internal_error"] = new(500, s => s.OnAnotherServerAsync([], async (app, org) =>
         {
             await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE invitation_secrets", Ct));
@@ -95,6 +96,84 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         }),
         ["version_mismatch"] = new(412, async s => await s.Org.SendAsync(HttpMethod.Patch, await s.GroupAsync(), new { name = "B" }, ifMatch: "\"99\"")),
 
+        // Of a person's own account, and of getting back in.
+        ["session_refused"] = new(401, s => s.Org.Admin.SendAsync(HttpMethod.Get, "/usher/v1/me", null)),
+        ["step_up_needed"] = new(403, async s =>
+        {
+            var me = await s.MeAsync();
+            s.Clock.Advance(Session.StepUp);
+            return await me.SendAsync(HttpMethod.Put, "/usher/v1/me/password", new { password = "another few words in a row" });
+        }),
+        ["password_wrong"] = new(422, async s => await (await s.MeAsync()).SendAsync(HttpMethod.Post, "/usher/v1/sessions/current/confirm", new { password = "not the right one" })),
+        ["session_not_found"] = new(404, async s => await (await s.MeAsync()).SendAsync(HttpMethod.Delete, "/usher/v1/me/sessions/ses_" + Nobody, null)),
+        ["email_unchanged"] = new(409, async s =>
+        {
+            var me = await s.MeAsync();
+            var email = await (await me.SendAsync(HttpMethod.Get, "/usher/v1/me", null)).TextAsync("email");
+            return await me.SendAsync(HttpMethod.Post, "/usher/v1/me/address", new { email });
+        }),
+        ["too_many_address_changes"] = new(429, async s =>
+        {
+            var me = await s.MeAsync();
+            return await Last(UserAddressService.MaxAskedADay + 1, () => me.SendAsync(HttpMethod.Post, "/usher/v1/me/address", new { email = NewEmail("ada") }));
+        }),
+        ["email_taken"] = new(409, async s =>
+        {
+            var session = (await s.App.AccountAsync(s.Org)).Session;
+            var link = await s.App.OwnAddressLinkAsync(session, NewEmail("wanted"));
+            await s.Org.JoinedAsync((await s.App.LookAsync(link)).Email);
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["address_change_unknown"] = new(404, s => s.App.ConfirmByApiAsync(new(Guid.NewGuid(), Core.Secret.Create(Core.Secret.AddressPrefix).Text))),
+        ["address_change_replaced"] = new(410, async s =>
+        {
+            var session = (await s.App.AccountAsync(s.Org)).Session;
+            var link = await s.App.OwnAddressLinkAsync(session, NewEmail("first"));
+            await s.App.OwnAddressLinkAsync(session, NewEmail("second"));
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["address_change_expired"] = new(410, async s =>
+        {
+            var link = await s.App.OwnAddressLinkAsync((await s.App.AccountAsync(s.Org)).Session, NewEmail("ada"));
+            s.Clock.Advance(UserAddressChange.Lifetime);
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["address_change_void"] = new(410, async s =>
+        {
+            var (session, email) = await s.App.AccountAsync(s.Org);
+            var link = await s.App.OwnAddressLinkAsync(session, NewEmail("ada"));
+            Assert.Null((await s.App.CompleteAsync(await s.App.ResetLinkAsync(email))).Error);
+            return await s.App.ConfirmByApiAsync(link);
+        }),
+        ["password_reset_unknown"] = new(404, s => s.App.CompleteByApiAsync(new(Guid.NewGuid(), Core.Secret.Create(Core.Secret.ResetPrefix).Text))),
+        ["password_reset_expired"] = new(410, async s =>
+        {
+            var link = await s.App.ResetLinkAsync((await s.App.AccountAsync(s.Org)).Email);
+            s.Clock.Advance(PasswordReset.MailedLifetime);
+            return await s.App.CompleteByApiAsync(link);
+        }),
+        ["password_reset_replaced"] = new(410, async s =>
+        {
+            var email = (await s.App.AccountAsync(s.Org)).Email;
+            var link = await s.App.ResetLinkAsync(email);
+            await s.App.ResetLinkAsync(email);
+            return await s.App.CompleteByApiAsync(link);
+        }),
+        ["password_reset_used"] = new(410, async s =>
+        {
+            var link = await s.App.ResetLinkAsync((await s.App.AccountAsync(s.Org)).Email);
+            Assert.Null((await s.App.CompleteAsync(link)).Error);
+            return await s.App.CompleteByApiAsync(link, "not the one that was set");
+        }),
+        ["password_reset_void"] = new(410, async s =>
+        {
+            var (session, email) = await s.App.AccountAsync(s.Org);
+            var (change, link) = (await s.App.OwnAddressLinkAsync(session, NewEmail("ada")), await s.App.ResetLinkAsync(email));
+            Assert.Null((await s.App.ConfirmAsync(change)).Error);
+            return await s.App.CompleteByApiAsync(link);
+        }),
+        ["user_not_found"] = new(404, s => s.Operator.SendAsync(HttpMethod.Get, "/usher/v1/users/usr_" + Nobody, null)),
+
         // Of organizations and their settings.
         ["slug_invalid"] = new(422, s => s.Organization(new { slug = "A b", name = "A", owner = new { email = "a@example.test" } })),
         ["slug_taken"] = new(409, s => s.Organization(new { slug = s.Org.Slug, name = "A", owner = new { email = "a@example.test" } })),
@@ -128,6 +207,8 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["already_joined"] = new(409, async s => await s.Post($"invitations/{(await (await s.Get("invitations")).JsonAsync("data"))[0].GetProperty("id")}/revoke", null)),
         ["invitation_not_found"] = new(404, s => s.Get("invitations/inv_" + Nobody)),
         ["states_invalid"] = new(422, s => s.Post("invitations/revoke", new { states = new[] { "accepted" } })),
+        ["filter_empty"] = new(422, s => s.Post("invitations/revoke", new { })),
+        ["filter_contradicts_all"] = new(422, s => s.Post("invitations/revoke", new { all = true, email = "ada" })),
         ["email_prefix_invalid"] = new(422, s => s.Post("invitations/revoke", """{"email":"a\u0000"}""")),
 
         // Of whoever was invited.
@@ -238,7 +319,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["job_not_found"] = new(404, s => s.Get("jobs/job_" + Nobody)),
         ["job_ended"] = new(409, async s =>
         {
-            var path = $"jobs/{await (await s.Post("invitations/resend", new { })).JsonAsync("id")}/cancel";
+            var path = $"jobs/{await (await s.Post("invitations/resend", new { all = true })).JsonAsync("id")}/cancel";
             return await Last(2, () => s.Post(path, null));
         }),
         ["import_empty"] = new(422, s => s.Import("email\n")),
@@ -274,7 +355,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         Assert.EndsWith($"/docs/errors#{code}", problem.GetProperty("type").GetString(), StringComparison.Ordinal);
         Assert.Equal(Cases[code].Status, problem.GetProperty("status").GetInt32());
         Assert.All(["title", "detail"], name => Assert.NotEqual("", problem.GetProperty(name).GetString()));
-        Assert.Empty(problem.EnumerateObject().Select(p => p.Name).Except(["type", "title", "status", "detail", "code", "errors"]));
+        Assert.Empty(problem.EnumerateObject().Select(p => p.Name).Except(Cases[code].Status < 500 ? ["type", "title", "status", "detail", "code", "errors"] : ["type", "title", "status", "detail", "code", "requestId"]));
         if (!problem.TryGetProperty("errors", out var errors)) return;
         Assert.Equal(code, errors[0].GetProperty("code").GetString());
         Assert.All(errors.EnumerateArray(), fault =>
@@ -370,6 +451,9 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
 
         public async Task<string> GroupAsync() => "groups/grp_" + ShortId.Of((await org.GroupAsync(new("A"))).Id);
 
+        /// <summary>A person with an account, who calls with the session.</summary>
+        public async Task<HttpClient> MeAsync() => App.ClientOf((await App.AccountAsync(org)).Secret);
+
         public async Task<InvitationLink> LinkAsync() => (await org.GuestAsync(NewEmail("ada"))).Link;
 
         public async Task<HttpResponseMessage> GuestAsync(string what) => await Guest(await LinkAsync(), what);
@@ -385,6 +469,17 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         {
             await using var app = await UsherApp.StartAsync(settings, workers: false);
             var answer = await ask(app, await app.CreateOrganizationAsync());
+            await answer.Content.LoadIntoBufferAsync(Ct);
+            return answer;
+        }
+
+        public async Task<HttpResponseMessage> WithoutDatabaseAsync(Func<TestOrganization, Task<HttpResponseMessage>> ask)
+        {
+            await using var database = await BreakableDatabase.CreateAsync();
+            await using var app = await UsherApp.StartAsync(database.Settings, database: database.Database, workers: false);
+            var other = await app.CreateOrganizationAsync();
+            await database.BreakAsync();
+            var answer = await ask(other);
             await answer.Content.LoadIntoBufferAsync(Ct);
             return answer;
         }

@@ -22,7 +22,7 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         var made = await (await org.PostAsync("invitations", new { email, firstName = "Ada", delivery = "link" })).JsonAsync();
         var link = LinkOf(made.GetProperty("link").GetString()!);
         var offer = await (await app.GuestAsync(link, "check")).JsonAsync();
-        Assert.Equal($"open new_person Org {org.Slug} {email} Ada  Olivia Owner  False", offer.Shown("state", "viewer", "organizationName", "email", "firstName", "lastName", "sponsorName", "newerSentAt", "canAskForNew"));
+        Assert.Equal($"open undisclosed Org {org.Slug} {email} Ada  Olivia Owner  False", offer.Shown("state", "viewer", "organizationName", "email", "firstName", "lastName", "sponsorName", "newerSentAt", "canAskForNew"));
         Assert.Equal(made.GetProperty("invitation").GetProperty("expiresAt").GetString(), offer.GetProperty("expiresAt").GetString());
 
         var accept = new { code = link.Secret, firstName = "Ada", lastName = "Lovelace", password = TestOrganization.Password };
@@ -60,8 +60,38 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         await (await client.SendAsync(HttpMethod.Delete, "/usher/v1/sessions/current", null)).DoneAsync();
         var again = await client.SendAsync(HttpMethod.Delete, "/usher/v1/sessions/current", null);
-        await again.RefusedAsync(HttpStatusCode.Unauthorized, "key_refused");
+        await again.RefusedAsync(HttpStatusCode.Unauthorized, "session_refused");
         Assert.Equal("Bearer realm=\"Usher\"", again.Headers.WwwAuthenticate.ToString());
+    }
+
+    // As a client sends it that has its key in a default header.
+    [Theory]
+    [InlineData("Authorization", "ApiKey {key}")]
+    [InlineData("Authorization", "Bearer {key}")]
+    [InlineData("Authorization", "Basic {basic}")]
+    [InlineData("Authorization", "Bearer nonsense")]
+    [InlineData("Authorization", "nonsense")]
+    [InlineData("X-AUTH-TOKEN", "{key}")]
+    public async Task An_api_key_in_a_header_is_not_the_business_of_a_guests_calls(string header, string value)
+    {
+        var org = await app.CreateOrganizationAsync();
+        foreach (var key in new[] { org.Key, "usk_" + new string('x', 49), OperatedApp.Key })
+        {
+            var (ada, link) = await org.GuestAsync(NewEmail("ada"));
+            var (_, declined) = await org.GuestAsync(NewEmail("bob"));
+            using var client = app.CreateClient();
+            var basic = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{org.Created.Owner.Identifier}:{key}"));
+            client.DefaultRequestHeaders.TryAddWithoutValidation(header, value.Replace("{key}", key, StringComparison.Ordinal).Replace("{basic}", basic, StringComparison.Ordinal));
+
+            Assert.Equal("new_person", await (await CallAsync(link, "check")).TextAsync("viewer"));
+            await (await CallAsync(link, "accept", new { code = link.Secret, firstName = "Ada", password = TestOrganization.Password })).JsonAsync();
+            Assert.Equal(MemberStatus.Active, (await org.MemberAsync(ada.Identifier)).Status);
+            await (await CallAsync(declined, "request")).RefusedAsync(HttpStatusCode.Gone, "invitation_open");
+            await (await CallAsync(declined, "decline")).JsonAsync();
+
+            Task<HttpResponseMessage> CallAsync(InvitationLink to, string what, object? body = null) => client.SendAsync(
+                HttpMethod.Post, $"/usher/v1/organizations/{to.OrganizationSlug}/invitations/inv_{ShortId.Of(to.InvitationId)}/{what}", body ?? new { code = to.Secret });
+        }
     }
 
     // A session that ended is nobody's: with it nobody joins as a new person.
@@ -73,8 +103,9 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         var (ada, link) = await org.GuestAsync(NewEmail("ada"));
         var body = new { code = link.Secret, firstName = "Ada", password = TestOrganization.Password };
         Assert.Equal("somebody_else", await (await app.GuestAsync(link, "check", session: bob.Joined.Session!.Secret)).TextAsync("viewer"));
-        foreach (var session in new[] { bob.Joined.Session.Secret, "uss_" + new string('x', 49), org.Key })
-            await (await app.GuestAsync(link, "accept", body, session)).RefusedAsync(HttpStatusCode.Forbidden, "invitation_not_yours");
+        await (await app.GuestAsync(link, "accept", body, bob.Joined.Session.Secret)).RefusedAsync(HttpStatusCode.Forbidden, "invitation_not_yours");
+        foreach (var what in new[] { "check", "accept" })
+            await (await app.GuestAsync(link, what, what is "accept" ? body : null, "uss_" + new string('x', 49))).RefusedAsync(HttpStatusCode.Unauthorized, "session_ended");
         Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(ada.Identifier)).Status);
         await (await app.GuestAsync(link, "accept", body)).JsonAsync();
     }

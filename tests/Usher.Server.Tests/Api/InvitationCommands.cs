@@ -178,7 +178,9 @@ internal sealed record Bulk(Person By, bool Revokes, IReadOnlyList<InvitationSta
     public override Outcome Predict(Model model) => Revokes ? model.RevokeAll(Caller, States) : model.ResendAll(Caller, States);
 
     public override async Task<Reply> DoAsync(Model model, World world) => await world.DoneAsync(
-        await world.CallAsync(By, HttpMethod.Post, "invitations/" + (Revokes ? "revoke" : "resend"), new() { ["states"] = States.Select(s => SnakeCaseName.Of(s.ToString())) }));
+        await world.CallAsync(By, HttpMethod.Post, "invitations/" + (Revokes ? "revoke" : "resend"), Those));
+
+    private Dictionary<string, object?> Those => States is [] ? new() { ["all"] = true } : new() { ["states"] = States.Select(s => SnakeCaseName.Of(s.ToString())) };
 
     public override string ToString() => $"Bulk {{ By = {By}, Revokes = {Revokes}, States = {string.Join(' ', States)} }}";
 }
@@ -418,7 +420,8 @@ internal sealed class World(UsherApp app, TestClock clock, TestOrganization org,
             Number(InvitationIds, json.GetProperty("id")), Enum<InvitationStatus>(json.GetProperty("state")), Number(MemberIds, json.GetProperty("memberId")), PersonAt(json.GetProperty("email")), Name(json),
             permissions.Role, permissions.Rights, sponsor.GetProperty("memberId") is { ValueKind: JsonValueKind.String } member ? Number(MemberIds, member) : null, sponsor.GetProperty("name").GetString()!,
             At(json, "createdAt")!, At(json, "expiresAt")!, json.GetProperty("sentCount").GetInt32(), At(json, "lastSentAt"), Enum<DeliveryState>(json.GetProperty("delivery").GetProperty("state")),
-            At(json, "acceptedAt"), At(json, "endedAt"), json.GetProperty("endReason").GetString());
+            At(json, "acceptedAt"), At(json, "endedAt"), json.GetProperty("endReason").GetString(),
+            json.GetProperty("blocked").GetBoolean());
     }
 
     public Model.ShownMember Member(JsonElement json)

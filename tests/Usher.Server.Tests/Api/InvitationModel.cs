@@ -89,6 +89,8 @@ internal sealed record Model(
 
     internal sealed record Member(Person Address, MemberStatus Status, Held Holds, string Name = "", int? User = null)
     {
+        public Sponsor Sponsor { get; init; } = Sponsor.Usher;
+
         public bool IsLive => Status is not MemberStatus.Removed;
 
         public bool IsActiveAdmin => Status is MemberStatus.Active && Holds.Role is BuiltInRole.Admin;
@@ -116,6 +118,9 @@ internal sealed record Model(
 
         public string? EndReason { get; init; }
 
+        /// <summary>Waits for a decision, unless its sponsor may give it again.</summary>
+        public bool Blocked { get; init; }
+
         public bool HasEnded => Stored is not (InvitationStatus.Pending or InvitationStatus.Expired);
     }
 
@@ -130,7 +135,7 @@ internal sealed record Model(
     /// <summary>An invitation as whoever may manage users sees it.</summary>
     internal sealed record ShownInvitation(
         int Number, InvitationStatus State, int Member, Person Whom, string Name, BuiltInRole Role, Rights Rights, int? SponsorMember, string SponsorName,
-        string CreatedAt, string ExpiresAt, int SentCount, string? LastSentAt, DeliveryState Delivery, string? AcceptedAt, string? EndedAt, string? EndReason);
+        string CreatedAt, string ExpiresAt, int SentCount, string? LastSentAt, DeliveryState Delivery, string? AcceptedAt, string? EndedAt, string? EndReason, bool Blocked);
 
     /// <summary>A live member as others see him.</summary>
     internal sealed record ShownMember(int Number, MemberStatus Status, Person Whom, string Name, BuiltInRole Role, Rights Rights, int? Invitation);
@@ -189,9 +194,14 @@ internal sealed record Model(
             _ when member.User is not null || member.Status is MemberStatus.Suspended => OfferState.Superseded,
             _ when Newest(link.Invitation) != link => OfferState.Replaced,
             InvitationStatus.Expired => OfferState.Expired,
+            _ when invitation.Blocked && !Stands(member) => OfferState.Blocked,
             _ => OfferState.Open,
         };
     }
+
+    // At acceptance the sponsor is judged in full; Usher itself always may.
+    private bool Stands(Member member) => member.Sponsor.Member is not { } sponsor
+        || (Members[sponsor] is { Status: MemberStatus.Active, Holds: { Manages: true } holds } && holds.Covers(member.Holds));
 
     // Showing.
 
@@ -202,7 +212,7 @@ internal sealed record Model(
         return new(
             number, StateOf(invitation), invitation.Member, member.Address, member.Name, member.Holds.Role, member.Holds.Rights, invitation.Sponsor.Member, invitation.Sponsor.Name,
             Text(invitation.CreatedAt), Text(invitation.ExpiresAt), invitation.SentCount, Text(invitation.LastSentAt), invitation.Delivery, Text(invitation.AcceptedAt), Text(invitation.EndedAt),
-            invitation.EndReason);
+            invitation.EndReason, invitation is { HasEnded: false, Blocked: true });
     }
 
     public IEnumerable<ShownInvitation> ShowInvitations() => Invitations.Select((_, i) => Show(i));
@@ -232,7 +242,7 @@ internal sealed record Model(
         if ((Manager(by) ?? Life(life)) is { } refused) return refused;
         if (LiveAt(address) is { } there) return Refused(409, Members[there].Status is MemberStatus.Invited ? "already_invited" : "already_member");
         if (!Members[by].Holds.Covers(offer)) return Refused(403, "more_than_you_hold");
-        var after = Add(address, offer).Send(Members.Count, SponsorOf(by), mailed: !byHand, life);
+        var after = Add(address, offer, SponsorOf(by)).Send(Members.Count, SponsorOf(by), mailed: !byHand, life);
         return new(after, 201) { Shown = after.Show(Invitations.Count), ShowsLink = byHand };
     }
 
@@ -241,7 +251,7 @@ internal sealed record Model(
     {
         if (Manager(by) is { } refused) return refused;
         if (LiveAt(address) is not null) return Refused(409, "already_member");
-        return Members[by].Holds.Covers(Held.Nothing with { Rights = rights }) ? new(Add(address, Held.Nothing with { Rights = rights }), 200) : Refused(403, "more_than_you_hold");
+        return Members[by].Holds.Covers(Held.Nothing with { Rights = rights }) ? new(Add(address, Held.Nothing with { Rights = rights }, SponsorOf(by)), 200) : Refused(403, "more_than_you_hold");
     }
 
     public Outcome Edit(int by, int invitation, Change change)
@@ -289,7 +299,7 @@ internal sealed record Model(
         if (Manager(by) is { } refused) return refused;
         if (!Members[member].IsLive) return Refused(404, "member_not_found");
         if (!Members[by].Holds.Covers(Members[member].Holds)) return Refused(403, "member_not_covered");
-        return IsLastAdmin(member) ? Refused(409, "last_admin") : new(Remove(member, InvitationStatus.Revoked), 204);
+        return IsLastAdmin(member) ? Refused(409, "last_admin") : new(Remove(member, InvitationStatus.Revoked).Settle(member), 200);
     }
 
     public Outcome Read(int by, int invitation) => Manager(by) ?? new(this, 200) { Shown = Show(invitation) };
@@ -332,7 +342,7 @@ internal sealed record Model(
             }
 
             if (!holds.Covers(offer)) return "forbidden";
-            model = model.Add(row.Whom, offer);
+            model = model.Add(row.Whom, offer, SponsorOf(by));
             if (sendMail) model = model.Send(model.Members.Count - 1, SponsorOf(by), mailed: true);
             return "invited";
         }
@@ -360,7 +370,7 @@ internal sealed record Model(
                 ? new(With(joined, u => u with { SessionEnds = Now + SessionLife }), 200) { Shown = true, SessionOf = joined } : Refused(410, "invitation_used");
         }
 
-        if (StateOf(Links[link]) is not OfferState.Open and var state) return Gone(state);
+        if (StateOf(Links[link]) is not (OfferState.Open or OfferState.Blocked) and var state) return Gone(state);
         if (Users.Exists(u => u.Proven && u.Address == member.Address)) return Refused(409, "must_sign_in");
         return Accept(link, null);
     }
@@ -378,7 +388,7 @@ internal sealed record Model(
     public Outcome Decline(int link)
     {
         if (Links[link].IsVoid) return Refused(404, "invitation_unknown");
-        if (StateOf(Links[link]) is not (OfferState.Open or OfferState.Expired) and var state) return Gone(state);
+        if (StateOf(Links[link]) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state) return Gone(state);
         var member = Invitations[Links[link].Invitation].Member;
         if (Members[member].Status is not MemberStatus.Invited) return Refused(409, "already_joined");
         var after = Remove(member, InvitationStatus.Declined);
@@ -447,6 +457,7 @@ internal sealed record Model(
         var end = change.Life is { } life && open is { } its && Invitations[its].ExpiresAt != Now + life ? Now + life : (DateTimeOffset?)null;
         var offers = member.Status is MemberStatus.Invited && (given != Held.Nothing || taken != Held.Nothing || moves || end is not null);
         if ((moves || suspends || offers) && !holds.Covers(member.Holds)) return Refused(403, "member_not_covered");
+        if (moves && member.Status is not MemberStatus.Invited && holds.Role is not BuiltInRole.Admin) return Refused(403, "address_of_joined_member");
         if (suspends && member.Status is MemberStatus.Invited) return Refused(409, "member_not_joined");
         if (moves && LiveAt(change.Address!.Value) is not null) return Refused(409, "already_member");
         if ((change.Suspended is true || role != member.Holds.Role) && IsLastAdmin(number)) return Refused(409, "last_admin");
@@ -463,7 +474,10 @@ internal sealed record Model(
             if (end is { } until) after = after.With(invitation, i => i with { Stored = InvitationStatus.Pending, EndedAt = null, ExpiresAt = until });
         }
 
-        return new(offers ? after.Edited(number, SponsorOf(by)) : after, 200);
+        if (offers) after = after.Edited(number, SponsorOf(by));
+        var mayHaveLess = change.Suspended is true || role != member.Holds.Role || taken != Held.Nothing;
+        if (member.Status is MemberStatus.Active && member.Holds.Manages && mayHaveLess) after = after.Settle(number);
+        return new(suspends && change.Suspended is false ? after.Unblock(number) : after, 200);
     }
 
     private Outcome Accept(int link, int? user)
@@ -471,12 +485,8 @@ internal sealed record Model(
         var number = Links[link].Invitation;
         var invitation = Invitations[number];
         var member = Members[invitation.Member];
-        if (StateOf(Links[link]) is not OfferState.Open and var state) return Gone(state);
-        if (invitation.Sponsor.Member is { } sponsor && !(Members[sponsor].Status is MemberStatus.Active ? Members[sponsor].Holds : Held.Nothing).Covers(member.Holds))
-        {
-            var revoked = With(number, i => i with { Stored = InvitationStatus.Revoked, EndedAt = Now, EndReason = "sponsor_lost_right" }).Tell(OutboxKind.SponsorLostRight);
-            return new(member.Status is MemberStatus.Invited ? revoked.Remove(invitation.Member, InvitationStatus.Revoked) : revoked, 410, "sponsor_lost_right");
-        }
+        if (StateOf(Links[link]) is not (OfferState.Open or OfferState.Blocked) and var state) return Gone(state);
+        if (!Stands(member)) return new(With(number, (Invitation i) => i with { Blocked = true }), 410, "sponsor_lost_right");
 
         if (user is not null && Members.Index().Any(m => m.Index != invitation.Member && m.Item.IsLive && m.Item.User == user)) return Refused(409, "already_joined");
         var (joined, after) = (user ?? Users.Count, this);
@@ -485,7 +495,7 @@ internal sealed record Model(
         if (Links[link].Mailed) after = after with { Users = [.. after.Users.Select((u, i) => i != joined && !u.Proven && u.Address == member.Address ? u with { Address = null } : u)] };
         after = after
             .With(invitation.Member, m => m with { Status = MemberStatus.Active, User = joined, Name = user is null ? member.Address.ToString() : m.Name })
-            .With(number, i => i with { Stored = InvitationStatus.Accepted, AcceptedAt = Now, AcceptedBy = joined });
+            .With(number, i => i with { Stored = InvitationStatus.Accepted, AcceptedAt = Now, AcceptedBy = joined, Blocked = false });
         return new(after, 200) { Shown = user is null, SessionOf = user is null ? joined : null };
     }
 
@@ -530,24 +540,41 @@ internal sealed record Model(
 
     // Steps.
 
-    private Model Add(Person address, Held offer) => this with { Members = Members.Add(new(address, MemberStatus.Invited, offer)) };
+    private Model Add(Person address, Held offer, Sponsor sponsor) =>
+        this with { Members = Members.Add(new(address, MemberStatus.Invited, offer) { Sponsor = sponsor }) };
 
     // A new secret, and the clock restarts; a null sponsor, for the guest's own wish, leaves who was.
     private Model Send(int member, Sponsor? sponsor, bool mailed, TimeSpan? life = null)
     {
+        if (sponsor is not null) return Edited(member, sponsor).Send(member, null, mailed, life);
         var number = Open(member) ?? Invitations.Count;
-        var before = number < Invitations.Count ? this : this with { Invitations = Invitations.Add(new(member, InvitationStatus.Pending, Sponsor.Usher, Now, Now)) };
+        var before = number < Invitations.Count ? this : this with { Invitations = Invitations.Add(new(member, InvitationStatus.Pending, Members[member].Sponsor, Now, Now)) };
         return before.With(number, i => i with
         {
             Stored = InvitationStatus.Pending, EndedAt = null, ExpiresAt = Now + (life ?? Week), SentCount = i.SentCount + 1, LastSentAt = Now,
-            Delivery = mailed ? DeliveryState.Queued : DeliveryState.None, Sponsor = sponsor ?? i.Sponsor,
+            Delivery = mailed ? DeliveryState.Queued : DeliveryState.None,
         }) with
         {
             Links = Links.Add(new(number, before.Invitations[number].SentCount + 1, mailed, Now)), Mails = mailed ? Mails.Add(new(OutboxKind.Invitation, Members[member].Address)) : Mails,
         };
     }
 
-    private Model Edited(int member, Sponsor sponsor) => Open(member) is { } invitation ? With(invitation, i => i with { Sponsor = sponsor }) : this;
+    private Model Edited(int member, Sponsor sponsor)
+    {
+        var after = With(member, (Member m) => m with { Sponsor = sponsor });
+        return Open(member) is { } invitation ? after.With(invitation, (Invitation i) => i with { Sponsor = sponsor, Blocked = false }) : after;
+    }
+
+    // What is pending waits for a decision where its sponsor may no longer give it.
+    private Model Settle(int sponsor) => this with
+    {
+        Invitations = [.. Invitations.Select(i => i.Stored is InvitationStatus.Pending && i.Sponsor.Member == sponsor && !Stands(Members[i.Member]) ? i with { Blocked = true } : i)],
+    };
+
+    private Model Unblock(int sponsor) => this with
+    {
+        Invitations = [.. Invitations.Select(i => i.Stored is InvitationStatus.Pending && i.Sponsor.Member == sponsor ? i with { Blocked = false } : i)],
+    };
 
     private Model Remove(int member, InvitationStatus how)
     {

@@ -51,7 +51,7 @@ public sealed class MemberApiTests(UsherApp app)
         Assert.Equal("active", await (await org.PatchAsync(path, new { suspended = false })).TextAsync("status"));
         await (await org.GetAsync("", by: ada.Client)).JsonAsync();
 
-        await (await org.DeleteAsync(path)).DoneAsync();
+        await (await org.DeleteAsync(path)).JsonAsync("id");
         await (await org.GetAsync("", by: ada.Client)).RefusedAsync(HttpStatusCode.Unauthorized, "key_refused");
         await (await org.GetAsync(path)).RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
         await (await org.DeleteAsync(path)).RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
@@ -65,7 +65,7 @@ public sealed class MemberApiTests(UsherApp app)
         var (ada, _) = await org.GuestAsync(NewEmail("ada"));
         var member = await (await org.GetAsync("members/mem_" + ShortId.Of(ada.Id))).JsonAsync();
         Assert.Equal("invited", member.GetProperty("status").GetString());
-        await (await org.DeleteAsync("members/mem_" + ShortId.Of(ada.Id))).DoneAsync();
+        await (await org.DeleteAsync("members/mem_" + ShortId.Of(ada.Id))).JsonAsync("id");
         Assert.Equal("revoked", await (await org.GetAsync($"invitations/{member.GetProperty("invitationId")}")).TextAsync("state"));
     }
 

@@ -31,7 +31,7 @@ public sealed class ServiceAccountApiTests(UsherApp app)
 
         Assert.Equal("suspended", await (await org.PatchAsync(path, new { suspended = true })).TextAsync("status"));
         await (await org.GetAsync("", by: key)).RefusedAsync(HttpStatusCode.Unauthorized, "key_refused");
-        await (await org.DeleteAsync(path)).DoneAsync();
+        await (await org.DeleteAsync(path)).JsonAsync("id");
         await (await org.GetAsync(path)).RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
         await (await org.PostAsync("service-accounts", new { name = "deploy-bot" })).JsonAsync();
     }

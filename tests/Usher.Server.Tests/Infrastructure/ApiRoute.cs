@@ -25,7 +25,7 @@ public sealed record ApiRoute(string Surface, string Method, string Pattern)
     public static List<ApiRoute> Of(UsherApp app) =>
     [
         .. from endpoint in app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-           where endpoint.Metadata.GetMetadata<IErrorFormat>() is not null
+           where endpoint.Metadata.GetMetadata<IErrorFormat>() is not (null or PageErrors)
            // The tags of Usher's own API are its nouns.
            let surface = endpoint.RoutePattern.RawText!.Trim('/').StartsWith("usher/", StringComparison.Ordinal) ? "Usher" : endpoint.Metadata.GetRequiredMetadata<ITagsMetadata>().Tags[0]
            from method in endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods

@@ -18,6 +18,9 @@ public sealed class ServerProcess : IAsyncDisposable
 
     public ConcurrentQueue<string> Output { get; } = new();
 
+    /// <summary>Every line of standard error; these are among the output, too.</summary>
+    public ConcurrentQueue<string> Errors { get; } = new();
+
     public int ExitCode => process.ExitCode;
 
     /// <summary>Starts it and waits until it listens.</summary>
@@ -37,16 +40,19 @@ public sealed class ServerProcess : IAsyncDisposable
                 return server;
             }
 
-            if (server.process.HasExited || patience.Elapsed > TimeSpan.FromSeconds(60)) throw new InvalidOperationException("It did not start: " + string.Join('\n', server.Output));
+            if (server.process.HasExited || patience.Elapsed > TimeSpan.FromSeconds(120)) throw new InvalidOperationException("It did not start: " + string.Join('\n', server.Output));
             await Task.Delay(20);
         }
     }
 
     /// <summary>Starts it and waits until it has ended by itself.</summary>
-    public static async Task<ServerProcess> RunToEndAsync(TestDatabase database, Dictionary<string, string?> settings)
+    /// <param name="database">Its own.</param>
+    /// <param name="settings">On top of everybody's.</param>
+    /// <param name="withoutPrivileges">Root without what makes it root: it may not open ports below 1024.</param>
+    public static async Task<ServerProcess> RunToEndAsync(TestDatabase database, Dictionary<string, string?> settings, bool withoutPrivileges = false)
     {
-        var server = Launch(database, settings);
-        await server.process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+        var server = Launch(database, settings, withoutPrivileges: withoutPrivileges);
+        await server.process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(120)).Token);
         return server;
     }
 
@@ -79,13 +85,15 @@ public sealed class ServerProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null)
+    private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null, bool withoutPrivileges = false)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll");
         var start = new ProcessStartInfo(largestFile is null ? "dotnet" : "bash", largestFile is null ? [program] : ["-c", $"trap '' XFSZ; ulimit -f {largestFile}; exec dotnet {program}"])
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = database.Directory,
         };
+        if (withoutPrivileges) (start.FileName, start.Arguments) = ("setpriv", $"--bounding-set=-net_bind_service --inh-caps=-net_bind_service dotnet {program}");
+        if (withoutPrivileges) start.ArgumentList.Clear();
         if (largestFile is not null) start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which keeps code in a file of its own, larger than that
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (key, value) in database.Settings.Concat(settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
@@ -96,14 +104,16 @@ public sealed class ServerProcess : IAsyncDisposable
         start.Environment["ASPNETCORE_CONTENTROOT"] = Repository.Path("src/Usher.Server");
         var server = new ServerProcess(Process.Start(start)!);
         server.process.OutputDataReceived += (_, line) => server.Keep(line.Data);
-        server.process.ErrorDataReceived += (_, line) => server.Keep(line.Data);
+        server.process.ErrorDataReceived += (_, line) => server.Keep(line.Data, isError: true);
         server.process.BeginOutputReadLine();
         server.process.BeginErrorReadLine();
         return server;
     }
 
-    private void Keep(string? line)
+    private void Keep(string? line, bool isError = false)
     {
-        if (line is not null) Output.Enqueue(line);
+        if (line is null) return;
+        Output.Enqueue(line);
+        if (isError) Errors.Enqueue(line);
     }
 }

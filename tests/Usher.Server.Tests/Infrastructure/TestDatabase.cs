@@ -44,18 +44,22 @@ public sealed class TestDatabase : IAsyncDisposable
         var database = new TestDatabase(IsPostgres ? Environment.GetEnvironmentVariable("USHER_TEST_POSTGRES") ?? throw new InvalidOperationException("USHER_TEST_POSTGRES is not set.") : null);
         if (database.postgres is null) return database;
         await File.WriteAllTextAsync(Path.Combine(database.Directory, "master.key"), Convert.ToBase64String(new byte[32]));
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(database.Directory, "master.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await database.ExecuteAsync($"CREATE DATABASE {database.name}");
         return database;
     }
 
+    /// <summary>Takes a database away that was made on PostgreSQL.</summary>
+    public async Task DropAsync()
+    {
+        if (postgres is null) return;
+        NpgsqlConnection.ClearAllPools();
+        await ExecuteAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    }
+
     public async ValueTask DisposeAsync()
     {
-        if (postgres is not null)
-        {
-            NpgsqlConnection.ClearAllPools();
-            await ExecuteAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        }
-
+        await DropAsync();
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
         System.IO.Directory.Delete(Directory, recursive: true);
     }

@@ -235,6 +235,35 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
         Assert.Equal(502, (await org.MembersAsync()).Count);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_import_whose_organization_is_suspended_waits_and_goes_on_when_it_is_resumed(bool dryRun)
+    {
+        var org = await app.CreateOrganizationAsync();
+        var job = await org.ImportAsync("email", Enumerable.Range(0, 1_100).Select(i => $"p{i}@example.test"), dryRun: dryRun);
+        await app.DrainAsync(atMost: 1);
+        var claimed = (await app.ClaimAsync())!; // the second batch is claimed before, and done after
+
+        await SuspendAsync(org, true);
+        Assert.False(await app.RunAsync(claimed));
+        Assert.Null(await app.ClaimAsync());
+        Assert.Equal((JobStatus.Running, 500), ((await org.JobAsync(job)).Status, (await org.JobAsync(job)).Counts["invited"]));
+
+        // Others go on meanwhile.
+        var other = await app.CreateOrganizationAsync();
+        await other.DoneAsync(await other.ImportAsync("email", ["ada@example.test"]));
+
+        await SuspendAsync(org, false);
+        await app.DrainAsync();
+        var done = await org.JobAsync(job);
+        Assert.Equal(JobStatus.Completed, done.Status);
+        Assert.Equal([("invited", 1_100)], done.Counts.Select(c => (c.Key, c.Value)));
+    }
+
+    private Task<Result<Organization>> SuspendAsync(TestOrganization org, bool suspended) =>
+        app.WithAsync<OrganizationService, Result<Organization>>(s => s.SuspendAsync(org.System, suspended, null, Ct));
+
     [Fact]
     public async Task Of_two_workers_at_once_every_row_is_one_workers()
     {
@@ -356,7 +385,7 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         List<Job> jobs = [];
         for (var i = 0; i < 3; i++) jobs.Add(await org.ImportAsync("email", [$"p{i}@example.test"]));
-        jobs.Add((await org.TryStartAsync(JobKind.Resend, new())).Value);
+        jobs.Add((await org.TryStartAsync(JobKind.Resend, new() { All = true })).Value);
         await app.DrainAsync();
         var all = (await PageAsync(org.Owner, null, 10, null)).Value;
         Assert.Equal(jobs.Select(j => j.Id).Reverse(), all.Select(j => j.Id));
@@ -371,7 +400,7 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
         var nobody = await org.ActorAsync((await org.JoinedAsync(NewEmail("nobody"))).Member);
         Assert.Equal(MemberErrors.NotAllowed, (await PageAsync(nobody, null, 10, null)).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await org.CancelAsync(jobs[0], by: nobody)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.TryStartAsync(JobKind.Revoke, new(), by: nobody)).Error);
+        Assert.Equal(MemberErrors.NotAllowed, (await org.TryStartAsync(JobKind.Revoke, new() { All = true }, by: nobody)).Error);
         var body = new Endless("email\n", "a@example.test\n", 1_000_000);
         Assert.Equal(MemberErrors.NotAllowed, (await org.TryImportAsync(body, by: nobody)).Error);
         Assert.Equal(0, body.Given);

@@ -39,7 +39,12 @@ internal static class JobSteps
             (await org.TryImportAsync(Csv(header, rows), by, new(dryRun, sendMail))).Value;
 
         public Task<Result<Job>> TryStartAsync(JobKind kind, InvitationFilter filter, Actor? by = null, bool dryRun = false) => org.App.WithAsync<JobService, Result<Job>>(
-            s => kind is JobKind.Resend ? s.ResendAllAsync(by ?? org.Owner, filter, dryRun, Ct) : s.RevokeAllAsync(by ?? org.Owner, filter, dryRun, Ct));
+            s => kind switch
+            {
+                JobKind.Resend => s.ResendAllAsync(by ?? org.Owner, filter, dryRun, Ct),
+                JobKind.Revoke => s.RevokeAllAsync(by ?? org.Owner, filter, dryRun, Ct),
+                _ => s.EndorseAllAsync(by ?? org.Owner, filter, dryRun, Ct),
+            });
 
         public async Task<Job> JobAsync(Job job) => (await org.App.WithAsync<JobService, Result<Job>>(s => s.GetAsync(org.System, job.Id, Ct))).Value;
 

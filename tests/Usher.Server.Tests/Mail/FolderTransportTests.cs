@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Usher.Server.Mail;
 
@@ -84,5 +85,5 @@ public sealed class FolderTransportTests : IDisposable
 
     public void Dispose() => folder.Delete(recursive: true);
 
-    private FolderTransport Transport() => new(Options.Create(new MailOptions { Folder = folder.FullName }), Options.Create(new ServerOptions()));
+    private FolderTransport Transport() => new(Options.Create(new MailOptions { Folder = folder.FullName }), Options.Create(new ServerOptions()), NullLogger<FolderTransport>.Instance);
 }

@@ -108,14 +108,31 @@ public sealed partial class MailRendererTests
     public async Task Administrators_learn_whom_it_is_about()
     {
         (string, string)[] parameters = [(OutboxParameters.Organization, "Acme"), (OutboxParameters.Person, "Bob B."), (OutboxParameters.Email, "bob@example.test")];
-        foreach (var kind in new[] { OutboxKind.SponsorLostRight, OutboxKind.InvitationRequested })
-        {
-            var mail = await Samples.Renderer().RenderAsync(Samples.Opened(kind, secret: null, parameters));
+        var mail = await Samples.Renderer().RenderAsync(Samples.Opened(OutboxKind.InvitationRequested, secret: null, parameters));
 
-            Assert.Contains("Acme", mail.Subject, StringComparison.Ordinal);
-            Assert.Contains("Bob B. (bob@example.test)", mail.Text, StringComparison.Ordinal);
-            Assert.Contains("Bob B. (bob@example.test)", TextOf(mail.Html), StringComparison.Ordinal);
-            Assert.Equal(["https://usher.example:8443/team/me"], LinksOf(mail.Html));
+        Assert.Contains("Acme", mail.Subject, StringComparison.Ordinal);
+        Assert.Contains("Bob B. (bob@example.test)", mail.Text, StringComparison.Ordinal);
+        Assert.Contains("Bob B. (bob@example.test)", TextOf(mail.Html), StringComparison.Ordinal);
+        Assert.Equal(["https://usher.example:8443/team/me"], LinksOf(mail.Html));
+    }
+
+    [Fact]
+    public async Task Administrators_learn_which_invitations_wait_for_their_decision()
+    {
+        (string, string)[] parameters =
+        [
+            (OutboxParameters.Organization, "Acme"), (OutboxParameters.FirstName, "Olivia"), (OutboxParameters.Count, "3"),
+            (OutboxParameters.Lines, "ada@example.test\tMax Manager\nbob@example.test\t"),
+        ];
+        var mail = await Samples.Renderer().RenderAsync(Samples.Opened(OutboxKind.InvitationsBlocked, secret: null, parameters));
+
+        Assert.Equal("Invitations to Acme wait for your decision", mail.Subject);
+        foreach (var part in new[] { mail.Text, TextOf(mail.Html) })
+        {
+            Assert.Contains("3 invitations to Acme are blocked", part, StringComparison.Ordinal);
+            Assert.Contains("ada@example.test, invited by Max Manager", part, StringComparison.Ordinal);
+            Assert.Contains("bob@example.test", part, StringComparison.Ordinal);
+            Assert.Contains("And 1 more.", part, StringComparison.Ordinal);
         }
     }
 

@@ -47,16 +47,16 @@ public sealed class ConfirmStoryTests(UsherApp app, Chromium chromium)
         await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your new address is confirmed");
 
         Assert.Equal(email, (await org.TodayAsync(member)).Identifier);
-        Assert.Equal(email, (await app.UserAsync(member.UserId!.Value)).Email);
+        Assert.Equal(old, (await app.UserAsync(member.UserId!.Value)).Email);
         var notice = Assert.Single(await app.Mail.WaitAsync(old), m => m.Subject.StartsWith("Your address", StringComparison.Ordinal));
         Assert.Contains(email, notice.Text, StringComparison.Ordinal);
         Assert.DoesNotMatch(Secrets.Any(), notice.Text + notice.Html);
 
-        // It signed nobody in: he does that himself, with the new address.
+        // It signed nobody in: the person does that, with the address of the account.
         Assert.DoesNotContain(await page.Context.CookiesAsync(), c => c.Name is "usher_session");
         await page.GetByRole(AriaRole.Link, new() { Name = "Go to your page" }).ClickAsync();
-        await page.SignInAsync(email);
-        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync(email);
+        await page.SignInAsync(old);
+        await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync(old);
 
         // The same link once more, in another browser.
         var again = await chromium.VisitAsync(app.Url);

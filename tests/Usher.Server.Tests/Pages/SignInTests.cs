@@ -120,7 +120,7 @@ public sealed class SignInTests(UsherApp app)
             Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("domain=", cookie, StringComparison.OrdinalIgnoreCase);
         });
-        Assert.Equal(["__Host-usher_form", "__Host-usher_session", "__Secure-usher_invitation"], visitor.Cookies.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["__Host-usher_device", "__Host-usher_form", "__Host-usher_session", "__Secure-usher_invitation"], visitor.Cookies.Keys.Order(StringComparer.Ordinal));
     }
 
     private Visitor NewVisitor() => new(app.CreateClient());

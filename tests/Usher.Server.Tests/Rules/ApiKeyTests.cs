@@ -43,7 +43,9 @@ public sealed class ApiKeyTests(UsherApp app)
         var strong = (await org.CreateServiceAccountAsync(org.Owner, new("strong") { Permissions = ["ingestion"] })).Value.Member;
         var (its, theirs) = ((await org.CreateKeyAsync(keeper, robot.Id)).Value.Key, (await org.CreateKeyAsync(org.Owner, strong.Id)).Value.Key);
 
-        Assert.Equal(ApiKeyErrors.NotAllowed, (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(manager, robot.Id, Ct))).Error);
+        var plain = await org.ActorAsync((await org.JoinedAsync(NewEmail("nil"))).Member);
+        Assert.Equal(ApiKeyErrors.NotAllowed, (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(plain, robot.Id, Ct))).Error);
+        Assert.Single((await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(manager, robot.Id, Ct))).Value);
         Assert.Equal(ApiKeyErrors.NotAllowed, (await DeleteAsync(manager, robot.Id, new(Id: its.Id))).Error);
         Assert.Equal(ApiKeyErrors.NotAllowed, (await RenameAsync(manager, robot.Id, its.Id, "mine")).Error);
         Assert.Equal(MemberErrors.NotCovered, (await DeleteAsync(keeper, strong.Id, new(Id: theirs.Id))).Error);

@@ -42,13 +42,15 @@ public sealed class IdentityProviderTests(UsherApp app)
     }
 
     [Fact]
-    public async Task The_first_sign_in_that_proves_the_address_binds_him()
+    public async Task A_sign_in_binds_nobody_until_the_person_agrees()
     {
         var (org, elsewhere) = (await WithProviderAsync(), await app.CreateOrganizationAsync());
         var email = NewEmail("ada");
         var member = (await org.TryInviteAsync(email, how: AtOnce)).Value.Member;
         var user = (await elsewhere.JoinedAsync(email)).Member.UserId;
         Assert.Null((await app.SignInAsync(email)).Error);
+        Assert.Null((await org.MemberAsync(email)).UserId);
+        Assert.Null((await app.WithAsync<MembershipService, Result<Member>>(s => s.AgreeAsync(user!.Value, member.Id, Ct))).Error);
         var bound = await org.MemberAsync(email);
         Assert.Equal((member.Id, user), (bound.Id, bound.UserId));
         Assert.NotNull(bound.LastSignInAt);

@@ -3,14 +3,14 @@ using Usher.Core;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
-using Usher.Core.Sessions;
+using Usher.Core.Organizations;
 using Usher.Core.Users;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>One link makes one member and one user. An address is his who has proved it.</summary>
+/// <summary>One link makes one member and one account, and there is one account for an address.</summary>
 public sealed class JoiningTests(UsherApp app)
 {
     [Theory]
@@ -68,6 +68,8 @@ public sealed class JoiningTests(UsherApp app)
         await first.JoinedAsync(email);
         var (_, link) = await second.GuestAsync(email);
         Assert.Equal(Viewer.MustSignIn, (await app.LookAsync(link)).Viewer);
+        Assert.Equal(InvitationErrors.MustSignIn, (await app.TakeOverAsync(link)).Error);
+        Assert.Equal(InvitationErrors.MustSignIn, (await app.ProveAsync(link)).Error);
         Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link, "another long password")).Error);
         Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link)).Error); // not even with the right one: the link signs nobody in
 
@@ -94,66 +96,88 @@ public sealed class JoiningTests(UsherApp app)
         Assert.Equal(OfferState.Open, (await app.LookAsync(link)).State);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task Joins_of_one_address_in_two_organizations_at_once_make_one_account(bool firstMailed, bool secondMailed)
+    {
+        for (var round = 0; round < 5; round++)
+        {
+            var (first, second) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
+            var email = NewEmail("ada");
+            var links = new[] { (await first.GuestAsync(email, mailed: firstMailed)).Link, (await second.GuestAsync(email, mailed: secondMailed)).Link };
+            var answers = await AtOnceAsync(6, i => app.JoinAsync(links[i % 2]));
+            Assert.Contains(answers, a => a.Error is null);
+            Assert.All(answers.Where(a => a.Error is not null), a => Assert.True(a.Error!.Code is "must_sign_in" or "account_unproven", a.Error.Code));
+
+            var user = Assert.Single(await UsersOfAsync(email));
+            var joined = new[] { await first.MemberAsync(email), await second.MemberAsync(email) }.Where(m => m.UserId is not null).ToList();
+            Assert.Equal(user.Id, Assert.Single(joined).UserId);
+            Assert.Equal(joined[0].OrganizationId == first.Id ? firstMailed : secondMailed, user.EmailProvedAt is not null);
+        }
+    }
+
     [Fact]
-    public async Task An_account_with_the_same_unproven_address_cannot_accept_and_loses_it_to_who_proves_it()
+    public async Task An_unproven_account_signs_in_to_accept_a_link_that_was_handed_over_and_stays_unproven()
     {
         var (first, second) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var email = NewEmail("ada");
+        Assert.Null((await app.JoinAsync((await first.GuestAsync(email, mailed: false)).Link)).Error);
+        var (_, link) = await second.GuestAsync(email, mailed: false);
+        Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link)).Error); // not even with the right password
 
-        // Eve was handed a link, and typed Ada's address.
-        var (_, handed) = await first.GuestAsync(email, mailed: false);
-        var eve = (await app.JoinAsync(handed, "eve has a password too")).Value.Session!;
+        var user = (await app.SignInAsync(email)).Value.UserId;
+        Assert.Equal(Viewer.Invitee, (await app.LookAsync(link, user)).Viewer);
+        Assert.Null((await app.AcceptAsync(link, user)).Error);
+        Assert.Null((await app.AcceptAsync(link, user)).Error);
+        Assert.Equal(user, (await second.MemberAsync(email)).UserId);
         Assert.Null(Assert.Single(await UsersOfAsync(email)).EmailProvedAt);
+    }
 
-        // Ada gets a mail. Eve can make nothing of it, link or not.
-        var (_, mailed) = await second.GuestAsync(email);
-        Assert.Equal(Viewer.SomebodyElse, (await app.LookAsync(mailed, eve.UserId)).Viewer);
-        Assert.Equal(InvitationErrors.NotYours, (await app.AcceptAsync(mailed, eve.UserId)).Error);
-        Assert.Equal(Viewer.NewPerson, (await app.LookAsync(mailed)).Viewer);
-
-        var ada = (await app.JoinAsync(mailed)).Value.Session!;
-        var owner = Assert.Single(await UsersOfAsync(email));
-        Assert.Equal(ada.UserId, owner.Id);
-        Assert.NotNull(owner.EmailProvedAt);
-
-        // Eve keeps what she joined, and her session, but not the address.
-        var me = (await app.WithAsync<UserService, Me?>(s => s.MeAsync(eve.UserId, Ct)))!;
-        Assert.Equal((null, false), (me.Email, me.EmailProved));
-        Assert.Equal(first.Slug, Assert.Single(me.Memberships).OrganizationSlug);
-        Assert.NotNull(await app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(eve.Secret, Ct)));
-        Assert.Equal(SessionService.Wrong, (await app.SignInAsync(email, "eve has a password too")).Error);
-        Assert.Equal(ada.UserId, (await app.SignInAsync(email)).Value.UserId);
-        Assert.Equal(second.Slug, Assert.Single((await app.WithAsync<UserService, Me?>(s => s.MeAsync(ada.UserId, Ct)))!.Memberships).OrganizationSlug);
+    // There is one account for an address, and it is never somebody else's who joined by another link.
+    [Fact]
+    public async Task A_person_who_repeats_a_join_is_the_one_who_joined()
+    {
+        var email = NewEmail("ada");
+        var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
+        var (_, link) = await org.GuestAsync(email, mailed: false);
+        var user = (await app.JoinAsync(link)).Value.Session!.UserId;
+        Assert.Equal(user, (await app.JoinAsync(link)).Value.Session!.UserId);
+        var (_, unused) = await other.GuestAsync(email, mailed: false);
+        Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(unused)).Error);
+        Assert.Equal("invitation_used", (await app.JoinAsync(link, "not the password of this one")).Error?.Code);
     }
 
     [Fact]
-    public async Task Several_people_with_one_unproven_address_each_sign_in_by_their_own_password()
+    public async Task Entering_an_organization_is_its_members_sign_in_and_no_other_organizations()
     {
-        var email = NewEmail("ada");
-        List<(string Password, Guid User)> people = [];
-        for (var i = 0; i < 2; i++)
-        {
-            var (_, link) = await (await app.CreateOrganizationAsync()).GuestAsync(email, mailed: false);
-            var password = $"the password of number {i}";
-            people.Add((password, (await app.JoinAsync(link, password)).Value.Session!.UserId));
-        }
-
-        Assert.Equal(2, people.Select(p => p.User).Distinct().Count());
-        foreach (var (password, user) in people) Assert.Equal(user, (await app.SignInAsync(email, password)).Value.UserId);
-        Assert.Equal(SessionService.Wrong, (await app.SignInAsync(email, "the password of number 3")).Error);
+        var (first, second) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
+        var ada = await first.JoinedAsync(NewEmail("ada"));
+        var before = (await first.MemberAsync(ada.Member.Identifier)).LastSignInAt;
+        Assert.NotNull(before);
+        var (_, link) = await second.GuestAsync(ada.Member.Identifier);
+        var user = (await app.SignInAsync(ada.Member.Identifier)).Value.UserId;
+        Assert.Equal(before, (await first.MemberAsync(ada.Member.Identifier)).LastSignInAt);
+        Assert.Null((await app.AcceptAsync(link, user)).Error);
+        Assert.NotNull((await second.MemberAsync(ada.Member.Identifier)).LastSignInAt);
+        Assert.Equal(before, (await first.MemberAsync(ada.Member.Identifier)).LastSignInAt);
     }
 
-    // The second of two people repeating his join must not come in as the first, whose password happens to be the same.
+    // Whoever knows the password already proves nothing by it, and an account is not made anew for one.
     [Fact]
-    public async Task Who_repeats_his_join_is_the_one_who_joined()
+    public async Task An_owner_named_with_a_password_keeps_the_account_that_is_there()
     {
-        var email = NewEmail("ada");
-        var (_, first) = await (await app.CreateOrganizationAsync()).GuestAsync(email, mailed: false);
-        var (_, second) = await (await app.CreateOrganizationAsync()).GuestAsync(email, mailed: false);
-        var users = new[] { (await app.JoinAsync(first)).Value.Session!.UserId, (await app.JoinAsync(second)).Value.Session!.UserId };
-        Assert.NotEqual(users[0], users[1]);
-        Assert.Equal(users[0], (await app.JoinAsync(first)).Value.Session!.UserId);
-        Assert.Equal(users[1], (await app.JoinAsync(second)).Value.Session!.UserId);
+        var email = NewEmail("olivia");
+        Assert.Null((await app.JoinAsync((await (await app.CreateOrganizationAsync()).GuestAsync(email, mailed: false)).Link)).Error);
+        var slug = $"own-{Guid.NewGuid():N}"[..20];
+        var made = (await app.WithAsync<OrganizationService, Result<CreatedOrganization>>(s => s.CreateAsync(
+            Actor.System(Organization.Installation), new(slug, "Acme", email) { OwnerPassword = "another long password" }, Ct))).Value;
+        Assert.Null(made.Owner.UserId);
+        Assert.NotNull(made.OwnerLink);
+        Assert.Single(await UsersOfAsync(email));
+        Assert.NotNull((await app.SignInAsync(email, "another long password")).Error);
+        Assert.Null((await app.SignInAsync(email)).Error);
     }
 
     [Fact]

@@ -9,6 +9,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
+using Usher.Core.Users;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Rules;
@@ -34,6 +35,14 @@ internal static class Steps
         public Task<Result<Joined>> JoinAsync(InvitationLink link, string password = TestOrganization.Password, string firstName = "Ada") =>
             app.WithAsync<GuestService, Result<Joined>>(s => s.JoinAsync(link, new(firstName, "Lovelace", password), "a browser", Ct));
 
+        /// <summary>The holder of a mailed link knows the password of the unproven account.</summary>
+        public Task<Result<Joined>> ProveAsync(InvitationLink link, string password = TestOrganization.Password) =>
+            app.WithAsync<GuestService, Result<Joined>>(s => s.ProveAsync(link, password, "a browser", Ct));
+
+        /// <summary>The holder of a mailed link does not, and sets a new one.</summary>
+        public Task<Result<Joined>> TakeOverAsync(InvitationLink link, string password = "Ada's own password") =>
+            app.WithAsync<GuestService, Result<Joined>>(s => s.JoinAsync(link, new("Ada", "Lovelace", password) { TakeOver = true }, "a browser", Ct));
+
         public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid user) => app.WithAsync<GuestService, Result<Joined>>(s => s.AcceptAsync(link, user, Ct));
 
         public Task<Result<Offer>> DeclineAsync(InvitationLink link) => app.WithAsync<GuestService, Result<Offer>>(s => s.DeclineAsync(link, Ct));
@@ -42,6 +51,17 @@ internal static class Steps
 
         public Task<Result<SignedIn>> SignInAsync(string email, string password = TestOrganization.Password) =>
             app.WithAsync<SessionService, Result<SignedIn>>(s => s.SignInAsync(email, password, null, Ct));
+
+        /// <summary>The account of an address; null: there is none.</summary>
+        public Task<User?> AccountAsync(string email) => app.QueryAsync(db => db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == email, Ct));
+
+        public Task<SessionUser?> FindSessionAsync(string secret) => app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(secret, Ct));
+
+        public Task<Result<Member>> AgreeAsync(Guid user, Guid member) =>
+            app.WithAsync<MembershipService, Result<Member>>(s => s.AgreeAsync(user, member, Ct));
+
+        public Task<IReadOnlyList<OwnMembership>> OffersAsync(Guid user) =>
+            app.WithAsync<MembershipService, IReadOnlyList<OwnMembership>>(s => s.OffersAsync(user, Ct));
 
         /// <summary>Changes rows directly, as an operation not built yet would.</summary>
         public Task<int> ChangeAsync(Func<UsherDb, Task> change) => app.QueryAsync(async db =>

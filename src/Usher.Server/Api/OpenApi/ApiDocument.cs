@@ -36,12 +36,17 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         ["resource"] = ("The resource's id, `res_…`, or slug.", $"res_{Example}"),
         ["key"] = ("The key's id: `key_…`", $"key_{Example}"),
         ["job"] = ("The job's id: `job_…`", $"job_{Example}"),
+        ["user"] = ("The user's id: `usr_…`", $"usr_{Example}"),
+        ["session"] = ("The session's id: `ses_…`", $"ses_{Example}"),
+        ["reset"] = ("The reset's id: `rst_…`, or the UUID that stands in its link.", $"rst_{Example}"),
+        ["change"] = ("The change's id: `adc_…`, or the UUID that stands in its link.", $"adc_{Example}"),
     };
 
     private static readonly Error[] TypicalErrors =
     [
         HostErrors.NotJson, KeyErrors.Refused, MemberErrors.NotAllowed, OrganizationErrors.NotFound, MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), Precondition.Outdated, HostErrors.TooLarge,
         HostErrors.WrongMediaType, InvitationErrors.EmailInvalid with { Also = [InvitationErrors.FirstNameInvalid, InvitationErrors.PermissionUnknown("flying", "permissions/1")] }, HostErrors.TooMany, HostErrors.Internal,
+        HostErrors.Unavailable,
     ];
 
     public Task TransformAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
@@ -118,7 +123,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         {
             var metadata = description.ActionDescriptor.EndpointMetadata;
             var (method, session) = (description.HttpMethod!, metadata.OfType<ApiRoutes.Session>().LastOrDefault());
-            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any();
+            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any() && session is null;
             var given = metadata.OfType<IAcceptsMetadata>().LastOrDefault();
             var query = metadata.OfType<QueryParameter>().ToList();
             var repeatable = metadata.OfType<ApiRoutes.Repeatable>().Any();
@@ -151,9 +156,9 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             var (takes, ends) = (given is not null, !reads && path.Contains("invitation", StringComparison.Ordinal));
             foreach (var (kind, fits) in new[]
             {
-                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is { Needed: true }), (ErrorKind.Forbidden, locked || session is { Needed: false }), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
-                (ErrorKind.Conflict, !reads && (locked || takes)), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
-                (ErrorKind.TooMany, !locked), (ErrorKind.Internal, true),
+                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is not null), (ErrorKind.Forbidden, locked || session is not null), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
+                (ErrorKind.Conflict, !reads && (locked || takes || session is { Needed: true })), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
+                (ErrorKind.TooMany, !locked), (ErrorKind.Unavailable, true), (ErrorKind.Internal, true),
             })
             {
                 var error = Array.Find(TypicalErrors, e => e.Kind == kind)!;
@@ -220,7 +225,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                 document.AddComponent(name, new OpenApiResponse
                 {
                     Description = $"{docs.Of(typeof(ErrorKind).GetField(name)!)} Codes: {string.Join(", ", codes)}.",
-                    Headers = error.Kind is ErrorKind.TooMany ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = new OpenApiHeader { Description = "Seconds to wait.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60 } } : null,
+                    Headers = error.Kind is ErrorKind.TooMany or ErrorKind.Unavailable ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = new OpenApiHeader { Description = "Seconds to wait.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60 } } : null,
                     Content = new Dictionary<string, OpenApiMediaType>
                     {
                         [ProblemErrors.MediaType] = new() { Schema = schemas.Written(typeof(Problem)), Example = JsonSerializer.SerializeToNode(Problem.Of([error], "https://usher.example.com"), ApiJson.Default.Problem) },

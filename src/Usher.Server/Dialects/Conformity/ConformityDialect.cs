@@ -137,7 +137,7 @@ public static partial class ConformityDialect
     }
 
     // Source: Conformity's API reference, "Invite a user". One entry per problem, in the order the members are documented in.
-    private static bool TryRead(JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out NewInvitation? row, out List<Error> faults)
+    private static bool TryRead(JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out NewInvitation? row, out FaultList faults)
     {
         (row, faults) = (null, []);
         if (document.Member("data")?.Member("attributes") is not { IsObject: true } given)
@@ -158,7 +158,7 @@ public static partial class ConformityDialect
         return true;
     }
 
-    private static bool TryRead(JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out MemberChange? change, out List<Error> faults)
+    private static bool TryRead(JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out MemberChange? change, out FaultList faults)
     {
         (change, faults) = (null, []);
         if (document.Member("data") is not { IsObject: true } given)
@@ -179,7 +179,7 @@ public static partial class ConformityDialect
     private static Error AttributesMissing(JsonElement document) =>
         ConformityErrors.Fault(document.Member("data") is { IsObject: true } ? "/data/attributes" : "/data", "Attributes are required");
 
-    private static string? Required(string member, string label, List<Error> faults, JsonElement given)
+    private static string? Required(string member, string label, FaultList faults, JsonElement given)
     {
         var text = given.Member(member)?.Text;
         if (!string.IsNullOrWhiteSpace(text)) return text;
@@ -187,7 +187,7 @@ public static partial class ConformityDialect
         return null;
     }
 
-    private static List<NewLevel> Levels(JsonElement? list, string pointer, List<Error> faults)
+    private static List<NewLevel> Levels(JsonElement? list, string pointer, FaultList faults)
     {
         List<NewLevel> levels = [];
         if (list is null) return levels;
@@ -200,6 +200,7 @@ public static partial class ConformityDialect
         var index = 0;
         foreach (var entry in entries.EnumerateArray())
         {
+            if (faults.IsFull) break;
             var (account, level) = (entry.Member("account")?.Text, ConformityWords.Level(entry.Member("level")?.Text));
             if (string.IsNullOrEmpty(account)) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/account", "Account is required"));
             if (level is null) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/level", "Level is invalid"));

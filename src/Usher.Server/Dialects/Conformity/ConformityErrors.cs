@@ -42,6 +42,7 @@ internal sealed class ConformityErrors : IErrorFormat
     private static ErrorEntry Entry(Error error, int status) => error switch
     {
         { Kind: ErrorKind.Forbidden } when error.Code != KeyErrors.ReadOnly.Code => new(status, null, "You are not authorized to perform such actions"),
+        { Kind: ErrorKind.Unavailable } => new(status, null, "Service Unavailable"),
         { Kind: ErrorKind.Internal } => new(status, null, "Internal Server Error"),
         { Kind: ErrorKind.Malformed } => new(status, null, "Invalid JSON"),
         { Code: "member_not_found" } => new(status, new("/data/attributes"), "No such user"),

@@ -46,6 +46,7 @@ internal sealed class DeployHqErrors : IErrorFormat
             ErrorKind.TooLarge => General(413, "Request too large", "request_too_large", "Send a smaller body."),
             ErrorKind.WrongMediaType => General(415, "Unsupported media type", "unsupported_media_type", "Send the body as application/json."),
             ErrorKind.TooMany => General(429, "Too many requests", "rate_limited", "Try again later."),
+            ErrorKind.Unavailable => General(503, "Service unavailable", "service_unavailable", "Try again in a few seconds."),
             ErrorKind.Internal => General(500, "Internal error", "internal_error", "Something went wrong here. It has been noted."),
         };
     }

@@ -23,7 +23,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     private static readonly (string Member, string Capability)[] AssignmentFlags =
         [("can_deploy_all", Capabilities.DeployAll), ("can_update_config", Capabilities.UpdateConfig), ("can_manage_config_files", Capabilities.ManageConfigFiles)];
 
-    public List<Error> Faults { get; } = [];
+    public FaultList Faults { get; } = [];
 
     /// <summary>The body's form, refused when the body is no JSON or has no wrapper of this name.</summary>
     public static async Task<Result<DeployHqForm>> ReadAsync(HttpRequest request, string wrapper, CancellationToken ct)

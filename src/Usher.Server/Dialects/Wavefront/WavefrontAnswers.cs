@@ -27,8 +27,8 @@ internal static class WavefrontAnswers
         List<string> parts = [];
         foreach (var (what, which) in left)
         {
-            string[] names = [.. which.Distinct().Select(WavefrontErrors.Shown)];
-            if (names is not []) parts.Add($"{what} found and ignored [{string.Join(", ", names)}]");
+            var names = WavefrontErrors.Listed(which.Distinct());
+            if (names is not "") parts.Add($"{what} found and ignored [{names}]");
         }
 
         return parts is [] ? Ok : new("OK", string.Join("; ", parts), StatusCodes.Status202Accepted);

@@ -97,14 +97,8 @@ internal static class WavefrontBody
         var missing = WavefrontErrors.Fault("group must be one permission name");
         if (string.IsNullOrEmpty(request.ContentType)) return missing;
         if (!request.HasFormContentType) return WavefrontErrors.NoForm;
-        try
-        {
-            return (await request.ReadFormAsync(ct))["group"] is [{ Length: > 0 } permission] ? permission : missing;
-        }
-        catch (InvalidDataException)
-        {
-            return HostErrors.Unreadable; // more fields, or longer ones, than a form may have
-        }
+        if (!(await PostedForm.ReadAsync(request, ct)).TryGet(out var form, out var refused)) return refused;
+        return form["group"] is [{ Length: > 0 } permission] ? permission : missing;
     }
 
     /// <summary>A body that is one object.</summary>

@@ -36,7 +36,7 @@ internal sealed class WavefrontErrors : IErrorFormat
 
     public static Error UserUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"User with id {Shown(id)} does not exist");
 
-    public static Error UsersUnknown(IEnumerable<string> ids) => new(ErrorKind.NotFound, "member_not_found", $"None of these accounts exists [{string.Join(", ", ids.Select(Shown))}]");
+    public static Error UsersUnknown(IEnumerable<string> ids) => new(ErrorKind.NotFound, "member_not_found", $"None of these accounts exists [{Listed(ids)}]");
 
     public static Error ServiceAccountUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"Service account with id {Shown(id)} does not exist");
 
@@ -62,6 +62,14 @@ internal sealed class WavefrontErrors : IErrorFormat
         var error = errors[0];
         var status = error.Kind is ErrorKind.Invalid or ErrorKind.Gone || BadRequests.Contains(error.Code) ? StatusCodes.Status400BadRequest : error.StatusCode;
         return TypedResults.Json(new Envelope(new("ERROR", Words.GetValueOrDefault(error.Code, error.Message), status)), WavefrontJson.Default.Envelope, MediaType, status);
+    }
+
+    /// <summary>Several of what a caller wrote: at most 100, and how many more there are.</summary>
+    public static string Listed(IEnumerable<string> texts)
+    {
+        List<string> all = [.. texts];
+        var more = all.Count > FaultList.Max ? $", and {all.Count - FaultList.Max} more" : "";
+        return string.Join(", ", all.Take(FaultList.Max).Select(Shown)) + more;
     }
 
     /// <summary>What a caller wrote, as a message repeats it: an identifier's longest, and then cut.</summary>

@@ -110,8 +110,16 @@ internal sealed record SearchTerm(string Key, TextMatch Match, IReadOnlyList<str
 /// <param name="Ascending">Whether the smallest come first.</param>
 internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Window, string? SortField, bool Ascending)
 {
-    private const int MaxTerms = 50;
-    private const int MaxTexts = 1_000;
+    /// <summary>How many conditions one search can have.</summary>
+    public const int MaxTerms = 50;
+
+    /// <summary>How many values all its conditions can have together: each is looked for in every member.</summary>
+    public const int MaxTexts = 100;
+
+    /// <summary>How long one value can be.</summary>
+    public const int MaxTextLength = 1_000;
+
+    private static readonly Error TooLarge = WavefrontErrors.Fault($"query can have {MaxTerms} conditions with {MaxTexts} values in all, of {MaxTextLength} characters each");
 
     public static SearchRequest All(Window window) => new([], window, null, true);
 
@@ -126,13 +134,15 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
         if (sort is { IsObject: false } || sort?.Member("field") is { Text: null }) return WavefrontErrors.Fault("sort must be an object with a field");
 
         List<SearchTerm> terms = [];
+        var texts = 0;
         foreach (var condition in query?.EnumerateArray() ?? default)
         {
             if (!Term(condition).TryGet(out var term, out var wrong)) return wrong;
+            texts += term.Texts.Count;
+            if (terms.Count == MaxTerms || texts > MaxTexts || term.Texts.Any(t => t.Length > MaxTextLength)) return TooLarge;
             terms.Add(term);
         }
 
-        if (terms.Count > MaxTerms || terms.Sum(t => t.Texts.Count) > MaxTexts) return WavefrontErrors.Fault("query can have 50 conditions with 1000 values in all");
         var isDefault = sort?.Member("default")?.ValueKind is JsonValueKind.True || sort?.Member("field")?.Text is null or "" or "default";
         return new SearchRequest(terms, window.Value, isDefault ? null : sort!.Value.Member("field")!.Value.Text, isDefault || sort?.Member("ascending")?.ValueKind is not JsonValueKind.False);
     }

@@ -25,7 +25,7 @@ internal sealed class CheckedConfirmations(IDataProtectionProvider protection, S
 
     /// <summary>The checked code for this page, or null: none, too old, or not one of ours.</summary>
     public CheckedConfirmation? Read(HttpRequest request, string slug, string change) =>
-        Guid.TryParse(change, out var id) && cookie.Read(request, slug, id) is { } read ? new(new(slug, id, read.Code), read.Marked) : null;
+        CodeCookie.TryParseId(change, out var id) && cookie.Read(request, slug, id) is { } read ? new(new(slug, id, read.Code), read.Marked) : null;
 
     public void Write(HttpResponse response, CheckedConfirmation code) => cookie.Write(response, code.Link.OrganizationSlug, code.Link.ChangeId, code.Link.Secret, code.Confirmed);
 

@@ -1,4 +1,6 @@
+using Usher.Core.Limits;
 using Usher.Core.Users;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.Confirm;
 
@@ -18,7 +20,7 @@ internal static class ConfirmEndpoints
     public static void MapConfirm(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/confirm/{slug}/{change}", PagesExtensions.Read, ShowAsync);
-        pages.MapPost("/confirm/{slug}/{change}", AnswerAsync);
+        pages.MapPost("/confirm/{slug}/{change}", AnswerAsync).LimitedBy(GuessKind.Codes);
     }
 
     private static async Task<IResult> ShowAsync(string slug, string change, [AsParameters] Services services)
@@ -52,7 +54,7 @@ internal static class ConfirmEndpoints
     {
         var (http, changes, codes, _) = services;
         if (!CheckedConfirmations.TryFind(typed, out var secret)) return Refuse(ConfirmCodePage.NotACode);
-        if (!Guid.TryParse(change, out var id)) return Refuse(ConfirmCodePage.Unknown);
+        if (!CodeCookie.TryParseId(change, out var id)) return Refuse(ConfirmCodePage.Unknown);
         var link = new AddressChangeLink(slug, id, secret);
         var address = await changes.LookAsync(link, http.RequestAborted);
         if (address.State is AddressChangeState.Unknown) return Refuse(ConfirmCodePage.Unknown);
@@ -60,7 +62,7 @@ internal static class ConfirmEndpoints
         return PageResults.SeeOther(CheckedConfirmations.PathOf(link));
     }
 
-    private static int StatusOf(AddressChangeState state) => state switch
+    internal static int StatusOf(AddressChangeState state) => state switch
     {
         AddressChangeState.Open or AddressChangeState.Used => StatusCodes.Status200OK,
         AddressChangeState.Taken => StatusCodes.Status409Conflict,

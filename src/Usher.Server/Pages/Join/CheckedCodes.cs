@@ -25,7 +25,7 @@ internal sealed class CheckedCodes(IDataProtectionProvider protection, SiteCooki
 
     /// <summary>The checked code for this page, or null: none, too old, or not one of ours.</summary>
     public CheckedCode? Read(HttpRequest request, string slug, string invitation) =>
-        Guid.TryParse(invitation, out var id) && cookie.Read(request, slug, id) is { } read ? new(new(slug, id, read.Code), read.Marked) : null;
+        CodeCookie.TryParseId(invitation, out var id) && cookie.Read(request, slug, id) is { } read ? new(new(slug, id, read.Code), read.Marked) : null;
 
     public void Write(HttpResponse response, CheckedCode code) => cookie.Write(response, code.Link.OrganizationSlug, code.Link.InvitationId, code.Link.Secret, code.Asked);
 

@@ -1,7 +1,10 @@
 using Usher.Core;
 using Usher.Core.Invitations;
+using Usher.Core.Limits;
+using Usher.Core.Members;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.Join;
 
@@ -16,15 +19,20 @@ internal static class JoinEndpoints
     {
         public const string Check = "check";
         public const string Join = "join";
+        public const string Prove = "prove";
+        public const string TakeOver = "take_over";
         public const string Accept = "accept";
         public const string Decline = "decline";
         public const string Ask = "ask";
     }
 
+    // Says on the page after joining that an account was taken over, whose memberships elsewhere are suspended.
+    private const string TakenOver = "taken_over";
+
     public static void MapJoin(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/join/{slug}/{invitation}", PagesExtensions.Read, ShowAsync);
-        pages.MapPost("/join/{slug}/{invitation}", AnswerAsync);
+        pages.MapPost("/join/{slug}/{invitation}", AnswerAsync).LimitedBy(GuessKind.Codes);
         pages.MapMethods("/join/{slug}/{invitation}/joined", PagesExtensions.Read, LeadOnAsync);
     }
 
@@ -40,7 +48,7 @@ internal static class JoinEndpoints
 
     private static async Task<IResult> AnswerAsync(string slug, string invitation, [AsParameters] Services services)
     {
-        var (http, guests, codes, limits, _) = services;
+        var (http, guests, codes, limits, _, _) = services;
         var ct = http.RequestAborted;
         var form = await http.Request.ReadFormAsync(ct);
         var step = form["step"].ToString();
@@ -50,17 +58,22 @@ internal static class JoinEndpoints
 
         switch (step)
         {
-            case Steps.Join:
-                var person = new NewPerson(form["first_name"].ToString(), form["last_name"].ToString(), form["password"].ToString());
-                return await InAsync(code, await guests.JoinAsync(code.Link, person, http.Device, ct), person, services);
+            case Steps.Join or Steps.TakeOver:
+                var person = new NewPerson(form["first_name"].ToString(), form["last_name"].ToString(), form["password"].ToString())
+                {
+                    TakeOver = step is Steps.TakeOver,
+                };
+                return await InAsync(code, await guests.JoinAsync(code.Link, person, http.Device, ct), step, services, person);
+            case Steps.Prove:
+                return await InAsync(code, await guests.ProveAsync(code.Link, form["current_password"].ToString(), http.Device, ct), step, services);
             case Steps.Accept when await http.SignedInUserAsync() is { } user:
-                return await InAsync(code, await guests.AcceptAsync(code.Link, user, ct), person: null, services);
+                return await InAsync(code, await guests.AcceptAsync(code.Link, user, ct), step, services);
             case Steps.Decline:
                 // Refused, it has ended some other way meanwhile: the page says which.
                 await guests.DeclineAsync(code.Link, ct);
                 return PageResults.SeeOther(PageOf(code.Link, http));
             case Steps.Ask:
-                if (limits.Mail(http, invitation) is { } pause) return PageResults.TooMany(http, pause);
+                if (limits.Mail(http) is { } pause) return PageResults.TooMany(http, pause);
                 var asked = await guests.AskForNewAsync(code.Link, ct);
                 if (asked.Error is null) codes.Write(http.Response, code with { Asked = true });
                 return PageResults.SeeOther(PageOf(code.Link, http));
@@ -71,9 +84,9 @@ internal static class JoinEndpoints
 
     private static async Task<IResult> CheckAsync(string slug, string invitation, string typed, Services services)
     {
-        var (http, guests, codes, _, _) = services;
+        var (http, guests, codes, _, _, _) = services;
         if (!CheckedCodes.TryFind(typed, out var secret)) return Refuse(CodePage.NotACode);
-        if (!Guid.TryParse(invitation, out var id)) return Refuse(CodePage.Unknown);
+        if (!CodeCookie.TryParseId(invitation, out var id)) return Refuse(CodePage.Unknown);
         var link = new InvitationLink(slug, id, secret);
         var offer = await guests.LookAsync(link, signedInUser: null, http.RequestAborted);
         if (offer.State is OfferState.Unknown) return Refuse(CodePage.Unknown);
@@ -81,29 +94,48 @@ internal static class JoinEndpoints
         return PageResults.SeeOther(PageOf(link, http));
     }
 
-    private static async Task<IResult> InAsync(CheckedCode code, Result<Joined> result, NewPerson? person, Services services)
+    private static async Task<IResult> InAsync(CheckedCode code, Result<Joined> result, string step, Services services, NewPerson? person = null)
     {
-        var (http, guests, _, _, sessions) = services;
+        var (http, guests, _, _, sessions, _) = services;
         if (result.TryGet(out var joined, out var error))
         {
             if (joined.Session is { } session) sessions.Write(http.Response, session);
-            var leadOn = await ReturnAddressAsync(code.Link, services) is not null;
-            return PageResults.SeeOther(leadOn ? $"{CheckedCodes.PathOf(code.Link.OrganizationSlug, code.Link.InvitationId)}/joined{ReturnQuery(http)}" : "/me");
+            var next = $"{CheckedCodes.PathOf(code.Link.OrganizationSlug, code.Link.InvitationId)}/joined";
+            if (step is Steps.TakeOver) return PageResults.SeeOther($"{next}{ReturnQuery(http, $"{TakenOver}=1")}");
+            return PageResults.SeeOther(await ReturnAddressAsync(code.Link, services) is null ? "/me" : $"{next}{ReturnQuery(http)}");
         }
 
-        // The refusal may be that things have changed since the page was shown; then the page as it is now says more than the error.
         var offer = await guests.LookAsync(code.Link, await http.SignedInUserAsync(), http.RequestAborted);
-        var stillThere = offer.State is OfferState.Open && offer.Viewer == (person is null ? Viewer.Invitee : Viewer.NewPerson);
+        // Only the submitted form tells that a link which proves nothing is for an address with an account.
+        if (error == InvitationErrors.MustSignIn && offer.Viewer is Viewer.Undisclosed)
+            return Show(code, offer with { Viewer = Viewer.MustSignIn }, http, error: error);
+        if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
+        // The refusal may be that things have changed since the page was shown; then the page as it is now says more than the error.
+        var stillThere = offer.State is OfferState.Open && step switch
+        {
+            Steps.Join => offer.Viewer is Viewer.NewPerson or Viewer.Undisclosed,
+            Steps.Prove or Steps.TakeOver => offer.Viewer is Viewer.UnprovenAccount,
+            _ => offer.Viewer is Viewer.Invitee,
+        };
         return stillThere ? Show(code, offer, http, person, error) : PageResults.SeeOther(PageOf(code.Link, http));
     }
 
     // A page and no redirect: some browsers hold the form-action policy against every redirect that follows a form, so only a link, or a refresh, leads away.
     private static async Task<IResult> LeadOnAsync(string slug, string invitation, [AsParameters] Services services)
     {
-        var (http, guests, codes, _, _) = services;
-        if (codes.Read(http.Request, slug, invitation) is not { } code || await ReturnAddressAsync(code.Link, services) is not { } address)
-            return PageResults.SeeOther("/me");
-        var offer = await guests.LookAsync(code.Link, await http.SignedInUserAsync(), http.RequestAborted);
+        var (http, guests, codes, _, _, memberships) = services;
+        if (codes.Read(http.Request, slug, invitation) is not { } code) return PageResults.SeeOther("/me");
+        var address = await ReturnAddressAsync(code.Link, services);
+        var user = await http.SignedInUserAsync();
+        if (http.Request.Query.ContainsKey(TakenOver) && user is { } id)
+        {
+            var suspended = await memberships.SuspendedAsync(id, http.RequestAborted);
+            var here = $"{http.Request.Path}{http.Request.QueryString}";
+            if (suspended is not []) return PageResults.Page<TakenOverPage>(new { Suspended = suspended, Address = address, Here = here });
+        }
+
+        if (address is null) return PageResults.SeeOther("/me");
+        var offer = await guests.LookAsync(code.Link, user, http.RequestAborted);
         return PageResults.Page<JoinedPage>(new { offer.OrganizationName, Address = address });
     }
 
@@ -117,7 +149,13 @@ internal static class JoinEndpoints
 
     private static string PageOf(InvitationLink link, HttpContext http) => CheckedCodes.PathOf(link.OrganizationSlug, link.InvitationId) + ReturnQuery(http);
 
-    private static string ReturnQuery(HttpContext http) => ReturnTo(http) is { } url ? $"?return_to={Uri.EscapeDataString(url)}" : "";
+    private static string ReturnQuery(HttpContext http, string? also = null) => (also, ReturnTo(http)) switch
+    {
+        (null, null) => "",
+        (_, null) => $"?{also}",
+        (null, { } url) => $"?return_to={Uri.EscapeDataString(url)}",
+        (_, { } url) => $"?{also}&return_to={Uri.EscapeDataString(url)}",
+    };
 
     private static string? ReturnTo(HttpContext http) => http.Request.Query["return_to"] is [{ Length: > 0 and <= 1000 } url] ? url : null;
 
@@ -128,5 +166,6 @@ internal static class JoinEndpoints
             ? address
             : null;
 
-    private sealed record Services(HttpContext Http, GuestService Guests, CheckedCodes Codes, GuestLimits Limits, SessionCookie Sessions);
+    private sealed record Services(HttpContext Http, GuestService Guests, CheckedCodes Codes, GuestLimits Limits, SessionCookie Sessions,
+        MembershipService Memberships);
 }

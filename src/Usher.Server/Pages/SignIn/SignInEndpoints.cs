@@ -1,7 +1,10 @@
 using Usher.Core;
 using Usher.Core.Invitations;
+using Usher.Core.Limits;
 using Usher.Core.Sessions;
 using Usher.Server.Auth;
+using Usher.Server.Errors;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.SignIn;
 
@@ -11,8 +14,8 @@ internal static class SignInEndpoints
     public static void MapSignIn(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/sign-in", PagesExtensions.Read, (Delegate)ShowAsync);
-        pages.MapPost("/sign-in", SignInAsync);
-        pages.MapPost("/sign-in/link", SendLinkAsync);
+        pages.MapPost("/sign-in", SignInAsync).LimitedBy(GuessKind.Passwords);
+        pages.MapPost("/sign-in/link", SendLinkAsync).LimitedBy(GuessKind.Mails);
         pages.MapPost("/sign-out", SignOutAsync);
     }
 
@@ -23,13 +26,11 @@ internal static class SignInEndpoints
         return PageResults.Page<SignInPage>(new { ReturnTo = returnTo, LinkSent = http.Request.Query.ContainsKey("sent") });
     }
 
-    private static async Task<IResult> SignInAsync(HttpContext http, SessionService sessions, SessionCookie cookie, GuestLimits limits, CancellationToken ct)
+    private static async Task<IResult> SignInAsync(HttpContext http, SessionService sessions, SessionCookie cookie, CancellationToken ct)
     {
         var form = await http.Request.ReadFormAsync(ct);
         var email = form["email"].ToString();
-        if (limits.Password(http, SubjectOf(email)) is { } wait) return PageResults.TooMany(http, wait);
-
-        var result = await sessions.SignInAsync(email, form["password"].ToString(), http.Device, ct);
+        var result = await sessions.SignInAsync(email, form["password"].ToString(), http.Device, ct, new SignInProof(form["code"]));
         var returnTo = ReturnTo(http);
         if (result.TryGet(out var session, out var error))
         {
@@ -37,16 +38,20 @@ internal static class SignInEndpoints
             return PageResults.SeeOther(returnTo ?? "/me");
         }
 
+        if (error.Is(LimitErrors.TooMany)) return PageResults.TooMany(http, error.RetryAfter.GetValueOrDefault());
+        if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
         // Not 401: that asks the browser itself for a password.
         var status = error.Kind is ErrorKind.TooMany ? StatusCodes.Status429TooManyRequests : StatusCodes.Status422UnprocessableEntity;
-        return PageResults.Page<SignInPage>(new { ReturnTo = returnTo, Email = email, Problem = error.Message }, status);
+        var (needed, wrong) = (error.Is(SignInErrors.CodeNeeded), error.Is(SignInErrors.CodeWrong));
+        return PageResults.Page<SignInPage>(
+            new { ReturnTo = returnTo, Email = email, Problem = needed || wrong ? null : error.Message, AsksCode = needed || wrong, CodeProblem = wrong ? error.Message : null }, status);
     }
 
     private static async Task<IResult> SendLinkAsync(HttpContext http, GuestService guests, GuestLimits limits, CancellationToken ct)
     {
         var form = await http.Request.ReadFormAsync(ct);
         var email = form["email"].ToString();
-        if (limits.Mail(http, SubjectOf(email)) is { } wait) return PageResults.TooMany(http, wait);
+        if (limits.Mail(http) is { } wait) return PageResults.TooMany(http, wait);
 
         // The same answer for everyone, also for what is no address: it must not tell who is invited.
         await guests.SendMyLinkAsync(email, ct);
@@ -63,7 +68,4 @@ internal static class SignInEndpoints
     }
 
     private static string? ReturnTo(HttpContext http) => LocalPath.OrNull(http.Request.Query["return"]);
-
-    // One subject for all ways to write an address, and one for all that is none.
-    private static string SubjectOf(string email) => EmailAddress.TryCanonical(email, out var canonical) ? canonical : "";
 }

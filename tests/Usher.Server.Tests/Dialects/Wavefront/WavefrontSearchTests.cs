@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Usher.Core;
 using Usher.Core.Access;
+using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
@@ -27,6 +29,53 @@ public sealed class WavefrontSearchTests(UsherApp app)
                 "groups": ["ingestion"], "userGroups": ["{{await org.EveryoneAsync()}}"], "unitedRoles": [], "unitedPermissions": ["ingestion"], "lastSuccessfulLogin": 1718000000000 }],
               "offset": 0, "limit": 10, "totalItems": 1, "moreItems": false, "sort": { "ascending": true, "field": "id", "default": true } } }
             """);
+    }
+
+    [Theory]
+    [InlineData("user")]
+    [InlineData("account")]
+    [InlineData("serviceaccount")]
+    [InlineData("usergroup")]
+    [InlineData("role")]
+    public async Task A_search_with_too_many_values_is_refused_before_it_begins(string what)
+    {
+        var org = await app.CreateOrganizationAsync();
+        foreach (var (conditions, values, status) in new[] { (50, 20, 400), (51, 1, 400), (1, 101, 400), (2, 51, 400), (50, 2, 200), (1, 100, 200) })
+        {
+            var value = JsonSerializer.Serialize(Enumerable.Range(0, values).Select(i => $"nobody{i}"));
+            var one = $$"""{"key":"{{(what is "usergroup" or "role" ? "name" : "identifier")}}","values":{{value}},"matchingMethod":"CONTAINS"}""";
+            var answer = await org.Admin.PostTextAsync($"/api/v2/search/{what}", $$"""{"query":[{{string.Join(',', Enumerable.Repeat(one, conditions))}}]}""");
+            Assert.Equal(status, (int)answer.StatusCode);
+        }
+
+        var tooLong = await org.Admin.PostTextAsync($"/api/v2/search/{what}", $$"""{"query":[{"key":"id","value":"{{new string('x', 1_001)}}"}]}""");
+        Assert.Equal(HttpStatusCode.BadRequest, tooLong.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_search_that_takes_too_long_is_stopped_in_the_database()
+    {
+        await using var own = await UsherApp.StartAsync(new() { ["Usher:Search:TimeLimit"] = "00:00:00.010" }, workers: false);
+        var org = await own.CreateOrganizationAsync();
+        var now = TimeProvider.System.Now();
+        var members = Enumerable.Range(0, 3_000).Select(i => new Member
+        {
+            OrganizationId = org.Id, Id = Uuid.Create(now), Number = 1_000_000 + i, Identifier = $"m{i}@example.test", Email = $"m{i}@example.test", FirstName = "Ada",
+            Kind = MemberKind.Person, Status = MemberStatus.Active, CreatedAt = now,
+        }).ToList();
+        foreach (var member in members) member.Give(BuiltInRole.User, org.System, now);
+        await own.QueryAsync(db => { db.AddRange(members); return db.SaveChangesAsync(Ct); });
+
+        var texts = JsonSerializer.Serialize(Enumerable.Range(0, 100).Select(i => $"nothing{i}"));
+        var search = $$"""{"query":[{"key":"freetext","values":{{texts}},"negated":true}]}""";
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var answer = await org.Admin.PostTextAsync("/api/v2/search/user", search);
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(3));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("took too long", await answer.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+
+        // The connection is as good as before.
+        Assert.Equal(HttpStatusCode.OK, (await org.Admin.GetAsync("/v1/users/whoami", Ct)).StatusCode);
     }
 
     [Fact]

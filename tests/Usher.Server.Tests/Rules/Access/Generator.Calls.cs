@@ -84,11 +84,11 @@ internal sealed partial class Generator
         var labels = world.Labels;
         if (Chance(0.16)) return Pick("owner", "owner", "alan", "ava");
         if (Chance(0.05)) return Pick(labels);
-        var ready = labels.Where(l => world.KeyOf(l) is { } key && State.Members[key.Member].IsActive).ToList();
-        var managers = ready.Where(l => HeldBy(l) is { IsAdmin: false } held && held.May("user_management")).ToList();
+        var able = labels.Where(l => world.KeyOf(l) is { } key && State.Members[key.Member].IsActive).ToList();
+        var managers = able.Where(l => HeldBy(l) is { IsAdmin: false } held && held.May("user_management")).ToList();
         if (managers.Count > 0 && Chance(0.75)) return Pick(managers);
-        var tokens = ready.Where(l => HeldBy(l) is { IsAdmin: false } held && (held.May("token_management") || held.May("resource_creation"))).ToList();
-        return tokens.Count > 0 && Chance(0.7) ? Pick(tokens) : Pick(ready.Count > 0 ? ready : labels);
+        var tokens = able.Where(l => HeldBy(l) is { IsAdmin: false } held && (held.May("token_management") || held.May("resource_creation"))).ToList();
+        return tokens.Count > 0 && Chance(0.7) ? Pick(tokens) : Pick(able.Count > 0 ? able : labels);
     }
 
     private Call Any()
@@ -185,8 +185,7 @@ internal sealed partial class Generator
         for (var i = 0; i < 2; i++)
         {
             List<string> said = [$"\"email\":\"<a:{FreeName()}>\"", .. Grants(held, levels: false).Where(s => !s.StartsWith("\"allResources\"", StringComparison.Ordinal))];
-            if (said.Count < 3) said.Add("\"firstName\":\"I<defaults:>\"");
-            else said.Add("\"firstName\":\"I<defaults:>\"");
+            said.Add("\"firstName\":\"I<defaults:>\"");
             rows.Add(Json(said));
         }
 

@@ -65,7 +65,7 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
         "a" => Address(name),
         "i" => Invitation(name),
         ['k', ..] => keyOf(name) is { } id ? kind is "k" ? Ids.ApiKey.Of(id) : id.ToString() : null,
-        _ => throw new ArgumentException($"<{kind}:{name}>"),
+        _ => throw new InvalidOperationException($"<{kind}:{name}>"),
     };
 
     private static string Give(string shown, Held _) => shown;

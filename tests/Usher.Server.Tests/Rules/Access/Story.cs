@@ -74,5 +74,5 @@ internal sealed record Story(IReadOnlyList<Call> Calls, IReadOnlyList<Violation>
     }
 
     // A path without the names in it.
-    private static string Route(string path) => System.Text.RegularExpressions.Regex.Replace(path, "<([a-z]+):[^>]*>|\\?.*", "$1", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+    private static string Route(string path) => System.Text.RegularExpressions.Regex.Replace(path, "<(?<kind>[a-z]+):[^>]*>|\\?.*", "${kind}", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 }

@@ -83,7 +83,7 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
             CallKind.SendMyLink => await SendMyLinkAsync(path),
             CallKind.ConfirmAddress => await ConfirmAsync(path),
             CallKind.Leave => await LeaveAsync(path),
-            _ => throw new ArgumentException(call.ToString()),
+            _ => throw new InvalidOperationException(call.ToString()),
         };
         if (answer is not (var status, var text)) return null;
         State = await StateReader.ReadAsync(app, Organization);

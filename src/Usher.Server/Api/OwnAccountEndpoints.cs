@@ -1,0 +1,222 @@
+using Usher.Core;
+using Usher.Core.Access;
+using Usher.Core.Members;
+using Usher.Core.Sessions;
+using Usher.Core.Users;
+using Usher.Server.Auth;
+using Usher.Server.Errors;
+using Usher.Server.Pages;
+
+namespace Usher.Server.Api;
+
+/// <summary>
+/// A person's own account, by their own session (`Authorization: Bearer uss_…`). No API key changes an account. What changes how the person
+/// signs in needs the password given within the last 10 minutes: else the answer is 403 `step_up_needed`, and `POST /usher/v1/sessions/current/confirm` takes the password.
+/// </summary>
+internal static class OwnAccountEndpoints
+{
+    public static void MapOwnAccount(this RouteGroupBuilder api)
+    {
+        var me = api.MapGroup("/me").WithTags("Own account").RequireAuthorization(Policies.Session);
+        me.MapGet("", GetAsync).TakesSession(needed: true).WithName("getMe").Says<MeDocument>("Get your account", "With your memberships, and until when this session may change how you sign in.");
+        me.MapPatch("", UpdateAsync).TakesSession(needed: true).WithName("updateMe").Says<MeDocument>(
+            "Change your names, time zone and language", "Your account alone. What an organization keeps about its member stays.");
+        me.MapPut("/password", SetPasswordAsync).TakesSession(needed: true).WithName("setMyPassword").SaysNothing("Change your password", """
+            Ends your other sessions, waiting address changes and reset links. Your address is told. Needs the password within the last 10 minutes.
+            """);
+        me.MapPost("/address", AskAsync).CanRepeat().TakesSession(needed: true).WithName("changeMyAddress").SaysAccepted("Ask for another address", """
+            Mails a link to the new address; the account keeps the old one until the link is confirmed there, within 24 hours. With the account's own address, when it is not proven yet, the link proves it.
+            Any other address needs the password within the last 10 minutes.
+            """).ProducesProblem(StatusCodes.Status429TooManyRequests);
+        me.MapGet("/sessions", ListSessionsAsync).TakesSession(needed: true).WithName("listMySessions").Says<Page<OwnSessionDocument>>("List your sessions", "The last used first; at most 200.");
+        me.MapDelete("/sessions", EndOthersAsync).TakesSession(needed: true).WithName("endMyOtherSessions").SaysNothing("Sign out everywhere else", "Ends all your sessions but this one.");
+        me.MapDelete("/sessions/{session}", EndSessionAsync).TakesSession(needed: true).WithName("endMySession").SaysNothing("Sign out one session", "It may be this one.");
+        me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization").SaysNothing(
+            "Leave an organization", "Your membership ends at once. The last administrator who can act cannot leave.");
+
+        var session = api.MapGroup("/sessions/current").WithTags("Own account").RequireAuthorization(Policies.Session);
+        session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession").Says<StepUpDocument>("Give the password again", """
+            For 10 minutes this session may then change how you sign in. Wrong passwords count like those at sign-in.
+            """);
+    }
+
+    private static async Task<IResult> GetAsync(SessionUser session, UserService users, TimeProvider clock, CancellationToken ct) =>
+        await users.MeAsync(session.UserId, ct) is { } me ? Answers.Ok(MeDocument.From(me, session, clock.Now())) : AccountErrors.SessionRefused.ToHttp();
+
+    private static async Task<IResult> UpdateAsync(ApiBody<UserChangeRequest> body, SessionUser session, UserService users, TimeProvider clock, CancellationToken ct)
+    {
+        if (body.Refusal(given => UserService.Faults(given.ToChange())) is { } refusal) return refusal;
+        return (await users.UpdateAsync(session, body.Value.ToChange(), ct)).ToHttp(me => Answers.Ok(MeDocument.From(me, session, clock.Now())));
+    }
+
+    private static async Task<IResult> SetPasswordAsync(ApiBody<PasswordRequest> body, SessionUser session, UserService users, CancellationToken ct)
+    {
+        if (body.Refusal() is { } refusal) return refusal;
+        return (await users.ChangePasswordAsync(session, body.Value.Password, ct)).ToHttp(_ => Answers.NoContent);
+    }
+
+    private static async Task<IResult> AskAsync(
+        ApiBody<AddressRequest> body, HttpContext http, SessionUser session, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
+    {
+        if (body.Refusal() is { } refusal) return refusal;
+        if (EmailAddress.TryCanonical(body.Value.Email, out var address) && limits.Mail(http, address) is { } wait) return GuestEndpoints.Wait(wait);
+        return (await addresses.AskAsync(session, body.Value.Email, ct)).ToHttp(_ => TypedResults.Accepted((string?)null));
+    }
+
+    private static async Task<IResult> ListSessionsAsync(SessionUser session, OwnSessionService sessions, CancellationToken ct) =>
+        Answers.Ok(new Page<OwnSessionDocument>([.. (await sessions.ListAsync(session.UserId, ct)).Select(s => OwnSessionDocument.From(s, session))], Next: null));
+
+    private static async Task<IResult> EndOthersAsync(SessionUser session, OwnSessionService sessions, CancellationToken ct)
+    {
+        await sessions.EndOthersAsync(session, ct);
+        return Answers.NoContent;
+    }
+
+    private static async Task<IResult> EndSessionAsync(string session, SessionUser current, OwnSessionService sessions, CancellationToken ct) =>
+        (await sessions.EndAsync(current, Ids.Session.Parse(session), ct)).ToHttp(_ => Answers.NoContent);
+
+    private static async Task<IResult> LeaveAsync(string member, SessionUser session, MemberService members, CancellationToken ct) =>
+        (await members.LeaveAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
+
+    private static async Task<IResult> ConfirmAsync(
+        ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
+    {
+        if (body.Refusal() is { } refusal) return refusal;
+        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait) return GuestEndpoints.Wait(wait);
+        return (await sessions.ConfirmAsync(session, body.Value.Password, ct)).ToHttp(confirmed => Answers.Ok(new StepUpDocument(Ids.Session.Of(confirmed.SessionId), confirmed.ConfirmedUntil)));
+    }
+}
+
+/// <summary>A person's own account.</summary>
+internal sealed record MeDocument
+{
+    /// <summary>`usr_…`</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The address to sign in with; null where another account has proven it.</summary>
+    public required string? Email { get; init; }
+
+    /// <summary>Whether mail to the address was shown to reach the person.</summary>
+    public required bool EmailProven { get; init; }
+
+    /// <summary>The address that waits for its confirmation; null when none does.</summary>
+    public required string? PendingEmail { get; init; }
+
+    public required string FirstName { get; init; }
+
+    public required string LastName { get; init; }
+
+    /// <summary>TZ database name.</summary>
+    public required string? TimeZone { get; init; }
+
+    /// <summary>BCP 47.</summary>
+    public required string? Locale { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>The session that asks.</summary>
+    public required OwnStateDocument Session { get; init; }
+
+    public required IReadOnlyList<MembershipDocument> Memberships { get; init; }
+
+    public static MeDocument From(Me me, SessionUser session, DateTimeOffset now) => new()
+    {
+        Id = Ids.User.Of(me.User.Id), Email = me.Email, EmailProven = me.EmailProved, PendingEmail = me.PendingEmail, FirstName = me.User.FirstName,
+        LastName = me.User.LastName, TimeZone = me.User.TimeZone, Locale = me.User.Locale, CreatedAt = me.User.CreatedAt,
+        Session = new(Ids.Session.Of(session.SessionId), now < session.ConfirmedUntil, session.ConfirmedUntil, session.ExpiresAt),
+        Memberships = [.. me.Memberships.Select(MembershipDocument.From)],
+    };
+}
+
+/// <summary>How far a session may go.</summary>
+/// <param name="Id">`ses_…`</param>
+/// <param name="Confirmed">Whether it may change how the person signs in.</param>
+/// <param name="ConfirmedUntil">Until when it may, or might.</param>
+/// <param name="ExpiresAt">When it ends.</param>
+internal sealed record OwnStateDocument(string Id, bool Confirmed, DateTimeOffset ConfirmedUntil, DateTimeOffset ExpiresAt);
+
+/// <summary>A membership of a person.</summary>
+internal sealed record MembershipDocument
+{
+    /// <summary>`mem_…`</summary>
+    public required string MemberId { get; init; }
+
+    public required MembershipOrganizationDocument Organization { get; init; }
+
+    public required BuiltInRole Role { get; init; }
+
+    public required MemberStatus Status { get; init; }
+
+    public required DateTimeOffset Since { get; init; }
+
+    public static MembershipDocument From(Membership membership) => new()
+    {
+        MemberId = Ids.Member.Of(membership.MemberId), Role = membership.Role, Status = membership.Status, Since = membership.JoinedAt,
+        Organization = new(Ids.Organization.Of(membership.OrganizationId), membership.OrganizationSlug, membership.OrganizationName),
+    };
+}
+
+/// <summary>The organization of a membership.</summary>
+/// <param name="Id">`org_…`</param>
+/// <param name="Slug">How it is called in addresses.</param>
+/// <param name="Name">Its name.</param>
+internal sealed record MembershipOrganizationDocument(string Id, string Slug, string Name);
+
+/// <summary>What to change about your account. What is left out stays.</summary>
+internal sealed record UserChangeRequest
+{
+    /// <summary>1 to 120 characters.</summary>
+    public string? FirstName { get; init; }
+
+    /// <summary>At most 120 characters.</summary>
+    public string? LastName { get; init; }
+
+    /// <summary>TZ database name; null: none.</summary>
+    public Optional<string> TimeZone { get; init; }
+
+    /// <summary>BCP 47; null: none.</summary>
+    public Optional<string> Locale { get; init; }
+
+    public UserChange ToChange() => new() { FirstName = FirstName, LastName = LastName, TimeZone = TimeZone, Locale = Locale };
+}
+
+internal sealed record PasswordRequest
+{
+    public required string Password { get; init; }
+}
+
+internal sealed record AddressRequest
+{
+    public required string Email { get; init; }
+}
+
+/// <summary>The password was given.</summary>
+/// <param name="Session">`ses_…`</param>
+/// <param name="ConfirmedUntil">Until when the session may change how the person signs in.</param>
+internal sealed record StepUpDocument(string Session, DateTimeOffset ConfirmedUntil);
+
+/// <summary>One of a person's sessions.</summary>
+internal sealed record OwnSessionDocument
+{
+    /// <summary>`ses_…`</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The browser's or client's own description.</summary>
+    public required string? Device { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When it was last used, to within a few minutes.</summary>
+    public required DateTimeOffset LastSeenAt { get; init; }
+
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>Whether it is the session that asks.</summary>
+    public required bool Current { get; init; }
+
+    public static OwnSessionDocument From(Session session, SessionUser current) => new()
+    {
+        Id = Ids.Session.Of(session.Id), Device = session.Device, CreatedAt = session.CreatedAt, LastSeenAt = session.LastSeenAt,
+        ExpiresAt = session.ExpiresAt, Current = session.Id == current.SessionId,
+    };
+}

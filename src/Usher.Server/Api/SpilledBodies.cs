@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Options;
+using Usher.Server.Startup;
+
+namespace Usher.Server.Api;
+
+/// <summary>
+/// Bodies of requests that are read more than once. Beyond 64 KiB they lie in a folder of the data directory and never in the system's one for temporary files:
+/// they hold people's addresses. What a killed server leaves there is deleted at the next start.
+/// </summary>
+internal static class SpilledBodies
+{
+    private const int InMemory = 64 * 1024;
+
+    /// <summary>Makes the body of a request readable again from its beginning.</summary>
+    public static void Buffer(HttpContext http)
+    {
+        var folder = FolderOf(http.RequestServices.GetRequiredService<IOptions<ServerOptions>>().Value);
+        var body = new FileBufferingReadStream(http.Request.Body, InMemory, bufferLimit: null, () => Made(folder));
+        http.Request.Body = body;
+        http.Response.RegisterForDispose(body);
+    }
+
+    /// <summary>Deletes what an earlier process left. A file that another node has open stays readable for it.</summary>
+    public static void DeleteAll(ServerOptions options)
+    {
+        if (!Directory.Exists(FolderOf(options))) return;
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(FolderOf(options))) File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"Usher:DataDirectory: {FolderOf(options)} cannot be emptied: {e.Message}", e);
+        }
+    }
+
+    private static string FolderOf(ServerOptions options) => Path.GetFullPath(Path.Combine(options.DataDirectory, "requests"));
+
+    private static string Made(string folder)
+    {
+        PrivateFiles.MakeFolder(folder);
+        return folder;
+    }
+}

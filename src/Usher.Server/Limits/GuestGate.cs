@@ -1,0 +1,67 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.Features;
+using Usher.Core;
+using Usher.Core.ApiKeys;
+using Usher.Core.Limits;
+using Usher.Server.Auth;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Limits;
+
+/// <summary>
+/// What a request must pass before its body is read, where anybody may send it: the size, and the limits of its client. A route is one of those unless it asks
+/// for authorization.
+/// </summary>
+internal static class GuestGate
+{
+    /// <summary>The longest body of a route without authorization.</summary>
+    public const int MaxGuestBodyBytes = 64 * 1024;
+
+    /// <summary>Says what a client of this route may guess or cause: one that has had enough is refused before its body is read.</summary>
+    public static TBuilder LimitedBy<TBuilder>(this TBuilder route, GuessKind kind)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new Limited(kind));
+
+    /// <summary>The gate. After routing, before anything reads a body.</summary>
+    public static void UseGuestGate(this WebApplication app)
+    {
+        var (clients, limits) = (app.Services.GetRequiredService<HttpRequestClient>(), app.Services.GetRequiredService<GuessLimits>());
+        app.Use(async (http, next) =>
+        {
+            if (http.GetEndpoint() is { } endpoint && IsForGuests(endpoint) && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)
+                && await RefusalAsync(http, endpoint, clients, limits) is { } refusal)
+            {
+                await new ErrorResult(refusal).ExecuteAsync(http);
+                return;
+            }
+
+            await next(http);
+        });
+    }
+
+    private static async Task<Error?> RefusalAsync(HttpContext http, Endpoint endpoint, HttpRequestClient clients, GuessLimits limits)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = Math.Min(size.MaxRequestBodySize ?? MaxGuestBodyBytes, MaxGuestBodyBytes);
+        if (http.Request.ContentLength > MaxGuestBodyBytes) return HostErrors.TooLarge;
+        if (endpoint.Metadata.GetMetadata<Limited>() is not { } limited) return null;
+
+        var client = await OfOperatorAsync(http, clients.Of(http));
+        return limits.WaitOf(limited.Kind, client) is { } wait ? LimitErrors.TooMany with { RetryAfter = wait } : null;
+    }
+
+    private static bool IsForGuests(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null || endpoint.Metadata.GetMetadata<IAuthorizeData>() is null;
+
+    // A product's back end sends what many people type from one address. An operator's key says that it may.
+    private static async Task<RequestClient> OfOperatorAsync(HttpContext http, RequestClient client)
+    {
+        if (KeyAuthentication.SecretOf(http.Request) is not { } secret) return client;
+        var callers = http.RequestServices.GetRequiredService<CallerService>();
+        if (await callers.FindOperatorAsync(secret, http.RequestAborted) is not { } caller) return client;
+        client = new($"operator {caller.KeyId:N}", IsCounted: false, client.Device);
+        http.Features.Set(client);
+        return client;
+    }
+
+    private sealed record Limited(GuessKind Kind);
+}

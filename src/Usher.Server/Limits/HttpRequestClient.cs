@@ -1,0 +1,34 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Usher.Core.Limits;
+using Usher.Server.Auth;
+
+namespace Usher.Server.Limits;
+
+/// <summary>The client of the request at hand. Behind a trusted proxy its address is the one that the proxy tells; see <see cref="ProxyExtensions"/>.</summary>
+internal sealed class HttpRequestClient(IHttpContextAccessor accessor, DeviceTokens devices) : IRequestClient
+{
+    public RequestClient Current => accessor.HttpContext is { } http ? Of(http) : RequestClient.None;
+
+    /// <summary>The client of one request.</summary>
+    public RequestClient Of(HttpContext http)
+    {
+        if (http.Features.Get<RequestClient>() is { } known) return known;
+        var client = new RequestClient(NameOf(http.Connection.RemoteIpAddress), Device: devices.Read(http.Request));
+        http.Features.Set(client);
+        return client;
+    }
+
+    /// <summary>An IPv4 address, also where it is written as IPv6, or the /64 network of an IPv6 one.</summary>
+    internal static string NameOf(IPAddress? address)
+    {
+        if (address is null) return "socket"; // a Unix socket whose proxy says nothing
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        if (address.AddressFamily is not AddressFamily.InterNetworkV6) return address.ToString();
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out _);
+        bytes[8..].Clear();
+        return string.Create(CultureInfo.InvariantCulture, $"{new IPAddress(bytes)}/64");
+    }
+}

@@ -1,0 +1,32 @@
+using Usher.Core;
+using Usher.Core.Members;
+using Usher.Server.Auth;
+using Usher.Server.Errors;
+
+namespace Usher.Server.Pages.Me;
+
+/// <summary>What a person does on their own page about one membership.</summary>
+internal static class MembershipEndpoints
+{
+    public static void MapMemberships(this IEndpointRouteBuilder pages)
+    {
+        var membership = pages.MapGroup("/me/memberships/{member:guid}");
+        membership.MapPost("/agree", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
+            AnswerAsync(http, user => memberships.AgreeAsync(user, member, ct)));
+        membership.MapPost("/decline", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
+            AnswerAsync(http, user => memberships.DeclineAsync(user, member, ct)));
+        membership.MapPost("/leave", (Guid member, HttpContext http, MemberService members, CancellationToken ct) =>
+            AnswerAsync(http, user => members.LeaveAsync(user, member, ct), MeEndpoints.Done(MeNotice.Left)));
+    }
+
+    private static async Task<IResult> AnswerAsync(HttpContext http, Func<Guid, Task<Result<Member>>> operation, string done = "/me")
+    {
+        if (await http.SignedInUserAsync() is not { } user) return Results.Challenge(authenticationSchemes: [SessionAuthentication.SchemeName]);
+        var form = await http.Request.ReadFormAsync(http.RequestAborted);
+        var result = await operation(user);
+        // A membership that is gone was answered before: the page as it is now says so.
+        return result.Error is null || result.Error == MemberErrors.NotFound
+            ? PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? done)
+            : PageResults.Error(result.Error.StatusCode, result.Error.Message);
+    }
+}
