@@ -47,6 +47,27 @@ internal enum GrantingRule
 
     /// <summary>An invitation is endorsed by an actor who covers the member.</summary>
     EndorseCovers,
+
+    /// <summary>Members, groups and roles are changed by an actor who holds <c>user_management</c>.</summary>
+    UserManagement,
+
+    /// <summary>The keys of other members are changed by an actor who holds <c>token_management</c>.</summary>
+    TokenManagement,
+
+    /// <summary>A service account is never given <c>token_management</c>.</summary>
+    ServiceAccountTokens,
+
+    /// <summary>The settings of an organization, except what it gives by default, are changed by an administrator.</summary>
+    SettingsByAdministrators,
+
+    /// <summary>A resource is changed by an actor who reaches it fully.</summary>
+    ResourceReachedFully,
+
+    /// <summary>A read-only key changes nothing.</summary>
+    ReadOnlyKey,
+
+    /// <summary>An organization keeps an administrator who can act.</summary>
+    LastAdministrator,
 }
 
 /// <summary>

@@ -27,7 +27,8 @@ internal static class LastAdmin
         var acting = admins.Where(m => m.Status == MemberStatus.Active && (m.UserId != null || db.ApiKeys.Any(
             k => k.OrganizationId == organization && k.MemberId == m.Id && k.Status == ApiKeyStatus.Enabled && !k.ReadOnly && k.ExpiresAt == null)));
         if (await acting.AnyAsync(m => !taken.Contains(m.Id), ct)) return false;
-        return await acting.AnyAsync(m => taken.Contains(m.Id), ct) || !await admins.AnyAsync(m => !taken.Contains(m.Id), ct);
+        var gone = await acting.AnyAsync(m => taken.Contains(m.Id), ct) || !await admins.AnyAsync(m => !taken.Contains(m.Id), ct);
+        return !db.Runtime.Rules.Pass(GrantingRule.LastAdministrator, !gone);
     }
 
     /// <summary>Whether a key is all by which its member can act: one that may write and never expires, of a person without an account.</summary>

@@ -60,6 +60,7 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
 
         output.WriteLine($"{calls} calls in {stories} stories, {clock.Elapsed.TotalSeconds:0.0} s, {calls / clock.Elapsed.TotalSeconds:0} a second, {Environment.CpuUsage.TotalTime.TotalSeconds:0.0} s of CPU");
         foreach (var (route, (made, accepted)) in routes.OrderBy(r => r.Key, StringComparer.Ordinal)) output.WriteLine($"{accepted,5} of {made,5}  {route}");
+        if (calls >= 5_000) Assert.InRange(routes.Values.Count(r => r.Accepted > 0), 75, int.MaxValue);
         if (failures.Count > 0) Assert.Fail(await ToldAsync(failures.Values));
     }
 
