@@ -25,7 +25,7 @@ internal sealed partial class Generator(int seed, World world)
     {
         if (!isOpened) Enqueue(Opening());
         isOpened = true;
-        if (ready.Count is 0 && Chance(0.12)) Enqueue(Chance(0.3) ? LosesTheRight() : Oversteps());
+        if (ready.Count is 0 && Chance(0.18)) Enqueue(Chance(0.25) ? LosesTheRight() : Oversteps());
         return ready.TryDequeue(out var first) ? first : Any();
     }
 

@@ -3,13 +3,14 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Usher.Core.Data;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>Reads a <see cref="State"/> straight from the tables, in one command. The only place here that knows their columns.</summary>
-internal static class StateReader
+internal sealed class StateReader : IAsyncDisposable
 {
     private static readonly (string Sql, Action<State, Row> Take)[] Tables =
     [
@@ -45,14 +46,28 @@ internal static class StateReader
     private static readonly string Sql = string.Join(' ', Tables.Select(t => $"SELECT {t.Sql} WHERE organization_id = @organization;"))
         + " SELECT default_permissions, name, time_zone, external_identity_provider, invitation_lifetime_seconds, allowed_email_domains, return_origins FROM organizations WHERE id = @organization;";
 
-    public static Task<State> ReadAsync(UsherApp app, Guid organization) => app.QueryAsync(async db =>
+    private readonly AsyncServiceScope scope;
+    private readonly DbCommand command;
+
+    private StateReader(AsyncServiceScope scope, DbCommand command) => (this.scope, this.command) = (scope, command);
+
+    /// <summary>A reader with a connection of its own and its command prepared.</summary>
+    public static async Task<StateReader> OpenAsync(UsherApp app, Guid organization)
     {
+        var scope = app.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
         await db.Database.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await using var command = db.Database.GetDbConnection().CreateCommand();
+        var command = db.Database.GetDbConnection().CreateCommand();
         command.CommandText = Sql;
         var id = command.CreateParameter();
         (id.ParameterName, id.Value) = ("organization", db.Raw(organization));
         command.Parameters.Add(id);
+        await command.PrepareAsync(TestContext.Current.CancellationToken);
+        return new(scope, command);
+    }
+
+    public async Task<State> ReadAsync()
+    {
         await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
         var (state, row) = (new State(), new Row(reader));
         foreach (var (_, take) in Tables)
@@ -65,7 +80,13 @@ internal static class StateReader
         state.DefaultPermissions.UnionWith(row.Texts(0));
         state.Settings = string.Join('|', Enumerable.Range(1, 6).Select(row.Text));
         return state;
-    });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await command.DisposeAsync();
+        await scope.DisposeAsync();
+    }
 
     /// <summary>A row as both databases have it: SQLite keeps UUIDs as bytes, flags as numbers and lists as JSON.</summary>
     private sealed class Row(DbDataReader reader)

@@ -15,15 +15,18 @@ internal sealed record Story(IReadOnlyList<Call> Calls, IReadOnlyList<Violation>
     /// <summary>Makes up a story and carries it out, up to the first violation.</summary>
     public static async Task<Story> RunAsync(UsherApp app, HttpClient client, int seed, int length)
     {
-        var world = await World.CreateAsync(app, client);
+        await using var world = await World.CreateAsync(app, client);
         var generator = new Generator(seed, world);
         // A call that names what does not exist is not made and does not count.
         return await RunAsync(world, Enumerable.Range(0, length * 10).Select(_ => generator.Next()), length);
     }
 
     /// <summary>Carries out a story again in another organization, up to the first violation.</summary>
-    public static async Task<Story> RepeatAsync(UsherApp app, HttpClient client, IReadOnlyList<Call> calls) =>
-        await RunAsync(await World.CreateAsync(app, client), calls, int.MaxValue);
+    public static async Task<Story> RepeatAsync(UsherApp app, HttpClient client, IReadOnlyList<Call> calls)
+    {
+        await using var world = await World.CreateAsync(app, client);
+        return await RunAsync(world, calls, int.MaxValue);
+    }
 
     /// <summary>
     /// Leaves out whatever is not needed for the violation: long stretches first, then single calls, as long as time allows.

@@ -27,7 +27,7 @@ internal sealed record Step(Call Call, Naming Naming, KeyRow? Caller, int Status
 }
 
 /// <summary>One organization that a story happens in: sends the calls, and keeps the secrets that their makers got to see.</summary>
-internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client)
+internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client, StateReader reader) : IAsyncDisposable
 {
     private const string Password = "a quiet password for everyone";
 
@@ -46,11 +46,14 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     public static async Task<World> CreateAsync(UsherApp app, HttpClient client)
     {
-        var world = new World(app, await app.CreateOrganizationAsync(), client);
-        world.State = await StateReader.ReadAsync(app, world.Organization);
+        var org = await app.CreateOrganizationAsync();
+        var reader = await StateReader.OpenAsync(app, org.Id);
+        var world = new World(app, org, client, reader) { State = await reader.ReadAsync() };
         world.keys.Add("owner", (world.State.Keys.Values.Single().Id, world.Key));
         return world;
     }
+
+    public ValueTask DisposeAsync() => reader.DisposeAsync();
 
     /// <summary>The stored identifier of a name in a story.</summary>
     public string IdentifierOf(string name) => name switch
@@ -87,7 +90,7 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
             _ => throw new InvalidOperationException(call.ToString()),
         };
         if (answer is not (var status, var text)) return null;
-        State = await StateReader.ReadAsync(app, Organization);
+        State = await reader.ReadAsync();
         Learn(call, before, text);
         return new(call, naming, caller, status, text, before, State);
     }
