@@ -13,7 +13,7 @@ namespace Usher.Server.Tests.Rules.Access;
 /// </summary>
 public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITestOutputHelper output) : IClassFixture<NobodyGetsMoreTests.QuietApp>
 {
-    private const int CallsPerStory = 400;
+    private const int CallsPerStory = 500;
 
     /// <summary>A server that does nothing by itself and logs nothing but warnings.</summary>
     public sealed class QuietApp : IAsyncLifetime
@@ -45,23 +45,22 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
     [Fact]
     public async Task No_member_gets_more_access_than_it_was_granted()
     {
-        var (seed, calls, clock) = (Seed(), Number("USHER_TEST_CALLS") ?? (IsLong ? 50_000 : 5_000), Stopwatch.StartNew());
-        Dictionary<string, (int Made, int Accepted)> routes = [];
-        Dictionary<string, (int Seed, Story Story)> failures = [];
-        var stories = 0;
-        for (var done = 0; done < calls; stories++)
+        var (first, calls, clock) = (Seed(), Number("USHER_TEST_CALLS") ?? (IsLong ? 50_000 : 5_000), Stopwatch.StartNew());
+        var stories = new Story[Math.Max(1, calls / CallsPerStory)];
+        // Each story waits for one answer after the other: several at once keep the server busy.
+        await Parallel.ForAsync(0, stories.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, 2, 4) }, async (i, _) =>
         {
-            var story = await Story.RunAsync(quiet.App, quiet.Client, seed + stories, Math.Min(CallsPerStory, calls - done));
-            done += story.Calls.Count;
+            stories[i] = await Story.RunAsync(quiet.App, quiet.Client, first + i, Math.Min(calls, CallsPerStory));
             quiet.App.Commands.Total.Take();
-            Count(story, routes);
-            if (story.Violations is [var first, ..]) failures.TryAdd(first.Rule, (seed + stories, story));
-        }
+        });
 
-        output.WriteLine($"{calls} calls in {stories} stories, {clock.Elapsed.TotalSeconds:0.0} s, {calls / clock.Elapsed.TotalSeconds:0} a second, {Environment.CpuUsage.TotalTime.TotalSeconds:0.0} s of CPU");
-        foreach (var (route, (made, accepted)) in routes.OrderBy(r => r.Key, StringComparer.Ordinal)) output.WriteLine($"{accepted,5} of {made,5}  {route}");
-        if (calls >= 5_000) Assert.InRange(routes.Values.Count(r => r.Accepted > 0), 75, int.MaxValue);
-        if (failures.Count > 0) Assert.Fail(await ToldAsync(failures.Values));
+        var routes = stories.SelectMany(s => s.Routes).ToLookup(r => r.Key, r => r.Value);
+        var made = stories.Sum(s => s.Calls.Count);
+        output.WriteLine($"{made} calls in {stories.Length} stories, {clock.Elapsed.TotalSeconds:0.0} s, {made / clock.Elapsed.TotalSeconds:0} a second, {Environment.CpuUsage.TotalTime.TotalSeconds:0.0} s of CPU");
+        foreach (var route in routes.OrderBy(r => r.Key, StringComparer.Ordinal)) output.WriteLine($"{route.Sum(c => c.Accepted),5} of {route.Sum(c => c.Made),5}  {route.Key}");
+        var failures = stories.Select((story, i) => (Seed: first + i, Story: story)).Where(f => f.Story.Violations is not []).DistinctBy(f => f.Story.Violations[0].Rule).ToList();
+        if (failures.Count > 0) Assert.Fail(await ToldAsync(failures));
+        if (calls >= 5_000) Assert.InRange(routes.Count(r => r.Any(c => c.Accepted > 0)), 75, int.MaxValue);
     }
 
     public static TheoryData<string> Rules => [.. Enum.GetNames<GrantingRule>()];
@@ -91,15 +90,6 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
         finally
         {
             runtime.Rules = new();
-        }
-    }
-
-    private static void Count(Story story, Dictionary<string, (int Made, int Accepted)> routes)
-    {
-        foreach (var (route, (made, accepted)) in story.Routes)
-        {
-            var (before, acceptedBefore) = routes.GetValueOrDefault(route);
-            routes[route] = (before + made, acceptedBefore + accepted);
         }
     }
 

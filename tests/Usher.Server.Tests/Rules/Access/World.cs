@@ -31,6 +31,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 {
     private const string Password = "a quiet password for everyone";
 
+    private static readonly SemaphoreSlim Jobs = new(1);
+
     private readonly Dictionary<string, (Guid? Id, string Secret)> keys = [];
     private readonly Dictionary<Guid, string> links = [];
     private readonly Dictionary<Guid, string> sessions = [];
@@ -120,9 +122,18 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private async Task<(int Status, string Body)?> RunJobAsync(string by, string method, string path, string? body)
     {
-        var answer = await SendAsync(by, method, path, body);
-        if (answer?.Status is 202) await app.DrainAsync();
-        return answer;
+        // Jobs of other stories would be run here, too, and seem done to them before they are.
+        await Jobs.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            var answer = await SendAsync(by, method, path, body);
+            if (answer?.Status is 202) await app.DrainAsync();
+            return answer;
+        }
+        finally
+        {
+            Jobs.Release();
+        }
     }
 
     // Joins; a person who has an account signs in first. A new member gets a key of its own, with the name of its address as the label.
