@@ -28,7 +28,8 @@ internal enum CallKind
 }
 
 /// <summary>
-/// One step of a story. What it names is written as &lt;kind:name&gt; and looked up when the call is made, so that a story can be
+/// One step of a story. What it names is written as &lt;kind:name&gt; and looked up when the call is made, so that a
+/// story can be
 /// repeated in another organization, also with steps left out. The kinds of names are listed in <see cref="Naming"/>.
 /// </summary>
 /// <param name="By">The label of the key that calls; "guest" where no key is used.</param>
@@ -36,7 +37,8 @@ internal enum CallKind
 /// <param name="Path">Path and query; for a guest the member that is invited.</param>
 /// <param name="Body">Null: none.</param>
 /// <param name="Kind">How it is carried out.</param>
-internal sealed record Call(string By, string Method, string Path, string? Body = null, CallKind Kind = CallKind.Request)
+internal sealed record Call(string By, string Method, string Path, string? Body = null,
+    CallKind Kind = CallKind.Request)
 {
     public const string Guest = "guest";
 
@@ -45,7 +47,8 @@ internal sealed record Call(string By, string Method, string Path, string? Body 
 
     public override string ToString() => Kind switch
     {
-        CallKind.Request or CallKind.Job => $"{By}: {Method} {Path} {Body}{(Makes is null ? "" : $"  makes key {Makes}")}".TrimEnd(),
+        CallKind.Request or CallKind.Job =>
+            $"{By}: {Method} {Path} {Body}{(Makes is null ? "" : $"  makes key {Makes}")}".TrimEnd(),
         _ => $"{By}: {Kind} {Path}",
     };
 }

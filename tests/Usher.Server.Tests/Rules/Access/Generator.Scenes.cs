@@ -1,90 +1,155 @@
 namespace Usher.Server.Tests.Rules.Access;
 
-/// <content>What chance alone would seldom bring about: a few calls that belong together, each aimed at one rule.</content>
+/// <content>What chance alone would seldom bring about: a few calls that belong together, each aimed at one
+/// rule.</content>
 internal sealed partial class Generator
 {
-    // The members that can act by a key with the label of their name, and what they hold.
-    private IEnumerable<(string Name, Held Held)> Callers(Func<Held, bool> which) =>
-        from name in Names(m => m.IsActive && world.KeyOf(world.NameOf(m.Identifier)) is { ReadOnly: false } key && key.Member == m.Id)
-        let held = State.Of(State.Named(world.IdentifierOf(name))!)
-        where !held.IsAdmin && which(held)
-        select (name, held);
+    private (string Name, Held Held)? Manager => Caller(held => held.May(UserManagement));
 
-    private (string Name, Held Held)? Caller(Func<Held, bool> which) => Callers(which).ToList() is { Count: > 0 } callers ? Pick(callers) : null;
+    // A member that is no administrator and can act by the key that has its name.
+    private (string Name, Held Held)? Caller(Func<Held, bool> which)
+    {
+        var callers = (
+            from name in Names(m => m.IsActive && CanAct(m))
+            let held = State.Of(State.Named(world.IdentifierOf(name))!)
+            where !held.IsAdmin && which(held)
+            select (name, held)).ToList();
+        return callers.Count is 0 ? null : Pick(callers);
+    }
 
-    private (string Name, Held Held)? Manager => Caller(held => held.May("user_management"));
+    private bool CanAct(MemberRow member) =>
+        world.KeyOf(world.NameOf(member.Identifier)) is { ReadOnly: false } key && key.Member == member.Id;
 
-    private string? Beyond(Held held, Func<MemberRow, bool> which) => PickOrNone(Names(m => which(m) && !held.Includes(State.Of(m, implied: false))));
+    // A member that has more than the actor.
+    private string? Beyond(Held held, Func<MemberRow, bool> which) =>
+        PickOrNone(Names(m => which(m) && !held.Includes(State.Of(m, implied: false))));
 
     // The sponsor of an invitation loses a right before the invitation is accepted.
     private IEnumerable<Call> LosesTheRight()
     {
-        var sponsors = Names(m => m.IsActive && m.Role is not "admin" && m.Permissions.Contains("user_management") && m.Groups.Count + m.Roles.Count < 3);
-        if (PickOrNone(sponsors.Where(name => world.KeyOf(name) is { ReadOnly: false })) is not { } sponsor) yield break;
+        var sponsors = Names(m => m.IsActive && m.Role is not "admin" && m.Permissions.Contains(UserManagement)
+            && CanAct(m));
+        if (PickOrNone(sponsors) is not { } sponsor) yield break;
         var guest = Free("p", Persons, 40);
-        var direct = State.Named(world.IdentifierOf(sponsor))!.Permissions.Where(p => p is not "user_management").ToList();
-        // With nothing offered, it still takes a sponsor that is active and may invite.
-        var offered = List((Chance(0.4) ? [] : Some(direct, 2).DefaultIfEmpty(direct.FirstOrDefault("user_management"))).Select(p => Quoted("p", p)));
-        yield return By(sponsor, "POST", "/invitations", $$"""{"email":"<a:{{guest}}>","permissions":{{offered}},"groups":[],"delivery":"link"}""");
+        List<string> others = [.. State.Named(world.IdentifierOf(sponsor))!.Permissions.Where(p => p is not UserManagement)];
+        // Also where nothing is offered, the sponsor must be active and may invite.
+        var offered = Chance(0.4) ? [] : Some(others, 2).DefaultIfEmpty(others.FirstOrDefault(UserManagement));
+        yield return Post(sponsor, "/invitations", new Body().Text("email", $"<a:{guest}>")
+            .Texts("permissions", offered.Select(P))
+            .Texts("groups", []).Text("delivery", "link"));
         yield return random.Next(6) switch
         {
-            0 => By("owner", "DELETE", $"/members/<m:{sponsor}>{Sponsored()}"),
-            1 => By("owner", "PATCH", $"/members/<m:{sponsor}>{Sponsored()}", """{"suspended":true}"""),
-            2 => new(Call.Guest, "", $"<a:{sponsor}>", null, CallKind.Leave),
-            3 => By("owner", "PATCH", $"/members/<m:{sponsor}>", "{" + $"\"permissions\":{List(direct.Select(p => Quoted("p", p)))},\"groups\":[],\"roles\":[]" + "}"),
-            _ => By("owner", "PATCH", $"/members/<m:{sponsor}>", """{"permissions":["<p:user_management>"],"groups":[],"roles":[]}"""),
+            0 => Remove("owner", sponsor, Sponsored()),
+            1 => Patch("owner", $"/members/<m:{sponsor}>{Sponsored()}", new Body().Flag("suspended", true)),
+            2 => AsGuest(CallKind.Leave, sponsor),
+            3 => Patch("owner", $"/members/<m:{sponsor}>", Only(others)),
+            _ => Patch("owner", $"/members/<m:{sponsor}>", Only([UserManagement])),
         };
-        yield return new(Call.Guest, "", $"<a:{guest}>", null, CallKind.JoinByLink);
-        if (Chance(0.4)) yield return By(Actor(), "POST", $"/invitations/<i:{guest}>/endorse");
-        if (Chance(0.4)) yield return new(Call.Guest, "", $"<a:{guest}>", null, CallKind.JoinByLink);
-        if (Chance(0.6)) yield return By("owner", "PATCH", $"/members/<m:{sponsor}>", "{" + $"\"suspended\":false,\"permissions\":{List(direct.Append("user_management").Select(p => Quoted("p", p)))}" + "}");
+        yield return AsGuest(CallKind.JoinByLink, guest);
+        if (Chance(0.4)) yield return Post(Actor(), $"/invitations/<i:{guest}>/endorse");
+        if (Chance(0.4)) yield return AsGuest(CallKind.JoinByLink, guest);
+        if (Chance(0.6))
+            yield return Patch("owner", $"/members/<m:{sponsor}>", Only([UserManagement, .. others])
+                .Flag("suspended", false));
     }
+
+    private static Body Only(IEnumerable<string> permissions) =>
+        new Body().Texts("permissions", permissions.Select(P)).Texts("groups", []).Texts("roles", []);
 
     // Somebody reaches for what it may not have.
-    private IEnumerable<Call> Oversteps()
+    private IEnumerable<Call> Oversteps() => random.Next(13) switch
     {
-        switch (random.Next(13))
-        {
-            case 0 when Manager is var (by, held) && Beyond(held, m => m.IsPending) is { } pending:
-                var row = $$"""{"email":"<a:{{pending}}>","firstName":"O{{random.Next(9)}}<defaults:>","permissions":[],"groups":[]}""";
-                return [By(by, "POST", "/imports", $$"""{"rows":[{{row}}]}""") with { Kind = CallKind.Job }];
-            case 1 when Manager is var (by, held) && PickOrNone(Permissions.Where(p => !held.May(p) && p is not "token_management")) is { } permission:
-                return [By(by, "POST", "/service-accounts", $$"""{"name":"<a:{{FreeBot()}}>","permissions":["<p:{{permission}}>"]}""")];
-            case 2 when Caller(h => h.May("token_management")) is var (by, held) && Beyond(held, m => m.IsActive) is { } other:
-                return [KeyFor(by, other)];
-            case 3 when Manager is var (by, held) && Beyond(held, m => m.IsPending) is { } pending:
-                return [By(by, "POST", $"/invitations/<i:{pending}>/{Pick("link", "resend", "endorse")}")];
-            case 4 when Manager is var (by, held) && Target(held, m => !m.IsPending && m.IsPerson && m.Role is not "admin") is { } joined:
-                return [By(by, "PATCH", $"/members/<m:{joined}>", $$"""{"email":"<a:{{FreeName()}}>"}""")];
-            case 5 when Caller(h => !h.May("user_management")) is var (by, held) && PickOrNone(MembersFor(held, within: true, _ => true)) is { } changed:
-                return [Chance(0.5) ? By(by, "PATCH", $"/members/<m:{changed}>", $$"""{"lastName":"O{{random.Next(9)}}"}""") : By(by, "POST", "/roles", $$"""{"name":"{{FreeRole()}}"}""")];
-            case 6 when Caller(h => !h.May("token_management")) is var (by, held) && PickOrNone(MembersFor(held, within: true, m => m.IsActive)) is { } covered:
-                return [KeyFor(by, covered)];
-            case 7 when PickOrNone(Bots) is { } bot:
-                return [By("owner", "PATCH", $"/service-accounts/<m:{bot}>", """{"permissions":["<p:user_management>","<p:token_management>"]}""")];
-            case 8 when Manager is var (by, _):
-                return [By(by, "PATCH", "/settings", $$"""{"name":"Overstepped {{random.Next(9)}}"}""")];
-            case 9 when Caller(h => h.May("resource_creation")) is var (by, held) && PickOrNone(ResourceNames.Except(ResourcesFor(held, within: true))) is { } resource:
-                return [
-                    By("owner", "PUT", $"/resources/<res:{resource}>/access/<m:{by}>", """{"level":"<lv:read_only>"}"""),
-                    By(by, "PATCH", $"/resources/<res:{resource}>", $$"""{"name":"{{FreeResource()}}"}"""),
-                ];
-            case 10: return [By("ron (read-only)", "POST", "/roles", $$"""{"name":"{{FreeRole()}}"}""")];
-            case 11 when Manager is var (by, held) && Beyond(held, _ => true) is { } beyond:
-                return [Chance(0.5) ? By(by, "DELETE", $"/members/<m:{beyond}>") : By(by, "PATCH", $"/members/<m:{beyond}>", """{"suspended":true}""")];
-            case 12: return TheLastAdministrator();
-            default: return [];
-        }
+        < 4 => One(AtPending(random.Next(4))),
+        < 8 => One(AtMember(random.Next(4))),
+        < 10 => One(AtKey()),
+        10 => One(Chance(0.5) ? Post(ReadOnlyKey, "/roles", new Body().Text("name", FreeRole())) : AtSettings()),
+        11 => AtResource(),
+        _ => Chance(0.5) ? TheLastAdministrator() : One(AtServiceAccount()),
+    };
+
+    private static IEnumerable<Call> One(Call? call) => call is null ? [] : [call];
+
+    private Call? AtPending(int how)
+    {
+        if (Manager is not var (by, held) || Beyond(held, m => m.IsPending) is not { } guest) return null;
+        var row = new Body().Text("email", $"<a:{guest}>").Text("firstName", $"O{random.Next(9)}<defaults:>")
+            .Texts("permissions", []).Texts("groups", []);
+        return how is 0
+            ? Post(by, "/imports", new Body().Objects("rows", [row])) with { Kind = CallKind.Job }
+            : Post(by, $"/invitations/<i:{guest}>/{(how is 1 ? "link" : how is 2 ? "resend" : "endorse")}");
     }
 
-    private Call KeyFor(string by, string member) => By(by, "POST", "/api-keys", $$"""{"member":"<m:{{member}}>"}""") with { Makes = $"key {++keys}" };
+    private Call? AtMember(int how)
+    {
+        if (how is 0)
+        {
+            if (Caller(h => !h.May(UserManagement)) is not var (plain, its)) return null;
+            if (PickOrNone(MembersFor(its, within: true, _ => true)) is not { } changed) return null;
+            return Patch(plain, $"/members/<m:{changed}>", new Body().Text("lastName", $"O{random.Next(9)}"));
+        }
 
-    // Every other administrator becomes less, then the owner; afterwards one is made again.
+        if (Manager is not var (by, held)) return null;
+        if (how is 1)
+        {
+            var joined = Target(held, m => !m.IsPending && m.IsPerson && m.Role is not "admin");
+            return joined is null
+                ? null
+                : Patch(by, $"/members/<m:{joined}>", new Body().Text("email", $"<a:{FreeName()}>"));
+        }
+
+        if (Beyond(held, _ => true) is not { } beyond) return null;
+        return how is 2 ? Remove(by, beyond) : Patch(by, $"/members/<m:{beyond}>", new Body().Flag("suspended", true));
+    }
+
+    private Call? AtKey()
+    {
+        if (Chance(0.5))
+        {
+            if (Caller(h => h.May(TokenManagement)) is not var (by, held)) return null;
+            return Beyond(held, m => m.IsActive) is { } beyond ? KeyFor(by, beyond) : null;
+        }
+
+        if (Caller(h => !h.May(TokenManagement)) is not var (other, its)) return null;
+        return PickOrNone(MembersFor(its, within: true, m => m.IsActive)) is { } covered
+            ? KeyFor(other, covered)
+            : null;
+    }
+
+    private Call? AtServiceAccount()
+    {
+        if (Chance(0.4) && PickOrNone(Bots) is { } bot)
+            return Patch("owner", $"/service-accounts/<m:{bot}>", new Body()
+                .Texts("permissions", [P(UserManagement), P(TokenManagement)]));
+        if (Manager is not var (by, held)) return null;
+        if (PickOrNone(AllPermissions.Where(p => !held.May(p)
+            && p is not TokenManagement)) is not { } permission) return null;
+        return Post(by, "/service-accounts", new Body().Text("name", $"<a:{FreeBot()}>")
+            .Texts("permissions", [P(permission)]));
+    }
+
+    private Call? AtSettings() => Manager is var (by, held)
+        ? Patch(by, "/settings", Chance(0.6)
+            ? new Body().Text("name", $"Overstepped {random.Next(9)}")
+            : new Body().Texts("defaultPermissions", SomePermissions(held, within: false, 3)))
+        : null;
+
+    private IEnumerable<Call> AtResource()
+    {
+        if (Caller(h => h.May(ResourceCreation)) is not var (by, held)) yield break;
+        if (PickOrNone(ResourceNames.Except(ResourcesFor(held, within: true))) is not { } resource) yield break;
+        yield return Reach("owner", resource, M(by), "read_only");
+        yield return Patch(by, $"/resources/<res:{resource}>", new Body().Text("name", FreeResource()));
+    }
+
+    // Every other administrator becomes less, then the owner; afterwards some are made again.
     private IEnumerable<Call> TheLastAdministrator()
     {
-        var others = Names(m => m.Role is "admin").Where(name => name is not "owner").ToList();
-        foreach (var other in others) yield return By("owner", "PATCH", $"/members/<m:{other}>", """{"role":"<role:user>"}""");
-        yield return Chance(0.5) ? By("owner", "PATCH", "/members/<m:owner>", """{"role":"<role:user>"}""") : By("owner", "DELETE", "/members/<m:owner>");
-        foreach (var other in others.Take(2)) yield return By("owner", "PATCH", $"/members/<m:{other}>", """{"role":"<role:admin>"}""");
+        List<string> others = [.. Names(m => m.Role is "admin").Where(name => name is not "owner")];
+        foreach (var other in others) yield return As("user", other);
+        yield return Chance(0.5) ? As("user", "owner") : Remove("owner", "owner");
+        foreach (var other in others.Take(2)) yield return As("admin", other);
+
+        static Call As(string role, string member) =>
+            Patch("owner", $"/members/<m:{member}>", new Body().Text("role", $"<role:{role}>"));
     }
 }

@@ -8,10 +8,12 @@ using Usher.Server.Tests.Infrastructure;
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>
-/// Random stories in random organizations, through HTTP on all four surfaces: no member gets more access than was granted by
+/// Random stories in random organizations, through HTTP on all four surfaces: no member gets more access than was
+/// granted by
 /// somebody who held it. USHER_TEST_SEED names the first story; a failure prints it.
 /// </summary>
-public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITestOutputHelper output) : IClassFixture<NobodyGetsMoreTests.QuietApp>
+public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet,
+    ITestOutputHelper output) : IClassFixture<NobodyGetsMoreTests.QuietApp>
 {
     private const int CallsPerStory = 500;
 
@@ -26,11 +28,13 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
         {
             Dictionary<string, string?> settings = new()
             {
-                ["Logging:LogLevel:Default"] = "Warning", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Warning",
+                ["Logging:LogLevel:Default"] = "Warning",
+                    ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Warning",
                 ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
             };
             App = await UsherApp.StartAsync(settings, workers: false);
-            Client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = new(App.Url) };
+            Client = new(new SocketsHttpHandler { AllowAutoRedirect = false,
+                UseCookies = false }) { BaseAddress = new(App.Url) };
         }
 
         public async ValueTask DisposeAsync()
@@ -45,10 +49,13 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
     [Fact]
     public async Task No_member_gets_more_access_than_it_was_granted()
     {
-        var (first, calls, clock) = (Seed(), Number("USHER_TEST_CALLS") ?? (IsLong ? 50_000 : 5_000), Stopwatch.StartNew());
+        var (first, calls, clock) = (Seed(), Number("USHER_TEST_CALLS") ?? (IsLong ? 50_000 : 5_000),
+            Stopwatch.StartNew());
         var stories = new Story[Math.Max(1, calls / CallsPerStory)];
         // Each story waits for one answer after the other: several at once keep the server busy.
-        await Parallel.ForAsync(0, stories.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, 2, 4) }, async (i, _) =>
+        await Parallel.ForAsync(0, stories.Length,
+            new ParallelOptions { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount, 2, 4) },
+                async (i, _) =>
         {
             stories[i] = await Story.RunAsync(quiet.App, quiet.Client, first + i, Math.Min(calls, CallsPerStory));
             quiet.App.Commands.Total.Take();
@@ -57,8 +64,10 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
         var routes = stories.SelectMany(s => s.Routes).ToLookup(r => r.Key, r => r.Value);
         var made = stories.Sum(s => s.Calls.Count);
         output.WriteLine($"{made} calls in {stories.Length} stories, {clock.Elapsed.TotalSeconds:0.0} s, {made / clock.Elapsed.TotalSeconds:0} a second, {Environment.CpuUsage.TotalTime.TotalSeconds:0.0} s of CPU");
-        foreach (var route in routes.OrderBy(r => r.Key, StringComparer.Ordinal)) output.WriteLine($"{route.Sum(c => c.Accepted),5} of {route.Sum(c => c.Made),5}  {route.Key}");
-        var failures = stories.Select((story, i) => (Seed: first + i, Story: story)).Where(f => f.Story.Violations is not []).DistinctBy(f => f.Story.Violations[0].Rule).ToList();
+        foreach (var route in routes.OrderBy(r => r.Key,
+            StringComparer.Ordinal)) output.WriteLine($"{route.Sum(c => c.Accepted),5} of {route.Sum(c => c.Made),5}  {route.Key}");
+        var failures = stories.Select((story, i) => (Seed: first + i, Story: story))
+            .Where(f => f.Story.Violations is not []).DistinctBy(f => f.Story.Violations[0].Rule).ToList();
         if (failures.Count > 0) Assert.Fail(await ToldAsync(failures));
         if (calls >= 5_000) Assert.InRange(routes.Count(r => r.Any(c => c.Accepted > 0)), 75, int.MaxValue);
     }
@@ -99,8 +108,10 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
         List<string> told = [];
         foreach (var (seed, story) in failures)
         {
-            var shortest = await story.ShortenAsync(quiet.App, quiet.Client, TimeSpan.FromSeconds(60.0 / failures.Count));
-            told.Add(string.Create(CultureInfo.InvariantCulture, $"USHER_TEST_SEED={seed}, call {story.Calls.Count}; in short:\n{shortest}"));
+            var shortest = await story.ShortenAsync(quiet.App, quiet.Client,
+                TimeSpan.FromSeconds(60.0 / failures.Count));
+            told.Add(string.Create(CultureInfo.InvariantCulture,
+                $"USHER_TEST_SEED={seed}, call {story.Calls.Count}; in short:\n{shortest}"));
         }
 
         return string.Join("\n\n", told);
@@ -109,5 +120,7 @@ public sealed class NobodyGetsMoreTests(NobodyGetsMoreTests.QuietApp quiet, ITes
     private static int Seed() => Number("USHER_TEST_SEED") ?? Random.Shared.Next(1, 1_000_000);
 
     private static int? Number(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : null;
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 }

@@ -29,7 +29,8 @@ internal sealed record Story(IReadOnlyList<Call> Calls, IReadOnlyList<Violation>
     }
 
     /// <summary>
-    /// Leaves out whatever is not needed for the violation: long stretches first, then single calls, as long as time allows.
+    /// Leaves out whatever is not needed for the violation: long stretches first, then single calls, as long as time
+    /// allows.
     /// </summary>
     public async Task<Story> ShortenAsync(UsherApp app, HttpClient client, TimeSpan time)
     {
@@ -46,29 +47,36 @@ internal sealed record Story(IReadOnlyList<Call> Calls, IReadOnlyList<Violation>
                 (shortest, isShorter) = (again, true);
             }
 
-            if (!isShorter || size > 1) size = isShorter && size > shortest.Calls.Count / 2 ? shortest.Calls.Count / 2 : size / 2;
+            if (!isShorter || size > 1) size = isShorter && size > shortest.Calls.Count / 2
+                ? shortest.Calls.Count / 2
+                : size / 2;
         }
 
         return shortest;
     }
 
     public override string ToString() => string.Join('\n', [
-        .. Calls.Select((call, i) => $"  {i + 1}. {call}"), $"  answer: {Last?.Status} {Last?.Body}", .. Violations.Select(v => $"  {v}"),
+        .. Calls.Select((call, i) => $"  {i + 1}. {call}"), $"  answer: {Last?.Status} {Last?.Body}",
+            .. Violations.Select(v => $"  {v}"),
     ]);
 
     private static async Task<Story> RunAsync(World world, IEnumerable<Call> calls, int length)
     {
-        var (oracle, made, routes) = (new Oracle(), new List<Call>(), new Dictionary<string, (int Made, int Accepted)>());
+        var (oracle, made, routes) = (new Oracle(), new List<Call>(), new Dictionary<string,
+            (int Made, int Accepted)>());
         Step? last = null;
         foreach (var call in calls)
         {
             if (await world.DoAsync(call) is not { } step) continue;
             made.Add(call);
             last = step;
-            var route = call.Kind is CallKind.Request or CallKind.Job ? $"{call.Method} {Route(call.Path)}" : $"{call.Kind}";
+            var route = call.Kind is CallKind.Request or CallKind.Job
+                ? $"{call.Method} {Route(call.Path)}"
+                : $"{call.Kind}";
             var (count, accepted) = routes.GetValueOrDefault(route);
             routes[route] = (count + 1, accepted + (step.IsAccepted ? 1 : 0));
-            if (step.Status >= 500) return new(made, [new("no internal error", $"{step.Status}")], step) { Routes = routes };
+            if (step.Status >= 500) return new(made, [new("no internal error", $"{step.Status}")],
+                step) { Routes = routes };
             if (oracle.Judge(step) is { Count: > 0 } violations) return new(made, violations, step) { Routes = routes };
             if (made.Count >= length) break;
         }
@@ -77,5 +85,7 @@ internal sealed record Story(IReadOnlyList<Call> Calls, IReadOnlyList<Violation>
     }
 
     // A path without the names in it.
-    private static string Route(string path) => System.Text.RegularExpressions.Regex.Replace(path, "<(?<kind>[a-z]+):[^>]*>|\\?.*", "${kind}", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+    private static string Route(string path) =>
+        System.Text.RegularExpressions.Regex.Replace(path, "<(?<kind>[a-z]+):[^>]*>|\\?.*", "${kind}",
+            System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
 }

@@ -21,13 +21,16 @@ namespace Usher.Server.Tests.Rules.Access;
 /// <param name="Body">The answer.</param>
 /// <param name="Before">The state before it.</param>
 /// <param name="After">The state after it.</param>
-internal sealed record Step(Call Call, Naming Naming, KeyRow? Caller, int Status, string Body, State Before, State After)
+internal sealed record Step(Call Call, Naming Naming, KeyRow? Caller, int Status, string Body, State Before,
+    State After)
 {
     public bool IsAccepted => Status < 400;
 }
 
-/// <summary>One organization that a story happens in: sends the calls, and keeps the secrets that their makers got to see.</summary>
-internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client, StateReader reader) : IAsyncDisposable
+/// <summary>One organization that a story happens in: sends the calls, and keeps the secrets that their makers got to
+/// see.</summary>
+internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client,
+    StateReader reader) : IAsyncDisposable
 {
     private const string Password = "a quiet password for everyone";
 
@@ -67,10 +70,13 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     /// <summary>The name in a story of a stored identifier.</summary>
     public string NameOf(string identifier) =>
-        identifier == org.Created.Owner.Identifier ? "owner" : identifier.StartsWith("sa::", StringComparison.Ordinal) ? identifier[4..] : identifier.Split('.')[0];
+        identifier == org.Created.Owner.Identifier
+            ? "owner" : identifier.StartsWith("sa::", StringComparison.Ordinal) ? identifier[4..]
+            : identifier.Split('.')[0];
 
     /// <summary>The key with a label, if it still exists.</summary>
-    public KeyRow? KeyOf(string label) => keys.TryGetValue(label, out var key) && key.Id is { } id ? State.Keys.GetValueOrDefault(id) : null;
+    public KeyRow? KeyOf(string label) =>
+        keys.TryGetValue(label, out var key) && key.Id is { } id ? State.Keys.GetValueOrDefault(id) : null;
 
     /// <summary>Makes a call; null where it names something that does not exist.</summary>
     public async Task<Step?> DoAsync(Call call)
@@ -101,7 +107,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private void Learn(Call call, State before, string text)
     {
-        foreach (Match match in Secrets.Link().Matches(text)) links[Guid.Parse(match.Groups["id"].Value)] = match.Groups["secret"].Value;
+        foreach (Match match in Secrets.Link()
+            .Matches(text)) links[Guid.Parse(match.Groups["id"].Value)] = match.Groups["secret"].Value;
         if (call.Makes is not { } label || ApiKey().Match(text) is not { Success: true } secret) return;
         keys[label] = (State.Keys.Keys.Except(before.Keys.Keys).Cast<Guid?>().SingleOrDefault(), secret.Value);
     }
@@ -110,7 +117,10 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     {
         using var request = new HttpRequestMessage(new(method), path);
         request.Headers.Add("X-AUTH-TOKEN", keys[by].Secret);
-        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, body.StartsWith("group=", StringComparison.Ordinal) ? "application/x-www-form-urlencoded" : "application/json");
+        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8,
+            body.StartsWith("group=", StringComparison.Ordinal)
+            ? "application/x-www-form-urlencoded"
+            : "application/json");
         return await ReadAsync(request);
     }
 
@@ -136,14 +146,17 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
         }
     }
 
-    // Joins; a person who has an account signs in first. A new member gets a key of its own, with the name of its address as the label.
+    // Joins; a person who has an account signs in first. A new member gets a key of its own, with the name of its
+    // address as the label.
     private async Task<(int Status, string Body)?> JoinAsync(string identifier, bool mailed)
     {
         if (await LinkOfAsync(identifier, mailed) is not { } link) return null;
-        var answer = await OpenAsync(link, "accept", $$"""{"code":"{{link.Secret}}","firstName":"A","lastName":"B","password":"{{Password}}"}""", null);
+        var answer = await OpenAsync(link, "accept",
+            $$"""{"code":"{{link.Secret}}","firstName":"A","lastName":"B","password":"{{Password}}"}""", null);
         if (answer.Body.Contains("\"must_sign_in\"", StringComparison.Ordinal))
         {
-            using var request = Post("/usher/v1/sessions", $$"""{"email":"{{identifier}}","password":"{{Password}}"}""", null);
+            using var request = Post("/usher/v1/sessions", $$"""{"email":"{{identifier}}","password":"{{Password}}"}""",
+                null);
             var session = await ReadAsync(request);
             if (SessionToken().Match(session.Body) is not { Success: true } token) return session;
             answer = await OpenAsync(link, "accept", $$"""{"code":"{{link.Secret}}"}""", token.Value);
@@ -158,16 +171,20 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private async Task MakeKeyAsync(string identifier)
     {
-        var member = await app.QueryAsync(db => db.Members.Where(m => m.OrganizationId == Organization && m.Identifier == identifier && m.Status == MemberStatus.Active)
+        var member = await app.QueryAsync(db => db.Members.Where(m => m.OrganizationId == Organization
+            && m.Identifier == identifier && m.Status == MemberStatus.Active)
             .Select(m => m.Id).SingleAsync(TestContext.Current.CancellationToken));
-        var made = await SendAsync("owner", "POST", $"/usher/v1/organizations/{org.Slug}/api-keys", $$"""{"member":"{{Ids.Member.Of(member)}}"}""");
+        var made = await SendAsync("owner", "POST", $"/usher/v1/organizations/{org.Slug}/api-keys",
+            $$"""{"member":"{{Ids.Member.Of(member)}}"}""");
         if (ApiKey().Match(made!.Value.Body) is not { Success: true } secret) return;
         var id = KeyId().Match(made.Value.Body).Value;
         keys[NameOf(identifier)] = (Ids.ApiKey.Parse(id), secret.Value);
     }
 
     private async Task<(int Status, string Body)?> DeclineAsync(string identifier) =>
-        await LinkOfAsync(identifier, mailed: true) is { } link ? await OpenAsync(link, "decline", $$"""{"code":"{{link.Secret}}"}""", null) : null;
+        await LinkOfAsync(identifier, mailed: true) is { } link
+            ? await OpenAsync(link, "decline", $$"""{"code":"{{link.Secret}}"}""", null)
+            : null;
 
     private async Task<(int Status, string Body)?> SendMyLinkAsync(string identifier)
     {
@@ -183,18 +200,22 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     private async Task<(int Status, string Body)?> ConfirmAsync(string identifier)
     {
         var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
-            .Where(m => m.OrganizationId == Organization && m.Recipient == identifier && m.Kind == OutboxKind.AddressChange && m.Secret != null)
+            .Where(m => m.OrganizationId == Organization && m.Recipient == identifier
+                && m.Kind == OutboxKind.AddressChange && m.Secret != null)
             .OrderByDescending(m => m.Id).FirstOrDefaultAsync(TestContext.Current.CancellationToken));
         if (message is null) return null;
-        var link = new AddressChangeLink(org.Slug, Guid.Parse(message.Parameters[OutboxParameters.AddressChange]), Reveal(message));
-        var confirmed = await app.WithAsync<AddressChangeService, Result<NewAddress>>(s => s.ConfirmAsync(link, TestContext.Current.CancellationToken));
+        var link = new AddressChangeLink(org.Slug, Guid.Parse(message.Parameters[OutboxParameters.AddressChange]),
+            Reveal(message));
+        var confirmed = await app.WithAsync<AddressChangeService,
+            Result<NewAddress>>(s => s.ConfirmAsync(link, TestContext.Current.CancellationToken));
         return confirmed.Error is { } error ? (409, error.Code) : (200, "");
     }
 
     private async Task<(int Status, string Body)?> LeaveAsync(string identifier)
     {
         if (State.Named(identifier) is not { } member || !sessions.TryGetValue(member.Id, out var session)) return null;
-        using var request = new HttpRequestMessage(HttpMethod.Delete, $"/usher/v1/me/memberships/{Ids.Member.Of(member.Id)}");
+        using var request = new HttpRequestMessage(HttpMethod.Delete,
+            $"/usher/v1/me/memberships/{Ids.Member.Of(member.Id)}");
         request.Headers.Authorization = new("Bearer", session);
         return await ReadAsync(request);
     }
@@ -202,24 +223,30 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     private async Task<(Guid Id, string Secret)?> LinkOfAsync(string identifier, bool mailed)
     {
         if (State.Named(identifier) is not { } member) return null;
-        if (State.Invitations.Values.Where(i => i.Member == member.Id).MaxBy(i => i.Id) is not { } invitation) return null;
+        if (State.Invitations.Values.Where(i => i.Member == member.Id)
+            .MaxBy(i => i.Id) is not { } invitation) return null;
         if (!mailed) return links.TryGetValue(invitation.Id, out var shown) ? (invitation.Id, shown) : null;
-        var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking().Where(m => m.InvitationId == invitation.Id && m.Kind == OutboxKind.Invitation && m.Secret != null)
+        var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
+            .Where(m => m.InvitationId == invitation.Id && m.Kind == OutboxKind.Invitation && m.Secret != null)
             .OrderByDescending(m => m.Id).FirstOrDefaultAsync(TestContext.Current.CancellationToken));
         return message is null ? null : (invitation.Id, Reveal(message));
     }
 
-    private string Reveal(OutboxMessage message) => app.Services.GetRequiredService<OutboxSecrets>().Reveal(message.Secret!);
+    private string Reveal(OutboxMessage message) =>
+        app.Services.GetRequiredService<OutboxSecrets>().Reveal(message.Secret!);
 
-    private async Task<(int Status, string Body)> OpenAsync((Guid Id, string Secret) link, string what, string body, string? session)
+    private async Task<(int Status, string Body)> OpenAsync((Guid Id, string Secret) link, string what, string body,
+        string? session)
     {
-        using var request = Post($"/usher/v1/organizations/{org.Slug}/invitations/{Ids.Invitation.Of(link.Id)}/{what}", body, session);
+        using var request = Post($"/usher/v1/organizations/{org.Slug}/invitations/{Ids.Invitation.Of(link.Id)}/{what}",
+            body, session);
         return await ReadAsync(request);
     }
 
     private static HttpRequestMessage Post(string path, string body, string? session)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        var request = new HttpRequestMessage(HttpMethod.Post,
+            path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         if (session is not null) request.Headers.Authorization = new("Bearer", session);
         return request;
     }
