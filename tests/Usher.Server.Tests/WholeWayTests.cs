@@ -50,7 +50,7 @@ public sealed class WholeWayTests(Chromium chromium)
         await page.GetByLabel("Choose a password").FillAsync(TestOrganization.Password);
         await page.GetByRole(AriaRole.Button, new() { Name = "Join" }).ClickAsync();
         await Expect(page).ToHaveURLAsync(url + "/me");
-        await Expect(page.GetByRole(AriaRole.Listitem)).ToContainTextAsync("Acme");
+        await Expect(page.Locator("ul.memberships > li")).ToContainTextAsync("Acme");
         await page.Context.CloseAsync();
     }
 

@@ -30,7 +30,7 @@ public sealed partial class UsherExceptionHandler(ILogger<UsherExceptionHandler>
 
     // The pattern and not the path: some APIs have a key in the path, and a mailed link that was mangled on its way has its code there.
     private static string RouteOf(HttpContext http) =>
-        http.Features.Get<IExceptionHandlerFeature>()?.Endpoint is RouteEndpoint { RoutePattern.RawText: { } pattern } ? pattern : "(no route)";
+        http.Features.Get<IExceptionHandlerFeature>()?.Endpoint is RouteEndpoint { RoutePattern.RawText: { } pattern } ? pattern.TrimEnd('/') : "(no route)";
 
     private static partial class Log
     {

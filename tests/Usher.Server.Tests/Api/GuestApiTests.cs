@@ -22,7 +22,7 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         var made = await (await org.PostAsync("invitations", new { email, firstName = "Ada", delivery = "link" })).JsonAsync();
         var link = LinkOf(made.GetProperty("link").GetString()!);
         var offer = await (await app.GuestAsync(link, "check")).JsonAsync();
-        Assert.Equal($"open undisclosed Org {org.Slug} {email} Ada  Olivia Owner  False", offer.Shown("state", "viewer", "organizationName", "email", "firstName", "lastName", "sponsorName", "newerSentAt", "canAskForNew"));
+        Assert.Equal($"open undisclosed Org {org.Slug} {email} Ada  Olivia Owner  True", offer.Shown("state", "viewer", "organizationName", "email", "firstName", "lastName", "sponsorName", "newerSentAt", "canAskForNew"));
         Assert.Equal(made.GetProperty("invitation").GetProperty("expiresAt").GetString(), offer.GetProperty("expiresAt").GetString());
 
         var accept = new { code = link.Secret, firstName = "Ada", lastName = "Lovelace", password = TestOrganization.Password };

@@ -62,7 +62,7 @@ public sealed class FaultCountTests(UsherApp app)
     [InlineData("invitations", """{"email":"a@example.test","metadata":{*"k":"",*"k":""}}""", "/metadata")]
     [InlineData("access/check", """{"checks":[{},{"permission":[*"x",*"x"]}]}""", "/checks/1/permission")]
     [InlineData("invitations", """{*"":0,*"":0}""", "")]
-    public async Task A_list_that_is_too_long_is_named(string path, string shape, string pointer)
+    public async Task A_list_that_is_too_long_is_named(string path, string shape, string at)
     {
         var org = await app.CreateOrganizationAsync();
         var piece = shape.Split('*')[1];
@@ -71,7 +71,7 @@ public sealed class FaultCountTests(UsherApp app)
         Assert.Equal(422, status);
         var problem = JsonElement.Parse(answer);
         Assert.Equal("too_many_values", problem.GetProperty("code").GetString());
-        Assert.Equal(pointer, problem.GetProperty("errors")[0].GetProperty("pointer").GetString());
+        Assert.Equal(at, problem.GetProperty("errors")[0].GetProperty("pointer").GetString());
     }
 
     [Fact]

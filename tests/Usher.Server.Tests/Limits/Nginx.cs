@@ -22,22 +22,22 @@ internal sealed class Nginx : IAsyncDisposable
     public static async Task<Nginx> StartAsync(string upstream, string directives)
     {
         // Started by root, nginx would run its worker as another user, which may not open a socket that the server made.
-        var folder = Directory.CreateTempSubdirectory("usher-nginx-");
+        var directory = Directory.CreateTempSubdirectory("usher-nginx-");
         var port = ServerProcess.FreePort();
-        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "nginx.conf"), $$"""
+        await File.WriteAllTextAsync(Path.Combine(directory.FullName, "nginx.conf"), $$"""
             daemon off;
             {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}
             worker_processes 1;
-            pid {{folder.FullName}}/pid;
+            pid {{directory.FullName}}/pid;
             error_log stderr;
             events { worker_connections 256; }
             http {
                 access_log off;
-                client_body_temp_path {{folder.FullName}}/body;
-                proxy_temp_path {{folder.FullName}}/proxy;
-                fastcgi_temp_path {{folder.FullName}}/fastcgi;
-                uwsgi_temp_path {{folder.FullName}}/uwsgi;
-                scgi_temp_path {{folder.FullName}}/scgi;
+                client_body_temp_path {{directory.FullName}}/body;
+                proxy_temp_path {{directory.FullName}}/proxy;
+                fastcgi_temp_path {{directory.FullName}}/fastcgi;
+                uwsgi_temp_path {{directory.FullName}}/uwsgi;
+                scgi_temp_path {{directory.FullName}}/scgi;
                 server {
                     listen 127.0.0.1:{{port}};
                     location / {
@@ -48,8 +48,8 @@ internal sealed class Nginx : IAsyncDisposable
             }
             """);
         var program = File.Exists("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
-        var start = new ProcessStartInfo(program, ["-p", folder.FullName, "-c", Path.Combine(folder.FullName, "nginx.conf"), "-e", "stderr"]) { RedirectStandardError = true };
-        var nginx = new Nginx(Process.Start(start)!, folder, port);
+        var start = new ProcessStartInfo(program, ["-p", directory.FullName, "-c", Path.Combine(directory.FullName, "nginx.conf"), "-e", "stderr"]) { UseShellExecute = false, RedirectStandardError = true };
+        var nginx = new Nginx(Process.Start(start)!, directory, port);
         var patience = Stopwatch.StartNew();
         while (true)
         {

@@ -26,7 +26,7 @@ public sealed class MailOptionsTests
     public void A_folder_that_cannot_be_made_stops_the_start_with_one_line_that_names_it()
     {
         var refusal = Assert.Throws<OptionsValidationException>(() => Services("Folder=/dev/null/mail").GetRequiredService<IMailTransport>());
-        Assert.StartsWith("Usher:Mail:Folder cannot be made: ", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Usher:Mail:Folder cannot be used: ", refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Message);
     }
 

@@ -108,6 +108,7 @@ public sealed class StartTests
     public async Task In_a_folder_that_others_can_read_every_file_is_the_servers_alone_and_a_warning_names_the_folder()
     {
         await using var database = await TestDatabase.CreateAsync();
+        if (OperatingSystem.IsWindows()) return;
         const UnixFileMode open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         const UnixFileMode readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
         var mail = Path.Combine(database.Directory, "mail");
