@@ -234,7 +234,8 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     {
         if (memberIds.Count > MaxKeys) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.TooMany)];
         var graph = await AccessGraph.TrackAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
-        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
+            return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
         Result<Member>[] outcomes = [.. memberIds.Select(Judge)];
         List<Member> removed = [.. outcomes.Where(o => o.Error is null).Select(o => o.Value)];
         if (removed is []) return outcomes;
