@@ -17,20 +17,22 @@ internal sealed partial class Generator
     private Call? OfConformity(string by) => random.Next(8) switch
     {
         < 4 => ConformityInvite(by),
-        < 6 => Target(HeldBy(by), _ => true) is { } changed && changed is not "owner"
-            ? Conformity(by, "PATCH", $"/users/<mc:{changed}>", new Body()
-                .Text("role", $"<ROLE:{Pick("USER", "USER", "READONLY", "POWER_USER", "ADMIN")}>")
-                    .Objects("accessList", AccessList()))
+        < 6 => ConformityChange(by),
+        < 7 => Target(HeldBy(by), m => m.Role is not "admin") is { } removed
+            ? Conformity(by, "DELETE", $"/users/<mc:{removed}>")
             : null,
-        < 7 =>
-            Target(HeldBy(by), m => m.Role is not "admin") is { } removed
-                ? Conformity(by, "DELETE", $"/users/<mc:{removed}>")
-                : null,
-        _ =>
-            State.Resources.Count < 8
-                ? Conformity(by, "POST", "/accounts", new Body().Text("name", FreeResource()).In("attributes"))
-                : null,
+        _ => State.Resources.Count < 8
+            ? Conformity(by, "POST", "/accounts", new Body().Text("name", FreeResource()).In("attributes"))
+            : null,
     };
+
+    private Call? ConformityChange(string by)
+    {
+        if (Target(HeldBy(by), _ => true) is not { } changed || changed is "owner") return null;
+        var role = Pick("USER", "USER", "READONLY", "POWER_USER", "ADMIN");
+        var body = new Body().Text("role", $"<ROLE:{role}>").Objects("accessList", AccessList());
+        return Conformity(by, "PATCH", $"/users/<mc:{changed}>", body);
+    }
 
     private Call ConformityInvite(string by)
     {
@@ -38,17 +40,16 @@ internal sealed partial class Generator
         return Conformity(by, "POST", "/users" + (Chance(0.15) ? "/sso" : ""), new Body()
             .Text("firstName", "C<defaults:>").Text("lastName", "C").Text("email", $"<a:{name}>")
             .Text("role", $"<ROLE:{Pick("USER", "USER", "USER", "ADMIN")}>").Objects("accessList", AccessList())
-                .In("attributes"));
+            .In("attributes"));
     }
 
-    private IEnumerable<Body> AccessList() => Some(ResourceNames, 2)
-        .Select(r => new Body().Text("account", $"<resc:{r}>")
-            .Text("level", $"<LV:{Pick("FULL", "READONLY", "NONE")}>"));
+    private IEnumerable<Body> AccessList() => Some(ResourceNames, 2).Select(r => new Body()
+        .Text("account", $"<resc:{r}>").Text("level", $"<LV:{Pick("FULL", "READONLY", "NONE")}>"));
 
     // DeployHQ.
 
-    private static Call DeployHq(string by, string method, string path, Body? body = null) => new(by, method, path,
-        body?.ToString());
+    private static Call DeployHq(string by, string method, string path, Body? body = null) =>
+        new(by, method, path, body?.ToString());
 
     private Call? OfDeployHq(string by, Held held) => random.Next(14) switch
     {
@@ -57,24 +58,29 @@ internal sealed partial class Generator
             .If(Chance(0.08), b => b.Flag("account_administrator", true, "<admin:>")).In("user")),
         < 6 => DeployHqUser(by, held),
         < 10 => DeployHqTeam(by, held),
-        < 11 =>
-            State.Resources.Count < 8
-                ? DeployHq(by, "POST", "/projects", new Body().Text("name", FreeResource()).In("project"))
-                : null,
+        < 11 => State.Resources.Count < 8
+            ? DeployHq(by, "POST", "/projects", new Body().Text("name", FreeResource()).In("project"))
+            : null,
         < 12 => DeployHqProfile(by),
         < 13 => DeployHq(by, "PUT", "/account", new Body().Text("name", $"Account {random.Next(4)}").In("account")),
-        _ =>
-            DeployHq(by, "POST", "/security/api_keys", new Body().Text("description", "d")
-                .Flag("read_only", Chance(0.5)).In("api_key"))
-            with { Makes = NextKey() },
+        _ => DeployHqKey(by),
     };
+
+    private Call DeployHqKey(string by)
+    {
+        var body = new Body().Text("description", "d").Flag("read_only", Chance(0.5));
+        return DeployHq(by, "POST", "/security/api_keys", body.In("api_key")) with { Makes = NextKey() };
+    }
 
     private Body DeployHqGrants(Held held)
     {
         var (within, body) = (Chance(0.6), new Body());
-        foreach (var (flag, permission) in DeployHqFlags.Where(f => Chance(0.35)
-            && (!within || held.May(f.Permission))))
+        foreach (var (flag, permission) in DeployHqFlags)
+        {
+            if (!Chance(0.35) || (within && !held.May(permission))) continue;
             _ = Chance(0.7) ? body.Flag(flag, true, $"<q:{permission}>") : body.Flag(flag, false);
+        }
+
         return body.If(Chance(0.1), b => _ = Chance(0.5)
             ? b.Flag("all_projects_allowed", true, "<all:>")
             : b.Flag("all_projects_allowed", false));
@@ -82,9 +88,13 @@ internal sealed partial class Generator
 
     private Call? DeployHqUser(string by, Held held)
     {
-        if (Chance(0.2)) return Target(held, m => m.IsPending) is { } sent
-            ? DeployHq(by, "POST", $"/users/<mu:{sent}>/resend_invitation")
-            : null;
+        if (Chance(0.2))
+        {
+            return Target(held, m => m.IsPending) is { } sent
+                ? DeployHq(by, "POST", $"/users/<mu:{sent}>/resend_invitation")
+                : null;
+        }
+
         if (Target(held, m => m.IsPerson) is not { } user) return null;
         if (Chance(0.25)) return DeployHq(by, "DELETE", $"/users/<mu:{user}>");
         if (user is "owner") return null;
@@ -98,11 +108,18 @@ internal sealed partial class Generator
 
     private Call? DeployHqTeam(string by, Held held)
     {
-        Body Users() =>
-            new Body().Raw("user_ids",
-                Body.ListOf(Some(MembersFor(held, Chance(0.6), m => m.IsPerson), 2).Select(m => $"<mn:{m}>")));
-        if (Chance(0.3)) return DeployHq(by, "POST", "/teams",
-            Assigned(DeployHqGrants(held).Text("name", FreeGroup()).With(Users()).In("team"), held, 0.6));
+        Body Users()
+        {
+            var users = Some(MembersFor(held, Chance(0.6), m => m.IsPerson), 2).Select(m => $"<mn:{m}>");
+            return new Body().Raw("user_ids", Body.ListOf(users));
+        }
+
+        if (Chance(0.3))
+        {
+            var made = DeployHqGrants(held).Text("name", FreeGroup()).With(Users()).In("team");
+            return DeployHq(by, "POST", "/teams", Assigned(made, held, 0.6));
+        }
+
         if (AnyGroup(held, 0.4) is not { } team) return null;
         if (Chance(0.1)) return DeployHq(by, "DELETE", $"/teams/<gu:{team}>");
         var body = DeployHqGrants(held).If(Chance(0.3), b => b.Text("name", FreeGroup()))
@@ -125,8 +142,8 @@ internal sealed partial class Generator
 
     private Call DeployHqProfile(string by)
     {
-        if (Chance(0.5)) return DeployHq(by, "PUT", "/profile", new Body().Text("first_name", $"P{random.Next(5)}")
-            .In("user"));
+        if (Chance(0.5))
+            return DeployHq(by, "PUT", "/profile", new Body().Text("first_name", $"P{random.Next(5)}").In("user"));
         var to = FreeName();
         if (Chance(0.7)) ready.Enqueue(AsGuest(CallKind.ConfirmAddress, to));
         return DeployHq(by, "PUT", "/profile", new Body().Text("email_address", $"<a:{to}>").In("user"));

@@ -25,34 +25,35 @@ internal sealed partial class Generator
                 .If(Chance(0.2), b => b.Flag("isDefault", true)));
         }
 
-        if (Chance(0.5)) yield return Patch("owner", "/settings", new Body()
-            .Text("externalIdentityProvider", "Elsewhere"));
-        foreach (var group in new[] { "Everyone", "Service Accounts" })
-            if (Chance(0.5)) yield return Patch("owner", $"/groups/<g:{group}>", new Body()
-                .Texts("permissions", [P(Pick(Plain))]));
+        if (Chance(0.5))
+            yield return Patch("owner", "/settings", new Body().Text("externalIdentityProvider", "Elsewhere"));
+        foreach (var group in new[] { "Everyone", "Service Accounts" }.Where(_ => Chance(0.5)))
+            yield return Patch("owner", $"/groups/<g:{group}>", new Body().Texts("permissions", [P(Pick(Plain))]));
     }
 
     private IEnumerable<Call> FirstMembers() =>
     [
-        .. Join("alan", "admin", []), .. Join("max", "user", [UserManagement, Pick(Plain)]),
-            .. Join("eva", "user", [UserManagement]),
+        .. Join("alan", "admin", []),
+        .. Join("max", "user", [UserManagement, Pick(Plain)]),
+        .. Join("eva", "user", [UserManagement]),
         .. Join("tom", "user", [TokenManagement]),
-            .. Join("uma", "user", [UserManagement, TokenManagement, .. Some(Plain, 3)]),
-        .. Join("pow", "power_user", [UserManagement, ResourceCreation]), .. Join("nil", "user", Some(Plain, 2)),
-        .. Join("rea", "read_only", [UserManagement]), .. Join("rex", "user", [ResourceCreation]),
-            .. Join("ava", "user", []),
+        .. Join("uma", "user", [UserManagement, TokenManagement, .. Some(Plain, 3)]),
+        .. Join("pow", "power_user", [UserManagement, ResourceCreation]),
+        .. Join("nil", "user", Some(Plain, 2)),
+        .. Join("rea", "read_only", [UserManagement]),
+        .. Join("rex", "user", [ResourceCreation]),
+        .. Join("ava", "user", []),
         .. Join("ron", "user", [UserManagement, "ingestion", "alerts_management"]),
-        Post("owner", "/api-keys", new Body().Text("member", M("ron"))
-            .Flag("readOnly", true)) with { Makes = ReadOnlyKey },
+        Post("owner", "/api-keys", new Body().Text("member", M("ron")).Flag("readOnly", true))
+            with { Makes = ReadOnlyKey },
     ];
 
     private IEnumerable<Call> Join(string name, string role, IEnumerable<string> permissions)
     {
         var groups = name is "ava" ? ["Admins"] : Some(FirstTeams, 1);
-        yield return Post("owner", "/invitations", new Body().Text("email", $"<a:{name}>")
-            .Text("role", $"<role:{role}>")
+        yield return Post("owner", "/invitations", new Body()
+            .Text("email", $"<a:{name}>").Text("role", $"<role:{role}>").Text("delivery", "link")
             .Texts("permissions", permissions.Select(P)).Texts("groups", groups.Select(g => $"<gn:{g}>"))
-                .Text("delivery", "link")
             .If(Chance(0.4), b => b.Objects("levels", SomeLevels(FirstResources))));
         yield return AsGuest(CallKind.JoinByLink, name);
     }
@@ -71,12 +72,13 @@ internal sealed partial class Generator
     // Some are pending, and some were removed and have left levels behind.
     private IEnumerable<Call> FirstGuests()
     {
-        foreach (var by in new[] { "owner", "max", "uma" }) yield return Invite(by, new Held()
-            .Add(Right.Admin), "p" + random.Next(40));
+        var everything = new Held().Add(Right.Admin);
+        foreach (var by in new[] { "owner", "max", "uma" })
+            yield return Invite(by, everything, $"p{random.Next(40)}");
         foreach (var name in new[] { "p40", "p41" })
         {
-            yield return Post("owner", "/invitations", new Body().Text("email", $"<a:{name}>").Texts("permissions", [])
-                .Texts("groups", [])
+            yield return Post("owner", "/invitations", new Body()
+                .Text("email", $"<a:{name}>").Texts("permissions", []).Texts("groups", [])
                 .Objects("levels", [LevelOn("Production")]));
             yield return Remove("owner", name);
         }

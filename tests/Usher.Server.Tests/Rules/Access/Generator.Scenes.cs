@@ -1,7 +1,7 @@
 namespace Usher.Server.Tests.Rules.Access;
 
-/// <content>What chance alone would seldom bring about: a few calls that belong together, each aimed at one
-/// rule.</content>
+/// <content>Scenes, which chance alone would seldom bring about: a few calls that belong together, aimed at one rule.
+/// </content>
 internal sealed partial class Generator
 {
     private (string Name, Held Held)? Manager => Caller(held => held.May(UserManagement));
@@ -27,16 +27,17 @@ internal sealed partial class Generator
     // The sponsor of an invitation loses a right before the invitation is accepted.
     private IEnumerable<Call> LosesTheRight()
     {
-        var sponsors = Names(m => m.IsActive && m.Role is not "admin" && m.Permissions.Contains(UserManagement)
-            && CanAct(m));
+        var sponsors = Names(m =>
+            m.IsActive && m.Role is not "admin" && m.Permissions.Contains(UserManagement) && CanAct(m));
         if (PickOrNone(sponsors) is not { } sponsor) yield break;
         var guest = Free("p", Persons, 40);
-        List<string> others = [.. State.Named(world.IdentifierOf(sponsor))!.Permissions.Where(p => p is not UserManagement)];
-        // Also where nothing is offered, the sponsor must be active and may invite.
+        var permissions = State.Named(world.IdentifierOf(sponsor))!.Permissions;
+        List<string> others = [.. permissions.Where(p => p is not UserManagement)];
+        // Even where nothing is offered, the sponsor must be active and allowed to invite.
         var offered = Chance(0.4) ? [] : Some(others, 2).DefaultIfEmpty(others.FirstOrDefault(UserManagement));
-        yield return Post(sponsor, "/invitations", new Body().Text("email", $"<a:{guest}>")
-            .Texts("permissions", offered.Select(P))
-            .Texts("groups", []).Text("delivery", "link"));
+        yield return Post(sponsor, "/invitations", new Body()
+            .Text("email", $"<a:{guest}>").Texts("permissions", offered.Select(P)).Texts("groups", [])
+            .Text("delivery", "link"));
         yield return random.Next(6) switch
         {
             0 => Remove("owner", sponsor, Sponsored()),
@@ -48,15 +49,15 @@ internal sealed partial class Generator
         yield return AsGuest(CallKind.JoinByLink, guest);
         if (Chance(0.4)) yield return Post(Actor(), $"/invitations/<i:{guest}>/endorse");
         if (Chance(0.4)) yield return AsGuest(CallKind.JoinByLink, guest);
-        if (Chance(0.6))
-            yield return Patch("owner", $"/members/<m:{sponsor}>", Only([UserManagement, .. others])
-                .Flag("suspended", false));
+        if (!Chance(0.6)) yield break;
+        var restored = Only([UserManagement, .. others]).Flag("suspended", false);
+        yield return Patch("owner", $"/members/<m:{sponsor}>", restored);
     }
 
     private static Body Only(IEnumerable<string> permissions) =>
         new Body().Texts("permissions", permissions.Select(P)).Texts("groups", []).Texts("roles", []);
 
-    // Somebody reaches for what it may not have.
+    // A member tries what a rule forbids.
     private IEnumerable<Call> Oversteps() => random.Next(13) switch
     {
         < 4 => One(AtPending(random.Next(4))),
@@ -92,9 +93,8 @@ internal sealed partial class Generator
         if (how is 1)
         {
             var joined = Target(held, m => !m.IsPending && m.IsPerson && m.Role is not "admin");
-            return joined is null
-                ? null
-                : Patch(by, $"/members/<m:{joined}>", new Body().Text("email", $"<a:{FreeName()}>"));
+            var moved = new Body().Text("email", $"<a:{FreeName()}>");
+            return joined is null ? null : Patch(by, $"/members/<m:{joined}>", moved);
         }
 
         if (Beyond(held, _ => true) is not { } beyond) return null;
@@ -117,14 +117,13 @@ internal sealed partial class Generator
 
     private Call? AtServiceAccount()
     {
-        if (Chance(0.4) && PickOrNone(Bots) is { } bot)
-            return Patch("owner", $"/service-accounts/<m:{bot}>", new Body()
-                .Texts("permissions", [P(UserManagement), P(TokenManagement)]));
+        var both = new Body().Texts("permissions", [P(UserManagement), P(TokenManagement)]);
+        if (Chance(0.4) && PickOrNone(Bots) is { } bot) return Patch("owner", $"/service-accounts/<m:{bot}>", both);
         if (Manager is not var (by, held)) return null;
-        if (PickOrNone(AllPermissions.Where(p => !held.May(p)
-            && p is not TokenManagement)) is not { } permission) return null;
-        return Post(by, "/service-accounts", new Body().Text("name", $"<a:{FreeBot()}>")
-            .Texts("permissions", [P(permission)]));
+        var lacking = AllPermissions.Where(p => !held.May(p) && p is not TokenManagement);
+        if (PickOrNone(lacking) is not { } permission) return null;
+        return Post(by, "/service-accounts", new Body()
+            .Text("name", $"<a:{FreeBot()}>").Texts("permissions", [P(permission)]));
     }
 
     private Call? AtSettings() => Manager is var (by, held)

@@ -6,11 +6,13 @@ internal sealed partial class Generator
     private const string Organization = "/usher/v1/organizations/<org:>";
     private const string ReadOnlyKey = "ron (read-only)";
 
-    private static Call Post(string by, string path, Body? body = null) => new(by, "POST", Organization + path,
-        body?.ToString());
+    private static readonly string[] BuiltInRoles = ["admin", "power_user", "read_only", "user", "user"];
 
-    private static Call Patch(string by, string path, Body body) => new(by, "PATCH", Organization + path,
-        body.ToString());
+    private static Call Post(string by, string path, Body? body = null) =>
+        new(by, "POST", Organization + path, body?.ToString());
+
+    private static Call Patch(string by, string path, Body body) =>
+        new(by, "PATCH", Organization + path, body.ToString());
 
     private static Call Delete(string by, string path) => new(by, "DELETE", Organization + path);
 
@@ -33,11 +35,12 @@ internal sealed partial class Generator
             < 28 => OnResource(by, held),
             _ => OnKey(by, held),
         };
-        return call is { Kind: CallKind.Request, Makes: null } && CanBeRehearsed(call) && Chance(0.02)
-            ? call with { Path = call.Path + "?dryRun=true" } : call;
+        return call is { Kind: CallKind.Request, Makes: null } && SupportsDryRun(call) && Chance(0.02)
+            ? call with { Path = call.Path + "?dryRun=true" }
+            : call;
     }
 
-    private static bool CanBeRehearsed(Call call) =>
+    private static bool SupportsDryRun(Call call) =>
         !call.Path.Contains('?', StringComparison.Ordinal) && !call.Path.EndsWith("/link", StringComparison.Ordinal);
 
     // Members of a body that give something.
@@ -45,9 +48,7 @@ internal sealed partial class Generator
     {
         var within = Chance(0.65);
         return new Body()
-            .If(roles
-                && Chance(0.12), b =>
-                    b.Text("role", $"<role:{Pick("admin", "power_user", "read_only", "user", "user")}>"))
+            .If(roles && Chance(0.12), b => b.Text("role", $"<role:{Pick(BuiltInRoles)}>"))
             .If(roles && levels && Chance(0.08), b => AllResources(b))
             .If(Chance(0.5), b => b.Texts("permissions", SomePermissions(held, within, 3)))
             .If(Chance(0.45), b => b.Texts("groups", SomeGroups(held, within, 2)))
@@ -86,11 +87,11 @@ internal sealed partial class Generator
 
     private Call Import(string by, Held held)
     {
-        var rows = Enumerable.Range(0, 2).Select(_ => new Body()
-            .Text("email", $"<a:{(Chance(0.3) && PickOrNone(Pending) is { } pending ? pending : FreeName())}>")
+        string Guest() => Chance(0.3) && PickOrNone(Pending) is { } pending ? pending : FreeName();
+        var rows = Enumerable.Range(0, 2).Select(_ => new Body().Text("email", $"<a:{Guest()}>")
             .With(Grants(held, levels: false)).Text("firstName", $"I{random.Next(9)}<defaults:>"));
-        return Post(by, "/imports" + Pick("", "?sendMail=false"), new Body()
-            .Objects("rows", rows)) with { Kind = CallKind.Job };
+        var path = "/imports" + Pick("", "?sendMail=false");
+        return Post(by, path, new Body().Objects("rows", rows)) with { Kind = CallKind.Job };
     }
 
     private Call? OnMember(string by, Held held)
@@ -207,21 +208,23 @@ internal sealed partial class Generator
             : Delete(by, $"{path}/access/{holder}");
     }
 
-    private static Call Reach(string by, string resource, string holder, string level) => new(
-        by, "PUT", $"{Organization}/resources/<res:{resource}>/access/{holder}", new Body()
-            .Text("level", $"<lv:{level}>").ToString());
+    private static Call Reach(string by, string resource, string holder, string level)
+    {
+        var path = $"{Organization}/resources/<res:{resource}>/access/{holder}";
+        return new(by, "PUT", path, new Body().Text("level", $"<lv:{level}>").ToString());
+    }
 
     private Call? OnKey(string by, Held held)
     {
         if (Chance(0.5))
         {
-            var whose = Chance(0.3) ? null : Target(held, _ => true);
-            return KeyFor(by, whose, readOnly: Chance(0.3));
+            var holder = Chance(0.3) ? null : Target(held, _ => true);
+            return KeyFor(by, holder, readOnly: Chance(0.3));
         }
 
         // The keys of the beginning stay, so that their members can act.
-        var known = world.Labels.Where(l => l.StartsWith("key ", StringComparison.Ordinal)
-            && world.KeyOf(l) is not null);
+        var known = world.Labels.Where(l =>
+            l.StartsWith("key ", StringComparison.Ordinal) && world.KeyOf(l) is not null);
         if (PickOrNone(known) is not { } key) return null;
         var path = $"/api-keys/<k:{key}>";
         return Chance(0.5) ? Patch(by, path, new Body().Text("name", $"N{random.Next(4)}")) : Delete(by, path);

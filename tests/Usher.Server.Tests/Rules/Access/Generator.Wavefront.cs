@@ -3,8 +3,8 @@ namespace Usher.Server.Tests.Rules.Access;
 /// <content>Calls of Wavefront's API.</content>
 internal sealed partial class Generator
 {
-    private static Call Wavefront(string by, string method, string path, string? body = null) => new(by, method,
-        "/api/v2" + path, body);
+    private static Call Wavefront(string by, string method, string path, string? body = null) =>
+        new(by, method, "/api/v2" + path, body);
 
     private static string Ids(params IEnumerable<string> ids) => Body.ListOf(ids.Select(id => $"\"{id}\""));
 
@@ -40,8 +40,12 @@ internal sealed partial class Generator
     {
         Body New(string name) =>
             new Body().Text("emailAddress", $"<a:{name}>").Text("x", "<defaults:>").With(WavefrontGrants(held));
-        if (Chance(0.3)) return Wavefront(by, "POST", "/user/invite",
-            Body.ListOf(new[] { FreeName(), FreeName() }.Distinct().Select(New)));
+        if (Chance(0.3))
+        {
+            string[] names = [FreeName(), FreeName()];
+            return Wavefront(by, "POST", "/user/invite", Body.ListOf(names.Distinct().Select(New)));
+        }
+
         return Wavefront(by, "POST", "/user?sendEmail=" + Pick("true", "false", "false"), New(FreeName()).ToString());
     }
 
@@ -69,9 +73,8 @@ internal sealed partial class Generator
         return random.Next(4) switch
         {
             < 2 => Wavefront(by, "POST", $"/user/<a:{member}>/{how}", $"group=<p:{permission}>"),
-            < 3 =>
-                Wavefront(by, "POST", $"/user/{how}/<p:{permission}>",
-                    Ids($"<a:{member}>", $"<a:{Pick(Persons.ToList())}>")),
+            < 3 => Wavefront(
+                by, "POST", $"/user/{how}/<p:{permission}>", Ids($"<a:{member}>", $"<a:{Pick(Persons.ToList())}>")),
             _ => Wavefront(by, "POST", $"/account/<a:{member}>/{how}/<p:{permission}>"),
         };
     }
@@ -113,11 +116,15 @@ internal sealed partial class Generator
         }
 
         if (Chance(0.5))
+        {
             return AnyRole(held, 0.6) is { } role
                 ? Wavefront(by, "POST", $"{path}/{Pick("add", "remove")}Roles", Ids($"<rolu:{role}>"))
                 : null;
+        }
+
         return Target(held, _ => true) is { } member
-            ? Wavefront(by, "POST", $"{path}/{Pick("add", "add", "remove")}Users", Ids($"<a:{member}>")) : null;
+            ? Wavefront(by, "POST", $"{path}/{Pick("add", "add", "remove")}Users", Ids($"<a:{member}>"))
+            : null;
     }
 
     private Call? WavefrontRole(string by, Held held)
@@ -127,15 +134,14 @@ internal sealed partial class Generator
         if (Chance(0.4))
         {
             return PickOrNone(PermissionsFor(held, Chance(0.6))) is { } permission
-                ? Wavefront(by, "POST", $"/role/{Pick("grant", "revoke")}/<p:{permission}>",
-                    Ids($"<rolu:{role}>")) : null;
+                ? Wavefront(by, "POST", $"/role/{Pick("grant", "revoke")}/<p:{permission}>", Ids($"<rolu:{role}>"))
+                : null;
         }
 
         var holder = Chance(0.5) && PickOrNone(GroupNames) is { } team
-            ? $"<gu:{team}>" : Target(held, _ => true) is { } m ? $"<a:{m}>"
-            : null;
-        return holder is null
-            ? null
-            : Wavefront(by, "POST", $"/role/<rolu:{role}>/{Pick("add", "add", "remove")}Assignees", Ids(holder));
+            ? $"<gu:{team}>"
+            : Target(held, _ => true) is { } member ? $"<a:{member}>" : null;
+        if (holder is null) return null;
+        return Wavefront(by, "POST", $"/role/<rolu:{role}>/{Pick("add", "add", "remove")}Assignees", Ids(holder));
     }
 }

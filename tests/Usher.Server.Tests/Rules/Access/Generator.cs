@@ -3,8 +3,7 @@ namespace Usher.Server.Tests.Rules.Access;
 /// <summary>
 /// Makes up the calls of a story. Each depends on the state that the calls before it led to, so that most calls can be
 /// carried out. First an administrator fills the organization; then all kinds of members act. The same seed makes up
-/// the
-/// same story.
+/// the same story.
 /// </summary>
 internal sealed partial class Generator(int seed, World world)
 {
@@ -62,10 +61,10 @@ internal sealed partial class Generator(int seed, World world)
     private Call? Housekeeping()
     {
         var isFull = State.Live.Count() > 32;
-        if (isFull && Chance(0.3)
-            && PickOrNone(Names(m => m.Role is not "admin")) is { } one) return Remove("owner", one);
-        if (!Chance(0.03)
-            || PickOrNone(Names(m => m.IsActive && m.Role is not "admin")) is not { } manager) return null;
+        if (isFull && Chance(0.3) && PickOrNone(Names(m => m.Role is not "admin")) is { } one)
+            return Remove("owner", one);
+        if (!Chance(0.03)) return null;
+        if (PickOrNone(Names(m => m.IsActive && m.Role is not "admin")) is not { } manager) return null;
         var permissions = Some(AllPermissions[1..], 3).Append(UserManagement).Select(P);
         return Patch("owner", $"/members/<m:{manager}>", new Body().Texts("permissions", permissions));
     }
@@ -95,14 +94,12 @@ internal sealed partial class Generator(int seed, World world)
         var able = labels.Where(l => world.KeyOf(l) is { } key && State.Members[key.Member].IsActive).ToList();
         var managers = able.Where(l => HeldBy(l) is { IsAdmin: false } held && held.May(UserManagement)).ToList();
         if (managers.Count > 0 && Chance(0.75)) return Pick(managers);
-        var others = able.Where(l => HeldBy(l) is { IsAdmin: false } held
-            && (held.May(TokenManagement) || held.May(ResourceCreation)));
+        var others = able.Where(l =>
+            HeldBy(l) is { IsAdmin: false } held && (held.May(TokenManagement) || held.May(ResourceCreation)));
         return Chance(0.7) && PickOrNone(others) is { } other ? other : Pick(able.Count > 0 ? able : labels);
     }
 
     private string NextKey() => $"key {++keys}";
-
-    // Chance.
 
     private bool Chance(double probability) => random.NextDouble() < probability;
 
@@ -111,6 +108,6 @@ internal sealed partial class Generator(int seed, World world)
     private T? PickOrNone<T>(IEnumerable<T> from)
         where T : class => from.ToList() is { Count: > 0 } list ? Pick(list) : null;
 
-    private List<T> Some<T>(IEnumerable<T> from, int atMost) => [.. from.OrderBy(_ => random.Next())
-        .Take(random.Next(atMost + 1))];
+    private List<T> Some<T>(IEnumerable<T> from, int atMost) =>
+        [.. from.OrderBy(_ => random.Next()).Take(random.Next(atMost + 1))];
 }

@@ -29,8 +29,7 @@ internal sealed record MemberRow(
 
     public string Text => $"{Access}|{Other}";
 
-    /// <summary>The same as <see cref="Access"/> without the levels on resources that another state does not
-    /// have.</summary>
+    /// <summary>Like <see cref="Access"/>, without levels on resources that another state does not have.</summary>
     public string AccessIn(State state) => AccessOf(Levels.Where(l => state.Resources.ContainsKey(l.Key)));
 
     private string AccessOf(IEnumerable<KeyValuePair<Guid, Level>> levels) => string.Join(
@@ -39,8 +38,8 @@ internal sealed record MemberRow(
 }
 
 /// <summary>A group as it is stored.</summary>
-internal sealed record GroupRow(Guid Id, string Name, string Description, string System, bool IsAdmin,
-    bool AllResources, bool IsDefault)
+internal sealed record GroupRow(
+    Guid Id, string Name, string Description, string System, bool IsAdmin, bool AllResources, bool IsDefault)
 {
     public SortedSet<string> Permissions { get; } = new(StringComparer.Ordinal);
 
@@ -56,8 +55,7 @@ internal sealed record GroupRow(Guid Id, string Name, string Description, string
 
     private string TextOf(IEnumerable<Guid> roles, IEnumerable<KeyValuePair<Guid, Level>> levels) => string.Join(
         '|', Name, Description, IsAdmin, AllResources, IsDefault, string.Join(' ', Permissions),
-            string.Join(' ', roles),
-        string.Join(' ', levels));
+        string.Join(' ', roles), string.Join(' ', levels));
 }
 
 /// <summary>A role of the organization as it is stored.</summary>
@@ -72,8 +70,9 @@ internal sealed record ResourceRow(Guid Id, string Name, string Slug, string Att
 
 internal sealed record KeyRow(Guid Id, Guid Member, string Name, bool ReadOnly);
 
-/// <summary>An invitation as it is stored. Sent changes with every link that is made, every new end and every new
-/// sponsor.</summary>
+/// <summary>
+/// An invitation as it is stored. Sent changes with every new link, every new end and every new sponsor.
+/// </summary>
 internal sealed record InvitationRow(Guid Id, Guid Member, string Status, string Sent)
 {
     public bool IsOpen => Status is "pending" or "expired";
@@ -133,9 +132,13 @@ internal sealed class State
     public Held Implied(bool isPerson)
     {
         var held = new Held();
-        foreach (var group in Groups.Values.Where(g => g.System == (isPerson ? "everyone" : "service_accounts"))) held.Add(Of(group));
+        foreach (var group in SystemGroups(isPerson)) held.Add(Of(group));
         return held;
     }
+
+    /// <summary>The groups that every person, or every service account, is in.</summary>
+    public IEnumerable<GroupRow> SystemGroups(bool isPerson) =>
+        Groups.Values.Where(g => g.System == (isPerson ? "everyone" : "service_accounts"));
 
     /// <summary>What an invitation gives that names neither permissions nor groups.</summary>
     public Held Defaults()

@@ -9,26 +9,18 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Rules.Access;
 
-/// <summary>Reads a <see cref="State"/> straight from the tables, in one command. The only place here that knows their
-/// columns.</summary>
-internal sealed class StateReader : IAsyncDisposable
+/// <summary>
+/// Reads a <see cref="State"/> straight from the tables, in one command. The only place here that knows their columns.
+/// </summary>
+internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : IAsyncDisposable
 {
     private static readonly (string Sql, Action<State, Row> Take)[] Tables =
     [
-        ("id, number, identifier, kind, status, role, all_resources, first_name, last_name, description, time_zone, locale, metadata, sso_id, user_id FROM members", (state, row) =>
-        {
-            var other = string.Join('|', Enumerable.Range(7, 6).Select(row.Text).Append(row.Text(14)));
-            state.Members.Add(row.Id(0),
-                new(row.Id(0), row.Number(1), row.Text(2), row.Text(3) is "person", row.Text(4), row.Text(5),
-                    row.Flag(6), other) 
-            {
-                SsoId = row.Text(13), User = row.IsNull(14) ? null : row.Id(14),
-            });
-        }),
+        ("id, number, identifier, kind, status, role, all_resources, sso_id, user_id, "
+            + "first_name, last_name, description, time_zone, locale, metadata FROM members",
+            (state, row) => state.Members.Add(row.Id(0), Member(row))),
         ("id, name, description, system_kind, is_admin, all_resources, is_default FROM groups",
-            (state, row) =>
-                state.Groups.Add(row.Id(0),
-                    new(row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6)))),
+            (state, row) => state.Groups.Add(row.Id(0), Group(row))),
         ("id, name, description FROM roles",
             (state, row) => state.Roles.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2)))),
         ("id, name, slug, attributes FROM resources",
@@ -42,27 +34,19 @@ internal sealed class StateReader : IAsyncDisposable
         ("group_id, role_id FROM role_groups", (state, row) => state.Groups[row.Id(0)].Roles.Add(row.Id(1))),
         ("role_id, permission FROM role_permissions",
             (state, row) => state.Roles[row.Id(0)].Permissions.Add(row.Text(1))),
-        ("member_id, group_id, resource_id, level, capabilities FROM resource_access", (state, row) =>
-        {
-            var levels = row.IsNull(0) ? state.Groups[row.Id(1)].Levels : state.Members[row.Id(0)].Levels;
-            var level = new Level(row.Text(3), string.Join(' ', row.Texts(4).Order(StringComparer.Ordinal)));
-            if (!level.IsNone) levels.Add(row.Id(2), level);
-        }),
+        ("member_id, group_id, resource_id, level, capabilities FROM resource_access", AddLevel),
         ("id, member_id, name, read_only FROM api_keys",
             (state, row) => state.Keys.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), row.Flag(3)))),
-        ("id, member_id, status, sent_count, expires_at, sponsor_id FROM invitations", (state, row) =>
-            state.Invitations.Add(row.Id(0),
-                new(row.Id(0), row.Id(1), row.Text(2), string.Join(' ', row.Text(3), row.Text(4), row.Text(5))))),
+        ("id, member_id, status, sent_count, expires_at, sponsor_id FROM invitations",
+            (state, row) => state.Invitations.Add(row.Id(0), Invitation(row))),
     ];
 
-    private static readonly string Sql = string.Join(' ',
-        Tables.Select(t => $"SELECT {t.Sql} WHERE organization_id = @organization;"))
-        + " SELECT default_permissions, name, time_zone, external_identity_provider, invitation_lifetime_seconds, allowed_email_domains, return_origins FROM organizations WHERE id = @organization;";
+    private const string SettingsSql =
+        "SELECT default_permissions, name, time_zone, external_identity_provider, invitation_lifetime_seconds, "
+        + "allowed_email_domains, return_origins FROM organizations WHERE id = @organization;";
 
-    private readonly AsyncServiceScope scope;
-    private readonly DbCommand command;
-
-    private StateReader(AsyncServiceScope scope, DbCommand command) => (this.scope, this.command) = (scope, command);
+    private static readonly string Sql = string.Concat(
+        Tables.Select(t => $"SELECT {t.Sql} WHERE organization_id = @organization; ")) + SettingsSql;
 
     /// <summary>A reader with a connection of its own and its command prepared.</summary>
     public static async Task<StateReader> OpenAsync(UsherApp app, Guid organization)
@@ -101,8 +85,34 @@ internal sealed class StateReader : IAsyncDisposable
         await scope.DisposeAsync();
     }
 
-    /// <summary>A row as both databases have it: SQLite keeps UUIDs as bytes, flags as numbers and lists as
-    /// JSON.</summary>
+    private static MemberRow Member(Row row)
+    {
+        var user = row.IsNull(8) ? (Guid?)null : row.Id(8);
+        var other = string.Join('|', Enumerable.Range(8, 7).Select(row.Text));
+        var isPerson = row.Text(3) is "person";
+        return new(row.Id(0), row.Number(1), row.Text(2), isPerson, row.Text(4), row.Text(5), row.Flag(6), other)
+        {
+            SsoId = row.Text(7),
+            User = user,
+        };
+    }
+
+    private static GroupRow Group(Row row) => new(
+        row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6));
+
+    private static InvitationRow Invitation(Row row) => new(
+        row.Id(0), row.Id(1), row.Text(2), string.Join(' ', row.Text(3), row.Text(4), row.Text(5)));
+
+    private static void AddLevel(State state, Row row)
+    {
+        var levels = row.IsNull(0) ? state.Groups[row.Id(1)].Levels : state.Members[row.Id(0)].Levels;
+        var level = new Level(row.Text(3), string.Join(' ', row.Texts(4).Order(StringComparer.Ordinal)));
+        if (!level.IsNone) levels.Add(row.Id(2), level);
+    }
+
+    /// <summary>
+    /// A row as both databases have it: SQLite keeps UUIDs as bytes, flags as numbers and lists as JSON.
+    /// </summary>
     private sealed class Row(DbDataReader reader)
     {
         public bool IsNull(int column) => reader.IsDBNull(column);

@@ -14,23 +14,24 @@ using Usher.Server.Tests.Jobs;
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>What a call came to.</summary>
-/// <param name="Call">As it was told.</param>
+/// <param name="Call">The call.</param>
 /// <param name="Naming">What it named, by the state before.</param>
 /// <param name="Caller">The key it was made with; null where it was made without, or with one that is gone.</param>
 /// <param name="Status">The status of the answer.</param>
 /// <param name="Body">The answer.</param>
 /// <param name="Before">The state before it.</param>
 /// <param name="After">The state after it.</param>
-internal sealed record Step(Call Call, Naming Naming, KeyRow? Caller, int Status, string Body, State Before,
-    State After)
+internal sealed record Step(
+    Call Call, Naming Naming, KeyRow? Caller, int Status, string Body, State Before, State After)
 {
     public bool IsAccepted => Status < 400;
 }
 
-/// <summary>One organization that a story happens in: sends the calls, and keeps the secrets that their makers got to
-/// see.</summary>
-internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client,
-    StateReader reader) : IAsyncDisposable
+/// <summary>
+/// One organization that a story happens in: sends the calls, and keeps the secrets that the answers showed.
+/// </summary>
+internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client, StateReader reader)
+    : IAsyncDisposable
 {
     private const string Password = "a quiet password for everyone";
 
@@ -69,10 +70,11 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     };
 
     /// <summary>The name in a story of a stored identifier.</summary>
-    public string NameOf(string identifier) =>
-        identifier == org.Created.Owner.Identifier
-            ? "owner" : identifier.StartsWith("sa::", StringComparison.Ordinal) ? identifier[4..]
-            : identifier.Split('.')[0];
+    public string NameOf(string identifier)
+    {
+        if (identifier == org.Created.Owner.Identifier) return "owner";
+        return identifier.StartsWith("sa::", StringComparison.Ordinal) ? identifier[4..] : identifier.Split('.')[0];
+    }
 
     /// <summary>The key with a label, if it still exists.</summary>
     public KeyRow? KeyOf(string label) =>
@@ -107,8 +109,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private void Learn(Call call, State before, string text)
     {
-        foreach (Match match in Secrets.Link()
-            .Matches(text)) links[Guid.Parse(match.Groups["id"].Value)] = match.Groups["secret"].Value;
+        foreach (Match match in Secrets.Link().Matches(text))
+            links[Guid.Parse(match.Groups["id"].Value)] = match.Groups["secret"].Value;
         if (call.Makes is not { } label || ApiKey().Match(text) is not { Success: true } secret) return;
         keys[label] = (State.Keys.Keys.Except(before.Keys.Keys).Cast<Guid?>().SingleOrDefault(), secret.Value);
     }
@@ -117,10 +119,9 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     {
         using var request = new HttpRequestMessage(new(method), path);
         request.Headers.Add("X-AUTH-TOKEN", keys[by].Secret);
-        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8,
-            body.StartsWith("group=", StringComparison.Ordinal)
-            ? "application/x-www-form-urlencoded"
-            : "application/json");
+        var isForm = body?.StartsWith("group=", StringComparison.Ordinal) is true;
+        var type = isForm ? "application/x-www-form-urlencoded" : "application/json";
+        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, type);
         return await ReadAsync(request);
     }
 
@@ -132,7 +133,7 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private async Task<(int Status, string Body)?> RunJobAsync(string by, string method, string path, string? body)
     {
-        // Jobs of other stories would be run here, too, and seem done to them before they are.
+        // Draining runs the jobs of all stories: one story at a time starts a job and waits for it.
         await Jobs.WaitAsync(TestContext.Current.CancellationToken);
         try
         {
@@ -155,8 +156,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
             $$"""{"code":"{{link.Secret}}","firstName":"A","lastName":"B","password":"{{Password}}"}""", null);
         if (answer.Body.Contains("\"must_sign_in\"", StringComparison.Ordinal))
         {
-            using var request = Post("/usher/v1/sessions", $$"""{"email":"{{identifier}}","password":"{{Password}}"}""",
-                null);
+            var signIn = $$"""{"email":"{{identifier}}","password":"{{Password}}"}""";
+            using var request = Post("/usher/v1/sessions", signIn, null);
             var session = await ReadAsync(request);
             if (SessionToken().Match(session.Body) is not { Success: true } token) return session;
             answer = await OpenAsync(link, "accept", $$"""{"code":"{{link.Secret}}"}""", token.Value);
@@ -164,15 +165,17 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
         }
 
         if (answer.Status is not 200) return answer;
-        if (SessionToken().Match(answer.Body) is { Success: true } its) sessions[State.Named(identifier)!.Id] = its.Value;
+        if (SessionToken().Match(answer.Body) is { Success: true } opened)
+            sessions[State.Named(identifier)!.Id] = opened.Value;
         await MakeKeyAsync(identifier);
         return answer;
     }
 
     private async Task MakeKeyAsync(string identifier)
     {
-        var member = await app.QueryAsync(db => db.Members.Where(m => m.OrganizationId == Organization
-            && m.Identifier == identifier && m.Status == MemberStatus.Active)
+        var member = await app.QueryAsync(db => db.Members
+            .Where(m => m.OrganizationId == Organization && m.Identifier == identifier
+                && m.Status == MemberStatus.Active)
             .Select(m => m.Id).SingleAsync(TestContext.Current.CancellationToken));
         var made = await SendAsync("owner", "POST", $"/usher/v1/organizations/{org.Slug}/api-keys",
             $$"""{"member":"{{Ids.Member.Of(member)}}"}""");
@@ -206,8 +209,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
         if (message is null) return null;
         var link = new AddressChangeLink(org.Slug, Guid.Parse(message.Parameters[OutboxParameters.AddressChange]),
             Reveal(message));
-        var confirmed = await app.WithAsync<AddressChangeService,
-            Result<NewAddress>>(s => s.ConfirmAsync(link, TestContext.Current.CancellationToken));
+        var confirmed = await app.WithAsync<AddressChangeService, Result<NewAddress>>(
+            service => service.ConfirmAsync(link, TestContext.Current.CancellationToken));
         return confirmed.Error is { } error ? (409, error.Code) : (200, "");
     }
 
@@ -223,8 +226,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     private async Task<(Guid Id, string Secret)?> LinkOfAsync(string identifier, bool mailed)
     {
         if (State.Named(identifier) is not { } member) return null;
-        if (State.Invitations.Values.Where(i => i.Member == member.Id)
-            .MaxBy(i => i.Id) is not { } invitation) return null;
+        var all = State.Invitations.Values.Where(i => i.Member == member.Id);
+        if (all.MaxBy(i => i.Id) is not { } invitation) return null;
         if (!mailed) return links.TryGetValue(invitation.Id, out var shown) ? (invitation.Id, shown) : null;
         var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
             .Where(m => m.InvitationId == invitation.Id && m.Kind == OutboxKind.Invitation && m.Secret != null)
@@ -235,18 +238,18 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     private string Reveal(OutboxMessage message) =>
         app.Services.GetRequiredService<OutboxSecrets>().Reveal(message.Secret!);
 
-    private async Task<(int Status, string Body)> OpenAsync((Guid Id, string Secret) link, string what, string body,
-        string? session)
+    private async Task<(int Status, string Body)> OpenAsync(
+        (Guid Id, string Secret) link, string what, string body, string? session)
     {
-        using var request = Post($"/usher/v1/organizations/{org.Slug}/invitations/{Ids.Invitation.Of(link.Id)}/{what}",
-            body, session);
+        var path = $"/usher/v1/organizations/{org.Slug}/invitations/{Ids.Invitation.Of(link.Id)}/{what}";
+        using var request = Post(path, body, session);
         return await ReadAsync(request);
     }
 
     private static HttpRequestMessage Post(string path, string body, string? session)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post,
-            path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        var content = new StringContent(body, Encoding.UTF8, "application/json");
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
         if (session is not null) request.Headers.Authorization = new("Bearer", session);
         return request;
     }
