@@ -50,6 +50,7 @@ public sealed class GeneratedSequenceTests(GeneratedSequenceTests.QuietApp quiet
     public async Task No_member_gets_more_access_than_it_was_granted()
     {
         var (first, calls) = (Seed(), Number("USHER_TEST_CALLS") ?? (IsLong ? 50_000 : 5_000));
+        output.WriteLine($"USHER_TEST_SEED={first}");
         var clock = Stopwatch.StartNew();
         var stories = new Story[Math.Max(1, calls / CallsPerStory)];
         // A story makes one call at a time: several stories at once keep the server busy.

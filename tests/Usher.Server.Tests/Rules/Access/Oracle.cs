@@ -67,7 +67,9 @@ internal sealed class Oracle
         {
             CallKind.JoinByMail or CallKind.JoinByLink => Joined(step, member!),
             CallKind.Decline or CallKind.Leave => OnlyChanged(step, member!.Id),
-            CallKind.ConfirmAddress => [.. OnlyChanged(step, member!.Id), .. GrantsKept(step, member.Id)],
+            // A link that was used before is accepted again, also after its member moved on to another address.
+            CallKind.ConfirmAddress when member is null => Unchanged(step, "a used link changes nothing"),
+            CallKind.ConfirmAddress => [.. OnlyChanged(step, member.Id), .. GrantsKept(step, member.Id)],
             _ => Unchanged(step, "asking for a link changes no access", invitations: false),
         };
     }
