@@ -68,7 +68,8 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
         if (row.AllResources || row.AllResourcesByGroup) access.AddEverywhere(AccessLevel.Full);
         var name = $"{row.FirstName} {row.LastName}".Trim();
         var actor = new Actor(ActorKind.Member, row.MemberId, name.Length > 0 ? name : row.Identifier, row.OrganizationId, access.Build());
-        return new(actor, row.KeyId, row.ReadOnly, row.Identifier, row.Slug, row.TimeZone);
+        var readOnly = !db.Runtime.Rules.Pass(GrantingRule.ReadOnlyKey, !row.ReadOnly);
+        return new(actor, row.KeyId, readOnly, row.Identifier, row.Slug, row.TimeZone);
     }
 
     /// <summary>The operator behind a secret, in no organization yet; null when it is no operator's.</summary>
