@@ -14,8 +14,9 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;
 using Usher.Core.Sessions;
-using Usher.Server.Tests.Rules;
 using Usher.Server.Tests.Infrastructure;
+using Usher.Server.Tests.Pages;
+using Usher.Server.Tests.Rules;
 using static Usher.Server.Tests.Rules.Steps;
 using Group = Usher.Core.Groups.Group;
 
@@ -250,6 +251,48 @@ public sealed partial class SecurityTests(UsherApp app)
             await stream.ReadExactlyAsync(bytes, Ct);
             Assert.All(secrets, secret => AssertNotIn(bytes, secret, path));
         }
+    }
+
+    // Each server of these tests looks for such secrets in its log at its end. Here they are used on purpose.
+    [Fact]
+    public async Task No_secret_is_in_any_log()
+    {
+        const string mistyped = "a password typed into the wrong field";
+        await using var own = await UsherApp.StartAsync(new() { ["Logging:LogLevel:Usher"] = "Trace" });
+        var org = await own.CreateOrganizationAsync();
+        var email = NewEmail("ada");
+        await org.TryInviteAsync(email);
+        var mail = (await own.Mail.WaitAsync(email))[0];
+        var (link, path) = (mail.Link, $"/join/{mail.Link.OrganizationSlug}/{mail.Link.InvitationId}");
+        var visitor = new Visitor(own.CreateClient());
+        await visitor.GetAsync($"{path}%23{link.Secret}");
+        await visitor.PostAsync(path, path, ("step", "check"), ("code", link.Secret));
+        (string, string)[] person = [("first_name", "Ada"), ("last_name", ""), ("password", TestOrganization.Password)];
+        var joined = await visitor.PostAsync(path, path, [("step", "join"), .. person]);
+        Assert.Equal("/me", joined.Headers.Location?.OriginalString);
+        var stranger = new Visitor(own.CreateClient());
+        await stranger.PostAsync("/sign-in", "/sign-in", ("email", mistyped), ("password", mistyped));
+        await stranger.PostAsync("/sign-in", "/sign-in", ("email", email), ("password", mistyped));
+        await stranger.PostAsync("/reset", "/reset", ("email", email));
+        var reset = Secrets.Reset().Match((await own.Mail.WaitAsync(email, 2))[1].Text);
+        await stranger.GetAsync($"/reset/{reset.Groups["id"].Value}%23{reset.Groups["secret"].Value}");
+        var key = (await org.CreateKeyAsync(org.System, org.Created.Owner.Id)).Value.Secret;
+        foreach (var used in new[] { key, key + "x" })
+        {
+            using var client = org.ClientOf(used);
+            await client.GetAsync("/v1/users/whoami", Ct);
+            await client.SendTextAsync(HttpMethod.Put, $"/api/v2/apitoken/{used}?token={used}", """{"tokenName":""}""");
+            await client.GetAsync($"/nowhere/{used}", Ct);
+        }
+
+        Assert.NotEmpty(own.Log);
+        string[] secrets =
+        [
+            link.Secret, reset.Groups["secret"].Value, key, visitor.Cookies["usher_session"], TestOrganization.Password,
+            mistyped,
+        ];
+        foreach (var line in own.Log)
+            Assert.All(secrets, secret => Assert.DoesNotContain(secret, line, StringComparison.Ordinal));
     }
 
     private static async IAsyncEnumerable<object> ValuesAsync(UsherApp app, string table)

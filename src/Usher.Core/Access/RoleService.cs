@@ -48,7 +48,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             if (Error.Of(Faults(name, description, permissions)) is { } fault) return fault;
             if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
-            if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var conferred = new EffectiveAccess.Builder().Add(permissions).Build();
             if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(conferred))) return InvitationErrors.MoreThanYouHold;
             if (await IsTakenAsync(actor, name, null, ct)) return GroupErrors.NameTaken;
@@ -78,7 +78,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         var query = Query(actor, roleIds, details, [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
         var today = graph.Today(actor);
-        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var selection = Select(graph, roleIds);
         if (selection.Roles is []) return RoleErrors.NotFound;
         if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r)).FirstOrDefault(e => e is not null) is { } outdated) return outdated;
@@ -153,7 +153,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     {
         if (await AccessGraph.TrackAsync(db, Query(actor, [roleId], details), ct) is not { } graph) return RoleErrors.NotFound;
         var today = graph.Today(actor);
-        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role)))) return InvitationErrors.MoreThanYouHold;

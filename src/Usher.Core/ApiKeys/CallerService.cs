@@ -44,7 +44,8 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
         usage.Used(row.KeyId, now);
         var name = $"{row.FirstName} {row.LastName}".Trim();
         var actor = new Actor(ActorKind.Member, row.MemberId, name.Length > 0 ? name : row.Identifier, row.OrganizationId, AccessOf(row, definitions));
-        return new(actor, row.KeyId, row.ReadOnly, row.Identifier, row.Slug, row.TimeZone);
+        var readOnly = !db.Runtime.Rules.Pass(GrantingRule.ReadOnlyKey, !row.ReadOnly);
+        return new(actor, row.KeyId, readOnly, row.Identifier, row.Slug, row.TimeZone);
     }
 
     // As AccessGraph.Of, without levels on single resources.

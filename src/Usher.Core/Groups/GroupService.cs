@@ -66,7 +66,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     {
         if (await AccessGraph.TrackAsync(db, Query(actor, [groupId], how.Details), ct) is not { } graph) return GroupErrors.NotFound;
         var today = graph.Today(actor);
-        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
         if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
@@ -141,7 +141,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         query = ReferenceReader.With(query, change.Levels);
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return GroupErrors.NotFound;
         var today = graph.Today(actor);
-        if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var now = clock.Now();
         var group = groupId is { } of ? graph.Edit(of) : New(actor, Text.Name(change.Name!), now);
         if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;

@@ -139,7 +139,8 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     private async Task<Result<Job>> StartAsync(Actor actor, JobKind kind, InvitationFilter filter, bool dryRun, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        if (filter.EmailPrefix is { } prefix && (prefix.Length is 0 || !Text.IsWellFormed(prefix))) return JobErrors.EmailPrefixInvalid;
+        if (filter.EmailPrefix is { } prefix && (string.IsNullOrWhiteSpace(prefix) || !Text.IsWellFormed(prefix)))
+            return JobErrors.EmailPrefixInvalid;
         // Work on many never takes "nothing said" for "all".
         if (filter.NamesNothing != filter.All) return filter.All ? JobErrors.AllAndFilter : JobErrors.NothingNamed;
         if (filter.States.Any(s => s is not (InvitationStatus.Pending or InvitationStatus.Expired))) return JobErrors.StatesInvalid;

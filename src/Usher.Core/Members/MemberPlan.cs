@@ -171,7 +171,8 @@ internal sealed class MemberPlan
     {
         var change = wanted.Change;
         if (grantsByAdminsOnly && ChangesGrants && !actor.Access.IsAdmin) return MemberErrors.AdminsOnly;
-        if (Member.Kind is MemberKind.Service && permissions.Added.Contains(Permissions.TokenManagement)) return MemberErrors.NotForServiceAccounts;
+        var givesTokens = Member.Kind is MemberKind.Service && permissions.Added.Contains(Permissions.TokenManagement);
+        if (!graph.Pass(GrantingRule.ServiceAccountTokens, !givesTokens)) return MemberErrors.NotForServiceAccounts;
         var holds = actor.CanGrant(Conferred(graph, given: true)) && actor.CanGrant(Conferred(graph, given: false));
         if (!graph.Pass(GrantingRule.ChangeGrantsHeld, holds)) return InvitationErrors.MoreThanYouHold;
 

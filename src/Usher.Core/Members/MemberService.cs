@@ -143,7 +143,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             query = ReferenceReader.With(query, change.Levels);
             if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
-            if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var named = new ReferenceReader(graph, how.UnknownReferences);
             var wanted = new Wanted(change, email, change.Groups?.As(named.Groups(change.Groups.Elements)), change.Roles?.As(named.Roles(change.Roles.Elements)), named.Levels(change.Levels));
             var selection = Select(graph, keys, named.Ignored);
@@ -198,7 +198,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     {
         if (keys.Count > MaxKeys) return MemberErrors.TooMany;
         var graph = await AccessGraph.TrackAsync(db, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
-        if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var selection = Select(graph, keys, []);
         if (selection.Members is []) return Nobody(graph, keys);
         if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
@@ -234,7 +234,8 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     {
         if (memberIds.Count > MaxKeys) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.TooMany)];
         var graph = await AccessGraph.TrackAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
-        if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
+            return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
         Result<Member>[] outcomes = [.. memberIds.Select(Judge)];
         List<Member> removed = [.. outcomes.Where(o => o.Error is null).Select(o => o.Value)];
         if (removed is []) return outcomes;

@@ -62,7 +62,7 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
             };
             if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
-            if (!today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             if (graph.Member(identifier) is { IsLive: true }) return MemberErrors.NameTaken;
             var named = new ReferenceReader(graph, unknown);
             var (groups, roles) = (named.Groups(given.Groups), named.Roles(given.Roles));

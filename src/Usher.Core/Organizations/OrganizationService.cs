@@ -242,7 +242,8 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph) return OrganizationErrors.NotFound;
             var (today, organization) = (graph.Today(actor), graph.Organization);
             if (Precondition.Refuses(change.IfMatch, organization) is { } outdated) return outdated;
-            if (change.NeedsAdmin && !today.Access.IsAdmin) return OrganizationErrors.AdminsOnly;
+            if (change.NeedsAdmin && !graph.Pass(GrantingRule.SettingsByAdministrators, today.Access.IsAdmin))
+                return OrganizationErrors.AdminsOnly;
             if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
             var named = new ReferenceReader(graph, UnknownReferences.Refuse);
             // Of the system's groups everybody is in his anyway.

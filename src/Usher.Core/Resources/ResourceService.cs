@@ -157,7 +157,8 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
         var access = actor.IsMember ? await LevelsOfAsync(actor, ct) : actor.Access;
         var found = await db.Resources.SingleOrDefaultAsync(r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
         if (found is null || !access.Reaches(found.Id)) return ResourceErrors.NotFound;
-        if (access.LevelOn(found.Id) is not AccessLevel.Full) return ResourceErrors.NotFully;
+        var reachesFully = access.LevelOn(found.Id) is AccessLevel.Full;
+        if (!db.Runtime.Rules.Pass(GrantingRule.ResourceReachedFully, reachesFully)) return ResourceErrors.NotFully;
         return Precondition.Refuses(ifMatch, found) is { } outdated ? outdated : found;
     }
 

@@ -5,7 +5,9 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Usher.Core.Access;
 using Usher.Core.Idempotency;
+using Usher.Core.Members;
 using Usher.Server.Api;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
@@ -195,6 +197,40 @@ public sealed partial class ConventionsApiTests(OperatedApp operated) : IClassFi
         await (await SendAsync()).RefusedAsync(HttpStatusCode.Conflict, "name_taken");
 
         Task<HttpResponseMessage> SendAsync() => org.SendAsync(HttpMethod.Post, "groups", new { name = "Ops" }, idempotencyKey: key);
+    }
+
+    [Theory]
+    [InlineData("link")]
+    [InlineData("secret")]
+    public async Task A_repetition_gives_a_link_or_a_key_only_to_a_caller_who_would_be_given_it_today(string told)
+    {
+        var org = await app.CreateOrganizationAsync();
+        string[] held = [Permissions.UserManagement, Permissions.TokenManagement, "ingestion"];
+        var max = await org.ActiveAsync(NewEmail("max"), row => row with { Permissions = held });
+        var bob = await org.ActiveAsync(NewEmail("bob"), row => row with { Permissions = ["ingestion"] });
+        var key = Guid.NewGuid().ToString();
+        object body = told is "link"
+            ? new { email = NewEmail("ada"), permissions = new[] { "ingestion" }, delivery = "link" }
+            : new { name = "ci", member = "mem_" + ShortId.Of(bob.Member.Id) };
+        var first = await (await RepeatAsync()).TextAsync(told);
+        Assert.Equal(first, await (await RepeatAsync()).TextAsync(told));
+
+        await HoldsAsync(held[..2]);
+        await (await RepeatAsync()).RefusedAsync(HttpStatusCode.Forbidden, "member_not_covered");
+        await HoldsAsync();
+        await (await RepeatAsync()).RefusedAsync(HttpStatusCode.Forbidden, "not_allowed");
+        await HoldsAsync(held);
+        Assert.Equal(first, await (await RepeatAsync()).TextAsync(told));
+        Assert.Null((await org.RemoveAsync(org.Owner, max.Member.Id)).Error);
+        await (await RepeatAsync()).RefusedAsync(HttpStatusCode.Unauthorized, "key_refused");
+
+        Task<HttpResponseMessage> RepeatAsync() => org.SendAsync(
+            HttpMethod.Post, told is "link" ? "invitations" : "api-keys", body, idempotencyKey: key, by: max.Client);
+        async Task HoldsAsync(params string[] permissions)
+        {
+            var change = new MemberChange { Permissions = SetChange.To<string>(permissions) };
+            Assert.Null((await org.UpdateAsync(org.Owner, max.Member.Id, change)).Error);
+        }
     }
 
     [Fact]

@@ -157,6 +157,26 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         await (await app.GuestAsync(link, "check", new { })).RefusedAsync(HttpStatusCode.UnprocessableEntity, "property_missing");
     }
 
+    // Whoever hands links over, or finds one, learns nothing by looking at them.
+    [Fact]
+    public async Task Looking_by_a_link_that_was_handed_over_tells_nothing_about_accounts()
+    {
+        var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
+        var (unproven, proven) = (NewEmail("eve"), NewEmail("bob"));
+        Assert.Null((await app.JoinAsync((await other.GuestAsync(unproven, mailed: false)).Link)).Error);
+        await other.JoinedAsync(proven);
+        List<string> answers = [];
+        foreach (var email in new[] { NewEmail("nobody"), unproven, proven })
+        {
+            var (_, link) = await org.GuestAsync(email, mailed: false);
+            var answer = await app.GuestAsync(link, "check");
+            Assert.Equal("undisclosed", await answer.TextAsync("viewer"));
+            answers.Add((await answer.Content.ReadAsStringAsync(Ct)).Replace(email, "", StringComparison.Ordinal));
+        }
+
+        Assert.Single(answers.Distinct());
+    }
+
     [Theory]
     [InlineData("Codes:PerSubject", "check")]
     [InlineData("Codes:PerClient", "decline")]

@@ -19,7 +19,6 @@ public sealed class InvitationModelTests(InvitationModelTests.OperatedApp operat
     private const int Longest = 25;
 
     private readonly UsherApp app = operated.App;
-    private static readonly SortedDictionary<string, int> Stats = [];
 
     /// <summary>A server whose clock tests move, that does nothing by itself and that an operator may look into.</summary>
     public sealed class OperatedApp : IAsyncLifetime
@@ -43,31 +42,29 @@ public sealed class InvitationModelTests(InvitationModelTests.OperatedApp operat
         var stories = Prop.ForAll(Commands.Stories(Longest), story => RunAsync(story, elsewhere, client));
         var config = Config.QuickThrowOnFailure.WithMaxTest(Number("USHER_MODEL_RUNS") ?? Runs).WithQuietOnSuccess(true);
         if (Environment.GetEnvironmentVariable("USHER_MODEL_REPLAY") is { Length: > 0 } replay) config = config.WithReplay(ReplayOf(replay));
-        try { await Task.Run(() => stories.Check(config), TestContext.Current.CancellationToken); } finally { File.WriteAllLines("/tmp/u5-stats.txt", Stats.OrderBy(p => p.Key).Select(p => $"{p.Value} {p.Key}")); }
+        await Task.Run(() => stories.Check(config), TestContext.Current.CancellationToken);
     }
 
     private async Task RunAsync(Story story, TestOrganization elsewhere, HttpClient client)
     {
-        var sw = System.Diagnostics.Stopwatch.StartNew(); void T(string k) { lock (Stats) Stats["ms " + k] = Stats.GetValueOrDefault("ms " + k) + (int)sw.ElapsedMilliseconds; sw.Restart(); }
         var world = await World.CreateAsync(app, operated.Clock, elsewhere, client, operated.Key);
         var model = Model.Start(operated.Clock.Now());
-        T("setup"); await CompareAsync(model, world, "the start"); T("compare");
+        await CompareAsync(model, world, "the start");
         foreach (var (step, command) in story.Commands.Index())
         {
             if (command.Predict(model) is not { } expected) continue;
             var where = $"step {step + 1}, {command}";
             var reply = await command.DoAsync(model, world);
-            T("do"); lock (Stats) { var k = $"{command.GetType().Name} {expected.Status} {expected.Code} {(expected.Shown as Model.ShownOffer)?.State}"; Stats[k] = Stats.GetValueOrDefault(k) + 1; }
             Same(where, Answer(expected.Status, command.HasCodes ? expected.Code : null, expected.Shown), Answer(reply.Status, reply.Code, reply.Shown));
             if (expected.SessionOf is { } user) Keep(world, user, reply);
 
-            var mails = await world.TakeMailsAsync(); T("mails");
+            var mails = await world.TakeMailsAsync();
             Same(where + ": mails", Sorted(expected.After.Mails.Skip(model.Mails.Count).Select(m => $"{m.Kind} to {m.To}")), Sorted(mails.Select(m => $"{m.Kind} to {world.PersonAt(m.Recipient)}")));
             // What a refused call should have left alone is seen after the next that is not.
             if (expected.After != model) await CompareAsync(expected.After, world, where);
-            T("compare"); world.Learn(expected.After, mails, reply);
+            world.Learn(expected.After, mails, reply);
             await CompareOffersAsync(expected.After, world, where, link => link >= model.Links.Count || !Equals(expected.After.ShowOffer(link), model.ShowOffer(link)));
-            T("offers"); model = expected.After;
+            model = expected.After;
         }
 
         await CompareAsync(model, world, "the end");

@@ -217,6 +217,39 @@ public sealed class JobApiTests(OperatedApp operated) : IClassFixture<OperatedAp
         Assert.Equal(["/customRole", "/group", "/sponsor"], wrong.Named("errors", "pointer").Order(StringComparer.Ordinal));
     }
 
+    // A form that was sent empty, or a variable that was not set, is not "all of them".
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"email":""}""")]
+    [InlineData("""{"email":" "}""")]
+    [InlineData("""{"states":[]}""")]
+    [InlineData("""{"email":null,"states":null,"group":null}""")]
+    [InlineData("""{"email":"","states":[]}""")]
+    [InlineData("""{"all":false}""")]
+    [InlineData("""{"all":null}""")]
+    public async Task Nothing_said_is_not_all_of_them(string body)
+    {
+        var org = await app.CreateOrganizationAsync();
+        foreach (var name in new[] { "ada", "bob" })
+            await (await org.PostAsync("invitations", new { email = NewEmail(name) })).JsonAsync();
+        foreach (var what in new[] { "revoke", "resend", "endorse" })
+        {
+            var answer = await org.PostAsync($"invitations/{what}", body);
+            await answer.RefusedAsync(HttpStatusCode.UnprocessableEntity, null);
+        }
+
+        await app.DrainAsync();
+        Assert.Empty((await (await org.GetAsync("jobs")).JsonAsync("data")).EnumerateArray());
+        var before = (await org.MembersAsync()).Skip(1).Select(m => m.Invitations[0]).ToList();
+        Assert.All(before, i => Assert.Equal((InvitationStatus.Pending, 1), (i.Status, i.SentCount)));
+
+        var all = await org.PostAsync("invitations/revoke", new { all = true });
+        Assert.Equal(HttpStatusCode.Accepted, all.StatusCode);
+        await app.DrainAsync();
+        var after = (await org.MembersAsync()).Skip(1).Select(m => m.Invitations[0].Status);
+        Assert.All(after, status => Assert.Equal(InvitationStatus.Revoked, status));
+    }
+
     [Fact]
     public async Task What_a_job_may_do_is_asked_of_its_starter_as_it_goes_on()
     {

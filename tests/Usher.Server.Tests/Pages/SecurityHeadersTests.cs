@@ -8,11 +8,32 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [InlineData("/sign-in")]
     [InlineData("/join/acme/1")]
     [InlineData("/confirm/acme/1")]
+    [InlineData("/confirm/1")]
+    [InlineData("/reset")]
+    [InlineData("/reset/1")]
     [InlineData("/join")]
     [InlineData("/docs/errors")]
-    public async Task Every_page_has_a_strict_policy_and_is_kept_by_nobody(string path)
+    [InlineData("/nowhere")]
+    public async Task Every_page_has_a_strict_policy_and_is_kept_by_nobody(string path) =>
+        AssertStrict(await new Visitor(app.CreateClient()).GetAsync(path));
+
+    [Fact]
+    public async Task So_have_the_pages_of_a_person_who_is_signed_in()
     {
-        var answer = await new Visitor(app.CreateClient()).GetAsync(path);
+        var email = Guests.NewEmail("ada");
+        await new Guests(app).MakeAccountAsync(email);
+        var visitor = new Visitor(app.CreateClient());
+        await visitor.PostAsync("/sign-in", "/sign-in", ("email", email), ("password", TestOrganization.Password));
+        foreach (var path in new[] { "/me", "/me/profile", "/me/password", "/me/address", "/me/confirm" })
+        {
+            var answer = await visitor.GetAsync(path);
+            Assert.True(answer.StatusCode is System.Net.HttpStatusCode.OK, $"{path}: {answer.StatusCode}");
+            AssertStrict(answer);
+        }
+    }
+
+    private static void AssertStrict(HttpResponseMessage answer)
+    {
         Assert.Equal(
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             Assert.Single(answer.Headers.GetValues("Content-Security-Policy")));

@@ -58,18 +58,6 @@ public sealed class IdentityProviderTests(UsherApp app)
     }
 
     [Fact]
-    public async Task An_address_that_was_only_typed_once_binds_nobody()
-    {
-        var (org, elsewhere) = (await WithProviderAsync(), await app.CreateOrganizationAsync());
-        var email = NewEmail("ada");
-        await org.TryInviteAsync(email, how: AtOnce);
-        var (_, copied) = await elsewhere.GuestAsync(email, mailed: false);
-        Assert.Null((await app.JoinAsync(copied)).Error);
-        Assert.Null((await app.SignInAsync(email)).Error);
-        Assert.Null((await org.MemberAsync(email)).UserId);
-    }
-
-    [Fact]
     public async Task Who_is_added_so_can_still_ask_for_a_link_and_join_by_it()
     {
         var org = await WithProviderAsync();

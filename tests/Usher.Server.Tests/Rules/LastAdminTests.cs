@@ -4,6 +4,7 @@ using Usher.Core.Access;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Organizations;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 
@@ -63,6 +64,29 @@ public sealed class LastAdminTests(UsherApp app)
         Assert.Equal(MemberErrors.LastAdmin, (await org.RemoveAsync(org.Owner, org.Created.Owner.Id)).Error);
         await AdminAsync(org);
         Assert.Null((await org.RemoveAsync(org.Owner, org.Created.Owner.Id)).Error);
+    }
+
+    // Added by way of an identity provider, say with a mistyped address: active, an administrator, without a way in.
+    [Fact]
+    public async Task An_administrator_without_an_account_and_without_a_lasting_key_is_not_another_one()
+    {
+        var org = await app.CreateOrganizationAsync();
+        var provider = new OrganizationChange { ExternalIdentityProvider = "Acme ID" };
+        Assert.Null((await org.UpdateAsync(org.Owner, provider)).Error);
+        var added = (await org.TryInviteAsync(
+            NewEmail("mistyped"), row => row with { Role = BuiltInRole.Admin }, org.Owner,
+            Refresh with { SendMail = false, ActivateAtOnce = true })).Value.Member;
+        Assert.Equal((MemberStatus.Active, null), (added.Status, added.UserId));
+        await org.CreateKeyAsync(org.System, added.Id, expires: TimeProvider.System.GetUtcNow().AddDays(1));
+        await org.CreateKeyAsync(org.System, added.Id, readOnly: true);
+
+        var owner = org.Created.Owner.Id;
+        Assert.Equal(MemberErrors.LastAdmin, (await org.RemoveAsync(org.Owner, owner)).Error);
+        foreach (var change in new MemberChange[] { new() { Role = BuiltInRole.User }, new() { Suspended = true } })
+            Assert.Equal(MemberErrors.LastAdmin, (await org.UpdateAsync(org.Owner, owner, change)).Error);
+
+        Assert.Null((await org.CreateKeyAsync(org.System, added.Id)).Error);
+        Assert.Null((await org.RemoveAsync(org.Owner, owner)).Error);
     }
 
     // The owner's first link sets his password. To decline what one has already is no way out.

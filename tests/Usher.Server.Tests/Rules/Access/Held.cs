@@ -30,6 +30,8 @@ internal sealed class Held
 {
     private readonly HashSet<Right> rights = [];
 
+    public bool IsEmpty => rights.Count is 0;
+
     public bool IsAdmin => rights.Contains(Right.Admin);
 
     public bool May(string permission) => Has(Right.Permission(permission));
@@ -84,12 +86,12 @@ internal sealed class Held
     public bool Has(Right right)
     {
         if (rights.Contains(Right.Admin) || rights.Contains(right)) return true;
-        var full = Has(rights, "full everywhere") || (right.Resource != default && rights.Contains(Right.On(right.Resource, "full")));
-        if (right.Resource != default) return full || (right.Name is "read_only on" && Has(rights, "read_only everywhere"));
+        var full = Has(rights, "full everywhere")
+            || (right.Resource != default && rights.Contains(Right.On(right.Resource, "full")));
+        if (right.Resource != default)
+            return full || (right.Name is "read_only on" && Has(rights, "read_only everywhere"));
         return right.Name is "read_only everywhere" && Has(rights, "full everywhere");
     }
-
-    public override string ToString() => rights.Count is 0 ? "nothing" : string.Join(", ", rights.Select(r => r.Name).Order(StringComparer.Ordinal));
 
     private static bool Has(HashSet<Right> rights, string name) => rights.Contains(new(name));
 }

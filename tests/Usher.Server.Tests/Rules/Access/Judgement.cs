@@ -9,17 +9,26 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
 
     public IReadOnlyList<Violation> All()
     {
-        foreach (var id in before.Members.Keys.Union(after.Members.Keys)) JudgeMember(before.Members.GetValueOrDefault(id), after.Members[id]);
-        foreach (var id in before.Groups.Keys.Union(after.Groups.Keys)) JudgeGroup(before.Groups.GetValueOrDefault(id), after.Groups.GetValueOrDefault(id));
-        foreach (var id in before.Roles.Keys.Union(after.Roles.Keys)) JudgeRole(before.Roles.GetValueOrDefault(id), after.Roles.GetValueOrDefault(id));
-        foreach (var id in before.Resources.Keys.Union(after.Resources.Keys)) JudgeResource(before.Resources.GetValueOrDefault(id), after.Resources.GetValueOrDefault(id));
-        foreach (var id in before.Keys.Keys.Union(after.Keys.Keys)) JudgeKey(before.Keys.GetValueOrDefault(id), after.Keys.GetValueOrDefault(id));
+        JudgeEach(before.Members, after.Members, (was, member) => JudgeMember(was, member!));
+        JudgeEach(before.Groups, after.Groups, JudgeGroup);
+        JudgeEach(before.Roles, after.Roles, JudgeRole);
+        JudgeEach(before.Resources, after.Resources, JudgeResource);
+        JudgeEach(before.Keys, after.Keys, JudgeKey);
         JudgeOrganization();
-        if (before.Live.Any(IsAdministrator) && !after.Live.Any(IsAdministrator)) Found("an administrator stays", "no active administrator is left");
+        if (before.Live.Any(IsAdministrator) && !after.Live.Any(IsAdministrator))
+            Found("an administrator stays", "no active administrator is left");
         return violations;
     }
 
-    private static bool IsAdministrator(MemberRow member) => member is { IsActive: true, IsPerson: true, Role: "admin" };
+    private static void JudgeEach<T>(Dictionary<Guid, T> before, Dictionary<Guid, T> after, Action<T?, T?> judge)
+        where T : class
+    {
+        foreach (var id in before.Keys.Union(after.Keys))
+            judge(before.GetValueOrDefault(id), after.GetValueOrDefault(id));
+    }
+
+    private static bool IsAdministrator(MemberRow member) =>
+        member is { IsActive: true, IsPerson: true, Role: "admin" };
 
     private void Found(string rule, string what) => violations.Add(new(rule, what));
 
@@ -44,10 +53,10 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
             return;
         }
 
-        var (self, who) = (member.Id == actor.Id, member.Identifier);
+        var (self, name) = (member.Id == actor.Id, member.Identifier);
         if (was is null or { IsLive: false })
         {
-            if (member.IsLive) Needs("user_management", $"made {who}");
+            if (member.IsLive) Needs("user_management", $"made {name}");
             if (was is not null && member.IsLive) NeedsCover(was, "brought back");
             if (was is null && !member.IsPerson) JudgeServiceAccount(null, member);
             return;
@@ -57,13 +66,14 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
         // because a resource is deleted needs no more than the deleting.
         if (was.AccessIn(after) == member.AccessIn(before) && (self || was.Other == member.Other)) return;
         var leaves = self && !member.IsLive;
-        if (!leaves) Needs("user_management", $"changed {who}");
+        if (!leaves) Needs("user_management", $"changed {name}");
         if (!leaves && was.Status != member.Status) NeedsCover(was, $"made {member.Status}");
         if (!member.IsLive) return;
         if (was.Identifier != member.Identifier)
         {
             NeedsCover(was, "moved to another address");
-            if (!was.IsPending && !held.IsAdmin) Found("address of a joined member", $"{was.Identifier} became {who}");
+            if (!was.IsPending && !held.IsAdmin)
+                Found("address of a joined member", $"{was.Identifier} became {name}");
         }
 
         if (was.SsoId != member.SsoId) NeedsCover(was, "given another SSO id");
@@ -71,13 +81,15 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
         if (!was.IsPerson) JudgeServiceAccount(was, member);
     }
 
-    // What everybody has through the system groups needs no cover.
-    private void NeedsCover(MemberRow member, string what) => NeedsAll("cover", before.Of(member, implied: false), $"{member.Identifier} was {what}");
+    // What every member has through the system groups needs no cover.
+    private void NeedsCover(MemberRow member, string what) =>
+        NeedsAll("cover", before.Of(member, implied: false), $"{member.Identifier} was {what}");
 
-    private bool IsSent(MemberRow member) => member.IsLive && after.Invitations.Values.Any(
-        i => i.Member == member.Id && i.IsOpen && (!before.Invitations.TryGetValue(i.Id, out var old) || old.Sent != i.Sent));
+    private bool IsSent(MemberRow member) => member.IsLive && after.Invitations.Values.Any(i =>
+        i.Member == member.Id && i.IsOpen
+        && (!before.Invitations.TryGetValue(i.Id, out var old) || old.Sent != i.Sent));
 
-    // More access than before is held by the actor, and named by the call, for one who is named by it.
+    // The actor holds what a member gains, and the call names both the right and the member.
     private void JudgeGain(MemberRow? was, MemberRow member)
     {
         if (!member.IsLive) return;
@@ -88,18 +100,21 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
         foreach (var right in gained)
         {
             if (!held.Has(right)) Found("grant", $"{member.Identifier} gained {right.Name}");
-            if (!step.Naming.Given.Has(right)) Found("intent", $"{member.Identifier} gained {right.Name}, which is not named");
+            if (!step.Naming.Given.Has(right))
+                Found("intent", $"{member.Identifier} gained {right.Name}, which is not named");
         }
 
-        if (gained.Count > 0 && !IsNamed(member)) Found("intent", $"{member.Identifier} gained a right and is not named");
+        if (gained.Count > 0 && !IsNamed(member))
+            Found("intent", $"{member.Identifier} gained a right and is not named");
     }
 
     private bool IsNamed(MemberRow member)
     {
         var naming = step.Naming;
-        if (naming.Subjects.Contains(member.Id) || naming.Identifiers.Contains(member.Identifier) || member.Roles.Overlaps(naming.Subjects)) return true;
-        var groups = member.Groups.Concat(after.Groups.Values.Where(g => g.System == (member.IsPerson ? "everyone" : "service_accounts")).Select(g => g.Id));
-        return groups.Any(g => naming.Subjects.Contains(g) || after.Groups[g].Roles.Overlaps(naming.Subjects));
+        if (naming.Subjects.Contains(member.Id) || naming.Identifiers.Contains(member.Identifier)
+            || member.Roles.Overlaps(naming.Subjects)) return true;
+        var groups = member.Groups.Select(id => after.Groups[id]).Concat(after.SystemGroups(member.IsPerson));
+        return groups.Any(g => naming.Subjects.Contains(g.Id) || g.Roles.Overlaps(naming.Subjects));
     }
 
     // All that is given and all that is taken is held; and a change to an offer needs what is offered.
@@ -109,19 +124,24 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
         if (was.Role != member.Role) moved.AddRole(was.Role).AddRole(member.Role);
         if (was.AllResources != member.AllResources) moved.Add(Right.Everywhere("full"));
         moved.AddPermissions(Differing(was.Permissions, member.Permissions));
-        foreach (var group in Differing(was.Groups, member.Groups).Where(after.Groups.ContainsKey)) moved.Add(before.Groups.TryGetValue(group, out var old) ? before.Of(old) : after.Of(after.Groups[group]));
-        foreach (var role in Differing(was.Roles, member.Roles).Where(after.Roles.ContainsKey)) moved.Add(State.Of(after.Roles[role]));
-        var levels = was.Levels.Except(member.Levels).Concat(member.Levels.Except(was.Levels)).Where(l => before.Resources.ContainsKey(l.Key) && after.Resources.ContainsKey(l.Key));
+        foreach (var group in Differing(was.Groups, member.Groups).Where(after.Groups.ContainsKey))
+            moved.Add(before.Groups.TryGetValue(group, out var old) ? before.Of(old) : after.Of(after.Groups[group]));
+        foreach (var role in Differing(was.Roles, member.Roles).Where(after.Roles.ContainsKey))
+            moved.Add(State.Of(after.Roles[role]));
+        var levels = was.Levels.Except(member.Levels).Concat(member.Levels.Except(was.Levels))
+            .Where(l => before.Resources.ContainsKey(l.Key) && after.Resources.ContainsKey(l.Key));
         moved.AddLevels(levels);
         NeedsAll("give and take", moved, $"{member.Identifier} was given or lost a grant");
-        if (was.IsPending && (moved.ToString() is not "nothing" || IsSent(member))) NeedsCover(was, "offered something else");
+        if (was.IsPending && (!moved.IsEmpty || IsSent(member))) NeedsCover(was, "offered something else");
     }
 
-    private static IEnumerable<T> Differing<T>(ISet<T> one, ISet<T> other) => one.Except(other).Concat(other.Except(one));
+    private static IEnumerable<T> Differing<T>(ISet<T> one, ISet<T> other) =>
+        one.Except(other).Concat(other.Except(one));
 
     private void JudgeServiceAccount(MemberRow? was, MemberRow member)
     {
-        if (member.Permissions.Contains("token_management") && was?.Permissions.Contains("token_management") is not true)
+        if (member.Permissions.Contains("token_management")
+            && was?.Permissions.Contains("token_management") is not true)
             Found("service accounts", $"{member.Identifier} was given token_management");
     }
 
@@ -129,22 +149,22 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
 
     private void JudgeGroup(GroupRow? was, GroupRow? group)
     {
-        if (was?.TextIn(after) == group?.Text) return; // deleting a role or a resource is no edit of the groups that had it
+        // Deleting a role or a resource is no edit of the groups that had it.
+        if (was?.TextIn(after) == group?.Text) return;
         var name = was?.Name ?? group!.Name;
         Needs("user_management", $"changed the group {name}");
-        if (was is not null) NeedsAll("edit of a group", before.Of(was), $"changed the group {name}, {Changed(was, group)}");
+        if (was is not null)
+            NeedsAll("edit of a group", before.Of(was), $"changed the group {name} into {group?.Text ?? "nothing"}");
         if (group is not null) NeedsAll("edit of a group", after.Of(group), $"changed the group {name} into more");
     }
-
-    private static string Changed(GroupRow was, GroupRow? group) => group is null ? "which is gone" : was.Name != group.Name ? $"now called {group.Name}" : was.IsDefault != group.IsDefault ? "default or not" : "other than its name";
 
     private void JudgeRole(RoleRow? was, RoleRow? role)
     {
         if (was?.Text == role?.Text) return;
         var name = was?.Name ?? role!.Name;
         Needs("user_management", $"changed the role {name}");
-        var how = was is null ? "which is new" : role is null ? "which is gone" : was.Name != role.Name ? $"now called {role.Name}" : "other than its name";
-        if (was is not null) NeedsAll("edit of a role", State.Of(was), $"changed the role {name}, {how}");
+        if (was is not null)
+            NeedsAll("edit of a role", State.Of(was), $"changed the role {name} into {role?.Text ?? "nothing"}");
         if (role is not null) NeedsAll("edit of a role", State.Of(role), $"changed the role {name} into more");
     }
 
@@ -154,14 +174,16 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
     {
         if (was == resource) return;
         Needs("resource_creation", $"changed the resource {was?.Name ?? resource!.Name}");
-        if (was is not null && !held.ReachesFully(was.Id)) Found("resource", $"changed the resource {was.Name} without reaching it fully");
+        if (was is not null && !held.ReachesFully(was.Id))
+            Found("resource", $"changed the resource {was.Name} without reaching it fully");
     }
 
     private void JudgeKey(KeyRow? was, KeyRow? key)
     {
         if (was == key) return;
         var (member, now) = (before.Members[(was ?? key)!.Member], after.Members[(was ?? key)!.Member]);
-        if (key is not null && was is null && !member.IsActive) Found("key of an active member", $"{member.Identifier} is {member.Status}");
+        if (was is null && !member.IsActive)
+            Found("key of an active member", $"{member.Identifier} is {member.Status}");
         if (member.Id == actor.Id || !now.IsLive) return; // the keys of a removed member go with it
         Needs("token_management", $"changed a key of {member.Identifier}");
         NeedsAll("key of another member", before.Of(member, implied: false), $"changed a key of {member.Identifier}");
@@ -169,7 +191,8 @@ internal sealed class Judgement(Step step, MemberRow actor, Held held)
 
     private void JudgeOrganization()
     {
-        if (before.Settings != after.Settings && !held.IsAdmin) Found("settings", "changed without being an administrator");
+        if (before.Settings != after.Settings && !held.IsAdmin)
+            Found("settings", "changed without being an administrator");
         var defaults = Differing(before.DefaultPermissions, after.DefaultPermissions).ToList();
         if (defaults.Count is 0) return;
         Needs("user_management", "changed the default permissions");

@@ -4,8 +4,11 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Tests.Rules.Access;
 
-/// <summary>What a call names, looked up in the state before it: the most that it can be meant to give, and to whom.</summary>
-internal sealed partial class Naming(State state, string slug, Func<string, string> identifierOf, Func<string, Guid?> keyOf)
+/// <summary>
+/// What a call names, looked up in the state before it: the most that it can be meant to give, and the receivers.
+/// </summary>
+internal sealed partial class Naming(
+    State state, string slug, Func<string, string> identifierOf, Func<string, Guid?> keyOf)
 {
     private readonly List<Guid> resources = [];
     private readonly List<string> levels = [];
@@ -37,7 +40,8 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
     }
 
     /// <summary>The text with everything named in it replaced by what the wire has: ids, addresses, words.</summary>
-    public string Resolve(string text) => Token().Replace(text, found => Resolve(found.Groups["kind"].Value, found.Groups["name"].Value) ?? Missing());
+    public string Resolve(string text) =>
+        Token().Replace(text, found => Resolve(found.Groups["kind"].Value, found.Groups["name"].Value) ?? Missing());
 
     private string Missing()
     {
@@ -49,14 +53,14 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
     {
         "org" => slug,
         "p" => Give(name, given.Add(Right.Permission(name))),
-        "q" => Give("", given.Add(Right.Permission(name))),
+        "q" => Give("", given.Add(Right.Permission(name))), // for a flag: the body has the flag's own name
         "role" => Give(name, given.AddRole(name)),
-        "ROLE" => Give(name, given.AddRole(name.ToLowerInvariant().Replace("readonly", "read_only", StringComparison.Ordinal))),
+        "ROLE" => Give(name, given.AddRole(FromConformity(name))),
         "admin" => Give("", given.Add(Right.Admin)),
         "all" => Give("", given.Add(Right.Everywhere("full"))),
         "defaults" => Give("", given.Add(state.Defaults())),
         "lv" => Note(levels, name, name),
-        "LV" => Note(levels, name.ToLowerInvariant().Replace("readonly", "read_only", StringComparison.Ordinal), name),
+        "LV" => Note(levels, FromConformity(name), name),
         "cap" => Note(capabilities, name, name),
         ['g', ..] => Group(kind, name),
         ['r', 'o', 'l', ..] => Role(kind, name),
@@ -67,6 +71,10 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
         ['k', ..] => keyOf(name) is { } id ? kind is "k" ? Ids.ApiKey.Of(id) : id.ToString() : null,
         _ => throw new InvalidOperationException($"<{kind}:{name}>"),
     };
+
+    // Conformity's READONLY is Usher's read_only.
+    private static string FromConformity(string name) =>
+        name.ToLowerInvariant().Replace("readonly", "read_only", StringComparison.Ordinal);
 
     private static string Give(string shown, Held _) => shown;
 
@@ -99,7 +107,12 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
     {
         if (state.Resources.Values.FirstOrDefault(r => r.Name == name) is not { } resource) return null;
         resources.Add(resource.Id);
-        return kind switch { "res" => Ids.Resource.Of(resource.Id), "ress" => resource.Slug, _ => ShortId.Of(resource.Id) };
+        return kind switch
+        {
+            "res" => Ids.Resource.Of(resource.Id),
+            "ress" => resource.Slug,
+            _ => ShortId.Of(resource.Id),
+        };
     }
 
     // A live member by its Usher id (m), UUID (mu), number (mn) or Conformity's id (mc).
@@ -108,22 +121,30 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
         if (state.Named(identifierOf(name)) is not { } member) return null;
         Subjects.Add(member.Id);
         Identifiers.Add(member.Identifier);
-        return kind switch { "m" => Ids.Member.Of(member.Id), "mu" => member.Id.ToString(), "mn" => $"{member.Number}", _ => ShortId.Of(member.Id) };
+        return kind switch
+        {
+            "m" => Ids.Member.Of(member.Id),
+            "mu" => member.Id.ToString(),
+            "mn" => $"{member.Number}",
+            _ => ShortId.Of(member.Id),
+        };
     }
 
-    // An address, also of nobody; a member that was removed may come back by it with the levels it had.
+    // An address, known or not; a member that was removed may come back by it with the levels it had.
     private string Address(string name)
     {
         var identifier = identifierOf(name);
         Identifiers.Add(identifier);
-        if (state.Named(identifier) is { } member) Subjects.Add(member.Id);
-        else
+        if (state.Named(identifier) is { } member)
         {
-            foreach (var removed in state.Members.Values.Where(m => m.Identifier == identifier))
-            {
-                Subjects.Add(removed.Id);
-                given.AddLevels(removed.Levels);
-            }
+            Subjects.Add(member.Id);
+            return identifier;
+        }
+
+        foreach (var removed in state.Members.Values.Where(m => m.Identifier == identifier))
+        {
+            Subjects.Add(removed.Id);
+            given.AddLevels(removed.Levels);
         }
 
         return identifier;
@@ -135,7 +156,9 @@ internal sealed partial class Naming(State state, string slug, Func<string, stri
         if (state.Named(identifierOf(name)) is not { } member) return null;
         Subjects.Add(member.Id);
         Identifiers.Add(member.Identifier);
-        return state.Invitations.Values.Where(i => i.Member == member.Id).MaxBy(i => i.Id) is { } invitation ? Ids.Invitation.Of(invitation.Id) : null;
+        return state.Invitations.Values.Where(i => i.Member == member.Id).MaxBy(i => i.Id) is { } invitation
+            ? Ids.Invitation.Of(invitation.Id)
+            : null;
     }
 
     [GeneratedRegex("<(?<kind>[a-zA-Z]+):(?<name>[^<>]*)>", RegexOptions.ExplicitCapture, 1000)]

@@ -29,7 +29,7 @@ internal sealed record MemberRow(
 
     public string Text => $"{Access}|{Other}";
 
-    /// <summary>The same as <see cref="Access"/> without the levels on resources that another state does not have.</summary>
+    /// <summary>Like <see cref="Access"/>, without levels on resources that another state does not have.</summary>
     public string AccessIn(State state) => AccessOf(Levels.Where(l => state.Resources.ContainsKey(l.Key)));
 
     private string AccessOf(IEnumerable<KeyValuePair<Guid, Level>> levels) => string.Join(
@@ -38,7 +38,8 @@ internal sealed record MemberRow(
 }
 
 /// <summary>A group as it is stored.</summary>
-internal sealed record GroupRow(Guid Id, string Name, string Description, string System, bool IsAdmin, bool AllResources, bool IsDefault)
+internal sealed record GroupRow(
+    Guid Id, string Name, string Description, string System, bool IsAdmin, bool AllResources, bool IsDefault)
 {
     public SortedSet<string> Permissions { get; } = new(StringComparer.Ordinal);
 
@@ -49,11 +50,12 @@ internal sealed record GroupRow(Guid Id, string Name, string Description, string
     public string Text => TextOf(Roles, Levels);
 
     /// <summary>The same without the roles and the levels on resources that another state no longer has.</summary>
-    public string TextIn(State state) => TextOf(Roles.Where(state.Roles.ContainsKey), Levels.Where(l => state.Resources.ContainsKey(l.Key)));
+    public string TextIn(State state) =>
+        TextOf(Roles.Where(state.Roles.ContainsKey), Levels.Where(l => state.Resources.ContainsKey(l.Key)));
 
     private string TextOf(IEnumerable<Guid> roles, IEnumerable<KeyValuePair<Guid, Level>> levels) => string.Join(
-        '|', Name, Description, IsAdmin, AllResources, IsDefault, string.Join(' ', Permissions), string.Join(' ', roles),
-        string.Join(' ', levels));
+        '|', Name, Description, IsAdmin, AllResources, IsDefault, string.Join(' ', Permissions),
+        string.Join(' ', roles), string.Join(' ', levels));
 }
 
 /// <summary>A role of the organization as it is stored.</summary>
@@ -68,7 +70,9 @@ internal sealed record ResourceRow(Guid Id, string Name, string Slug, string Att
 
 internal sealed record KeyRow(Guid Id, Guid Member, string Name, bool ReadOnly);
 
-/// <summary>An invitation as it is stored. Sent changes with every link that is made, every new end and every new sponsor.</summary>
+/// <summary>
+/// An invitation as it is stored. Sent changes with every new link, every new end and every new sponsor.
+/// </summary>
 internal sealed record InvitationRow(Guid Id, Guid Member, string Status, string Sent)
 {
     public bool IsOpen => Status is "pending" or "expired";
@@ -96,7 +100,8 @@ internal sealed class State
 
     public IEnumerable<MemberRow> Live => Members.Values.Where(m => m.IsLive);
 
-    public MemberRow? Named(string identifier) => Members.Values.SingleOrDefault(m => m.IsLive && m.Identifier == identifier);
+    public MemberRow? Named(string identifier) =>
+        Members.Values.SingleOrDefault(m => m.IsLive && m.Identifier == identifier);
 
     /// <summary>What a role gives.</summary>
     public static Held Of(RoleRow role) => new Held().AddPermissions(role.Permissions);
@@ -127,9 +132,13 @@ internal sealed class State
     public Held Implied(bool isPerson)
     {
         var held = new Held();
-        foreach (var group in Groups.Values.Where(g => g.System == (isPerson ? "everyone" : "service_accounts"))) held.Add(Of(group));
+        foreach (var group in SystemGroups(isPerson)) held.Add(Of(group));
         return held;
     }
+
+    /// <summary>The groups that every person, or every service account, is in.</summary>
+    public IEnumerable<GroupRow> SystemGroups(bool isPerson) =>
+        Groups.Values.Where(g => g.System == (isPerson ? "everyone" : "service_accounts"));
 
     /// <summary>What an invitation gives that names neither permissions nor groups.</summary>
     public Held Defaults()
@@ -147,7 +156,8 @@ internal sealed class State
         foreach (var role in Roles.Values) yield return $"role {role.Id} {role.Text}";
         foreach (var resource in Resources.Values) yield return $"resource {resource}";
         foreach (var key in Keys.Values) yield return $"key {key}";
-        yield return string.Create(CultureInfo.InvariantCulture, $"settings {Settings} {string.Join(' ', DefaultPermissions)}");
+        yield return string.Create(CultureInfo.InvariantCulture,
+            $"settings {Settings} {string.Join(' ', DefaultPermissions)}");
         if (!invitations) yield break;
         foreach (var invitation in Invitations.Values) yield return $"invitation {invitation}";
     }

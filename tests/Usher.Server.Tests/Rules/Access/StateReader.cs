@@ -3,56 +3,58 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Usher.Core.Data;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Rules.Access;
 
-/// <summary>Reads a <see cref="State"/> straight from the tables, in one command. The only place here that knows their columns.</summary>
-internal static class StateReader
+/// <summary>
+/// Reads a <see cref="State"/> straight from the tables, in one command. The only place here that knows their columns.
+/// </summary>
+internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : IAsyncDisposable
 {
     private static readonly (string Sql, Action<State, Row> Take)[] Tables =
     [
-        ("id, number, identifier, kind, status, role, all_resources, first_name, last_name, description, time_zone, locale, metadata, sso_id, user_id FROM members", (state, row) =>
-        {
-            var other = string.Join('|', Enumerable.Range(7, 6).Select(row.Text).Append(row.Text(14)));
-            state.Members.Add(row.Id(0), new(row.Id(0), row.Number(1), row.Text(2), row.Text(3) is "person", row.Text(4), row.Text(5), row.Flag(6), other) 
-            {
-                SsoId = row.Text(13), User = row.IsNull(14) ? null : row.Id(14),
-            });
-        }),
-        ("id, name, description, system_kind, is_admin, all_resources, is_default FROM groups",
-            (state, row) => state.Groups.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6)))),
-        ("id, name, description FROM roles", (state, row) => state.Roles.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2)))),
-        ("id, name, slug, attributes FROM resources", (state, row) => state.Resources.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2), row.Text(3)))),
-        ("member_id, permission FROM member_permissions", (state, row) => state.Members[row.Id(0)].Permissions.Add(row.Text(1))),
-        ("member_id, group_id FROM group_members", (state, row) => state.Members[row.Id(0)].Groups.Add(row.Id(1))),
-        ("member_id, role_id FROM role_members", (state, row) => state.Members[row.Id(0)].Roles.Add(row.Id(1))),
-        ("group_id, permission FROM group_permissions", (state, row) => state.Groups[row.Id(0)].Permissions.Add(row.Text(1))),
-        ("group_id, role_id FROM role_groups", (state, row) => state.Groups[row.Id(0)].Roles.Add(row.Id(1))),
-        ("role_id, permission FROM role_permissions", (state, row) => state.Roles[row.Id(0)].Permissions.Add(row.Text(1))),
-        ("member_id, group_id, resource_id, level, capabilities FROM resource_access", (state, row) =>
-        {
-            var levels = row.IsNull(0) ? state.Groups[row.Id(1)].Levels : state.Members[row.Id(0)].Levels;
-            var level = new Level(row.Text(3), string.Join(' ', row.Texts(4).Order(StringComparer.Ordinal)));
-            if (!level.IsNone) levels.Add(row.Id(2), level);
-        }),
-        ("id, member_id, name, read_only FROM api_keys", (state, row) => state.Keys.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), row.Flag(3)))),
-        ("id, member_id, status, sent_count, expires_at, sponsor_id FROM invitations", (state, row) =>
-            state.Invitations.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), string.Join(' ', row.Text(3), row.Text(4), row.Text(5))))),
+        ("id, number, identifier, kind, status, role, all_resources, sso_id, user_id, "
+            + "first_name, last_name, description, time_zone, locale, metadata, grants FROM members",
+            (state, row) => state.Members.Add(row.Id(0), Member(row))),
+        ("id, name, description, system_kind, is_admin, all_resources, is_default, grants FROM groups",
+            (state, row) => state.Groups.Add(row.Id(0), Group(row))),
+        ("id, name, description, grants FROM roles", (state, row) => state.Roles.Add(row.Id(0), Role(row))),
+        ("id, name, slug, attributes FROM resources",
+            (state, row) => state.Resources.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2), row.Text(3)))),
+        ("member_id, group_id, resource_id, level, capabilities FROM resource_access", AddLevel),
+        ("id, member_id, name, read_only FROM api_keys",
+            (state, row) => state.Keys.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), row.Flag(3)))),
+        ("id, member_id, status, sent_count, expires_at, sponsor_id FROM invitations",
+            (state, row) => state.Invitations.Add(row.Id(0), Invitation(row))),
     ];
 
-    private static readonly string Sql = string.Join(' ', Tables.Select(t => $"SELECT {t.Sql} WHERE organization_id = @organization;"))
-        + " SELECT default_permissions, name, time_zone, external_identity_provider, invitation_lifetime_seconds, allowed_email_domains, return_origins FROM organizations WHERE id = @organization;";
+    private const string SettingsSql =
+        "SELECT default_permissions, name, time_zone, external_identity_provider, invitation_lifetime_seconds, "
+        + "allowed_email_domains, return_origins FROM organizations WHERE id = @organization;";
 
-    public static Task<State> ReadAsync(UsherApp app, Guid organization) => app.QueryAsync(async db =>
+    private static readonly string Sql = string.Concat(
+        Tables.Select(t => $"SELECT {t.Sql} WHERE organization_id = @organization; ")) + SettingsSql;
+
+    /// <summary>A reader with a connection of its own and its command prepared.</summary>
+    public static async Task<StateReader> OpenAsync(UsherApp app, Guid organization)
     {
+        var scope = app.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
         await db.Database.OpenConnectionAsync(TestContext.Current.CancellationToken);
-        await using var command = db.Database.GetDbConnection().CreateCommand();
+        var command = db.Database.GetDbConnection().CreateCommand();
         command.CommandText = Sql;
         var id = command.CreateParameter();
         (id.ParameterName, id.Value) = ("organization", db.Raw(organization));
         command.Parameters.Add(id);
+        await command.PrepareAsync(TestContext.Current.CancellationToken);
+        return new(scope, command);
+    }
+
+    public async Task<State> ReadAsync()
+    {
         await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
         var (state, row) = (new State(), new Row(reader));
         foreach (var (_, take) in Tables)
@@ -61,18 +63,87 @@ internal static class StateReader
             await reader.NextResultAsync(TestContext.Current.CancellationToken);
         }
 
+        // Ids of deleted groups and roles mean nothing.
+        foreach (var member in state.Members.Values)
+        {
+            member.Groups.RemoveWhere(id => !state.Groups.ContainsKey(id));
+            member.Roles.RemoveWhere(id => !state.Roles.ContainsKey(id));
+        }
+
+        foreach (var group in state.Groups.Values) group.Roles.RemoveWhere(id => !state.Roles.ContainsKey(id));
         await reader.ReadAsync(TestContext.Current.CancellationToken);
         state.DefaultPermissions.UnionWith(row.Texts(0));
         state.Settings = string.Join('|', Enumerable.Range(1, 6).Select(row.Text));
         return state;
-    });
+    }
 
-    /// <summary>A row as both databases have it: SQLite keeps UUIDs as bytes, flags as numbers and lists as JSON.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await command.DisposeAsync();
+        await scope.DisposeAsync();
+    }
+
+    private static MemberRow Member(Row row)
+    {
+        var user = row.IsNull(8) ? (Guid?)null : row.Id(8);
+        var other = string.Join('|', Enumerable.Range(8, 7).Select(row.Text));
+        var isPerson = row.Text(3) is "person";
+        var member = new MemberRow(row.Id(0), row.Number(1), row.Text(2), isPerson, row.Text(4), row.Text(5), row.Flag(6), other)
+        {
+            SsoId = row.Text(7),
+            User = user,
+        };
+        AddGrants(row.Text(15), member.Permissions, member.Groups, member.Roles);
+        return member;
+    }
+
+    private static GroupRow Group(Row row)
+    {
+        var group = new GroupRow(row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6));
+        AddGrants(row.Text(7), group.Permissions, [], group.Roles);
+        return group;
+    }
+
+    private static RoleRow Role(Row row)
+    {
+        var role = new RoleRow(row.Id(0), row.Text(1), row.Text(2));
+        AddGrants(row.Text(3), role.Permissions, [], []);
+        return role;
+    }
+
+    // One entry for each grant: p:name, g:id, r:id.
+    private static void AddGrants(string text, SortedSet<string> permissions, SortedSet<Guid> groups, SortedSet<Guid> roles)
+    {
+        foreach (var entry in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            _ = entry[0] switch
+            {
+                'p' => permissions.Add(entry[2..]),
+                'g' => groups.Add(Guid.ParseExact(entry[2..], "N")),
+                _ => roles.Add(Guid.ParseExact(entry[2..], "N")),
+            };
+        }
+    }
+
+    private static InvitationRow Invitation(Row row) => new(
+        row.Id(0), row.Id(1), row.Text(2), string.Join(' ', row.Text(3), row.Text(4), row.Text(5)));
+
+    private static void AddLevel(State state, Row row)
+    {
+        var levels = row.IsNull(0) ? state.Groups[row.Id(1)].Levels : state.Members[row.Id(0)].Levels;
+        var level = new Level(row.Text(3), string.Join(' ', row.Texts(4).Order(StringComparer.Ordinal)));
+        if (!level.IsNone) levels.Add(row.Id(2), level);
+    }
+
+    /// <summary>
+    /// A row as both databases have it: SQLite keeps UUIDs as bytes, flags as numbers and lists as JSON.
+    /// </summary>
     private sealed class Row(DbDataReader reader)
     {
         public bool IsNull(int column) => reader.IsDBNull(column);
 
-        public Guid Id(int column) => reader.GetValue(column) is byte[] bytes ? new(bytes, bigEndian: true) : reader.GetGuid(column);
+        public Guid Id(int column) =>
+            reader.GetValue(column) is byte[] bytes ? new(bytes, bigEndian: true) : reader.GetGuid(column);
 
         public bool Flag(int column) => Convert.ToBoolean(reader.GetValue(column), CultureInfo.InvariantCulture);
 

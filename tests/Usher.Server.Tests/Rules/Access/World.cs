@@ -14,25 +14,32 @@ using Usher.Server.Tests.Jobs;
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>What a call came to.</summary>
-/// <param name="Call">As it was told.</param>
+/// <param name="Call">The call.</param>
 /// <param name="Naming">What it named, by the state before.</param>
 /// <param name="Caller">The key it was made with; null where it was made without, or with one that is gone.</param>
 /// <param name="Status">The status of the answer.</param>
 /// <param name="Body">The answer.</param>
 /// <param name="Before">The state before it.</param>
 /// <param name="After">The state after it.</param>
-internal sealed record Step(Call Call, Naming Naming, KeyRow? Caller, int Status, string Body, State Before, State After)
+internal sealed record Step(
+    Call Call, Naming Naming, KeyRow? Caller, int Status, string Body, State Before, State After)
 {
     public bool IsAccepted => Status < 400;
 }
 
-/// <summary>One organization that a story happens in: sends the calls, and keeps the secrets that their makers got to see.</summary>
-internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client)
+/// <summary>
+/// One organization that a story happens in: sends the calls, and keeps the secrets that the answers showed.
+/// </summary>
+internal sealed partial class World(UsherApp app, TestOrganization org, HttpClient client, StateReader reader)
+    : IAsyncDisposable
 {
     private const string Password = "a quiet password for everyone";
 
+    private static readonly SemaphoreSlim Jobs = new(1);
+
     private readonly Dictionary<string, (Guid? Id, string Secret)> keys = [];
     private readonly Dictionary<Guid, string> links = [];
+    private readonly Dictionary<Guid, string> sessions = [];
     private readonly string suffix = Guid.NewGuid().ToString("N")[..10];
 
     /// <summary>The state after the last call.</summary>
@@ -45,11 +52,14 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     public static async Task<World> CreateAsync(UsherApp app, HttpClient client)
     {
-        var world = new World(app, await app.CreateOrganizationAsync(), client);
-        world.State = await StateReader.ReadAsync(app, world.Organization);
+        var org = await app.CreateOrganizationAsync();
+        var reader = await StateReader.OpenAsync(app, org.Id);
+        var world = new World(app, org, client, reader) { State = await reader.ReadAsync() };
         world.keys.Add("owner", (world.State.Keys.Values.Single().Id, world.Key));
         return world;
     }
+
+    public ValueTask DisposeAsync() => reader.DisposeAsync();
 
     /// <summary>The stored identifier of a name in a story.</summary>
     public string IdentifierOf(string name) => name switch
@@ -60,11 +70,15 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     };
 
     /// <summary>The name in a story of a stored identifier.</summary>
-    public string NameOf(string identifier) =>
-        identifier == org.Created.Owner.Identifier ? "owner" : identifier.StartsWith("sa::", StringComparison.Ordinal) ? identifier[4..] : identifier.Split('.')[0];
+    public string NameOf(string identifier)
+    {
+        if (identifier == org.Created.Owner.Identifier) return "owner";
+        return identifier.StartsWith("sa::", StringComparison.Ordinal) ? identifier[4..] : identifier.Split('.')[0];
+    }
 
     /// <summary>The key with a label, if it still exists.</summary>
-    public KeyRow? KeyOf(string label) => keys.TryGetValue(label, out var key) && key.Id is { } id ? State.Keys.GetValueOrDefault(id) : null;
+    public KeyRow? KeyOf(string label) =>
+        keys.TryGetValue(label, out var key) && key.Id is { } id ? State.Keys.GetValueOrDefault(id) : null;
 
     /// <summary>Makes a call; null where it names something that does not exist.</summary>
     public async Task<Step?> DoAsync(Call call)
@@ -86,7 +100,7 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
             _ => throw new InvalidOperationException(call.ToString()),
         };
         if (answer is not (var status, var text)) return null;
-        State = await StateReader.ReadAsync(app, Organization);
+        State = await reader.ReadAsync();
         Learn(call, before, text);
         return new(call, naming, caller, status, text, before, State);
     }
@@ -95,7 +109,8 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private void Learn(Call call, State before, string text)
     {
-        foreach (Match match in Secrets.Link().Matches(text)) links[Guid.Parse(match.Groups["id"].Value)] = match.Groups["secret"].Value;
+        foreach (Match match in Secrets.Link().Matches(text))
+            links[Guid.Parse(match.Groups["id"].Value)] = match.Groups["secret"].Value;
         if (call.Makes is not { } label || ApiKey().Match(text) is not { Success: true } secret) return;
         keys[label] = (State.Keys.Keys.Except(before.Keys.Keys).Cast<Guid?>().SingleOrDefault(), secret.Value);
     }
@@ -104,7 +119,9 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     {
         using var request = new HttpRequestMessage(new(method), path);
         request.Headers.Add("X-AUTH-TOKEN", keys[by].Secret);
-        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, body.StartsWith("group=", StringComparison.Ordinal) ? "application/x-www-form-urlencoded" : "application/json");
+        var isForm = body?.StartsWith("group=", StringComparison.Ordinal) is true;
+        var type = isForm ? "application/x-www-form-urlencoded" : "application/json";
+        if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, type);
         return await ReadAsync(request);
     }
 
@@ -116,40 +133,61 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
 
     private async Task<(int Status, string Body)?> RunJobAsync(string by, string method, string path, string? body)
     {
-        var answer = await SendAsync(by, method, path, body);
-        if (answer?.Status is 202) await app.DrainAsync();
-        return answer;
+        // Draining runs the jobs of all stories: one story at a time starts a job and waits for it.
+        await Jobs.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            var answer = await SendAsync(by, method, path, body);
+            if (answer?.Status is 202) await app.DrainAsync();
+            return answer;
+        }
+        finally
+        {
+            Jobs.Release();
+        }
     }
 
-    // Joins; a person who has an account signs in first. A new member gets a key of its own, with the name of its address as the label.
+    // Joins; a person who has an account signs in first. A new member gets a key of its own, with the name of its
+    // address as the label.
     private async Task<(int Status, string Body)?> JoinAsync(string identifier, bool mailed)
     {
         if (await LinkOfAsync(identifier, mailed) is not { } link) return null;
-        var answer = await OpenAsync(link, "accept", $$"""{"code":"{{link.Secret}}","firstName":"A","lastName":"B","password":"{{Password}}"}""", null);
+        var answer = await OpenAsync(link, "accept",
+            $$"""{"code":"{{link.Secret}}","firstName":"A","lastName":"B","password":"{{Password}}"}""", null);
         if (answer.Body.Contains("\"must_sign_in\"", StringComparison.Ordinal))
         {
-            using var request = Post("/usher/v1/sessions", $$"""{"email":"{{identifier}}","password":"{{Password}}"}""", null);
+            var signIn = $$"""{"email":"{{identifier}}","password":"{{Password}}"}""";
+            using var request = Post("/usher/v1/sessions", signIn, null);
             var session = await ReadAsync(request);
             if (SessionToken().Match(session.Body) is not { Success: true } token) return session;
             answer = await OpenAsync(link, "accept", $$"""{"code":"{{link.Secret}}"}""", token.Value);
+            if (answer.Status is 200) sessions[State.Named(identifier)!.Id] = token.Value;
         }
 
-        if (answer.Status is 200) await MakeKeyAsync(identifier);
+        if (answer.Status is not 200) return answer;
+        if (SessionToken().Match(answer.Body) is { Success: true } opened)
+            sessions[State.Named(identifier)!.Id] = opened.Value;
+        await MakeKeyAsync(identifier);
         return answer;
     }
 
     private async Task MakeKeyAsync(string identifier)
     {
-        var member = await app.QueryAsync(db => db.Members.Where(m => m.OrganizationId == Organization && m.Identifier == identifier && m.Status == MemberStatus.Active)
+        var member = await app.QueryAsync(db => db.Members
+            .Where(m => m.OrganizationId == Organization && m.Identifier == identifier
+                && m.Status == MemberStatus.Active)
             .Select(m => m.Id).SingleAsync(TestContext.Current.CancellationToken));
-        var made = await SendAsync("owner", "POST", $"/usher/v1/organizations/{org.Slug}/api-keys", $$"""{"member":"{{Ids.Member.Of(member)}}"}""");
+        var made = await SendAsync("owner", "POST", $"/usher/v1/organizations/{org.Slug}/api-keys",
+            $$"""{"member":"{{Ids.Member.Of(member)}}"}""");
         if (ApiKey().Match(made!.Value.Body) is not { Success: true } secret) return;
         var id = KeyId().Match(made.Value.Body).Value;
         keys[NameOf(identifier)] = (Ids.ApiKey.Parse(id), secret.Value);
     }
 
     private async Task<(int Status, string Body)?> DeclineAsync(string identifier) =>
-        await LinkOfAsync(identifier, mailed: true) is { } link ? await OpenAsync(link, "decline", $$"""{"code":"{{link.Secret}}"}""", null) : null;
+        await LinkOfAsync(identifier, mailed: true) is { } link
+            ? await OpenAsync(link, "decline", $$"""{"code":"{{link.Secret}}"}""", null)
+            : null;
 
     private async Task<(int Status, string Body)?> SendMyLinkAsync(string identifier)
     {
@@ -165,42 +203,53 @@ internal sealed partial class World(UsherApp app, TestOrganization org, HttpClie
     private async Task<(int Status, string Body)?> ConfirmAsync(string identifier)
     {
         var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
-            .Where(m => m.OrganizationId == Organization && m.Recipient == identifier && m.Kind == OutboxKind.AddressChange && m.Secret != null)
+            .Where(m => m.OrganizationId == Organization && m.Recipient == identifier
+                && m.Kind == OutboxKind.AddressChange && m.Secret != null)
             .OrderByDescending(m => m.Id).FirstOrDefaultAsync(TestContext.Current.CancellationToken));
         if (message is null) return null;
-        var link = new AddressChangeLink(org.Slug, Guid.Parse(message.Parameters[OutboxParameters.AddressChange]), Reveal(message));
-        var confirmed = await app.WithAsync<AddressChangeService, Result<NewAddress>>(s => s.ConfirmAsync(link, TestContext.Current.CancellationToken));
+        var link = new AddressChangeLink(org.Slug, Guid.Parse(message.Parameters[OutboxParameters.AddressChange]),
+            Reveal(message));
+        var confirmed = await app.WithAsync<AddressChangeService, Result<NewAddress>>(
+            service => service.ConfirmAsync(link, TestContext.Current.CancellationToken));
         return confirmed.Error is { } error ? (409, error.Code) : (200, "");
     }
 
     private async Task<(int Status, string Body)?> LeaveAsync(string identifier)
     {
-        if (State.Named(identifier) is not { User: { } user } member) return null;
-        var left = await app.WithAsync<MemberService, Result<Member>>(s => s.LeaveAsync(user, member.Id, TestContext.Current.CancellationToken));
-        return left.Error is { } error ? (409, error.Code) : (200, "");
+        if (State.Named(identifier) is not { } member || !sessions.TryGetValue(member.Id, out var session)) return null;
+        using var request = new HttpRequestMessage(HttpMethod.Delete,
+            $"/usher/v1/me/memberships/{Ids.Member.Of(member.Id)}");
+        request.Headers.Authorization = new("Bearer", session);
+        return await ReadAsync(request);
     }
 
     private async Task<(Guid Id, string Secret)?> LinkOfAsync(string identifier, bool mailed)
     {
         if (State.Named(identifier) is not { } member) return null;
-        if (State.Invitations.Values.Where(i => i.Member == member.Id).MaxBy(i => i.Id) is not { } invitation) return null;
+        var all = State.Invitations.Values.Where(i => i.Member == member.Id);
+        if (all.MaxBy(i => i.Id) is not { } invitation) return null;
         if (!mailed) return links.TryGetValue(invitation.Id, out var shown) ? (invitation.Id, shown) : null;
-        var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking().Where(m => m.InvitationId == invitation.Id && m.Kind == OutboxKind.Invitation && m.Secret != null)
+        var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
+            .Where(m => m.InvitationId == invitation.Id && m.Kind == OutboxKind.Invitation && m.Secret != null)
             .OrderByDescending(m => m.Id).FirstOrDefaultAsync(TestContext.Current.CancellationToken));
         return message is null ? null : (invitation.Id, Reveal(message));
     }
 
-    private string Reveal(OutboxMessage message) => app.Services.GetRequiredService<OutboxSecrets>().Reveal(message.Secret!);
+    private string Reveal(OutboxMessage message) =>
+        app.Services.GetRequiredService<OutboxSecrets>().Reveal(message.Secret!);
 
-    private async Task<(int Status, string Body)> OpenAsync((Guid Id, string Secret) link, string what, string body, string? session)
+    private async Task<(int Status, string Body)> OpenAsync(
+        (Guid Id, string Secret) link, string what, string body, string? session)
     {
-        using var request = Post($"/usher/v1/organizations/{org.Slug}/invitations/{Ids.Invitation.Of(link.Id)}/{what}", body, session);
+        var path = $"/usher/v1/organizations/{org.Slug}/invitations/{Ids.Invitation.Of(link.Id)}/{what}";
+        using var request = Post(path, body, session);
         return await ReadAsync(request);
     }
 
     private static HttpRequestMessage Post(string path, string body, string? session)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        var content = new StringContent(body, Encoding.UTF8, "application/json");
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
         if (session is not null) request.Headers.Authorization = new("Bearer", session);
         return request;
     }
