@@ -12,7 +12,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("82b71e54-0a1f-4645-aa8b-e8e3f1a6c7a4"), entityTypeCount: 26)
+            : base(skipDetectChanges: false, modelId: new Guid("7907047f-4a41-4c55-a8c3-e492fcdea48b"), entityTypeCount: 27)
         {
         }
 
@@ -21,6 +21,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var identityUserClaim = IdentityUserClaimEntityType.Create(this);
             var identityUserLogin = IdentityUserLoginEntityType.Create(this);
             var identityUserToken = IdentityUserTokenEntityType.Create(this);
+            var deletedGrant = DeletedGrantEntityType.Create(this);
             var memberGrant = MemberGrantEntityType.Create(this);
             var role = RoleEntityType.Create(this);
             var apiKey = ApiKeyEntityType.Create(this);
@@ -62,6 +63,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
             IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
+            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
             MemberGrantEntityType.CreateAnnotations(memberGrant);
             RoleEntityType.CreateAnnotations(role);
             ApiKeyEntityType.CreateAnnotations(apiKey);

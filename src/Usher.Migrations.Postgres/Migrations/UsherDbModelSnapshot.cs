@@ -104,6 +104,27 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target")
+                        .UseCollation("C");
+
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
                 {
                     b.Property<Guid>("OrganizationId")

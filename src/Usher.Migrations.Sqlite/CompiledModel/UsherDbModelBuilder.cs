@@ -11,7 +11,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("9995a20d-6519-4861-9daa-2a21827689d7"), entityTypeCount: 26)
+            : base(skipDetectChanges: false, modelId: new Guid("eb3e3bdb-8cc6-4348-adfa-3e5565813b66"), entityTypeCount: 27)
         {
         }
 
@@ -20,6 +20,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var identityUserClaim = IdentityUserClaimEntityType.Create(this);
             var identityUserLogin = IdentityUserLoginEntityType.Create(this);
             var identityUserToken = IdentityUserTokenEntityType.Create(this);
+            var deletedGrant = DeletedGrantEntityType.Create(this);
             var memberGrant = MemberGrantEntityType.Create(this);
             var role = RoleEntityType.Create(this);
             var apiKey = ApiKeyEntityType.Create(this);
@@ -61,6 +62,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
             IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
+            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
             MemberGrantEntityType.CreateAnnotations(memberGrant);
             RoleEntityType.CreateAnnotations(role);
             ApiKeyEntityType.CreateAnnotations(apiKey);

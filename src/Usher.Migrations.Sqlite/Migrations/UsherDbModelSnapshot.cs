@@ -97,6 +97,26 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
