@@ -1,4 +1,5 @@
 using Usher.Core.Access;
+using Usher.Core.Members;
 
 namespace Usher.Core;
 
@@ -23,6 +24,9 @@ public enum ActorKind
 public sealed record Actor(ActorKind Kind, Guid Id, string Name, Guid OrganizationId, EffectiveAccess Access)
 {
     public static Actor System(Guid organizationId) => new(ActorKind.System, Guid.Empty, "Usher", organizationId, EffectiveAccess.Everything);
+
+    /// <summary>A member, as the one who did something. What the member holds is for <see cref="AccessGraph.Today"/> to read.</summary>
+    public static Actor Of(Member member) => new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing);
 
     public static Actor Operator(Guid keyId, string name, Guid organizationId) => new(ActorKind.Operator, keyId, name, organizationId, EffectiveAccess.Everything);
 

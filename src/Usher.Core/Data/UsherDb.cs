@@ -407,6 +407,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             Forget();
             (mailAdded, jobAdded) = (false, false);
             using var turn = IsSqlite ? await Runtime.Gate.EnterAsync(ct) : null;
+            RefuseGoneFile();
             await using var transaction = await Database.BeginTransactionAsync(ct);
             locked = true;
             try
@@ -505,6 +506,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     {
         seats.Clear();
         if (rows is []) return 0;
+        RefuseGoneFile();
         await WriteAsync(rows, () => IsSqlite ? Runtime.Gate.WriteAsync(Database.GetConnectionString()!, rows, ct) : InsertOnPostgresAsync(rows, ct));
         if (acceptAllChangesOnSuccess) ChangeTracker.AcceptAllChanges();
         return rows.Count;
@@ -527,7 +529,15 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, List<RowWrite> after, CancellationToken ct)
     {
         using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
+        RefuseGoneFile();
         return await SaveAllAsync(acceptAllChangesOnSuccess, after, ct);
+    }
+
+    // A connection that is open goes on writing to a file that was moved away or deleted, where nobody would find it again.
+    private void RefuseGoneFile()
+    {
+        if (!IsSqlite || Database.GetDbConnection().DataSource is not { Length: > 0 } file || file.StartsWith(':') || File.Exists(file)) return;
+        throw new SqliteException("The file of the database is gone.", SQLitePCL.raw.SQLITE_CANTOPEN);
     }
 
     private void RingForWhatWasAdded()

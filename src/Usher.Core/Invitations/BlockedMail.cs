@@ -11,9 +11,6 @@ internal static class BlockedMail
     /// <summary>How many invitations a mail names; the others are counted.</summary>
     public const int MostNamed = 50;
 
-    /// <summary>How many administrators are told.</summary>
-    public const int MostRecipients = 20;
-
     public static OutboxMessage To(Member admin, Organization organization, IReadOnlyList<Invitation> blocked, int total, DateTimeOffset now) => new()
     {
         OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.InvitationsBlocked, Recipient = admin.Identifier, Language = admin.Locale ?? "en",

@@ -292,7 +292,7 @@ public sealed class GuestService(
         if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
         found.Invitation.End(InvitationStatus.Declined, now);
-        RemoveMember(graph, found.Member, actor, now);
+        MemberService.EndMembership(db, graph.Organization, found.Member, actor, EventTypes.MemberRemoved, now);
         db.Add(UsherEvent.Record(EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }));
         await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
@@ -318,7 +318,7 @@ public sealed class GuestService(
         var actor = Actor.System(found.Organization.Id);
         if (state is OfferState.Expired or OfferState.Open)
         {
-            if (!maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
+            if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
             var graph = await TrackAsync(found, ct);
             // What is still open ends when it was to end: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
@@ -330,7 +330,8 @@ public sealed class GuestService(
             var invitation = await db.Invitations.SingleAsync(i => i.OrganizationId == found.Organization.Id && i.Id == found.Invitation.Id, ct);
             if (invitation.RequestedAt > now - BetweenRequests) return await DescribeAsync(found, null, ct);
             invitation.RequestedAt = now;
-            InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, await AdminsAsync(found.Organization.Id, ct), found.Member, found.Invitation.SponsorName, now);
+            var admins = await db.AdministratorsToTell(found.Organization.Id).Select(m => m.Identifier).ToListAsync(ct);
+            InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, admins, found.Member, found.Invitation.SponsorName, now);
             db.Add(UsherEvent.Record(EventTypes.InvitationRequested, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
         }
 
@@ -500,7 +501,7 @@ public sealed class GuestService(
 
         if (accounts.Exists(a => a.User.Id == userId && a.IsMember)) return InvitationErrors.AlreadyJoined;
         var (user, session) = await person();
-        var actor = new Actor(ActorKind.Member, found.Member.Id, found.Member.DisplayName, found.Organization.Id, EffectiveAccess.Nothing);
+        var actor = Actor.Of(found.Member);
         found.Invitation.Accept(user.Id, now);
         found.Member.Join(user.Id, now);
         db.Add(UsherEvent.Record(EventTypes.InvitationAccepted, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }));
@@ -525,13 +526,6 @@ public sealed class GuestService(
         await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct) is { } graph
         && graph.Member(found.Member.Id) is { } member && graph.SponsorStands(member);
 
-    private void RemoveMember(AccessGraph graph, Member member, Actor actor, DateTimeOffset now)
-    {
-        if (member.TakesSeat && graph.Organization.SeatLimit is not null) db.ChangeSeats(member.OrganizationId, -1);
-        member.Remove(actor, now);
-        db.Add(UsherEvent.Record(EventTypes.MemberRemoved, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
-    }
-
     // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so; else the operation runs again.
     private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
     {
@@ -543,10 +537,6 @@ public sealed class GuestService(
         found.Take(member, invitation);
         return graph;
     }
-
-    private async Task<List<string>> AdminsAsync(Guid organization, CancellationToken ct) => await db.Members.AsNoTracking()
-        .Where(m => m.OrganizationId == organization && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
-        .OrderBy(m => m.Id).Select(m => m.Identifier).Take(20).ToListAsync(ct);
 
     // The same answer as the first time, where an operation found that its person had accepted meanwhile; null: nothing of that kind.
     private async Task<Result<Joined>?> RepeatedAsync(

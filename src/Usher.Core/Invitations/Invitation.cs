@@ -130,9 +130,6 @@ public sealed class Invitation : IVersioned
     /// <summary>Its sponsor may no longer give what it gives: it waits for an administrator's decision.</summary>
     public void Block(DateTimeOffset now) => BlockedAt ??= now;
 
-    /// <summary>Its sponsor may give it again.</summary>
-    public void Unblock() => (BlockedAt, BlockedToldAt) = (null, null);
-
     /// <summary>Stays open until then. An expired one is pending again, and its newest link opens.</summary>
     public void Extend(DateTimeOffset until) => (Status, EndedAt, ExpiresAt) = (InvitationStatus.Pending, null, until);
 

@@ -169,26 +169,26 @@ public sealed class InvitationService(
     /// </summary>
     public async Task TellBlockedAsync(CancellationToken ct)
     {
-        var (now, yesterday) = (clock.Now(), clock.Now().AddDays(-1));
-        var waiting = db.Invitations.Where(i => i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
-        var due = await waiting.Select(i => i.OrganizationId).Distinct()
+        var now = clock.Now();
+        var yesterday = now.AddDays(-1);
+        var due = await Waiting(now).Where(i => db.Organizations.Any(o => o.Id == i.OrganizationId && o.SuspendedAt == null)).Select(i => i.OrganizationId).Distinct()
             .Where(o => !db.Invitations.Any(i => i.OrganizationId == o && i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.BlockedToldAt > yesterday))
             .Take(100).ToListAsync(ct);
         foreach (var organization in due) await TellBlockedAsync(organization, now, ct);
     }
 
+    private IQueryable<Invitation> Waiting(DateTimeOffset now) =>
+        db.Invitations.Where(i => i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
+
     private Task<bool> TellBlockedAsync(Guid id, DateTimeOffset now, CancellationToken ct) => db.RunLockedAsync(async () =>
     {
         var yesterday = now.AddDays(-1);
-        var waiting = db.Invitations.Where(i => i.OrganizationId == id && i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
+        var waiting = Waiting(now).Where(i => i.OrganizationId == id);
         var blocked = await waiting.Include(i => i.Member).OrderBy(i => i.Id).Take(BlockedMail.MostNamed).ToListAsync(ct);
         var organization = await db.Organizations.AsNoTracking().SingleOrDefaultAsync(o => o.Id == id && o.SuspendedAt == null, ct);
         if (organization is null || blocked is [] || blocked.Exists(i => i.BlockedToldAt > yesterday)) return false;
         var total = await waiting.CountAsync(ct);
-        var admins = await db.Members.AsNoTracking()
-            .Where(m => m.OrganizationId == id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
-            .OrderBy(m => m.Id).Take(BlockedMail.MostRecipients).ToListAsync(ct);
-        foreach (var admin in admins) db.Add(BlockedMail.To(admin, organization, blocked, total, now));
+        foreach (var admin in await db.AdministratorsToTell(id).ToListAsync(ct)) db.Add(BlockedMail.To(admin, organization, blocked, total, now));
         foreach (var invitation in blocked) invitation.BlockedToldAt = now;
         await db.SaveChangesAsync(ct);
         return true;

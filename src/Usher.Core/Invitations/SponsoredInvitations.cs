@@ -39,7 +39,10 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
     /// <param name="sponsors">As they stand after the change; those removed are no longer active.</param>
     /// <param name="action">What is to become of those affected.</param>
     /// <param name="ct">Cancels the reads.</param>
-    /// <returns>Refused with <c>too_many_invitations</c> when more than 1,000 would have to be endorsed or revoked.</returns>
+    /// <returns>
+    /// Refused with <c>too_many_invitations</c> when more than 1,000 would have to be endorsed or revoked. The run then has nothing left to save: neither these
+    /// invitations nor the change that was prepared before.
+    /// </returns>
     public async Task<Result<SponsoredOutcome>> SettleAsync(IReadOnlyList<Member> sponsors, SponsoredAction action, CancellationToken ct)
     {
         if (sponsors is [] || !await PendingOf(sponsors).AnyAsync(ct)) return SponsoredOutcome.None;
@@ -48,26 +51,36 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
         if (action is SponsoredAction.Block && standing is []) return await BlockAllAsync(gone, ct);
 
         var outcome = SponsoredOutcome.None;
+        List<Guid> undecided = []; // at most as many as can be decided: they are marked when it is certain that nothing is refused
         for (Guid? after = null; ;)
         {
             var last = after;
             var chunk = await PendingOf(sponsors).Where(i => last == null || i.Id > last).OrderBy(i => i.Id).Take(MaxDecided)
                 .Select(i => new { i.Id, i.MemberId, i.SponsorId }).ToListAsync(ct);
-            if (chunk is []) return outcome;
+            if (chunk is []) break;
             var query = new AccessQuery(actor.OrganizationId) { MemberIds = [.. chunk.Select(i => i.MemberId)] };
-            if (await AccessGraph.ReadAsync(db, query, ct) is not { } invited) return outcome;
+            if (await AccessGraph.ReadAsync(db, query, ct) is not { } invited) break;
             var sponsorOf = sponsors.ToDictionary(s => s.Id, TodayOf);
             var affected = chunk.Where(i => invited.Member(i.MemberId) is { } member
                 && !(sponsorOf[i.SponsorId].May(Permissions.UserManagement) && invited.Covers(sponsorOf[i.SponsorId], member))).ToList();
-            if (action is not SponsoredAction.Block && outcome.Affected + affected.Count > MaxDecided) return InvitationErrors.TooManySponsored;
+            if (action is not SponsoredAction.Block && outcome.Affected + affected.Count > MaxDecided)
+            {
+                db.Forget();
+                return InvitationErrors.TooManySponsored;
+            }
+
             var decided = Decide(invited, [.. affected.Select(i => invited.Member(i.MemberId)!)], action);
             Guid[] waiting = [.. affected.Where(i => !decided.Contains(i.MemberId)).Select(i => i.Id)];
-            await MarkAsync(db.Invitations.Where(i => i.OrganizationId == actor.OrganizationId && waiting.Contains(i.Id)), ct);
+            if (action is SponsoredAction.Block) await MarkAsync(waiting, ct);
+            else undecided.AddRange(waiting);
             outcome = new(
                 outcome.Affected + affected.Count, outcome.Blocked + waiting.Length,
                 outcome.Endorsed + (action is SponsoredAction.Endorse ? decided.Count : 0), outcome.Revoked + (action is SponsoredAction.Revoke ? decided.Count : 0));
             after = chunk[^1].Id;
         }
+
+        if (undecided.Count > 0) await MarkAsync([.. undecided], ct);
+        return outcome;
     }
 
     /// <summary>A sponsor may act again: the marks go, and each invitation is judged anew when it is accepted.</summary>
@@ -97,11 +110,13 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
         return new SponsoredOutcome(affected, affected, 0, 0);
     }
 
+    private Task MarkAsync(Guid[] ids, CancellationToken ct) =>
+        MarkAsync(db.Invitations.Where(i => i.OrganizationId == actor.OrganizationId && ids.Contains(i.Id)), ct);
+
     private Task MarkAsync(IQueryable<Invitation> invitations, CancellationToken ct) => invitations.Where(i => i.BlockedAt == null)
         .ExecuteUpdateAsync(set => set.SetProperty(i => i.BlockedAt, now).SetProperty(i => i.Version, i => i.Version + 1), ct);
 
-    private Actor TodayOf(Member sponsor) =>
-        graph.Today(new(ActorKind.Member, sponsor.Id, sponsor.DisplayName, sponsor.OrganizationId, EffectiveAccess.Nothing));
+    private Actor TodayOf(Member sponsor) => graph.Today(Actor.Of(sponsor));
 
     private IQueryable<Invitation> PendingOf(IReadOnlyList<Member> sponsors)
     {

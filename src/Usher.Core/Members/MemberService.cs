@@ -205,8 +205,6 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         foreach (var member in selection.Members)
             if (RemovalRefusal(graph, today, member, how) is { } refusal) return refusal;
 
-        Guid[] ids = [.. selection.Members.Select(m => m.Id)];
-        if (selection.Members.Any(m => m.IsAdmin) && await LastAdmin.WouldGoAsync(db, actor.OrganizationId, ids, ct)) return MemberErrors.LastAdmin;
         return (await RemoveAndSettleAsync(graph, today, selection.Members, how.Sponsored, EventTypes.MemberRemoved, ct))
             .Match<Result<MemberSelection>>(sponsored => selection with { Sponsored = sponsored }, error => error);
     }, ct);
@@ -226,9 +224,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         if (organization is not { } id) return MemberErrors.NotFound;
         var graph = await AccessGraph.TrackAsync(db, new(id) { MemberIds = [memberId], LockOrganization = true }, ct);
         if (graph?.Member(memberId) is not { Status: MemberStatus.Active or MemberStatus.Suspended } member || member.UserId != userId) return MemberErrors.NotFound;
-        if (member.IsAdmin && await LastAdmin.WouldGoAsync(db, id, [memberId], ct)) return MemberErrors.LastAdmin;
-        var self = new Actor(ActorKind.Member, member.Id, member.DisplayName, id, EffectiveAccess.Nothing);
-        return (await RemoveAndSettleAsync(graph, self, [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
+        return (await RemoveAndSettleAsync(graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
             .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
@@ -261,17 +257,16 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
         return graph.Pass(GrantingRule.RemovalCovers, graph.Covers(actor, member)) ? null : MemberErrors.NotCovered;
     }
 
+    /// <summary>Removes members together with what becomes of the invitations that they are the sponsors of, and saves. Only in a run under lock.</summary>
+    /// <returns>Refused with <c>last_admin</c> or <c>too_many_invitations</c>, with nothing changed.</returns>
     internal async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
         AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType, CancellationToken ct)
     {
+        Guid[] ids = [.. members.Select(m => m.Id)];
+        if (members.Any(m => m.IsAdmin) && await LastAdmin.WouldGoAsync(db, graph.Organization.Id, ids, ct)) return MemberErrors.LastAdmin;
         Member[] sponsors = [.. members.Where(m => m.Status is not MemberStatus.Invited)];
         await RemoveAllAsync(graph, actor, members, eventType, ct);
-        if (!(await new SponsoredInvitations(db, graph, actor, clock.Now()).SettleAsync(sponsors, action, ct)).TryGet(out var settled, out var refused))
-        {
-            db.Forget();
-            return refused;
-        }
-
+        if (!(await new SponsoredInvitations(db, graph, actor, clock.Now()).SettleAsync(sponsors, action, ct)).TryGet(out var settled, out var refused)) return refused;
         await db.SaveChangesAsync(ct);
         return settled;
     }
@@ -293,13 +288,19 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     private static void Remove(
         UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now, string? reason = null)
     {
-        if (member.TakesSeat && organization.SeatLimit is not null) db.ChangeSeats(organization.Id, -1);
         foreach (var invitation in member.Invitations)
         {
             invitation.End(InvitationStatus.Revoked, now, reason);
             db.Add(UsherEvent.Record(EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now, new() { ["email"] = member.Identifier }, reason));
         }
 
+        EndMembership(db, organization, member, actor, eventType, now);
+    }
+
+    /// <summary>Ends a membership whose invitations have ended, in the caller's save. The member is tracked.</summary>
+    internal static void EndMembership(UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now)
+    {
+        if (member.TakesSeat && organization.SeatLimit is not null) db.ChangeSeats(organization.Id, -1);
         member.Remove(actor, now);
         db.Add(UsherEvent.Record(eventType, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
     }

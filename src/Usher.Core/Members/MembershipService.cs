@@ -54,7 +54,7 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
         member.Join(userId, now);
         foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, now);
         db.Add(UsherEvent.Record(
-            EventTypes.MemberJoined, Self(member), "member", member.Id, now, new() { ["email"] = member.Identifier }, cause: "agreed"));
+            EventTypes.MemberJoined, Actor.Of(member), "member", member.Id, now, new() { ["email"] = member.Identifier }, cause: "agreed"));
         await db.SaveChangesAsync(ct);
         return member;
     }, ct);
@@ -70,8 +70,7 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
         var graph = await AccessGraph.TrackAsync(db, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
         // Asked once more, now that the member is locked.
         if (graph?.Member(memberId) is not { } member || await OfferOfAsync(userId, memberId, ct) is null) return MemberErrors.NotFound;
-        if (member.IsAdmin && await LastAdmin.WouldGoAsync(db, place, [memberId], ct)) return MemberErrors.LastAdmin;
-        return (await members.RemoveAndSettleAsync(graph, Self(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
+        return (await members.RemoveAndSettleAsync(graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
             .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
@@ -88,7 +87,4 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
 
     private Task<Guid?> OfferOfAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         Offered(userId).Where(m => m.Id == memberId).Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct);
-
-    private static Actor Self(Member member) =>
-        new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing);
 }

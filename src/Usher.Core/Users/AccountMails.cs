@@ -11,8 +11,6 @@ namespace Usher.Core.Users;
 /// <summary>Mail about a person's own account, in the caller's save. It belongs to the installation and not to an organization.</summary>
 public sealed class AccountMails(OutboxSecrets secrets)
 {
-    private const int MostAdmins = 20;
-
     /// <summary>The link that sets a new password, to the account's address.</summary>
     /// <param name="db">The operation's context.</param>
     /// <param name="user">An account with an address.</param>
@@ -60,9 +58,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
             select new { Member = member, organization.Name }).AsNoTracking().ToListAsync(ct);
         foreach (var place in places)
         {
-            var admins = await db.Members.AsNoTracking()
-                .Where(m => m.OrganizationId == place.Member.OrganizationId && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
-                .OrderBy(m => m.Id).Select(m => m.Identifier).Take(MostAdmins).ToListAsync(ct);
+            var admins = await db.AdministratorsToTell(place.Member.OrganizationId).Select(m => m.Identifier).ToListAsync(ct);
             foreach (var admin in admins) db.Add(ToAdmin(admin, place.Member, place.Name, now));
         }
     }

@@ -15,8 +15,6 @@ namespace Usher.Core.Users;
 /// </summary>
 public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
 {
-    private const int MostAdministratorsTold = 20;
-
     /// <summary>
     /// Proves the address, sets the password, ends sessions, second factors, external logins, tokens, pending changes of address
     /// and reset links, suspends the active memberships, ends their API keys, and tells the administrators of each. Invitations that wait
@@ -72,9 +70,7 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
         await db.ApiKeys.Where(k => k.OrganizationId == place && k.MemberId == id).ExecuteDeleteAsync(ct);
         var changes = db.AddressChanges.Where(c => c.OrganizationId == place && c.MemberId == id && c.Status == AddressChangeStatus.Pending);
         foreach (var change in await changes.ToListAsync(ct)) change.Supersede(now);
-        var administrators = await db.Members.AsNoTracking()
-            .Where(m => m.OrganizationId == place && m.Id != id && m.Status == MemberStatus.Active && m.Kind == MemberKind.Person && m.Role == BuiltInRole.Admin)
-            .OrderBy(m => m.Id).Select(m => m.Identifier).Take(MostAdministratorsTold).ToListAsync(ct);
+        var administrators = await db.AdministratorsToTell(place, but: id).Select(m => m.Identifier).ToListAsync(ct);
         InvitationMails.TellAdmins(db, graph.Organization, OutboxKind.AccountTakenOver, administrators, member, sponsor: "", now);
         db.Add(UsherEvent.Record(
             EventTypes.MemberUpdated, actor, "member", id, now,

@@ -104,8 +104,6 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
                 HasNewer = db.AddressChanges.Any(c => c.OrganizationId == change.OrganizationId && c.MemberId == change.MemberId && c.Id > change.Id),
                 HasOtherMember = db.Members.Any(m => m.OrganizationId == change.OrganizationId && m.Identifier == change.NewIdentifier && m.Status != MemberStatus.Removed && m.Id != member.Id),
                 HasOtherUser = member.UserId != null && db.Users.Any(u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt != null && u.Id != member.UserId),
-                HasUnprovenUser = db.Users.Any(
-                    u => u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt == null && u.Id != member.UserId),
             };
         var row = await (track ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
         if (row is null || !CryptographicOperations.FixedTimeEquals(row.change.Hash, Secret.Hash(link.Secret))) return null;

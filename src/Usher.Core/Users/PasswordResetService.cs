@@ -164,8 +164,7 @@ public sealed class PasswordResetService(
         }
         else
         {
-            await SignInEnding.EndAsync(db, user, keep: null, "password_reset", now, ct);
-            user.SetPassword(hash);
+            await SignInEnding.ReplacePasswordAsync(db, user, hash, keep: null, "password_reset", now, ct);
         }
 
         reset.UsedAt = now;

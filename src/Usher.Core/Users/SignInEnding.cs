@@ -10,21 +10,22 @@ namespace Usher.Core.Users;
 internal static class SignInEnding
 {
     /// <summary>
-    /// Ends the sessions, the address changes that wait for confirmation, the reset links and the device cookies of an account. In the
-    /// caller's save, under the account's lock (<see cref="UsherDb.LockUserAsync"/>).
+    /// Sets another password, and ends the sessions, the address changes that wait for confirmation, the reset links and the device cookies of
+    /// an account. In the caller's save, under the account's lock (<see cref="UsherDb.LockUserAsync"/>).
     /// </summary>
     /// <param name="db">Where the account is tracked.</param>
     /// <param name="user">The account.</param>
+    /// <param name="hash">The new password's.</param>
     /// <param name="keep">The session that goes on; null for none.</param>
     /// <param name="cause">Why, for the events: a name such as <c>password_reset</c>.</param>
     /// <param name="now">Now.</param>
     /// <param name="ct">Cancels the reads.</param>
-    public static async Task EndAsync(UsherDb db, User user, Guid? keep, string cause, DateTimeOffset now, CancellationToken ct)
+    public static async Task ReplacePasswordAsync(UsherDb db, User user, string hash, Guid? keep, string cause, DateTimeOffset now, CancellationToken ct)
     {
         foreach (var session in await db.Sessions.Where(s => s.UserId == user.Id && s.Id != keep).ToListAsync(ct)) EndSession(db, session, cause, now);
         foreach (var change in await db.UserAddressChanges.Where(c => c.UserId == user.Id && c.Status == AddressChangeStatus.Pending).ToListAsync(ct)) change.Supersede(now);
         foreach (var reset in await db.PasswordResets.Where(r => r.UserId == user.Id && r.UsedAt == null).ToListAsync(ct)) reset.UsedAt = now;
-        user.RenewSecurityStamp();
+        user.SetPassword(hash);
     }
 
     /// <summary>Ends one session, tracked, in the caller's save.</summary>

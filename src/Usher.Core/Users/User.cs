@@ -62,16 +62,10 @@ public sealed class User : IdentityUser<Guid>
     }
 
     /// <summary>Another password. What was signed in with the old one has to be ended by the caller; see <see cref="SignInEnding"/>.</summary>
+    /// <remarks>The new stamp ends the device cookies, and every sign-in that compared the password before and has not finished yet.</remarks>
     public void SetPassword(string hash)
     {
-        PasswordHash = hash;
-        RenewSecurityStamp();
-    }
-
-    /// <summary>Ends the device cookies, and every sign-in that compared the password before and has not finished yet.</summary>
-    public void RenewSecurityStamp()
-    {
-        SecurityStamp = Guid.NewGuid().ToString("N");
+        (PasswordHash, SecurityStamp) = (hash, Guid.NewGuid().ToString("N"));
         Stamp();
     }
 

@@ -128,8 +128,7 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
             if (own.Refusal(now) is { } refusal) return refusal;
-            await SignInEnding.EndAsync(db, own.User, keep: session.SessionId, "password_changed", now, ct);
-            own.User.SetPassword(hash);
+            await SignInEnding.ReplacePasswordAsync(db, own.User, hash, keep: session.SessionId, "password_changed", now, ct);
             AccountMails.TellPasswordChanged(db, own.User, now);
             Record(EventTypes.UserPasswordChanged, session.UserId, now, []);
             await db.SaveChangesAsync(ct);

@@ -2,8 +2,10 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http.Metadata;
 using Usher.Core;
 using Usher.Server.Errors;
@@ -59,14 +61,15 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
         var read = await JsonBody.ReadAsync(context.Request, context.RequestAborted);
         if (!read.TryGet(out var body, out var refused)) return new(Parse("{}"u8), [refused]);
 
+        if (body.ValueKind is JsonValueKind.Undefined) body = JsonElement.Parse("{}");
+        var shape = ApiJson.Strict.GetTypeInfo(typeof(T));
+        new Walk(found, writer: null).Object(body, shape, "");
+        if (found.Count is 0) return new(Parse(JsonMarshal.GetRawUtf8Value(body)), found);
+
+        // Only what has faults is copied: bodies may be long.
         var kept = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(kept))
-        {
-            var shape = ApiJson.Strict.GetTypeInfo(typeof(T));
-            if (body.ValueKind is JsonValueKind.Undefined) body = JsonElement.Parse("{}");
-            if (!new Walk(found, writer).Object(body, shape, "")) writer.WriteRawValue("{}");
-        }
-
+            if (!new Walk([], writer).Object(body, shape, "")) writer.WriteRawValue("{}");
         return new(Parse(kept.WrittenSpan), found);
 
         T Parse(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, info)!;
@@ -78,15 +81,15 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
         builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T)));
     }
 
-    // Copies what has the right shape, and notes what has not.
-    private sealed class Walk(FaultList faults, Utf8JsonWriter writer)
+    // Notes what has not the right shape, and copies the rest where there is a writer.
+    private sealed class Walk(FaultList faults, Utf8JsonWriter? writer)
     {
         private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known = [];
 
         public bool Object(JsonElement element, JsonTypeInfo info, string at)
         {
             if (element.ValueKind is not JsonValueKind.Object) return Fault(at, "an object");
-            writer.WriteStartObject();
+            writer?.WriteStartObject();
             var known = Known.GetOrAdd(info, static of => of.Properties.ToFrozenDictionary(p => p.Name, StringComparer.Ordinal));
             HashSet<string> seen = [];
             foreach (var member in element.EnumerateObject())
@@ -96,7 +99,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                 if (!known.TryGetValue(member.Name, out var property)) faults.Add(ShapeErrors.Unknown(field, known.Keys));
                 else if (!seen.Add(member.Name)) faults.Add(ShapeErrors.Doubled(field));
                 else if (member.Value.ValueKind is JsonValueKind.Null && !MayBeNull(property)) faults.Add(ShapeErrors.Invalid(field, "a value, not null"));
-                else if (Fits(member.Value, property.PropertyType, field))
+                else if (Fits(member.Value, property.PropertyType, field) && writer is not null)
                 {
                     writer.WritePropertyName(member.Name);
                     member.Value.WriteTo(writer);
@@ -105,7 +108,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
 
             foreach (var property in info.Properties)
                 if (property.IsRequired && !seen.Contains(property.Name)) faults.Add(ShapeErrors.Missing(Under(at, property.Name)));
-            writer.WriteEndObject();
+            writer?.WriteEndObject();
             return true;
         }
 
@@ -118,7 +121,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             switch (info.Kind)
             {
                 case JsonTypeInfoKind.Object:
-                    using (var aside = new Utf8JsonWriter(new ArrayBufferWriter<byte>())) new Walk(faults, aside).Object(element, info, at);
+                    new Walk(faults, writer: null).Object(element, info, at);
                     break;
                 case JsonTypeInfoKind.Enumerable when element.ValueKind is JsonValueKind.Array:
                     var index = 0;
@@ -141,6 +144,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                     }
 
                     break;
+                case JsonTypeInfoKind.None when type == typeof(string) && IsPlainText(element):
+                    break;
                 case JsonTypeInfoKind.None:
                     try
                     {
@@ -158,6 +163,14 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             }
 
             return faults.Count == before;
+        }
+
+        // Without escapes, which may bring half a surrogate pair in, it is told from the bytes: no string is made only to be thrown away.
+        private static bool IsPlainText(JsonElement element)
+        {
+            if (element.ValueKind is not JsonValueKind.String) return false;
+            var raw = JsonMarshal.GetRawUtf8Value(element);
+            return !raw.Contains((byte)'\\') && Utf8.IsValid(raw);
         }
 
         private bool Fault(string at, string expected)

@@ -41,13 +41,13 @@ internal static class InvitationEndpoints
         invitations.MapPatch("/{invitation}", EditAsync).CanRehearse().Says<InvitationDocument>("Edit an open invitation", """
             Whoever edits it stands for all of it from then on, and so must hold all that it gives. A new address voids the links that are out.
             """);
-        invitations.MapPost("/{invitation}/resend", ResendAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Resend an invitation", "A new mail goes out, the clock starts anew, older links no longer open. An expired one is open again.");
+        invitations.MapPost("/{invitation}/resend", ResendAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Resend an invitation", "A new mail goes out, the clock starts anew, older mailed links no longer open. An expired one is open again.");
         invitations.MapPost("/{invitation}/revoke", RevokeAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Revoke an invitation", "It ends for good, and the invited member is removed.");
         invitations.MapPost("/{invitation}/endorse", EndorseAsync).CanRehearse().CanRepeat().Says<InvitationDocument>("Endorse an invitation", """
             You become its sponsor, and must hold everything that it gives. A blocked one waits no longer: the same link works, for at least seven more days.
             """);
         invitations.MapPost("/{invitation}/link", LinkAsync).CanRepeat().Says<LinkDocument>("Make a link by hand", """
-            A fresh link to hand over by other means than mail, shown once and recorded. The mailed one no longer opens. Joining by it does not prove the address.
+            A fresh link to hand over by other means than mail, shown once and recorded. One handed over before no longer opens; a mailed one does. Joining by it does not prove the address.
             """, StatusCodes.Status201Created);
     }
 

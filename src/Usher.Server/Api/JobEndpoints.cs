@@ -290,14 +290,12 @@ internal sealed record InvitationFilterRequest
     public InvitationFilter ToFilter(FaultList faults)
     {
         if (States is []) faults.Add(JobErrors.StatesInvalid);
-        return Filter(faults);
+        return new()
+        {
+            All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role, GroupId = Id(Group, Ids.Group, "group", faults), RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
+            SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo, ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
+        };
     }
-
-    private InvitationFilter Filter(FaultList faults) => new()
-    {
-        All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role, GroupId = Id(Group, Ids.Group, "group", faults), RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
-        SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo, ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
-    };
 
     private static Guid? Id(string? text, Ids kind, string field, FaultList faults)
     {

@@ -1,23 +1,23 @@
 using Microsoft.AspNetCore.Http.Features;
 using Usher.Core;
+using Usher.Server.Limits;
 
 namespace Usher.Server.Errors;
 
 /// <summary>The one reader of posted forms, for pages and APIs alike.</summary>
 public static class PostedForm
 {
-    // The longest form is a name, a password and a token.
-    private const int MaxBytes = 32 * 1024;
+    private const int MaxBytes = GuestGate.MaxGuestBodyBytes;
 
     private static readonly FormOptions Limits = new()
     {
-        // In memory: nothing of a form is ever written to a file.
-        MemoryBufferThreshold = 2 * MaxBytes, BufferBodyLengthLimit = MaxBytes, MultipartBodyLengthLimit = MaxBytes, ValueLengthLimit = MaxBytes,
+        // In memory: nothing of a form is ever written to a file. Twice the size, so that a form that is too long is told as that.
+        MemoryBufferThreshold = 2 * MaxBytes, BufferBodyLengthLimit = 2 * MaxBytes, MultipartBodyLengthLimit = 2 * MaxBytes, ValueLengthLimit = 2 * MaxBytes,
     };
 
     /// <summary>Reads a form that was posted. A second call, and the framework, get what the first has read.</summary>
     /// <returns>
-    /// The fields. Refused with <c>wrong_media_type</c> for what is no form, with <c>too_large</c> beyond 32 KiB, and with <c>unreadable</c> for a form that
+    /// The fields. Refused with <c>wrong_media_type</c> for what is no form, with <c>too_large</c> beyond 64 KiB, and with <c>unreadable</c> for a form that
     /// breaks the rules of its media type.
     /// </returns>
     public static async Task<Result<FormCollection>> ReadAsync(HttpRequest request, CancellationToken ct)

@@ -12,26 +12,26 @@ public static class JsonBody
 {
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = JsonBounds.MaxDepth };
 
-    /// <summary>The body as JSON, an empty one as undefined. Refused when it is no JSON, of a media type that is none, or has more values than <see cref="JsonBounds"/> lets through; without a media type it is taken for JSON.</summary>
+    /// <summary>
+    /// The body as JSON, an empty one as undefined; valid until the request ends. Refused when it is no JSON, of a media type that is none, or has more
+    /// values than <see cref="JsonBounds"/> lets through; without a media type it is taken for JSON.
+    /// </summary>
     public static async Task<Result<JsonElement>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         var (buffer, length) = await ReadAllAsync(request, ct);
-        try
-        {
-            if (length is 0) return default(JsonElement);
-            if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
-            var body = buffer.AsMemory(0, length);
-            // Some clients begin with a byte order mark.
-            if (body.Span.StartsWith("\uFEFF"u8)) body = body[3..];
-            return Parse(body.Span) ?? Parse(JoinLines(body.Span)) ?? HostErrors.NotJson;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer, clearArray: true); // it may hold a password
-        }
+        var held = new Held(buffer);
+        request.HttpContext.Response.RegisterForDispose(held);
+        if (length is 0) return default(JsonElement);
+        if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
+        var body = buffer.AsMemory(0, length);
+        // Some clients begin with a byte order mark.
+        if (body.Span.StartsWith("\uFEFF"u8)) body = body[3..];
+        if (Parse(body, held) is { } parsed) return parsed;
+        JoinLines(body.Span);
+        return Parse(body, held) ?? HostErrors.NotJson;
     }
 
-    // Into a pooled array, which the caller returns: bodies are up to 4 MB, and many may come at once.
+    // Into a pooled array, which goes back when the request ends: bodies are up to 4 MB, and many may come at once.
     private static async Task<(byte[] Buffer, int Length)> ReadAllAsync(HttpRequest request, CancellationToken ct)
     {
         // What is announced and never sent must not take memory.
@@ -43,7 +43,8 @@ public static class JsonBody
             {
                 length += read;
                 if (length < buffer.Length || length == request.ContentLength) continue;
-                var longer = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+                // What has begun to come is given room at once: each size in between would stay in the pool.
+                var longer = ArrayPool<byte>.Shared.Rent((int)Math.Max(buffer.Length * 2, Math.Min(request.ContentLength ?? 0, UsherBuilder.MaxBodyBytes)));
                 buffer.AsSpan(0, length).CopyTo(longer);
                 ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
                 buffer = longer;
@@ -59,12 +60,12 @@ public static class JsonBody
     }
 
     // Null: no JSON.
-    private static Result<JsonElement>? Parse(ReadOnlySpan<byte> body)
+    private static Result<JsonElement>? Parse(ReadOnlyMemory<byte> body, Held held)
     {
-        if (JsonBounds.Check(body) is { } tooMany) return tooMany;
+        if (JsonBounds.Check(body.Span) is { } tooMany) return tooMany;
         try
         {
-            var root = JsonElement.Parse(body, Options);
+            var root = held.Keep(JsonDocument.Parse(body, Options)).RootElement;
             return NamesAreText(root) ? root : null;
         }
         catch (JsonException)
@@ -74,11 +75,10 @@ public static class JsonBody
     }
 
     // DeployHQ's page shows its curl line with a backslash at the end of every line, inside the quotes: pasted as it stands, they arrive. No JSON has one there.
-    private static Span<byte> JoinLines(Span<byte> body)
+    private static void JoinLines(Span<byte> body)
     {
         for (var i = 0; i + 1 < body.Length; i++)
             if (body[i] is (byte)'\\' && body[i + 1] is (byte)'\n') body[i] = (byte)' ';
-        return body;
     }
 
     private static bool IsJson(string contentType) => MediaTypeHeaderValue.TryParse(contentType, out var type)
@@ -99,6 +99,26 @@ public static class JsonBody
         catch (InvalidOperationException)
         {
             return false;
+        }
+    }
+
+    // What a parsed body lies in. Given back when the request ends, and cleared, for it may hold a password.
+    private sealed class Held(byte[] buffer) : IDisposable
+    {
+        private readonly List<JsonDocument> documents = [];
+        private int isOver;
+
+        public JsonDocument Keep(JsonDocument document)
+        {
+            documents.Add(document);
+            return document;
+        }
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref isOver, 1) is not 0) return;
+            foreach (var document in documents) document.Dispose();
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
         }
     }
 

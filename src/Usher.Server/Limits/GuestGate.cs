@@ -24,11 +24,10 @@ internal static class GuestGate
     /// <summary>The gate. After routing, before anything reads a body.</summary>
     public static void UseGuestGate(this WebApplication app)
     {
-        var (clients, limits) = (app.Services.GetRequiredService<HttpRequestClient>(), app.Services.GetRequiredService<GuessLimits>());
         app.Use(async (http, next) =>
         {
             if (http.GetEndpoint() is { } endpoint && IsForGuests(endpoint) && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)
-                && await RefusalAsync(http, endpoint, clients, limits) is { } refusal)
+                && await RefusalAsync(http, endpoint) is { } refusal)
             {
                 await new ErrorResult(refusal).ExecuteAsync(http);
                 return;
@@ -38,15 +37,16 @@ internal static class GuestGate
         });
     }
 
-    private static async Task<Error?> RefusalAsync(HttpContext http, Endpoint endpoint, HttpRequestClient clients, GuessLimits limits)
+    private static async Task<Error?> RefusalAsync(HttpContext http, Endpoint endpoint)
     {
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = Math.Min(size.MaxRequestBodySize ?? MaxGuestBodyBytes, MaxGuestBodyBytes);
         if (http.Request.ContentLength > MaxGuestBodyBytes) return HostErrors.TooLarge;
         if (endpoint.Metadata.GetMetadata<Limited>() is not { } limited) return null;
 
-        var client = await OfOperatorAsync(http, clients.Of(http));
-        return limits.WaitOf(limited.Kind, client) is { } wait ? LimitErrors.TooMany with { RetryAfter = wait } : null;
+        var services = http.RequestServices;
+        var client = await OfOperatorAsync(http, services.GetRequiredService<HttpRequestClient>().Of(http));
+        return services.GetRequiredService<GuessLimits>().WaitOf(limited.Kind, client) is { } wait ? LimitErrors.TooMany with { RetryAfter = wait } : null;
     }
 
     private static bool IsForGuests(Endpoint endpoint) =>

@@ -309,6 +309,7 @@ public sealed partial class ConventionsApiTests(OperatedApp operated) : IClassFi
     private IEnumerable<Edit> Edits(Scene s) =>
     [
         new(HttpMethod.Patch, "settings", new { name = "Renamed" }), new(HttpMethod.Patch, s.Invitation, new { firstName = "Ada" }), new(HttpMethod.Post, s.Invitation + "/resend", new { }),
+        new(HttpMethod.Post, s.Invitation + "/endorse", new { }, operated.Operator), // by the sponsor of today it would change nothing
         new(HttpMethod.Post, s.Invitation + "/link", new { }), new(HttpMethod.Post, s.Other + "/revoke", new { }), new(HttpMethod.Patch, s.Member, new { firstName = "New" }), new(HttpMethod.Delete, s.Leaver, null),
         new(HttpMethod.Patch, s.Account, new { description = "new" }), new(HttpMethod.Patch, s.Group, new { description = "new" }), new(HttpMethod.Post, s.Group + "/members", new { remove = new[] { s.Member["members/".Length..] } }),
         new(HttpMethod.Patch, s.Role, new { description = "new" }), new(HttpMethod.Post, s.Role + "/members", new { add = new[] { s.Account["service-accounts/".Length..] } }),

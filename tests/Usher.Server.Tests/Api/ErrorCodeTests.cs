@@ -33,6 +33,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["address_change_open"] = "a new address is confirmed on a page",
         ["address_change_taken"] = "a new address is confirmed on a page",
         ["address_change_used"] = "a new address is confirmed on a page",
+        ["search_too_slow"] = "takes a search that the database is slow with; Wavefront's has a test of its own",
         ["passwords_busy"] = "takes more than a hundred people at once; the queue has a test of its own",
         ["no_identity_provider"] = "only Conformity adds people who are active at once",
         ["grants_by_admins_only"] = "only DeployHQ asks for it",
@@ -56,6 +57,13 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["too_large"] = new(413, s => s.Post("groups", new { name = new string('x', 5 * 1024 * 1024) })),
         ["too_many_requests"] = new(429, s => s.OnAnotherServerAsync(
             new() { ["Usher:GuestLimits:Passwords:PerSubject"] = "1" }, async (app, _) => await Last(2, () => app.CreateClient().SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = "a@example.test", password = "x" })))),
+        ["too_many_values"] = new(422, s => s.Post("groups", $"{{{string.Join(',', Enumerable.Range(0, 1_001).Select(i => $"\"{i}\":0"))}}}")),
+        ["sign_in_code_needed"] = new(401, s => Last(21, () => s.WrongPasswordAsync())),
+        ["sign_in_code_wrong"] = new(401, async s =>
+        {
+            await Last(20, () => s.WrongPasswordAsync());
+            return await s.WrongPasswordAsync("12345-ABCDE");
+        }),
         ["unavailable"] = new(503, s => s.WithoutDatabaseAsync(org => org.SendAsync(HttpMethod.Post, "groups", new { name = "A" }))),
         ["session_ended"] = new(401, async s =>
         {
@@ -257,6 +265,25 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
             await s.Org.RemoveAsync(s.Org.Owner, max.Id);
             return await s.JoinAsync(link);
         }),
+        ["invitation_blocked"] = new(410, async s =>
+        {
+            var max = (await s.Org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] })).Member;
+            var (_, link) = await s.Org.GuestAsync(NewEmail("ada"), by: await s.Org.ActorAsync(max));
+            await s.Org.RemoveAsync(s.Org.Owner, max.Id);
+            return await s.Guest(link, "request");
+        }),
+        ["account_unproven"] = new(409, async s =>
+        {
+            var email = NewEmail("ada");
+            await (await s.JoinAsync((await (await s.App.CreateOrganizationAsync()).GuestAsync(email, mailed: false)).Link)).JsonAsync();
+            return await s.JoinAsync((await s.Org.GuestAsync(email)).Link);
+        }),
+        ["too_many_account_checks"] = new(429, async s =>
+        {
+            var bob = await (await s.App.CreateOrganizationAsync()).JoinedAsync(NewEmail("bob"));
+            var (_, link) = await s.Org.GuestAsync(bob.Member.Identifier, mailed: false);
+            return await Last(GuestService.MaxDisclosuresADay + 1, () => s.JoinAsync(link));
+        }),
         ["invitation_not_yours"] = new(403, async s =>
         {
             var bob = await s.Org.JoinedAsync(NewEmail("bob"));
@@ -275,6 +302,15 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
 
         // Of members and service accounts.
         ["member_not_found"] = new(404, s => s.Get("members/mem_" + Nobody)),
+        ["address_of_joined_member"] = new(403, async s => await s.Org.SendAsync(
+            HttpMethod.Patch, Member((await s.Org.JoinedAsync(NewEmail("ada"))).Member), new { email = NewEmail("other") }, by: await s.UserAsync(Permissions.UserManagement))),
+        ["too_many_invitations"] = new(409, async s =>
+        {
+            var max = (await s.Org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] })).Member;
+            var by = await s.Org.ActorAsync(max);
+            foreach (var rows in Enumerable.Range(0, 1_001).Select(i => new NewInvitation(NewEmail($"guest{i}"))).Chunk(InvitationService.MaxRows)) await s.Org.TryInviteAsync(rows, by);
+            return await s.Org.SendAsync(HttpMethod.Patch, Member(max) + "?invitations=revoke", new { suspended = true });
+        }),
         ["member_not_covered"] = new(403, async s => await s.Org.SendAsync(HttpMethod.Delete, s.Owner, by: await s.UserAsync(Permissions.UserManagement))),
         ["last_admin"] = new(409, s => s.Org.SendAsync(HttpMethod.Patch, s.Owner, new { role = "user" })),
         ["member_not_joined"] = new(409, async s => await s.Org.SendAsync(HttpMethod.Patch, Member((await s.Org.GuestAsync(NewEmail("ada"))).Member), new { suspended = true })),
@@ -422,6 +458,14 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         public TestOrganization Org => org;
 
         public UsherApp App => operated.App;
+
+        /// <summary>A wrong password for an address of this scene.</summary>
+        public async Task<HttpResponseMessage> WrongPasswordAsync(string? code = null)
+        {
+            using var client = App.CreateClient();
+            object body = code is null ? new { email = $"guessed@{org.Slug}.example", password = "x" } : new { email = $"guessed@{org.Slug}.example", password = "x", code };
+            return await client.SendAsync(HttpMethod.Post, "/usher/v1/sessions", body);
+        }
 
         public TestClock Clock => operated.Clock;
 

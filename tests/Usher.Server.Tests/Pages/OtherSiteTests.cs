@@ -22,11 +22,11 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
         await using var mail = new Site($"""<a href="{app.Url}{one.Mailed}" target="_blank">one</a> <a href="{app.Url}{two.Mailed}" target="_blank">two</a>""");
         var inbox = await chromium.VisitAsync(mail.Url, script);
         await inbox.GotoAsync("/");
-        List<IPage> tabs = [];
+        List<IPage> tabs = []; // without script the code is entered once; the browser keeps it for the second tab of the same link
         foreach (var name in new[] { "one", "two", "one" })
         {
             var tab = await inbox.Context.RunAndWaitForPageAsync(() => inbox.GetByText(name).ClickAsync());
-            if (!script) await tab.EnterCodeAsync((name is "one" ? one : two).Link.Secret);
+            if (!script && tabs.Count < 2) await tab.EnterCodeAsync((name is "one" ? one : two).Link.Secret);
             await Expect(tab.GetByLabel("Choose a password")).ToBeVisibleAsync();
             tabs.Add(tab);
         }

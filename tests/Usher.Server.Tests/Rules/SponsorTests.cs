@@ -1,7 +1,9 @@
 using System.Net;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Access;
+using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
@@ -238,6 +240,40 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         clocked.Clock.Advance(TimeSpan.FromDays(10)); // expired: nothing waits any more
         await TellAsync();
         Assert.Equal(2, (await BlockedMailsAsync(org)).Count);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Too_many_invitations_to_decide_about_refuse_the_change_and_nothing_of_it_stays(bool together)
+    {
+        var org = await app.CreateOrganizationAsync();
+        var sponsor = await ManagerAsync(org, "ingestion");
+        var (by, actor) = (await org.ActorAsync(sponsor.Member), await org.ActorAsync((await ManagerAsync(org)).Member));
+        // The first one the actor does not cover: it would have to wait.
+        await org.GuestAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"] }, by: by);
+        Assert.All(await org.TryInviteAsync([.. Enumerable.Range(0, 1_000).Select(i => new NewInvitation(NewEmail($"guest{i}")))], by), invited => Assert.Null(invited.Error));
+
+        var digest = new OrganizationDigest(app, org.Id);
+        await digest.IsUnchangedAsync();
+        var change = new MemberChange { Permissions = SetChange.Remove(Permissions.UserManagement) };
+        foreach (var action in new[] { SponsoredAction.Endorse, SponsoredAction.Revoke })
+        {
+            var how = new MemberUpdateOptions(UnknownReferences.Refuse) { Sponsored = action };
+            var refused = await app.WithAsync<UsherDb, Result<MemberSelection>>(db => together ? db.RunTogetherAsync(() => UpdateAsync(db, how), Ct) : UpdateAsync(db, how));
+            Assert.Equal(InvitationErrors.TooManySponsored, refused.Error);
+            Assert.True(await digest.IsUnchangedAsync());
+        }
+
+        Assert.Equal(1_001, (await org.UpdateAsync(actor, sponsor.Member.Id, change)).Value.Sponsored.Blocked);
+
+        async Task<Result<MemberSelection>> UpdateAsync(UsherDb db, MemberUpdateOptions how)
+        {
+            var members = new MemberService(db, app.Services.GetRequiredService<PermissionCatalogue>(), clocked.Clock);
+            var result = await members.UpdateAsync(actor, [new(Id: sponsor.Member.Id)], change, how, Ct);
+            if (together) await db.SaveChangesAsync(Ct); // as whatever is committed together with it
+            return result;
+        }
     }
 
     [Fact]

@@ -179,7 +179,7 @@ public sealed class OutageTests(UsherApp shared)
     }
 
     private static async Task AssertDeployHqAsync(UsherApp app, HttpResponseMessage answer, string route) =>
-        Assert.Equal("service_unavailable", JsonElement.Parse(await UnavailableAsync(app, answer, route)).GetProperty("code").GetString());
+        Assert.Equal("service_unavailable", JsonElement.Parse(await UnavailableAsync(app, answer, route)).GetProperty("error_code").GetString());
 
     private static async Task AssertOwnAsync(UsherApp app, HttpResponseMessage answer, string route)
     {

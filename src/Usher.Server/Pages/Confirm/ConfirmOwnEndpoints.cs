@@ -18,7 +18,7 @@ internal static class ConfirmOwnEndpoints
     private static async Task<IResult> ShowAsync(string change, [AsParameters] Services services)
     {
         var http = services.Http;
-        if (!Guid.TryParseExact(change, "D", out var id) || services.Codes.Read(http.Request, id) is not { } code) return PageResults.Page<ConfirmCodePage>(new { });
+        if (!CodeCookie.TryParseId(change, out var id) || services.Codes.Read(http.Request, id) is not { } code) return PageResults.Page<ConfirmCodePage>(new { });
         var address = await services.Addresses.LookAsync(code.Link, http.RequestAborted);
         if (address.State is not AddressChangeState.Unknown) return Show(address, code.Confirmed);
         services.Codes.Delete(http.Response, code.Link);
@@ -29,7 +29,7 @@ internal static class ConfirmOwnEndpoints
     {
         var http = services.Http;
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
-        var isId = Guid.TryParseExact(change, "D", out var id);
+        var isId = CodeCookie.TryParseId(change, out var id);
         if (services.Limits.Code(http, isId ? id.ToString() : "") is { } wait) return PageResults.TooMany(http, wait);
         if (form["step"] == ConfirmEndpoints.Steps.Check) return await CheckAsync(isId ? id : null, form["code"].ToString(), services);
         if (!isId || services.Codes.Read(http.Request, id) is not { } code) return Refuse(ConfirmCodePage.Forgotten);

@@ -21,7 +21,7 @@ internal static class MembershipEndpoints
 
     private static async Task<IResult> AnswerAsync(HttpContext http, Func<Guid, Task<Result<Member>>> operation, string done = "/me")
     {
-        if (await http.SignedInUserAsync() is not { } user) return Results.Challenge(authenticationSchemes: [SessionAuthentication.SchemeName]);
+        if (await http.SignedInUserAsync() is not { } user) return MeEndpoints.MustSignIn;
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var result = await operation(user);
         // A membership that is gone was answered before: the page as it is now says so.

@@ -49,7 +49,7 @@ internal static class ResetEndpoints
     private static async Task<IResult> ShowAsync(string reset, [AsParameters] Services services)
     {
         var http = services.Http;
-        if (!Guid.TryParseExact(reset, "D", out var id) || services.Codes.Read(http.Request, id) is not { } link) return PageResults.Page<ResetCodePage>(new { });
+        if (!CodeCookie.TryParseId(reset, out var id) || services.Codes.Read(http.Request, id) is not { } link) return PageResults.Page<ResetCodePage>(new { });
         var found = await services.Resets.LookAsync(link, http.RequestAborted);
         if (found.State is not PasswordResetState.Unknown) return Show(found, http);
         services.Codes.Delete(http.Response, link);
@@ -60,7 +60,7 @@ internal static class ResetEndpoints
     {
         var http = services.Http;
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
-        var isId = Guid.TryParseExact(reset, "D", out var id);
+        var isId = CodeCookie.TryParseId(reset, out var id);
         if (services.Limits.Code(http, isId ? id.ToString() : "") is { } wait) return PageResults.TooMany(http, wait);
         if (form["step"] == Steps.Check) return await CheckAsync(isId ? id : null, form["code"].ToString(), services);
         if (!isId || services.Codes.Read(http.Request, id) is not { } link) return Refuse(ResetCodePage.Forgotten);
