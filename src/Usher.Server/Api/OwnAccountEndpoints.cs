@@ -34,9 +34,12 @@ internal static class OwnAccountEndpoints
         me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization").SaysNothing(
             "Leave an organization", "Your membership ends at once. The last administrator who can act cannot leave.");
         me.MapPost("/memberships/{member}/agree", AgreeAsync).CanRepeat().TakesSession(needed: true).WithName("agreeToMembership").SaysNothing(
-            "Agree to a membership", "One that an organization with an identity provider of its own made for your proven address: see `offers` of your account.");
+            "Agree to an offered membership", """
+            One that an organization with an identity provider of its own made for your proven address: see `offers` of your account.
+            Agreeing again changes nothing.
+            """);
         me.MapPost("/memberships/{member}/decline", DeclineAsync).CanRepeat().TakesSession(needed: true).WithName("declineMembership").SaysNothing(
-            "Decline a membership", "The membership is removed. The last administrator who can act cannot decline.");
+            "Decline an offered membership", "The membership is removed. The last administrator who can act cannot decline.");
 
         var session = api.MapGroup("/sessions/current").WithTags("Own account").RequireAuthorization(Policies.Session);
         session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession").Says<StepUpDocument>("Give the password again", """
@@ -51,7 +54,8 @@ internal static class OwnAccountEndpoints
             : AccountErrors.SessionRefused.ToHttp();
 
     private static async Task<IResult> UpdateAsync(
-        ApiBody<UserChangeRequest> body, SessionUser session, UserService users, MembershipService memberships, TimeProvider clock, CancellationToken ct)
+        ApiBody<UserChangeRequest> body, SessionUser session, UserService users, MembershipService memberships, TimeProvider clock,
+        CancellationToken ct)
     {
         if (body.Refusal(given => UserService.Faults(given.ToChange())) is { } refusal) return refusal;
         if (!(await users.UpdateAsync(session, body.Value.ToChange(), ct)).TryGet(out var me, out var refused)) return refused.ToHttp();
