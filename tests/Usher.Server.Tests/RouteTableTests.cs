@@ -196,6 +196,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
         ["DELETE /usher/v1/me/sessions"] = new(Everybody, Guest: "401 session_refused"),
         ["DELETE /usher/v1/me/sessions/{session}"] = new(Everybody, Guest: "401 session_refused"),
         ["DELETE /usher/v1/me/memberships/{member}"] = new(Everybody, Guest: "401 session_refused"),
+        ["POST /usher/v1/me/memberships/{member}/agree"] = new(Everybody, Guest: "401 session_refused"),
+        ["POST /usher/v1/me/memberships/{member}/decline"] = new(Everybody, Guest: "401 session_refused"),
         ["POST /usher/v1/password-resets"] = new(Everybody, """{"email":"{new}"}""", Guest: "202 "),
         ["POST /usher/v1/password-resets/{reset}/check"] = new(Everybody, """{"code":"usp_"}""", Guest: "404 password_reset_unknown"),
         ["POST /usher/v1/password-resets/{reset}/complete"] = new(Everybody, """{"code":"usp_","password":"one two three four"}""", Guest: "404 password_reset_unknown"),

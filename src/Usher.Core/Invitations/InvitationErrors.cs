@@ -17,7 +17,7 @@ public static class InvitationErrors
     public static readonly Error TooManyRows = new(ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
     public static readonly Error AlreadyJoined = new(ErrorKind.Conflict, "already_joined", "This person has joined already.");
     public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", 
-        "The sender of this invitation may no longer give what it gives. It waits for a decision by the organization's administrators; the same link works afterwards.");
+        "The sender of this invitation can no longer grant the access it offers. An administrator of the organization must endorse it; the same link works afterwards.");
     public static readonly Error TooManySponsored = new(
         ErrorKind.Conflict, "too_many_invitations",
         "More than 1,000 pending invitations are affected. Make the change with invitations=block and decide about them by filter.", "invitations");

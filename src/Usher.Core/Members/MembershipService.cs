@@ -8,7 +8,7 @@ using Usher.Core.Users;
 namespace Usher.Core.Members;
 
 /// <summary>A person's membership, by its organization.</summary>
-public sealed record OwnMembership(Guid MemberId, string OrganizationName, string OrganizationSlug);
+public sealed record OwnMembership(Guid MemberId, Guid OrganizationId, string OrganizationName, string OrganizationSlug);
 
 /// <summary>What a signed-in person does about memberships that were made without asking them. No organization hears of the person before they agree.</summary>
 public sealed class MembershipService(UsherDb db, MemberService members, TimeProvider clock)
@@ -23,7 +23,7 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
             from unbound in Offered(userId)
             join organization in db.Organizations on unbound.OrganizationId equals organization.Id
             orderby organization.Name, unbound.Id
-            select new OwnMembership(unbound.Id, organization.Name, organization.Slug);
+            select new OwnMembership(unbound.Id, organization.Id, organization.Name, organization.Slug);
         return await offers.AsNoTracking().ToListAsync(ct);
     }
 
@@ -35,7 +35,7 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
             join organization in db.Organizations on member.OrganizationId equals organization.Id
             where member.UserId == userId && member.Status == MemberStatus.Suspended
             orderby organization.Name, member.Id
-            select new OwnMembership(member.Id, organization.Name, organization.Slug);
+            select new OwnMembership(member.Id, organization.Id, organization.Name, organization.Slug);
         return await suspended.AsNoTracking().ToListAsync(ct);
     }
 

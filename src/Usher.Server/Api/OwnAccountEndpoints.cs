@@ -33,6 +33,13 @@ internal static class OwnAccountEndpoints
         me.MapDelete("/sessions/{session}", EndSessionAsync).TakesSession(needed: true).WithName("endMySession").SaysNothing("Sign out one session", "It may be this one.");
         me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization").SaysNothing(
             "Leave an organization", "Your membership ends at once. The last administrator who can act cannot leave.");
+        me.MapPost("/memberships/{member}/agree", AgreeAsync).CanRepeat().TakesSession(needed: true).WithName("agreeToMembership").SaysNothing(
+            "Agree to an offered membership", """
+            One that an organization with an identity provider of its own made for your proven address: see `offers` of your account.
+            Agreeing again changes nothing.
+            """);
+        me.MapPost("/memberships/{member}/decline", DeclineAsync).CanRepeat().TakesSession(needed: true).WithName("declineMembership").SaysNothing(
+            "Decline an offered membership", "The membership is removed. The last administrator who can act cannot decline.");
 
         var session = api.MapGroup("/sessions/current").WithTags("Own account").RequireAuthorization(Policies.Session);
         session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession").Says<StepUpDocument>("Give the password again", """
@@ -40,13 +47,19 @@ internal static class OwnAccountEndpoints
             """);
     }
 
-    private static async Task<IResult> GetAsync(SessionUser session, UserService users, TimeProvider clock, CancellationToken ct) =>
-        await users.MeAsync(session.UserId, ct) is { } me ? Answers.Ok(MeDocument.From(me, session, clock.Now())) : AccountErrors.SessionRefused.ToHttp();
+    private static async Task<IResult> GetAsync(
+        SessionUser session, UserService users, MembershipService memberships, TimeProvider clock, CancellationToken ct) =>
+        await users.MeAsync(session.UserId, ct) is { } me
+            ? Answers.Ok(MeDocument.From(me, await memberships.OffersAsync(session.UserId, ct), session, clock.Now()))
+            : AccountErrors.SessionRefused.ToHttp();
 
-    private static async Task<IResult> UpdateAsync(ApiBody<UserChangeRequest> body, SessionUser session, UserService users, TimeProvider clock, CancellationToken ct)
+    private static async Task<IResult> UpdateAsync(
+        ApiBody<UserChangeRequest> body, SessionUser session, UserService users, MembershipService memberships, TimeProvider clock,
+        CancellationToken ct)
     {
         if (body.Refusal(given => UserService.Faults(given.ToChange())) is { } refusal) return refusal;
-        return (await users.UpdateAsync(session, body.Value.ToChange(), ct)).ToHttp(me => Answers.Ok(MeDocument.From(me, session, clock.Now())));
+        if (!(await users.UpdateAsync(session, body.Value.ToChange(), ct)).TryGet(out var me, out var refused)) return refused.ToHttp();
+        return Answers.Ok(MeDocument.From(me, await memberships.OffersAsync(session.UserId, ct), session, clock.Now()));
     }
 
     private static async Task<IResult> SetPasswordAsync(ApiBody<PasswordRequest> body, SessionUser session, UserService users, CancellationToken ct)
@@ -78,6 +91,12 @@ internal static class OwnAccountEndpoints
     private static async Task<IResult> LeaveAsync(string member, SessionUser session, MemberService members, CancellationToken ct) =>
         (await members.LeaveAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
 
+    private static async Task<IResult> AgreeAsync(string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
+        (await memberships.AgreeAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
+
+    private static async Task<IResult> DeclineAsync(string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
+        (await memberships.DeclineAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
+
     private static async Task<IResult> ConfirmAsync(
         ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
     {
@@ -93,7 +112,7 @@ internal sealed record MeDocument
     /// <summary>`usr_…`</summary>
     public required string Id { get; init; }
 
-    /// <summary>The address to sign in with; null where another account has proven it.</summary>
+    /// <summary>The address to sign in with; null where the account has none.</summary>
     public required string? Email { get; init; }
 
     /// <summary>Whether mail to the address was shown to reach the person.</summary>
@@ -119,12 +138,15 @@ internal sealed record MeDocument
 
     public required IReadOnlyList<MembershipDocument> Memberships { get; init; }
 
-    public static MeDocument From(Me me, SessionUser session, DateTimeOffset now) => new()
+    /// <summary>Memberships that organizations made for your proven address, and that wait for you to agree.</summary>
+    public required IReadOnlyList<OfferedMembershipDocument> Offers { get; init; }
+
+    public static MeDocument From(Me me, IReadOnlyList<OwnMembership> offers, SessionUser session, DateTimeOffset now) => new()
     {
         Id = Ids.User.Of(me.User.Id), Email = me.Email, EmailProven = me.EmailProved, PendingEmail = me.PendingEmail, FirstName = me.User.FirstName,
         LastName = me.User.LastName, TimeZone = me.User.TimeZone, Locale = me.User.Locale, CreatedAt = me.User.CreatedAt,
         Session = new(Ids.Session.Of(session.SessionId), now < session.ConfirmedUntil, session.ConfirmedUntil, session.ExpiresAt),
-        Memberships = [.. me.Memberships.Select(MembershipDocument.From)],
+        Memberships = [.. me.Memberships.Select(MembershipDocument.From)], Offers = [.. offers.Select(OfferedMembershipDocument.From)],
     };
 }
 
@@ -153,6 +175,21 @@ internal sealed record MembershipDocument
     {
         MemberId = Ids.Member.Of(membership.MemberId), Role = membership.Role, Status = membership.Status, Since = membership.JoinedAt,
         Organization = new(Ids.Organization.Of(membership.OrganizationId), membership.OrganizationSlug, membership.OrganizationName),
+    };
+}
+
+/// <summary>A membership that waits for the person to agree.</summary>
+internal sealed record OfferedMembershipDocument
+{
+    /// <summary>`mem_…`</summary>
+    public required string MemberId { get; init; }
+
+    public required MembershipOrganizationDocument Organization { get; init; }
+
+    public static OfferedMembershipDocument From(OwnMembership offer) => new()
+    {
+        MemberId = Ids.Member.Of(offer.MemberId),
+        Organization = new(Ids.Organization.Of(offer.OrganizationId), offer.OrganizationSlug, offer.OrganizationName),
     };
 }
 

@@ -55,7 +55,7 @@ public sealed class GettingBackInStoryTests(UsherApp app, Chromium chromium)
         await Expect(page).ToHaveURLAsync(app.Url + "/sign-in?return=%2Fme");
         await other.GotoAsync("/me");
         await Expect(other.Locator(".sessions > li")).ToHaveCountAsync(1);
-        await Expect(other.Locator(".sessions > li")).ToContainTextAsync("this one");
+        await Expect(other.Locator(".sessions > li")).ToContainTextAsync("this browser");
         Assert.Contains(await app.Mail.WaitAsync(email, 3), m => m.Subject is "Your password was changed" && !Secrets.Any().IsMatch(m.Text + m.Html));
 
         await other.GetByText("Leave", new() { Exact = false }).First.ClickAsync();
@@ -90,12 +90,12 @@ public sealed class OwnPagesTests(ClockedApp clocked, Chromium chromium) : IClas
     [Theory]
     [InlineData("/me", "Ada Lovelace", "Where you are signed in")]
     [InlineData("/me?done=password", "Ada Lovelace", "Your password is changed")]
-    [InlineData("/me/profile", "Your details", "They are yours alone")]
+    [InlineData("/me/profile", "Your details", "These belong to your account")]
     [InlineData("/me/password", "Change your password", "All your other sessions are signed out")]
     [InlineData("/me/address", "Change your address", "You sign in with")]
     [InlineData("/me/confirm?return=%2Fme%2Fpassword", "Confirm that it is you", "counts for 10 minutes")]
     [InlineData("/reset", "Forgot your password?", "Enter the address you sign in with")]
-    [InlineData("/reset?sent", "Forgot your password?", "a mail is on its way")]
+    [InlineData("/reset?sent", "Check your mail", "a mail is on its way")]
     [InlineData("/reset/00000000-0000-0000-0000-000000000000", "Set a new password", "Code from your e-mail")]
     public async Task A_page_is_fit_for_everyone(string path, string heading, string words)
     {

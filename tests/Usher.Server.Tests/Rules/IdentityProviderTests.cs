@@ -12,8 +12,6 @@ namespace Usher.Server.Tests.Rules;
 /// <summary>Where somebody else signs people in, a member is active without an invitation, and bound to his user when he proves to be him.</summary>
 public sealed class IdentityProviderTests(UsherApp app)
 {
-    private static readonly InviteOptions AtOnce = Refresh with { SendMail = false, ActivateAtOnce = true };
-
     [Fact]
     public async Task Without_one_nobody_is_active_without_joining()
     {

@@ -20,6 +20,8 @@ internal static class Steps
     public static readonly InviteOptions RefuseSecond = new(OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: true, UnknownReferences.Refuse);
     public static readonly InviteOptions Refresh = new(OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse);
 
+    public static readonly InviteOptions AtOnce = Refresh with { SendMail = false, ActivateAtOnce = true };
+
     public static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     /// <summary>An address nobody else uses: users are the whole installation's.</summary>
@@ -148,6 +150,10 @@ internal static class Steps
             var member = (await org.TryInviteAsync(email, change, by, RefuseSecond with { SendMail = false })).Value.Member;
             return (member, await org.LinkAsync(member, mailed, by));
         }
+
+        /// <summary>A member who is active without having joined, where an identity provider signs people in.</summary>
+        public async Task<Member> OfferedAsync(string email, Func<NewInvitation, NewInvitation>? change = null) =>
+            (await org.TryInviteAsync(email, change, how: AtOnce)).Value.Member;
 
         /// <summary>Somebody who joined, with a key.</summary>
         public async Task<TestMember> JoinedAsync(string email, Func<NewInvitation, NewInvitation>? change = null)
