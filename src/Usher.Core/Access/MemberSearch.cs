@@ -112,9 +112,9 @@ internal sealed class MemberSearch
         sql.Add($"""
              AND (m.role IN ('admin', 'power_user', 'read_only') OR m.all_resources
                 OR EXISTS (SELECT 1 FROM resource_access a WHERE a.organization_id = {organization} AND a.member_id = m.id
-                    AND a.resource_id = {resource} AND (a.level <> 'none' OR {some})) OR
+                    AND a.resource_id = {resource} AND (a.level <> 'none' OR {some}))
             """);
-        AddInGroups(sql, definitions!.Groups.Values.Where(g => g.IsAdmin || g.AllResources || groupsReaching.Contains(g.Id)));
+        AddInGroups(sql.Add($" OR "), definitions!.Groups.Values.Where(g => g.IsAdmin || g.AllResources || groupsReaching.Contains(g.Id)));
         sql.Add($")");
     }
 

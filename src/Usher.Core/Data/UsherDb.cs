@@ -329,7 +329,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         ChangeTracker.AutoDetectChangesEnabled = false;
         try
         {
-            AddMemberGrants();
             await RenewStampsAsync(cancellationToken);
             if (ChangeTracker.Entries().Any())
             {
@@ -447,6 +446,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     private async Task<int> SaveNowAsync(bool acceptAllChangesOnSuccess, CancellationToken ct)
     {
         raised.Clear();
+        AddMemberGrants();
         List<EntityEntry> entries = [.. ChangeTracker.Entries()];
         mailAdded |= Added.Exists(e => e is OutboxMessage) || entries.Exists(e => e is { State: EntityState.Added, Entity: OutboxMessage });
         jobAdded |= Added.Exists(e => e is Job) || entries.Exists(e => e is { State: EntityState.Added, Entity: Job });
@@ -607,7 +607,9 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     // Whatever changes settings, groups or roles makes every copy of them useless, on all nodes.
     private async Task RenewStampsAsync(CancellationToken ct)
     {
-        var changed = ChangeTracker.Entries().Where(e => e.State is not EntityState.Unchanged && e.Entity is Group or Role or Organization);
+        var definitions = ChangeTracker.Entries().Where(e => e.Entity is Group or Role or Organization).ToList();
+        if (definitions.Count > 0) ChangeTracker.DetectChanges();
+        var changed = definitions.Where(e => e.State is not EntityState.Unchanged);
         foreach (var id in changed.Select(e => e.Entity).Concat(Added).Select(OrganizationOf).OfType<Guid>().Distinct().ToList())
         {
             if (Added.OfType<Organization>().Any(o => o.Id == id)) continue;
@@ -636,7 +638,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         {
             // Signing in and using a key change nothing that somebody could be editing.
             if (entry.Entity is IVersioned && stored.TryGetValue(KeyOf(entry), out var self)
-                && entry.Properties.Any(p => p.IsModified && p.Metadata.Name is not (nameof(Member.LastSignInAt) or nameof(ApiKey.LastUsedAt)))) changed.Add(self);
+                && entry.Properties.Any(p => p.IsModified && p.Metadata.Name is not (nameof(Member.LastSignInAt) or nameof(ApiKey.LastUsedAt) or nameof(Organization.DefinitionsStamp)))) changed.Add(self);
             // A row hangs on those that have it in a collection of theirs. A place in a group is the member's: the group has no such collection, or every invite into one group would
             // race every other.
             foreach (var key in entry.Metadata.GetForeignKeys().Where(k => k.PrincipalToDependent is not null))

@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Data;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Caching.Memory;
 using Usher.Core.Access;
 using Usher.Core.Data;
@@ -68,13 +67,25 @@ public sealed class DefinitionsCache : IDisposable
     public void Dispose() => cache.Dispose();
 
     // All of it as it was at one moment: with an older stamp than the groups', a restored database could make the copy valid again.
-    private static async Task<IDbContextTransaction> BeginSnapshotAsync(UsherDb db, CancellationToken ct)
+    private static async Task<IAsyncDisposable> BeginSnapshotAsync(UsherDb db, CancellationToken ct)
     {
         if (!db.IsSqlite) return await db.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         await db.Database.OpenConnectionAsync(ct);
         // Deferred, or it would wait for its turn to write.
         var transaction = ((SqliteConnection)db.Database.GetDbConnection()).BeginTransaction(deferred: true);
-        return (await db.Database.UseTransactionAsync(transaction, ct))!;
+        await db.Database.UseTransactionAsync(transaction, ct);
+        return new SqliteSnapshot(db, transaction);
+    }
+
+    // What EF is only lent it does not end.
+    private sealed class SqliteSnapshot(UsherDb db, SqliteTransaction transaction) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await db.Database.UseTransactionAsync(null);
+            await transaction.DisposeAsync();
+            await db.Database.CloseConnectionAsync();
+        }
     }
 
     private static async Task<OrganizationDefinitions?> LoadAsync(UsherDb db, Guid id, CancellationToken ct)

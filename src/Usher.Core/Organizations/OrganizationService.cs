@@ -271,7 +271,12 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             }
 
             if (!permissions.SequenceEqual(organization.DefaultPermissions, StringComparer.Ordinal)) organization.DefaultPermissions = permissions;
-            foreach (var group in moved) group.IsDefault = !group.IsDefault;
+            foreach (var edited in moved.Select(g => graph.Edit(g.Id)!))
+            {
+                db.Attach(edited);
+                edited.IsDefault = !edited.IsDefault;
+            }
+
             var after = Told(organization);
             if (before == after && moved is []) return Defaults(graph);
             db.Add(UsherEvent.Record(EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()

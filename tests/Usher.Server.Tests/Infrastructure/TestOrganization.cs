@@ -73,7 +73,7 @@ public sealed class TestOrganization
     public const string Password = "Correct horse battery staple 7";
 
     /// <summary>All members, removed ones included, oldest first.</summary>
-    public Task<List<Member>> MembersAsync() => App.QueryAsync(db => db.Members.AsNoTracking().Include(m => m.Permissions).Include(m => m.Levels).Include(m => m.Invitations)
+    public Task<List<Member>> MembersAsync() => App.QueryAsync(db => db.Members.AsNoTracking().Include(m => m.Levels).Include(m => m.Invitations)
         .AsSplitQuery().Where(m => m.OrganizationId == Id).OrderBy(m => m.Id).ToListAsync(TestContext.Current.CancellationToken));
 
     public async Task<Member> MemberAsync(string email) => (await MembersAsync()).Last(m => m.Identifier == email);

@@ -85,7 +85,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public Task<int> ChangeAsync(Member member, Action<UsherDb, Organization, Member> change) => RunAsync(async (db, _) =>
     {
         var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId);
-        change(db, organization, await db.Members.Include(m => m.Invitations).ThenInclude(i => i.Secrets).SingleAsync(m => m.OrganizationId == organization.Id && m.Id == member.Id));
+        change(db, organization, await db.Members.Include(m => m.Invitations).ThenInclude(i => i.LaterSecrets).SingleAsync(m => m.OrganizationId == organization.Id && m.Id == member.Id));
         return await db.SaveChangesAsync();
     });
 

@@ -186,6 +186,6 @@ internal static class Steps
         public Task<Organization> RowAsync() => org.App.QueryAsync(db => db.Organizations.AsNoTracking().SingleAsync(o => o.Id == org.Id, Ct));
 
         public async Task<Invitation> InvitationAsync(InvitationLink link) =>
-            (await org.App.QueryAsync(db => db.Invitations.AsNoTracking().Include(i => i.Secrets).SingleAsync(i => i.OrganizationId == org.Id && i.Id == link.InvitationId, Ct)))!;
+            (await org.App.QueryAsync(db => db.Invitations.AsNoTracking().Include(i => i.LaterSecrets).SingleAsync(i => i.OrganizationId == org.Id && i.Id == link.InvitationId, Ct)))!;
     }
 }
