@@ -470,11 +470,10 @@ public sealed class AccessGraph
         {
             await ReadEndedInvitationsAsync(ct);
             await ReadLevelsOfGroupsAsync(ct);
-            if (Wants(MemberDetails.Counts)) await ReadCountsAsync(ct);
-            if (Wants(MemberDetails.Samples)) await ReadSamplesAsync(ct);
+            if (Wants(MemberDetails.Counts) || Wants(MemberDetails.Samples)) await ReadHoldersAsync(ct);
             if (Wants(MemberDetails.Credentials)) await ReadCredentialsAsync(ct);
             if (Wants(MemberDetails.Keys)) await ReadKeysAsync(ct);
-            for (var i = 0; i < query.Holders.Count; i++) await ReadHoldersAsync(i, ct);
+            for (var i = 0; i < query.Holders.Count; i++) await ReadHoldersOfAsync(i, ct);
             await ReadResourcesAsync(ct);
         }
 
@@ -519,42 +518,68 @@ public sealed class AccessGraph
             foreach (var group in levels.GroupBy(l => l.GroupId!.Value)) graph.levelsOfGroups[group.Key] = [.. group];
         }
 
-        private async Task ReadCountsAsync(CancellationToken ct)
+        // How many members each group and role has and, where that is shown, up to a hundred of them, in one read.
+        private async Task ReadHoldersAsync(CancellationToken ct)
         {
-            Group[] shown = [.. RelevantGroups()];
-            string[] inGroups = [.. shown.Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id).Target)];
-            string[] roles = [.. RelevantRoles().Select(r => Grant.Role(r.Id).Target)];
-            var grants = db.MemberGrants.Where(g => g.OrganizationId == organization
-                && ((g.Kind == GrantKind.Group && inGroups.Contains(g.Target)) || (g.Kind == GrantKind.Role && roles.Contains(g.Target))));
-            foreach (var found in await grants.GroupBy(g => g.Target).Select(g => new { Target = g.Key, Count = g.Count() }).ToListAsync(ct))
-                graph.counts[Guid.ParseExact(found.Target, "N")] = found.Count;
-            var kinds = await db.Members.Where(m => m.OrganizationId == organization && m.Status != MemberStatus.Removed)
-                .GroupBy(m => m.Kind).Select(g => new { Kind = g.Key, Count = g.Count() }).ToListAsync(ct);
-            foreach (var kind in kinds)
-                foreach (var group in graph.Implied(kind.Kind)) graph.counts[group.Id] = kind.Count;
+            var sql = new Sql(db.IsSqlite);
+            AddHolders(sql, GrantKind.Group, RelevantGroups().Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
+            AddHolders(sql.Add($" UNION ALL "), GrantKind.Role, RelevantRoles().Select(r => Grant.Role(r.Id)));
+            foreach (var kind in Enum.GetValues<MemberKind>()) AddMembers(sql.Add($" UNION ALL "), kind);
+            foreach (var (target, count, sample) in await db.ReadAsync(sql, row => (row.Text(0), row.Int(1), row.TextOrNull(2)), ct))
+            {
+                var ids = target switch
+                {
+                    "person" => graph.Implied(MemberKind.Person).Select(g => g.Id),
+                    "service" => graph.Implied(MemberKind.Service).Select(g => g.Id),
+                    _ => [Guid.ParseExact(target, "N")],
+                };
+                foreach (var id in ids)
+                {
+                    graph.counts[id] = count;
+                    if (Wants(MemberDetails.Samples)) graph.samples[id] = [.. sample?.Split(' ') ?? []]; // no identifier has a space
+                }
+            }
         }
 
-        private async Task ReadSamplesAsync(CancellationToken ct)
+        private void AddHolders(Sql sql, GrantKind kind, IEnumerable<Grant> grants)
         {
-            foreach (var group in RelevantGroups())
+            sql.Add($"""
+                SELECT l.value, (SELECT count(*) FROM member_grants g WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value),
+                """);
+            if (Wants(MemberDetails.Samples))
             {
-                var kind = group.SystemKind is SystemGroup.ServiceAccounts ? MemberKind.Service : MemberKind.Person;
-                await ReadSampleAsync(group.Id, group.SystemKind is SystemGroup.None
-                    ? Holders(Grant.Group(group.Id))
-                    : db.Members.Where(m => m.OrganizationId == organization && m.Status != MemberStatus.Removed && m.Kind == kind), ct);
+                sql.Add($"""
+                     (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
+                        FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
+                        WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value ORDER BY g.member_id LIMIT 100) x)
+                    """);
+            }
+            else
+            {
+                sql.Add($" NULL");
             }
 
-            foreach (var role in RelevantRoles()) await ReadSampleAsync(role.Id, Holders(Grant.Role(role.Id)), ct);
+            sql.Add($" FROM {Sql.Rows(grants.Select(g => g.Target))}");
         }
 
-        private IQueryable<Member> Holders(Grant grant) =>
-            from held in db.MemberGrants
-            join member in db.Members on new { held.OrganizationId, Id = held.MemberId } equals new { member.OrganizationId, member.Id }
-            where held.OrganizationId == organization && held.Kind == grant.Kind && held.Target == grant.Target
-            select member;
-
-        private async Task ReadSampleAsync(Guid id, IQueryable<Member> holders, CancellationToken ct) =>
-            graph.samples[id] = await holders.OrderBy(m => m.Id).Take(SampleSize).Select(m => m.Email ?? m.Identifier).ToListAsync(ct);
+        private void AddMembers(Sql sql, MemberKind kind)
+        {
+            sql.Add($"""
+                SELECT {Sql.Raw(kind is MemberKind.Person ? "'person'" : "'service'")}, (SELECT count(*) FROM members m
+                    WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind}),
+                """);
+            if (Wants(MemberDetails.Samples))
+            {
+                sql.Add($"""
+                     (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown FROM members m
+                        WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind} ORDER BY m.id LIMIT 100) x)
+                    """);
+            }
+            else
+            {
+                sql.Add($" NULL");
+            }
+        }
 
         private async Task ReadCredentialsAsync(CancellationToken ct)
         {
@@ -574,7 +599,7 @@ public sealed class AccessGraph
         }
 
         // Which groups have a member, and which roles are held directly by one, of whom a condition holds.
-        private async Task ReadHoldersAsync(int index, CancellationToken ct)
+        private async Task ReadHoldersOfAsync(int index, CancellationToken ct)
         {
             var search = MemberSearch.Of(new(), graph.AsDefinitions(), []);
             var sql = new Sql(db.IsSqlite).Add($"""

@@ -51,6 +51,8 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
                     OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), ResourceId = resource.Id, MemberId = actor.Id,
                     Level = AccessLevel.Full, GrantedBy = Guid.Empty, GrantedAt = now,
                 });
+                var maker = await db.Members.SingleAsync(m => m.OrganizationId == actor.OrganizationId && m.Id == actor.Id, ct);
+                maker.HasLevels = true;
             }
 
             db.Add(UsherEvent.Record(EventTypes.ResourceCreated, actor, "resource", resource.Id, now, new() { ["name"] = resource.Name }));

@@ -327,6 +327,19 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["members_unknown"] = new(422, s => s.Post("groups", new { name = "A", members = new[] { "nobody@example.test" } })),
         ["too_many_rows"] = new(422, s => s.Post("groups", new { name = "A", members = Enumerable.Range(0, 1_001).Select(i => $"p{i}@example.test") })),
         ["role_not_found"] = new(404, s => s.Get("roles/rol_" + Nobody)),
+        ["too_many_grants"] = new(422, async s =>
+        {
+            var now = DateTimeOffset.UtcNow;
+            await s.App.QueryAsync(async db =>
+            {
+                db.AddRange(Enumerable.Range(0, 201).Select(i => new Usher.Core.Groups.Group
+                {
+                    OrganizationId = s.Org.Id, Id = Guid.NewGuid(), Name = $"G{i}", NameKey = $"g{i}", CreatedAt = now,
+                }));
+                return await db.SaveChangesAsync(Ct);
+            });
+            return await s.Post("invitations", new { email = NewEmail("ada"), groups = Enumerable.Range(0, 201).Select(i => new { name = $"G{i}" }) });
+        }),
         ["role_holder_not_found"] = new(404, async s => await s.Post($"roles/rol_{ShortId.Of((await s.Org.RoleAsync("A")).Id)}/members", new { add = new[] { "nobody@example.test" } })),
 
         // Of resources and access.

@@ -72,14 +72,14 @@ public sealed class EffectiveAccessTests(UsherApp app)
         ["everyone's level"] = (AccessLevel.ReadOnly, AccessLevel.None, async org =>
         {
             var everyone = await org.SystemGroupAsync(SystemGroup.Everyone);
-            await org.App.ChangeAsync(db =>
+            await org.App.ChangeAsync(async db =>
             {
+                (await db.Groups.SingleAsync(g => g.OrganizationId == org.Id && g.Id == everyone.Id, Ct)).HasLevels = true;
                 db.Add(new ResourceAccess
                 {
                     OrganizationId = org.Id, Id = Guid.NewGuid(), ResourceId = org.Created.Resources[0].Id, GroupId = everyone.Id,
                     Level = AccessLevel.ReadOnly, GrantedAt = everyone.CreatedAt,
                 });
-                return Task.CompletedTask;
             });
             return row => row;
         }),
