@@ -292,9 +292,13 @@ public sealed class AccessGraph
     /// <summary>Whether a granting rule lets something pass; see <see cref="GrantingRules.Pass"/>.</summary>
     internal bool Pass(GrantingRule rule, bool holds) => rules.Pass(rule, holds);
 
-    /// <summary>Whether an actor, as it is today, may change members, groups and roles at all.</summary>
+    /// <summary>Whether an actor, as it is today, may change members, invitations, groups and roles at all.</summary>
     internal bool MayManageUsers(Actor today) =>
         Pass(GrantingRule.UserManagement, today.May(Permissions.UserManagement));
+
+    /// <summary>Whether an actor, as it is today, may change the keys of other members at all.</summary>
+    internal bool MayManageKeys(Actor today) =>
+        Pass(GrantingRule.TokenManagement, today.May(Permissions.TokenManagement));
 
     /// <summary>
     /// Whether the sponsor of an offer may still make it: the system and operators always, a member who is active, holds <c>user_management</c> and covers the

@@ -47,7 +47,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
             if (Error.Of(Faults(name, expires)) is { } fault) return fault;
             var self = actor.IsMember && actor.Id == memberId;
             var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
-            if (!self && (graph is null || !MayManageKeys(graph, actor))) return ApiKeyErrors.NotAllowed;
+            if (!self && (graph is null || !graph.MayManageKeys(graph.Today(actor)))) return ApiKeyErrors.NotAllowed;
             if (graph?.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (member.Status is not MemberStatus.Active) return ApiKeyErrors.NotActive;
             if (!self && !graph.Pass(GrantingRule.KeyCovers, graph.Covers(graph.Today(actor), member))) return MemberErrors.NotCovered;
@@ -165,7 +165,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
         if (!(actor.IsMember && actor.Id == memberId))
         {
             var graph = await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
-            if (graph?.Today(actor) is not { } today || !MayManageKeys(graph, actor)) return ApiKeyErrors.NotAllowed;
+            if (graph?.Today(actor) is not { } today || !graph.MayManageKeys(today)) return ApiKeyErrors.NotAllowed;
             if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (!graph.Pass(GrantingRule.KeyCovers, graph.Covers(today, member))) return MemberErrors.NotCovered;
         }
@@ -175,9 +175,6 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
         var key = await (reference.Id is { } id ? own.SingleOrDefaultAsync(k => k.Id == id, ct) : own.SingleOrDefaultAsync(k => k.Hash == hash, ct));
         return key is null ? ApiKeyErrors.NotFound : key;
     }
-
-    private static bool MayManageKeys(AccessGraph graph, Actor actor) =>
-        graph.Pass(GrantingRule.TokenManagement, graph.Today(actor).May(Permissions.TokenManagement));
 
     internal static (ApiKey Key, string Secret) New(Member member, string name, bool readOnly, DateTimeOffset? expires, string? given, DateTimeOffset now)
     {

@@ -521,11 +521,11 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     private async Task<int> SaveInTurnAsync(bool acceptAllChangesOnSuccess, List<RowWrite> after, CancellationToken ct)
     {
         using var turn = IsSqlite && !locked ? await Runtime.Gate.EnterAsync(ct) : null;
-        RefuseGoneFile();
+        if (!locked) RefuseGoneFile(); // a run under lock has asked at its start
         return await SaveAllAsync(acceptAllChangesOnSuccess, after, ct);
     }
 
-    // A connection that is open goes on writing to a file that was moved away or deleted, where nobody would find it again.
+    // An open connection goes on writing to a file that was moved or deleted. What it writes there is lost.
     private void RefuseGoneFile()
     {
         if (!IsSqlite || Database.GetDbConnection().DataSource is not { Length: > 0 } file || file.StartsWith(':') || File.Exists(file)) return;

@@ -35,7 +35,7 @@ public sealed class InvitationService(
             if (await AccessGraph.ReadAsync(db, query, ct) is not { } graph) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
             graph.Track(db, query.Identifiers);
             var call = new Call(graph, graph.Today(actor), how, clock.Now());
-            if (!call.Actor.May(Permissions.UserManagement)) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
+            if (!graph.MayManageUsers(call.Actor)) return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
             Result<Invited>[] outcomes = [.. read.Select((row, i) => row.Match(r => Invite(call, r, first + i), error => error))];
             if (how.AllOrNothing && Array.Exists(outcomes, o => o.Error is not null))
             {
@@ -71,7 +71,7 @@ public sealed class InvitationService(
         return await db.RunAsync<IReadOnlyList<Result<Member>>>(async () =>
         {
             var graph = await AccessGraph.TrackAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
             var now = clock.Now();
             Result<Member>[] outcomes =
             [
@@ -117,7 +117,7 @@ public sealed class InvitationService(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<InvitationView>>(async () =>
         {
             var graph = await AccessGraph.TrackAsync(db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
             if (selection.Members is not [var member]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
@@ -137,7 +137,7 @@ public sealed class InvitationService(
         return await db.RunAsync<IReadOnlyList<Result<Endorsed>>>(async () =>
         {
             var graph = await AccessGraph.ReadAsync(db, new AccessQuery(actor.OrganizationId) { MemberIds = [.. memberIds, .. sponsors] }.With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
             db.AttachRange(memberIds.Select(graph.Member).OfType<Member>());
             var now = clock.Now();
             Result<Endorsed>[] outcomes = [.. memberIds.Select(id => Endorse(graph, today, actor, id, now))];
@@ -229,7 +229,7 @@ public sealed class InvitationService(
         db.RunAsync<Result<InvitationView>>(async () =>
         {
             var graph = await AccessGraph.TrackAsync(db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
             if (selection.Members is not [{ Kind: MemberKind.Person }]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;

@@ -244,7 +244,7 @@ public sealed partial class OrganizationService(UsherDb db, MemberNumbers number
             if (Precondition.Refuses(change.IfMatch, organization) is { } outdated) return outdated;
             if (change.NeedsAdmin && !graph.Pass(GrantingRule.SettingsByAdministrators, today.Access.IsAdmin))
                 return OrganizationErrors.AdminsOnly;
-            if (!change.NeedsAdmin && !today.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+            if (!change.NeedsAdmin && !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var named = new ReferenceReader(graph, UnknownReferences.Refuse);
             // Of the system's groups everybody is in his anyway.
             Group[] groups = change.DefaultGroups is null ? [.. graph.DefaultGroups] : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
