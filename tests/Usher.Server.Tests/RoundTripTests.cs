@@ -22,7 +22,7 @@ public sealed class RoundTripTests
     private static async Task<TestOrganization> CreateWarmAsync(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.GetAsync("/v1/users/whoami", TestContext.Current.CancellationToken).OkAsync();
+        (await org.Admin.GetAsync("/v1/users/whoami", TestContext.Current.CancellationToken)).EnsureSuccessStatusCode();
         return org;
     }
 

@@ -329,7 +329,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
         ["role_not_found"] = new(404, s => s.Get("roles/rol_" + Nobody)),
         ["too_many_grants"] = new(422, async s =>
         {
-            var now = DateTimeOffset.UtcNow;
+            var now = TimeProvider.System.GetUtcNow();
             await s.App.QueryAsync(async db =>
             {
                 db.AddRange(Enumerable.Range(0, 201).Select(i => new Usher.Core.Groups.Group

@@ -155,7 +155,8 @@ public sealed class SmtpTransportTests
     }
 
     private static SmtpTransport Transport(int port, bool startTls = true, string? user = null, string? password = null) => new(
-        Options.Create(new MailOptions { Smtp = new() { Host = "localhost", Port = port, StartTls = startTls, UserName = user, Password = password } }));
+        Options.Create(new MailOptions { Smtp = new() { Host = "localhost", Port = port, StartTls = startTls, UserName = user, Password = password } }),
+        TimeProvider.System);
 
     private static Task<MailException> FailAsync(SmtpTransport transport) =>
         Assert.ThrowsAsync<MailException>(() => transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
