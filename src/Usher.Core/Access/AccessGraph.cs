@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
@@ -473,12 +474,11 @@ public sealed class AccessGraph
         public async Task ReadAsync(CancellationToken ct)
         {
             await ReadEndedInvitationsAsync(ct);
-            await ReadLevelsOfGroupsAsync(ct);
+            await ReadLevelsAndResourcesAsync(ct);
             if (Wants(MemberDetails.Counts) || Wants(MemberDetails.Samples)) await ReadHoldersAsync(ct);
             if (Wants(MemberDetails.Credentials)) await ReadCredentialsAsync(ct);
             if (Wants(MemberDetails.Keys)) await ReadKeysAsync(ct);
             for (var i = 0; i < query.Holders.Count; i++) await ReadHoldersOfAsync(i, ct);
-            await ReadResourcesAsync(ct);
         }
 
         private bool Wants(MemberDetails detail) => query.Details.HasFlag(detail);
@@ -514,13 +514,55 @@ public sealed class AccessGraph
             return graph.roles.Values.Where(r => ids.Contains(r.Id) || names.Contains(r.NameKey));
         }
 
-        private async Task ReadLevelsOfGroupsAsync(CancellationToken ct)
+        // In one read: the levels of groups, with their resources, and the resources asked for by id or slug, those that
+        // the members' levels lead to, or all.
+        private async Task ReadLevelsAndResourcesAsync(CancellationToken ct)
         {
-            Guid?[] ids = [.. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id)).Select(g => (Guid?)g.Id)];
-            if (ids is []) return;
-            var levels = await db.ResourceAccess.AsNoTracking().Where(a => a.OrganizationId == organization && ids.Contains(a.GroupId)).ToListAsync(ct);
-            foreach (var group in levels.GroupBy(l => l.GroupId!.Value)) graph.levelsOfGroups[group.Key] = [.. group];
+            Guid[] groups = [.. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id)).Select(g => g.Id)];
+            var known = graph.members.Values.SelectMany(m => m.Levels).Concat(RelevantGroups().SelectMany(graph.LevelsOf));
+            Guid[] ids = [.. query.ResourceIds, .. Wants(MemberDetails.Reached) ? known.Select(l => l.ResourceId).Distinct() : []];
+            string[] slugs = [.. query.ResourceSlugs];
+            var all = Wants(MemberDetails.Resources);
+            if (groups is [] && ids is [] && slugs is [] && !all) return;
+
+            var sql = new Sql(db.IsSqlite);
+            AddLevels(sql, groups);
+            if (all) sql.Add($" UNION ALL {Sql.Raw(NoLevel)} FROM resources r WHERE r.organization_id = {organization}");
+            else AddResources(sql, ids, slugs);
+            foreach (var (level, resource) in await db.ReadAsync(sql, row => (LevelOf(row), new ResourceName(row.Id(6), row.Text(7), row.Text(8))), ct))
+            {
+                // Those of groups are shown only where all that is reached is.
+                if (level is null || Wants(MemberDetails.Reached)) graph.Add(resource);
+                if (level is null) continue;
+                if (!graph.levelsOfGroups.TryGetValue(level.GroupId!.Value, out var levels)) graph.levelsOfGroups.Add(level.GroupId.Value, levels = []);
+                levels.Add(level);
+            }
         }
+
+        private const string NoLevel = "SELECT NULL, NULL, NULL, NULL, NULL, NULL, r.id, r.name, r.slug";
+
+        private void AddLevels(Sql sql, IEnumerable<Guid> groups)
+        {
+            var capabilities = Sql.Raw(sql.IsSqlite ? "a.capabilities" : "array_to_json(a.capabilities)::text");
+            sql.Add($"""
+                SELECT a.id, a.group_id, a.level, {capabilities}, a.granted_by, a.granted_at, r.id, r.name, r.slug FROM {Sql.Rows(groups)}
+                {sql.Each("resource_access", "a")}a.organization_id = {organization} AND a.group_id = l.value{sql.EndEach("a")}
+                {sql.Each("resources", "r")}r.organization_id = {organization} AND r.id = a.resource_id{sql.EndEach("r")}
+                """);
+        }
+
+        private void AddResources(Sql sql, IEnumerable<Guid> ids, IEnumerable<string> slugs) => sql.Add($"""
+             UNION ALL {Sql.Raw(NoLevel)} FROM {Sql.Rows(ids)}
+                {sql.Each("resources", "r")}r.organization_id = {organization} AND r.id = l.value{sql.EndEach("r")}
+            UNION ALL {Sql.Raw(NoLevel)} FROM {Sql.Rows(slugs)}
+                {sql.Each("resources", "r")}r.organization_id = {organization} AND r.slug = l.value{sql.EndEach("r")}
+            """);
+
+        private ResourceAccess? LevelOf(Row row) => row.IsNull(0) ? null : new()
+        {
+            OrganizationId = organization, Id = row.Id(0), GroupId = row.Id(1), ResourceId = row.Id(6), Level = row.Enum<AccessLevel>(2),
+            Capabilities = JsonSerializer.Deserialize<List<string>>(row.Text(3))!, GrantedBy = row.Id(4), GrantedAt = row.Instant(5),
+        };
 
         // How many members each group and role has and, where that is shown, up to a hundred of them, in one read.
         private async Task ReadHoldersAsync(CancellationToken ct)
@@ -618,20 +660,6 @@ public sealed class AccessGraph
             foreach (var kind in await db.ReadAsync(sql.Add($")"), row => row.Enum<MemberKind>(0), ct))
                 foreach (var group in graph.Implied(kind)) graph.held.Add((group.Id, index));
         }
-
-        // Those asked for by id or slug, those that the levels found lead to, or all.
-        private async Task ReadResourcesAsync(CancellationToken ct)
-        {
-            var all = Wants(MemberDetails.Resources);
-            Guid[] ids = [.. query.ResourceIds, .. Wants(MemberDetails.Reached) ? Reached() : []];
-            string[] slugs = [.. query.ResourceSlugs];
-            if (!all && ids is [] && slugs is []) return;
-            var found = db.Resources.Where(r => r.OrganizationId == organization && (all || ids.Contains(r.Id) || slugs.Contains(r.Slug)));
-            foreach (var resource in await found.Select(r => new ResourceName(r.Id, r.Name, r.Slug)).ToListAsync(ct)) graph.Add(resource);
-        }
-
-        private IEnumerable<Guid> Reached() =>
-            graph.members.Values.SelectMany(m => m.Levels).Concat(RelevantGroups().SelectMany(graph.LevelsOf)).Select(l => l.ResourceId).Distinct();
     }
 
     private OrganizationDefinitions AsDefinitions() => new(Organization, groups.Values, roles.Values);

@@ -51,6 +51,6 @@ public sealed class MailOptionsTests
         var values = settings.Select(s => s.Split('=', 2)).ToDictionary(s => s[0].StartsWith("..:", StringComparison.Ordinal) ? $"Usher:{s[0][3..]}" : $"Usher:Mail:{s[0]}", s => (string?)s[1]);
         var services = new ServiceCollection().AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(values).Build());
         services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section);
-        return services.AddLogging().AddUsherMail().BuildServiceProvider();
+        return services.AddLogging().AddSingleton(TimeProvider.System).AddUsherMail().BuildServiceProvider();
     }
 }

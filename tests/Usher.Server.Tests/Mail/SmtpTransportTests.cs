@@ -187,6 +187,7 @@ public sealed class SmtpTransportTests
             var next = 0;
             while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
                 if (next < answers.Length && answers[next].Command is not "" && line.StartsWith(answers[next].Command, StringComparison.Ordinal)) await writer.WriteLineAsync(answers[next++].Answer);
+                else if (line is "RSET") await writer.WriteLineAsync("250 ok"); // how a client goes on after a refusal
         }
         catch (IOException)
         {
