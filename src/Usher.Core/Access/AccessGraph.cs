@@ -22,7 +22,9 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>Members by number.</summary>
     public IReadOnlyCollection<long> Numbers { get; init; } = [];
 
-    /// <summary>Invitations by id, whatever has become of them, each with its member; see <see cref="AccessGraph.Invitation"/>.</summary>
+    /// <summary>
+    /// Invitations by id, whatever has become of them, each with its member; see <see cref="AccessGraph.Invitation"/>.
+    /// </summary>
     public IReadOnlyCollection<Guid> InvitationIds { get; init; } = [];
 
     public IReadOnlyCollection<Guid> GroupIds { get; init; } = [];
@@ -39,7 +41,9 @@ public sealed record AccessQuery(Guid OrganizationId)
 
     public IReadOnlyCollection<string> ResourceSlugs { get; init; } = [];
 
-    /// <summary>Whether the operation may take an administrator away, and so must be alone with the organization.</summary>
+    /// <summary>
+    /// Whether the operation may take an administrator away, and so must be alone with the organization.
+    /// </summary>
     public bool LockOrganization { get; init; }
 
     /// <summary>What only an answer needs, and no rule.</summary>
@@ -63,14 +67,19 @@ public sealed record AccessQuery(Guid OrganizationId)
     /// <summary>The conditions of <see cref="Page"/>, made ready.</summary>
     internal MemberSearch? Search { get; init; }
 
-    /// <summary>What to ask of every group's members and of those who hold each role directly; see <see cref="AccessGraph.HasHolder"/>.</summary>
+    /// <summary>
+    /// What to ask of every group's members and of those who hold each role directly; see
+    /// <see cref="AccessGraph.HasHolder"/>.
+    /// </summary>
     public IReadOnlyList<MemberCondition> Holders { get; init; } = [];
 
     /// <summary>The same, the actor's own membership included: what he holds today is what he may give.</summary>
     public AccessQuery With(Actor actor) => actor.IsMember ? this with { MemberIds = [.. MemberIds, actor.Id] } : this;
 }
 
-/// <summary>What a surface shows besides the members themselves. Read in the same round trip, and only where it is shown.</summary>
+/// <summary>
+/// What a surface shows besides the members themselves. Read in the same round trip, and only where it is shown.
+/// </summary>
 [Flags]
 public enum MemberDetails
 {
@@ -97,12 +106,14 @@ public enum MemberDetails
 
 /// <summary>One chunk of the live members of an organization.</summary>
 /// <param name="Order">By what.</param>
-/// <param name="After">Of the last member of the chunk before what the order goes by: his id, identifier or number; null for the first chunk, and where <paramref name="Offset"/> says where to begin.</param>
+/// <param name="After">Of the last member of the chunk before what the order goes by: his id, identifier or number;
+/// null for the first chunk, and where <paramref name="Offset"/> says where to begin.</param>
 /// <param name="Limit">1 to <see cref="MaxLimit"/>.</param>
 /// <param name="Offset">How many to pass over.</param>
 /// <param name="Descending">Whether the order is turned around.</param>
 /// <param name="WithTotal">Whether all that the filter lets through are counted.</param>
-public sealed record MemberPage(MemberOrder Order, object? After, int Limit, int Offset = 0, bool Descending = false, bool WithTotal = false)
+public sealed record MemberPage(
+    MemberOrder Order, object? After, int Limit, int Offset = 0, bool Descending = false, bool WithTotal = false)
 {
     /// <summary>A page of 1,000, and one more that says whether another page follows.</summary>
     public const int MaxLimit = 1_001;
@@ -128,8 +139,9 @@ public sealed record DefinitionRun(Guid? After, int Limit);
 public sealed record ResourceName(Guid Id, string Name, string Slug);
 
 /// <summary>
-/// Members with all they hold, the organization's groups and roles, and whatever an operation refers to. Groups and roles may be shared
-/// with other requests (<see cref="OrganizationDefinitions"/>): a change works on a copy and hands it back with <c>Add</c>.
+/// Members with all they hold, the organization's groups and roles, and whatever an operation refers to. Groups and
+/// roles may be shared with other requests (<see cref="OrganizationDefinitions"/>): a change works on a copy and hands
+/// it back with <c>Add</c>.
 /// </summary>
 public sealed class AccessGraph
 {
@@ -151,30 +163,43 @@ public sealed class AccessGraph
 
     private readonly GrantingRules rules;
 
-    internal AccessGraph(Organization organization, GrantingRules? rules = null) => (Organization, this.rules) = (organization, rules ?? new());
+    internal AccessGraph(Organization organization, GrantingRules? rules = null) =>
+        (Organization, this.rules) = (organization, rules ?? new());
 
     public Organization Organization { get; }
 
     public IEnumerable<Member> Members => members.Values;
 
-    public IEnumerable<Group> DefaultGroups => groups.Values.Where(g => g.IsDefault && g.SystemKind is SystemGroup.None);
+    public IEnumerable<Group> DefaultGroups =>
+        groups.Values.Where(g => g.IsDefault && g.SystemKind is SystemGroup.None);
 
     public Member? Member(Guid id) => members.GetValueOrDefault(id);
 
     /// <summary>The live member of that identifier, as it was read, else the one removed last.</summary>
-    public Member? Member(string identifier) => byIdentifier.GetValueOrDefault(identifier)?.MaxBy(m => (m.IsLive, m.Id));
+    public Member? Member(string identifier) =>
+        byIdentifier.GetValueOrDefault(identifier)?.MaxBy(m => (m.IsLive, m.Id));
 
     public Group? Group(Guid id) => groups.GetValueOrDefault(id);
 
     /// <summary>A group by its id, or, where it is so named, by name.</summary>
     public Group? Group(Reference reference) =>
-        reference.ByName ? groups.Values.FirstOrDefault(g => g.NameKey == Text.Key(reference.Text)) : reference.Id is { } id ? Group(id) : null;
+        reference.ByName
+            ? groups.Values.FirstOrDefault(g => g.NameKey == Text.Key(reference.Text))
+            : reference.Id is { } id
+            ? Group(id)
+            : null;
 
     /// <summary>A role by its id, or, where it is so named, by name.</summary>
     public Role? Role(Reference reference) =>
-        reference.ByName ? roles.Values.FirstOrDefault(r => r.NameKey == Text.Key(reference.Text)) : reference.Id is { } id ? Role(id) : null;
+        reference.ByName
+            ? roles.Values.FirstOrDefault(r => r.NameKey == Text.Key(reference.Text))
+            : reference.Id is { } id
+            ? Role(id)
+            : null;
 
-    /// <summary>An invitation asked for by id or on the page, or any that is pending or expired of a member found.</summary>
+    /// <summary>
+    /// An invitation asked for by id or on the page, or any that is pending or expired of a member found.
+    /// </summary>
     public Invitation? Invitation(Guid id) => invitations.GetValueOrDefault(id);
 
     /// <summary>The groups of the run that was asked for, in its order.</summary>
@@ -194,7 +219,9 @@ public sealed class AccessGraph
 
     /// <summary>A resource by its id, else by its slug.</summary>
     public ResourceName? Resource(Reference reference) =>
-        reference.Id is { } id ? resources.GetValueOrDefault(id) : resources.Values.FirstOrDefault(r => r.Slug == reference.Text);
+        reference.Id is { } id
+            ? resources.GetValueOrDefault(id)
+            : resources.Values.FirstOrDefault(r => r.Slug == reference.Text);
 
     /// <summary>The resources read, oldest first.</summary>
     public IEnumerable<ResourceName> Resources => resources.Values.OrderBy(r => r.Id);
@@ -205,7 +232,9 @@ public sealed class AccessGraph
     /// <summary>Whether a member's user has a password. Needs <see cref="MemberDetails.Credentials"/>.</summary>
     public bool HasPassword(Member member) => withPassword.Contains(member.Id);
 
-    /// <summary>Whether a member's user signs in with a second factor. Needs <see cref="MemberDetails.Credentials"/>.</summary>
+    /// <summary>
+    /// Whether a member's user signs in with a second factor. Needs <see cref="MemberDetails.Credentials"/>.
+    /// </summary>
     public bool HasSecondFactor(Member member) => withSecondFactor.Contains(member.Id);
 
     /// <summary>How many live members a group has. Needs <see cref="MemberDetails.Counts"/>.</summary>
@@ -217,7 +246,10 @@ public sealed class AccessGraph
     /// <summary>How many groups hold a role.</summary>
     public int GroupsOf(Role role) => HoldersOf(role).Count();
 
-    /// <summary>Up to a hundred of a group's members, by identifier as typed, longest there first. Needs <see cref="MemberDetails.Samples"/>.</summary>
+    /// <summary>
+    /// Up to a hundred of a group's members, by identifier as typed, longest there first. Needs
+    /// <see cref="MemberDetails.Samples"/>.
+    /// </summary>
     public IReadOnlyList<string> SampleOf(Group group) => samples.GetValueOrDefault(group.Id) ?? [];
 
     /// <summary>Up to a hundred of those who hold a role directly. Needs <see cref="MemberDetails.Samples"/>.</summary>
@@ -226,20 +258,27 @@ public sealed class AccessGraph
     /// <summary>The groups that hold a role.</summary>
     public IEnumerable<Group> HoldersOf(Role role) => groups.Values.Where(g => g.Roles.Contains(role.Id));
 
-    /// <summary>The levels that membership of a group gives. Known of every group that a rule or an answer may ask about.</summary>
+    /// <summary>
+    /// The levels that membership of a group gives. Known of every group that a rule or an answer may ask about.
+    /// </summary>
     public IReadOnlyList<ResourceAccess> LevelsOf(Group group) => levelsOfGroups.GetValueOrDefault(group.Id) ?? [];
 
     /// <summary>The level that membership of a group gives on a resource.</summary>
     public Reach ReachOf(Group group, Guid resource) =>
         LevelsOf(group).FirstOrDefault(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
-    /// <summary>Whether a group has a member, or a role is held directly by one, of whom one of <see cref="AccessQuery.Holders"/> holds.</summary>
+    /// <summary>
+    /// Whether a group has a member, or a role is held directly by one, of whom one of
+    /// <see cref="AccessQuery.Holders"/> holds.
+    /// </summary>
     public bool HasHolder(Guid groupOrRole, int condition) => held.Contains((groupOrRole, condition));
 
     /// <summary>A member's keys, oldest first. Needs <see cref="MemberDetails.Keys"/>.</summary>
     public IEnumerable<ApiKey> KeysOf(Member member) => keys?[member.Id] ?? [];
 
-    /// <summary>Takes in a new or returning member with its grants, so that the counts are those after the commit.</summary>
+    /// <summary>
+    /// Takes in a new or returning member with its grants, so that the counts are those after the commit.
+    /// </summary>
     public void Add(Member member)
     {
         Take(member);
@@ -254,10 +293,12 @@ public sealed class AccessGraph
     public void Add(Role role) => roles[role.Id] = role;
 
     /// <summary>A group to be changed: a copy that takes the place of the shared one in this graph.</summary>
-    public Group? Edit(Guid groupId) => groups.TryGetValue(groupId, out var shared) ? groups[groupId] = shared.Copy() : null;
+    public Group? Edit(Guid groupId) =>
+        groups.TryGetValue(groupId, out var shared) ? groups[groupId] = shared.Copy() : null;
 
     /// <summary>The same for a role.</summary>
-    public Role? EditRole(Guid roleId) => roles.TryGetValue(roleId, out var shared) ? roles[roleId] = shared.Copy() : null;
+    public Role? EditRole(Guid roleId) =>
+        roles.TryGetValue(roleId, out var shared) ? roles[roleId] = shared.Copy() : null;
 
     public void Add(ResourceName resource) => resources[resource.Id] = resource;
 
@@ -280,14 +321,25 @@ public sealed class AccessGraph
 
     private void Count(Guid id, int by) => counts[id] = counts.GetValueOrDefault(id) + by;
 
-    /// <summary>An actor as he stands now, levels on resources included. Operators and the system always hold; a member who is no longer active holds nothing.</summary>
+    /// <summary>
+    /// An actor as he stands now, levels on resources included. Operators and the system always hold; a member who is
+    /// no longer active holds nothing.
+    /// </summary>
     public Actor Today(Actor actor) =>
-        actor.IsMember ? actor with { Access = Member(actor.Id) is { Status: MemberStatus.Active } self ? Of(self) : EffectiveAccess.Nothing } : actor;
+        actor.IsMember
+            ? actor with
+            {
+                Access = Member(actor.Id) is { Status: MemberStatus.Active } self ? Of(self) : EffectiveAccess.Nothing,
+            }
+            : actor;
 
     /// <summary>What a member effectively has.</summary>
     public EffectiveAccess Of(Member member) => Of(member, GroupsOf(member));
 
-    /// <summary>Whether an actor holds everything that a member effectively has, except what all members of a kind have through the system group.</summary>
+    /// <summary>
+    /// Whether an actor holds everything that a member effectively has, except what all members of a kind have through
+    /// the system group.
+    /// </summary>
     public bool Covers(Actor actor, Member member) => actor.Covers(Of(member, KnownGroups(member)));
 
     /// <summary>Whether a granting rule lets something pass; see <see cref="GrantingRules.Pass"/>.</summary>
@@ -302,18 +354,23 @@ public sealed class AccessGraph
         Pass(GrantingRule.TokenManagement, today.May(Permissions.TokenManagement));
 
     /// <summary>
-    /// Whether the sponsor of an offer may still make it: the system and operators always, a member who is active, holds <c>user_management</c> and covers the
-    /// invited member. Needs the sponsor among the members read.
+    /// Whether the sponsor of an offer may still make it: the system and operators always, a member who is active,
+    /// holds <c>user_management</c> and covers the invited member. Needs the sponsor among the members read.
     /// </summary>
     public bool SponsorStands(Member member)
     {
         if (member.SponsorKind is not ActorKind.Member) return true;
-        var sponsor = Today(new(ActorKind.Member, member.SponsorId, member.SponsorName, Organization.Id, EffectiveAccess.Nothing));
-        return Pass(GrantingRule.SponsorMayInvite, sponsor.May(Permissions.UserManagement)) && Pass(GrantingRule.SponsorCovers, Covers(sponsor, member));
+        var sponsor = Today(new(
+            ActorKind.Member, member.SponsorId, member.SponsorName, Organization.Id, EffectiveAccess.Nothing));
+        return Pass(GrantingRule.SponsorMayInvite, sponsor.May(Permissions.UserManagement))
+            && Pass(GrantingRule.SponsorCovers, Covers(sponsor, member));
     }
 
-    /// <summary>Whether a member is active and may invite, so that invitations may depend on what the member holds.</summary>
-    public bool MaySponsor(Member member) => member.Status is MemberStatus.Active && Of(member).Has(Permissions.UserManagement);
+    /// <summary>
+    /// Whether a member is active and may invite, so that invitations may depend on what the member holds.
+    /// </summary>
+    public bool MaySponsor(Member member) =>
+        member.Status is MemberStatus.Active && Of(member).Has(Permissions.UserManagement);
 
     private EffectiveAccess Of(Member member, IEnumerable<Group> through)
     {
@@ -331,7 +388,9 @@ public sealed class AccessGraph
     /// <summary>The roles of some ids. One of a role that was deleted is left out.</summary>
     public IEnumerable<Role> RolesOf(IEnumerable<Guid> ids) => ids.Select(roles.GetValueOrDefault).OfType<Role>();
 
-    /// <summary>Whether a member may hold some groups and roles in all; see <see cref="MemberErrors.TooManyGrants"/>.</summary>
+    /// <summary>
+    /// Whether a member may hold some groups and roles in all; see <see cref="MemberErrors.TooManyGrants"/>.
+    /// </summary>
     public bool HasRoom(Member? member, IEnumerable<Guid> moreGroups, IEnumerable<Guid> moreRoles) =>
         Count(groups.ContainsKey, member?.Groups, moreGroups) && Count(roles.ContainsKey, member?.Roles, moreRoles);
 
@@ -340,7 +399,8 @@ public sealed class AccessGraph
         (held ?? []).Where(exists).Union(more).Count() <= Access.Grants.MostOfAKind;
 
     // A group that was deleted gives nothing any more, though its id is still there.
-    private IEnumerable<Group> KnownGroups(Member member) => member.Groups.Select(groups.GetValueOrDefault).OfType<Group>();
+    private IEnumerable<Group> KnownGroups(Member member) =>
+        member.Groups.Select(groups.GetValueOrDefault).OfType<Group>();
 
     /// <summary>What membership of a group gives.</summary>
     public EffectiveAccess Of(Group group)
@@ -372,14 +432,18 @@ public sealed class AccessGraph
     /// <summary>Adds what holding a role gives.</summary>
     public static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions);
 
-    /// <summary>Reads what a query asks for. Members are not tracked. Null when there is no such organization.</summary>
+    /// <summary>
+    /// Reads what a query asks for. Members are not tracked. Null when there is no such organization.
+    /// </summary>
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
-        await db.LockAsync(query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
+        await db.LockAsync(
+            query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
         if (query.Page is { } page && await PrepareAsync(db, query.OrganizationId, page.Filter, ct) is var search)
             query = query with { Search = search };
         var rows = await MemberRead.ReadAsync(db, query, ct);
-        if (rows.Stamp is not { } stamp || await db.Runtime.Definitions.GetAsync(db, query.OrganizationId, stamp, ct) is not { } definitions)
+        if (rows.Stamp is not { } stamp
+                || await db.Runtime.Definitions.GetAsync(db, query.OrganizationId, stamp, ct) is not { } definitions)
             return null;
 
         var graph = new AccessGraph(definitions.Organization.Copy(rows.SeatsUsed), db.Runtime.Rules);
@@ -397,14 +461,18 @@ public sealed class AccessGraph
         return graph;
     }
 
-    /// <summary>Tracks the members of some identifiers with all they hold, for an operation that will change nothing else.</summary>
+    /// <summary>
+    /// Tracks the members of some identifiers with all they hold, for an operation that will change nothing else.
+    /// </summary>
     public void Track(UsherDb db, IReadOnlyCollection<string> identifiers)
     {
         HashSet<string> wanted = [.. identifiers];
         db.AttachRange(members.Values.Where(m => wanted.Contains(m.Identifier)));
     }
 
-    /// <summary>Reads the next chunk of a list: groups and roles, with their counts and samples, are those of the first.</summary>
+    /// <summary>
+    /// Reads the next chunk of a list: groups and roles, with their counts and samples, are those of the first.
+    /// </summary>
     public async Task<AccessGraph> ReadMoreAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         var more = new AccessGraph(Organization, rules);
@@ -420,14 +488,17 @@ public sealed class AccessGraph
         return more;
     }
 
-    private static async Task<MemberSearch> PrepareAsync(UsherDb db, Guid organization, MemberFilter filter, CancellationToken ct)
+    private static async Task<MemberSearch> PrepareAsync(
+        UsherDb db, Guid organization, MemberFilter filter, CancellationToken ct)
     {
         if (!MemberSearch.NeedsDefinitions(filter)) return MemberSearch.Of(filter, null, []);
-        var stamp = await db.Organizations.Where(o => o.Id == organization).Select(o => (Guid?)o.DefinitionsStamp).SingleOrDefaultAsync(ct);
+        var stamp = await db.Organizations.Where(o => o.Id == organization).Select(o => (Guid?)o.DefinitionsStamp)
+            .SingleOrDefaultAsync(ct);
         var definitions = await db.Runtime.Definitions.GetAsync(db, organization, stamp ?? Guid.Empty, ct);
         if (definitions is null) return MemberSearch.Of(new() { Kind = filter.Kind }, null, []);
         var reaching = filter.Reaches is not { } resource ? [] : await db.ResourceAccess.AsNoTracking()
-            .Where(a => a.OrganizationId == organization && a.ResourceId == resource && a.GroupId != null).ToListAsync(ct);
+            .Where(a => a.OrganizationId == organization && a.ResourceId == resource && a.GroupId != null)
+                .ToListAsync(ct);
         return MemberSearch.Of(filter, definitions, reaching.Where(a => !a.Reach.IsNone).Select(a => a.GroupId!.Value));
     }
 
@@ -460,10 +531,14 @@ public sealed class AccessGraph
     private void Take(Invitation invitation)
     {
         invitations[invitation.Id] = invitation;
-        if (!invitation.HasEnded && members.TryGetValue(invitation.MemberId, out var invited)) invited.Invitations.Add(invitation);
+        if (!invitation.HasEnded && members.TryGetValue(invitation.MemberId, out var invited))
+            invited.Invitations.Add(invitation);
     }
 
-    /// <summary>What only an answer needs, and what a rule needs only now and then: read where the query says so, or where it is there.</summary>
+    /// <summary>
+    /// What only an answer needs, and what a rule needs only now and then: read where the query says so, or where it is
+    /// there.
+    /// </summary>
     private sealed class GraphDetails(UsherDb db, AccessGraph graph, AccessQuery query)
     {
         /// <summary>How many names a sample has at most.</summary>
@@ -488,7 +563,8 @@ public sealed class AccessGraph
         {
             Guid[] missing = [.. query.InvitationIds.Where(id => !graph.invitations.ContainsKey(id))];
             if (missing is []) return;
-            foreach (var ended in await db.Invitations.AsNoTracking().Where(i => i.OrganizationId == organization && missing.Contains(i.Id)).ToListAsync(ct))
+            foreach (var ended in await db.Invitations.AsNoTracking()
+                    .Where(i => i.OrganizationId == organization && missing.Contains(i.Id)).ToListAsync(ct))
                 graph.Take(ended);
         }
 
@@ -500,7 +576,9 @@ public sealed class AccessGraph
             HashSet<string> names = [.. query.GroupNames];
             HashSet<Guid> ofRoles = [.. query.RoleIds];
             return graph.groups.Values.Where(
-                g => g.SystemKind is not SystemGroup.None || g.IsDefault || ids.Contains(g.Id) || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains));
+                g =>
+                    g.SystemKind is not SystemGroup.None || g.IsDefault || ids.Contains(g.Id)
+                        || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains));
         }
 
         private IEnumerable<Role> RelevantRoles()
@@ -508,33 +586,42 @@ public sealed class AccessGraph
             if (query.AllDefinitions) return graph.roles.Values;
             HashSet<Guid> ids =
             [
-                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups().SelectMany(g => g.Roles), .. query.RoleIds, .. graph.run,
+                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups().SelectMany(g => g.Roles),
+                .. query.RoleIds, .. graph.run,
             ];
             HashSet<string> names = [.. query.RoleNames];
             return graph.roles.Values.Where(r => ids.Contains(r.Id) || names.Contains(r.NameKey));
         }
 
-        // In one read: the levels of groups, with their resources, and the resources asked for by id or slug, those that
-        // the members' levels lead to, or all.
+        // In one read: the levels of groups, with their resources, and the resources asked for by id or slug, those
+        // that the members' levels lead to, or all.
         private async Task ReadLevelsAndResourcesAsync(CancellationToken ct)
         {
-            Guid[] groups = [.. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id)).Select(g => g.Id)];
-            var known = graph.members.Values.SelectMany(m => m.Levels).Concat(RelevantGroups().SelectMany(graph.LevelsOf));
-            Guid[] ids = [.. query.ResourceIds, .. Wants(MemberDetails.Reached) ? known.Select(l => l.ResourceId).Distinct() : []];
+            Guid[] groups = [
+                .. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id))
+                    .Select(g => g.Id)];
+            var known = graph.members.Values.SelectMany(m => m.Levels)
+                .Concat(RelevantGroups().SelectMany(graph.LevelsOf));
+            Guid[] ids = [
+                .. query.ResourceIds, .. Wants(MemberDetails.Reached) ? known.Select(l => l.ResourceId).Distinct() : [],
+            ];
             string[] slugs = [.. query.ResourceSlugs];
             var all = Wants(MemberDetails.Resources);
             if (groups is [] && ids is [] && slugs is [] && !all) return;
 
             var sql = new Sql(db.IsSqlite);
             AddLevels(sql, groups);
-            if (all) sql.Add($" UNION ALL {Sql.Raw(NoLevel)} FROM resources r WHERE r.organization_id = {organization}");
+            if (all)
+                sql.Add($" UNION ALL {Sql.Raw(NoLevel)} FROM resources r WHERE r.organization_id = {organization}");
             else AddResources(sql, ids, slugs);
-            foreach (var (level, resource) in await db.ReadAsync(sql, row => (LevelOf(row), new ResourceName(row.Id(6), row.Text(7), row.Text(8))), ct))
+            foreach (var (level, resource) in await db.ReadAsync(
+                    sql, row => (LevelOf(row), new ResourceName(row.Id(6), row.Text(7), row.Text(8))), ct))
             {
                 // Those of groups are shown only where all that is reached is.
                 if (level is null || Wants(MemberDetails.Reached)) graph.Add(resource);
                 if (level is null) continue;
-                if (!graph.levelsOfGroups.TryGetValue(level.GroupId!.Value, out var levels)) graph.levelsOfGroups.Add(level.GroupId.Value, levels = []);
+                if (!graph.levelsOfGroups.TryGetValue(level.GroupId!.Value, out var levels))
+                    graph.levelsOfGroups.Add(level.GroupId.Value, levels = []);
                 levels.Add(level);
             }
         }
@@ -560,18 +647,23 @@ public sealed class AccessGraph
 
         private ResourceAccess? LevelOf(Row row) => row.IsNull(0) ? null : new()
         {
-            OrganizationId = organization, Id = row.Id(0), GroupId = row.Id(1), ResourceId = row.Id(6), Level = row.Enum<AccessLevel>(2),
-            Capabilities = JsonSerializer.Deserialize<List<string>>(row.Text(3))!, GrantedBy = row.Id(4), GrantedAt = row.Instant(5),
+            OrganizationId = organization, Id = row.Id(0), GroupId = row.Id(1), ResourceId = row.Id(6),
+            Level = row.Enum<AccessLevel>(2),
+            Capabilities = JsonSerializer.Deserialize<List<string>>(row.Text(3))!, GrantedBy = row.Id(4),
+            GrantedAt = row.Instant(5),
         };
 
         // How many members each group and role has and, where that is shown, up to a hundred of them, in one read.
         private async Task ReadHoldersAsync(CancellationToken ct)
         {
             var sql = new Sql(db.IsSqlite);
-            AddHolders(sql, GrantKind.Group, RelevantGroups().Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
+            AddHolders(
+                sql, GrantKind.Group,
+                RelevantGroups().Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
             AddHolders(sql.Add($" UNION ALL "), GrantKind.Role, RelevantRoles().Select(r => Grant.Role(r.Id)));
             foreach (var kind in Enum.GetValues<MemberKind>()) AddMembers(sql.Add($" UNION ALL "), kind);
-            foreach (var (target, count, sample) in await db.ReadAsync(sql, row => (row.Text(0), row.Int(1), row.TextOrNull(2)), ct))
+            foreach (var (target, count, sample) in await db.ReadAsync(
+                    sql, row => (row.Text(0), row.Int(1), row.TextOrNull(2)), ct))
             {
                 var ids = target switch
                 {
@@ -582,7 +674,8 @@ public sealed class AccessGraph
                 foreach (var id in ids)
                 {
                     graph.counts[id] = count;
-                    if (Wants(MemberDetails.Samples)) graph.samples[id] = [.. sample?.Split(' ') ?? []]; // no identifier has a space
+                    // no identifier has a space
+                    if (Wants(MemberDetails.Samples)) graph.samples[id] = [.. sample?.Split(' ') ?? []];
                 }
             }
         }
@@ -629,10 +722,12 @@ public sealed class AccessGraph
 
         private async Task ReadCredentialsAsync(CancellationToken ct)
         {
-            var byUser = graph.members.Values.Where(m => m.UserId is not null).ToLookup(m => m.UserId!.Value, m => m.Id);
+            var byUser = graph.members.Values.Where(m => m.UserId is not null)
+                .ToLookup(m => m.UserId!.Value, m => m.Id);
             if (byUser.Count is 0) return;
             Guid[] ids = [.. byUser.Select(g => g.Key)];
-            var users = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, Password = u.PasswordHash != null, u.TwoFactorEnabled }).ToListAsync(ct);
+            var users = await db.Users.Where(u => ids.Contains(u.Id))
+                .Select(u => new { u.Id, Password = u.PasswordHash != null, u.TwoFactorEnabled }).ToListAsync(ct);
             graph.withPassword.UnionWith(users.Where(u => u.Password).SelectMany(u => byUser[u.Id]));
             graph.withSecondFactor.UnionWith(users.Where(u => u.TwoFactorEnabled).SelectMany(u => byUser[u.Id]));
         }
@@ -640,7 +735,9 @@ public sealed class AccessGraph
         private async Task ReadKeysAsync(CancellationToken ct)
         {
             Guid[] holders = [.. graph.members.Keys];
-            var found = await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == organization && holders.Contains(k.MemberId!.Value)).OrderBy(k => k.Id).ToListAsync(ct);
+            var found = await db.ApiKeys.AsNoTracking()
+                .Where(k => k.OrganizationId == organization && holders.Contains(k.MemberId!.Value)).OrderBy(k => k.Id)
+                .ToListAsync(ct);
             graph.keys = found.ToLookup(k => k.MemberId!.Value);
         }
 
@@ -653,9 +750,12 @@ public sealed class AccessGraph
                 WHERE g.organization_id = {organization} AND g.kind IN ('group', 'role') AND (
                 """);
             search.AddCondition(sql, query.Holders[index]);
-            foreach (var target in await db.ReadAsync(sql.Add($")"), row => row.Text(0), ct)) graph.held.Add((Guid.ParseExact(target, "N"), index));
+            foreach (var target in await db.ReadAsync(sql.Add($")"), row => row.Text(0), ct))
+                graph.held.Add((Guid.ParseExact(target, "N"), index));
 
-            sql = new Sql(db.IsSqlite).Add($"SELECT DISTINCT m.kind FROM members m WHERE m.organization_id = {organization} AND m.status <> 'removed' AND (");
+            sql = new Sql(db.IsSqlite).Add(
+                $"SELECT DISTINCT m.kind FROM members m WHERE m.organization_id = {organization} AND m.status <> "
+                + $"'removed' AND (");
             search.AddCondition(sql, query.Holders[index]);
             foreach (var kind in await db.ReadAsync(sql.Add($")"), row => row.Enum<MemberKind>(0), ct))
                 foreach (var group in graph.Implied(kind)) graph.held.Add((group.Id, index));

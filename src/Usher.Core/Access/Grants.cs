@@ -40,11 +40,11 @@ public readonly record struct Grant(GrantKind Kind, string Target)
 public readonly record struct GrantedBy(Guid By, DateTimeOffset At);
 
 /// <summary>
-/// All that a member, a group or a role holds directly, but levels on resources. Immutable. Stored as one text: the database never
-/// looks inside; <see cref="MemberGrant"/> is the table to search.
+/// All that a member, a group or a role holds directly, but levels on resources. Immutable. Stored as one text: the
+/// database never looks inside; <see cref="MemberGrant"/> is the table to search.
 /// <para>
-/// The text is one entry for each grant, in order, with a space between: <c>p:user_management g:0192… r:0193…</c>. Names of
-/// permissions have no spaces. An id of a group or role that was deleted confers nothing.
+/// The text is one entry for each grant, in order, with a space between: <c>p:user_management g:0192… r:0193…</c>.
+/// Names of permissions have no spaces. An id of a group or role that was deleted confers nothing.
 /// </para>
 /// </summary>
 public sealed class Grants : IEquatable<Grants>
@@ -93,7 +93,8 @@ public sealed class Grants : IEquatable<Grants>
 
     internal static string TextOf(Grant grant) => $"{Letters[(int)grant.Kind]}:{grant.Target}";
 
-    internal static Grant GrantOf(string text) => text.Length > 2 && text[1] is ':' && Letters.IndexOf(text[0], StringComparison.Ordinal) is >= 0 and var kind
+    internal static Grant GrantOf(string text) =>
+        text.Length > 2 && text[1] is ':' && Letters.IndexOf(text[0], StringComparison.Ordinal) is >= 0 and var kind
         ? new((GrantKind)kind, text[2..])
         : throw new FormatException("Not a grant.");
 
@@ -103,8 +104,8 @@ public sealed class Grants : IEquatable<Grants>
 }
 
 /// <summary>
-/// Who granted each of a holder's <see cref="Grants"/>, and when. Immutable. Read only to explain and to change. Stored as one text:
-/// <c>p:user_management=&lt;actor&gt;@&lt;milliseconds&gt; …</c>.
+/// Who granted each of a holder's <see cref="Grants"/>, and when. Immutable. Read only to explain and to change. Stored
+/// as one text: <c>p:user_management=&lt;actor&gt;@&lt;milliseconds&gt; …</c>.
 /// </summary>
 public sealed class GrantLog : IEquatable<GrantLog>
 {
@@ -135,7 +136,8 @@ public sealed class GrantLog : IEquatable<GrantLog>
         foreach (var (grant, by) in entries)
         {
             if (text.Length > 0) text.Append(' ');
-            text.Append(CultureInfo.InvariantCulture, $"{Grants.TextOf(grant)}={by.By:N}@{by.At.ToUnixTimeMilliseconds()}");
+            text.Append(
+                CultureInfo.InvariantCulture, $"{Grants.TextOf(grant)}={by.By:N}@{by.At.ToUnixTimeMilliseconds()}");
         }
 
         return text.ToString();
@@ -149,7 +151,9 @@ public sealed class GrantLog : IEquatable<GrantLog>
     {
         var (value, time) = (text.LastIndexOf('='), text.LastIndexOf('@'));
         if (value < 0 || time < value) throw new FormatException("Not an entry of a log of grants.");
-        var at = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(text.AsSpan(time + 1), CultureInfo.InvariantCulture));
-        return new(Grants.GrantOf(text[..value]), new(Guid.ParseExact(text.AsSpan(value + 1, time - value - 1), "N"), at));
+        var at = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(
+            text.AsSpan(time + 1), CultureInfo.InvariantCulture));
+        return new(
+            Grants.GrantOf(text[..value]), new(Guid.ParseExact(text.AsSpan(value + 1, time - value - 1), "N"), at));
     }
 }

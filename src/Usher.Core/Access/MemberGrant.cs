@@ -6,7 +6,8 @@ namespace Usher.Core.Access;
 
 /// <summary>
 /// One grant of one member, to search and count by: who is in a group, holds a role, holds a permission. What counts is
-/// <see cref="Members.Member.Grants"/>; the commit that changes one writes the other. Rows of a deleted group or role are swept later.
+/// <see cref="Members.Member.Grants"/>; the commit that changes one writes the other. Rows of a deleted group or role
+/// are swept later.
 /// </summary>
 public sealed class MemberGrant
 {
@@ -30,7 +31,9 @@ public sealed class MemberGrant
     }
 }
 
-/// <summary>A group or role that was deleted, until the last row of <see cref="MemberGrant"/> that names it is gone.</summary>
+/// <summary>
+/// A group or role that was deleted, until the last row of <see cref="MemberGrant"/> that names it is gone.
+/// </summary>
 public sealed class DeletedGrant
 {
     public required Guid OrganizationId { get; init; }
@@ -41,7 +44,8 @@ public sealed class DeletedGrant
     public required string Target { get; init; }
 
     /// <summary>What to leave behind when a group or role is deleted, however many members hold it.</summary>
-    public static DeletedGrant Of(Guid organization, Grant grant) => new() { OrganizationId = organization, Kind = grant.Kind, Target = grant.Target };
+    public static DeletedGrant Of(Guid organization, Grant grant) =>
+        new() { OrganizationId = organization, Kind = grant.Kind, Target = grant.Target };
 
     internal sealed class Mapping : IEntityTypeConfiguration<DeletedGrant>
     {
@@ -64,15 +68,19 @@ public sealed class MemberGrantSweep(UsherDb db)
     /// <returns>Whether there may be more.</returns>
     public async Task<bool> RunAsync(CancellationToken ct)
     {
-        if (await db.DeletedGrants.AsNoTracking().OrderBy(d => d.OrganizationId).FirstOrDefaultAsync(ct) is not { } deleted) return false;
+        if (await db.DeletedGrants.AsNoTracking().OrderBy(d => d.OrganizationId)
+                .FirstOrDefaultAsync(ct) is not { } deleted)
+            return false;
         return await db.RunLockedAsync(async () =>
         {
-            var rows = db.MemberGrants.Where(g => g.OrganizationId == deleted.OrganizationId && g.Kind == deleted.Kind && g.Target == deleted.Target);
+            var rows = db.MemberGrants.Where(g =>
+                g.OrganizationId == deleted.OrganizationId && g.Kind == deleted.Kind && g.Target == deleted.Target);
             var members = await rows.OrderBy(g => g.MemberId).Select(g => g.MemberId).Take(BatchSize).ToListAsync(ct);
             await rows.Where(g => members.Contains(g.MemberId)).ExecuteDeleteAsync(ct);
             if (members.Count < BatchSize)
             {
-                await db.DeletedGrants.Where(d => d.OrganizationId == deleted.OrganizationId && d.Kind == deleted.Kind && d.Target == deleted.Target)
+                await db.DeletedGrants.Where(d =>
+                    d.OrganizationId == deleted.OrganizationId && d.Kind == deleted.Kind && d.Target == deleted.Target)
                     .ExecuteDeleteAsync(ct);
             }
 

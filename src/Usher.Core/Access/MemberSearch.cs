@@ -6,8 +6,8 @@ using Usher.Core.Organizations;
 namespace Usher.Core.Access;
 
 /// <summary>
-/// The conditions of a <see cref="MemberFilter"/> that go beyond the member's own row, made ready for SQL: groups and roles that a
-/// condition finds are known before the search, so that it looks only for members who hold one of them.
+/// The conditions of a <see cref="MemberFilter"/> that go beyond the member's own row, made ready for SQL: groups and
+/// roles that a condition finds are known before the search, so that it looks only for members who hold one of them.
 /// </summary>
 internal sealed class MemberSearch
 {
@@ -15,17 +15,22 @@ internal sealed class MemberSearch
     private readonly OrganizationDefinitions? definitions;
     private readonly IReadOnlySet<Guid> groupsReaching;
 
-    private MemberSearch(MemberFilter filter, OrganizationDefinitions? definitions, IReadOnlySet<Guid> groupsReaching) =>
+    private MemberSearch(
+        MemberFilter filter, OrganizationDefinitions? definitions, IReadOnlySet<Guid> groupsReaching) =>
         (this.filter, this.definitions, this.groupsReaching) = (filter, definitions, groupsReaching);
 
     /// <summary>Whether a filter needs the organization's groups and roles to be read before the search.</summary>
-    public static bool NeedsDefinitions(MemberFilter filter) => filter.Reaches is not null || filter.Conditions.Any(NeedsDefinitions);
+    public static bool NeedsDefinitions(MemberFilter filter) =>
+        filter.Reaches is not null || filter.Conditions.Any(NeedsDefinitions);
 
     /// <summary>Makes a search ready.</summary>
     /// <param name="filter">What to search for.</param>
-    /// <param name="definitions">The groups and roles; may be null where <see cref="NeedsDefinitions(MemberFilter)"/> says so.</param>
-    /// <param name="groupsReaching">Groups with a level on the resource that <see cref="MemberFilter.Reaches"/> names.</param>
-    public static MemberSearch Of(MemberFilter filter, OrganizationDefinitions? definitions, IEnumerable<Guid> groupsReaching) =>
+    /// <param name="definitions">The groups and roles; may be null where <see cref="NeedsDefinitions(MemberFilter)"/>
+    /// says so.</param>
+    /// <param name="groupsReaching">Groups with a level on the resource that <see cref="MemberFilter.Reaches"/>
+    /// names.</param>
+    public static MemberSearch Of(
+        MemberFilter filter, OrganizationDefinitions? definitions, IEnumerable<Guid> groupsReaching) =>
         new(filter, definitions, groupsReaching.ToHashSet());
 
     /// <summary>Adds all conditions about <c>m</c>, a member.</summary>
@@ -42,7 +47,9 @@ internal sealed class MemberSearch
         }
     }
 
-    /// <summary>Adds that <c>m</c> holds a group or role directly. Rows of a deleted one may still be there: they find nothing.</summary>
+    /// <summary>
+    /// Adds that <c>m</c> holds a group or role directly. Rows of a deleted one may still be there: they find nothing.
+    /// </summary>
     public static void AddHolds(Sql sql, Grant grant)
     {
         var table = Sql.Raw(grant.Kind is GrantKind.Group ? "groups" : "roles");
@@ -67,9 +74,13 @@ internal sealed class MemberSearch
             case MemberField.Description: AddTexts(sql, "lower(m.description)", condition); break;
             case MemberField.SsoId: AddTexts(sql, "lower(coalesce(m.sso_id, ''))", condition); break;
             case MemberField.LastSignIn: AddTexts(sql, Milliseconds(sql, "m.last_sign_in_at"), condition); break;
-            case MemberField.Active: AddTexts(sql, "CASE m.status WHEN 'active' THEN 'true' ELSE 'false' END", condition); break;
+            case MemberField.Active:
+                AddTexts(sql, "CASE m.status WHEN 'active' THEN 'true' ELSE 'false' END", condition);
+                break;
             case MemberField.Permission: AddAnyOf(sql, condition.Permissions.Select(Grant.Permission)); break;
-            case MemberField.Group: AddInGroups(sql, definitions!.Groups.Values.Where(g => Names(condition, g.NameKey, g.Id))); break;
+            case MemberField.Group:
+                AddInGroups(sql, definitions!.Groups.Values.Where(g => Names(condition, g.NameKey, g.Id)));
+                break;
             case MemberField.Role: AddAnyOf(sql, RolesNamed(condition).Select(r => Grant.Role(r.Id))); break;
             case MemberField.EffectiveRole:
                 var roles = RolesNamed(condition).Select(r => r.Id).ToHashSet();
@@ -79,16 +90,20 @@ internal sealed class MemberSearch
             case MemberField.EffectivePermission: AddHoldsPermission(sql, condition); break;
             case MemberField.Key: AddKey(sql, condition); break;
             case MemberField.LastUse:
-                var used = $"(SELECT {Milliseconds(sql, "max(k.last_used_at)")} FROM api_keys k WHERE k.organization_id = m.organization_id AND k.member_id = m.id)";
+                var used =
+                    $"(SELECT {Milliseconds(sql, "max(k.last_used_at)$")} FROM api_keys k WHERE k.organization_id = "
+                        + $"m.organization_id AND k.member_id = m.id)";
                 AddTexts(sql, used, condition);
                 break;
         }
     }
 
     private static bool NeedsDefinitions(MemberCondition condition) =>
-        condition.Field is MemberField.Group or MemberField.Role or MemberField.EffectiveRole or MemberField.EffectivePermission;
+        condition.Field is MemberField.Group or MemberField.Role or MemberField.EffectiveRole
+            or MemberField.EffectivePermission;
 
-    private IEnumerable<Role> RolesNamed(MemberCondition condition) => definitions!.Roles.Values.Where(r => Names(condition, r.NameKey, r.Id));
+    private IEnumerable<Role> RolesNamed(MemberCondition condition) =>
+        definitions!.Roles.Values.Where(r => Names(condition, r.NameKey, r.Id));
 
     // Groups and roles are found by name or by id, as it is written everywhere.
     private static bool Names(MemberCondition condition, string nameKey, Guid id) =>
@@ -97,15 +112,19 @@ internal sealed class MemberSearch
     private void AddHoldsPermission(Sql sql, MemberCondition condition)
     {
         var names = condition.Permissions.ToHashSet(StringComparer.Ordinal);
-        var roles = definitions!.Roles.Values.Where(r => r.Permissions.Any(names.Contains)).Select(r => r.Id).ToHashSet();
+        var roles = definitions!.Roles.Values.Where(r => r.Permissions.Any(names.Contains)).Select(r => r.Id)
+            .ToHashSet();
         var groups = definitions.Groups.Values.Where(
-            g => (g.IsAdmin && condition.AdminsHoldIt) || g.Permissions.Any(names.Contains) || g.Roles.Any(roles.Contains));
+            g =>
+                (g.IsAdmin && condition.AdminsHoldIt) || g.Permissions.Any(names.Contains)
+                    || g.Roles.Any(roles.Contains));
         sql.Add($"{Sql.Raw(condition.AdminsHoldIt ? "m.role = 'admin'" : "1 = 0")} OR ");
         AddAnyOf(sql, [.. names.Select(Grant.Permission), .. roles.Select(Grant.Role)]);
         AddInGroups(sql.Add($" OR "), groups);
     }
 
-    // What EffectiveAccess.Reaches says, asked of member by member in the page's order: the members of a role are in no index.
+    // What EffectiveAccess.Reaches says, asked of member by member in the page's order: the members of a role are in no
+    // index.
     private void AddReaches(Sql sql, Guid organization, Guid resource)
     {
         var some = Sql.Raw(sql.IsSqlite ? "json_array_length(a.capabilities) > 0" : "cardinality(a.capabilities) > 0");
@@ -114,7 +133,9 @@ internal sealed class MemberSearch
                 OR EXISTS (SELECT 1 FROM resource_access a WHERE a.organization_id = {organization} AND a.member_id = m.id
                     AND a.resource_id = {resource} AND (a.level <> 'none' OR {some}))
             """);
-        AddInGroups(sql.Add($" OR "), definitions!.Groups.Values.Where(g => g.IsAdmin || g.AllResources || groupsReaching.Contains(g.Id)));
+        AddInGroups(
+            sql.Add($" OR "),
+            definitions!.Groups.Values.Where(g => g.IsAdmin || g.AllResources || groupsReaching.Contains(g.Id)));
         sql.Add($")");
     }
 
@@ -148,7 +169,9 @@ internal sealed class MemberSearch
         var id = sql.IsSqlite
             ? $"lower({string.Join(" || '-' || ", new[] { (1, 8), (9, 4), (13, 4), (17, 4), (21, 12) }.Select(p => $"substr(hex(k.id), {p.Item1}, {p.Item2})"))})"
             : "k.id::text";
-        sql.Add($"EXISTS (SELECT 1 FROM api_keys k WHERE k.organization_id = m.organization_id AND k.member_id = m.id AND (");
+        sql.Add(
+            $"EXISTS (SELECT 1 FROM api_keys k WHERE k.organization_id = m.organization_id AND k.member_id = m.id "
+            + $"AND (");
         AddTexts(sql, "lower(k.name)", condition);
         AddTexts(sql.Add($" OR "), id, condition);
         sql.Add($"))");
@@ -158,15 +181,20 @@ internal sealed class MemberSearch
     private static void AddTexts(Sql sql, string expression, MemberCondition condition)
     {
         // No text that is stored has a zero in it, and PostgreSQL takes none.
-        var texts = Sql.Rows(condition.Texts.Where(text => !text.Contains('\0')).Select(text => text.ToLowerInvariant()));
+        var texts = Sql.Rows(condition.Texts.Where(text => !text.Contains('\0')).Select(text =>
+            text.ToLowerInvariant()));
         var column = Sql.Raw(expression);
         var contains = Sql.Raw(sql.IsSqlite ? "instr" : "strpos");
         _ = condition.Match switch
         {
             TextMatch.Exact => sql.Add($"{column} IN (SELECT value FROM {texts})"),
-            TextMatch.StartsWith => sql.Add($"EXISTS (SELECT 1 FROM {texts} WHERE substr({column}, 1, length(l.value)) = l.value)"),
+            TextMatch.StartsWith =>
+                sql.Add($"EXISTS (SELECT 1 FROM {texts} WHERE substr({column}, 1, length(l.value)) = l.value)"),
             TextMatch.Contains => sql.Add($"EXISTS (SELECT 1 FROM {texts} WHERE {contains}({column}, l.value) > 0)"),
-            TextMatch.Path => sql.Add($"EXISTS (SELECT 1 FROM {texts} WHERE {column} = l.value OR substr({column}, 1, length(l.value) + 1) = l.value || '.')"),
+            TextMatch.Path =>
+                sql.Add(
+                    $"EXISTS (SELECT 1 FROM {texts} WHERE {column} = l.value OR substr({column}, 1, length(l.value) "
+                    + $"+ 1) = l.value || '.')"),
         };
     }
 

@@ -46,7 +46,8 @@ public sealed class Role : IVersioned, INamed
 
     public void Take(IEnumerable<string> permissions)
     {
-        foreach (var grant in permissions.Select(Grant.Permission)) (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
+        foreach (var grant in permissions.Select(Grant.Permission))
+            (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
     }
 
     /// <summary>The same role, to be changed: what is shared between requests stays as it is.</summary>

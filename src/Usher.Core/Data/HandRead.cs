@@ -8,7 +8,10 @@ using Npgsql;
 
 namespace Usher.Core.Data;
 
-/// <summary>Runs statements written by hand on a context's connection, in its transaction, seen by the same interceptors as EF's own.</summary>
+/// <summary>
+/// Runs statements written by hand on a context's connection, in its transaction, seen by the same interceptors as EF's
+/// own.
+/// </summary>
 internal static class HandRead
 {
     /// <summary>All rows of a statement, in one round trip.</summary>
@@ -50,7 +53,8 @@ internal static class HandRead
                 connection, command, text, db, id, connection.ConnectionId, start, CommandSource.FromSqlQuery, ct);
             var reader = own.HasResult ? own.Result : await OpenAsync(command, ct);
             return await logger.CommandReaderExecutedAsync(
-                connection, command, text, db, id, connection.ConnectionId, reader, start, Stopwatch.GetElapsedTime(watch), CommandSource.FromSqlQuery, ct);
+                connection, command, text, db, id, connection.ConnectionId, reader, start,
+                Stopwatch.GetElapsedTime(watch), CommandSource.FromSqlQuery, ct);
         }
         catch (Exception e)
         {
@@ -86,14 +90,8 @@ internal readonly struct Row(DbDataReader reader, bool isSqlite)
     public T Enum<T>(int column)
         where T : struct, Enum => SnakeCaseName.Parse<T>(reader.GetString(column));
 
-    public Guid Id(int column)
-    {
-        if (!isSqlite) return reader.GetGuid(column);
-        Span<byte> bytes = stackalloc byte[16];
-        using var stream = reader.GetStream(column);
-        stream.ReadExactly(bytes);
-        return new(bytes, bigEndian: true);
-    }
+    public Guid Id(int column) =>
+        isSqlite ? new(reader.GetFieldValue<byte[]>(column), bigEndian: true) : reader.GetGuid(column);
 
     public Guid? IdOrNull(int column) => reader.IsDBNull(column) ? null : Id(column);
 

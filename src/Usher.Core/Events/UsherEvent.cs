@@ -63,7 +63,9 @@ public static class EventTypes
     public const string UserAddressChanged = "user.address_changed";
 }
 
-/// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="Details"/>, which can be erased.</summary>
+/// <summary>
+/// Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="Details"/>, which can be erased.
+/// </summary>
 public sealed class UsherEvent
 {
     public required Guid OrganizationId { get; init; }
@@ -77,7 +79,9 @@ public sealed class UsherEvent
 
     public required Guid ActorId { get; init; }
 
-    /// <summary>Why, where it is not the actor's plain wish: an <see cref="Error.Code"/> or the name of a worker.</summary>
+    /// <summary>
+    /// Why, where it is not the actor's plain wish: an <see cref="Error.Code"/> or the name of a worker.
+    /// </summary>
     public string? Cause { get; init; }
 
     /// <summary>What sort of thing it happened to: <c>member</c>, <c>invitation</c>, …</summary>
@@ -108,12 +112,14 @@ public sealed class UsherEvent
     /// <param name="details">Names, addresses, before and after. Never a secret. It becomes the event's.</param>
     /// <param name="cause">Why.</param>
     public static UsherEvent Record(
-        string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now, Dictionary<string, string>? details = null, string? cause = null)
+        string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now,
+        Dictionary<string, string>? details = null, string? cause = null)
     {
         var id = Uuid.Create(now);
         return new()
         {
-            OrganizationId = actor.OrganizationId, Id = id, Type = type, ActorKind = actor.Kind, ActorId = actor.Id, Cause = cause,
+            OrganizationId = actor.OrganizationId, Id = id, Type = type, ActorKind = actor.Kind, ActorId = actor.Id,
+            Cause = cause,
             SubjectKind = subjectKind, SubjectId = subjectId, OccurredAt = now,
             Details = WithActor(details ?? [], actor), Salt = RandomNumberGenerator.GetBytes(16),
         };

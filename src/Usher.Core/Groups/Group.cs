@@ -18,7 +18,9 @@ public enum SystemGroup
     ServiceAccounts,
 }
 
-/// <summary>A named set of members. The two system groups' members are implied by the member's kind and never stored.</summary>
+/// <summary>
+/// A named set of members. The two system groups' members are implied by the member's kind and never stored.
+/// </summary>
 public sealed class Group : IVersioned, INamed
 {
     public required Guid OrganizationId { get; init; }

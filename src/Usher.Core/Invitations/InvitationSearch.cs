@@ -3,7 +3,10 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>The conditions and the order of lists of invitations, of <c>i</c>, an invitation, and <c>m</c>, its member. Each is served by an index.</summary>
+/// <summary>
+/// The conditions and the order of lists of invitations, of <c>i</c>, an invitation, and <c>m</c>, its member. Each is
+/// served by an index.
+/// </summary>
 internal static class InvitationSearch
 {
     // Ids are made in order of time, but may run some way ahead of it where many are made at once.
@@ -33,7 +36,8 @@ internal static class InvitationSearch
     }
 
     /// <summary>How many of an organization's invitations a filter lets through.</summary>
-    public static async Task<int> CountAsync(UsherDb db, Guid organization, InvitationFilter filter, DateTimeOffset now, CancellationToken ct)
+    public static async Task<int> CountAsync(
+        UsherDb db, Guid organization, InvitationFilter filter, DateTimeOffset now, CancellationToken ct)
     {
         var sql = new Sql(db.IsSqlite).Add($"""
             SELECT count(*) FROM invitations i JOIN members m ON m.organization_id = {organization} AND m.id = i.member_id
@@ -60,7 +64,8 @@ internal static class InvitationSearch
         if (filter.Role is { } role) sql.Add($" AND m.role = {role}");
         if (filter.GroupId is { } group) MemberSearch.AddHolds(sql, Grant.Group(group));
         if (filter.RoleId is { } held) MemberSearch.AddHolds(sql, Grant.Role(held));
-        if (filter.EmailPrefix is { } prefix) sql.Add($" AND m.identifier >= {prefix} AND m.identifier < {EndOf(prefix)}");
+        if (filter.EmailPrefix is { } prefix)
+            sql.Add($" AND m.identifier >= {prefix} AND m.identifier < {EndOf(prefix)}");
     }
 
     private static void AddStates(Sql sql, IReadOnlyList<InvitationStatus> states, DateTimeOffset now)
@@ -72,7 +77,9 @@ internal static class InvitationSearch
             switch (states[i])
             {
                 case InvitationStatus.Pending: sql.Add($"(i.status = 'pending' AND i.expires_at > {now})"); break;
-                case InvitationStatus.Expired: sql.Add($"i.status = 'expired' OR (i.status = 'pending' AND i.expires_at <= {now})"); break;
+                case InvitationStatus.Expired:
+                    sql.Add($"i.status = 'expired' OR (i.status = 'pending' AND i.expires_at <= {now})");
+                    break;
                 default: sql.Add($"i.status = {states[i]}"); break;
             }
         }

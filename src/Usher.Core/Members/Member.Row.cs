@@ -21,19 +21,28 @@ public sealed partial class Member
     /// <summary>A member out of a row that has <see cref="Columns"/> from a place on.</summary>
     internal static Member Read(in Row row, int at, Guid organization) => new()
     {
-        OrganizationId = organization, Id = row.Id(at), Number = row.Long(at + 1), Identifier = row.Text(at + 2), Email = row.TextOrNull(at + 3),
-        FirstName = row.Text(at + 4), LastName = row.Text(at + 5), Description = row.Text(at + 6), Locale = row.TextOrNull(at + 7),
-        TimeZone = row.TextOrNull(at + 8), Kind = row.Enum<MemberKind>(at + 9), Status = row.Enum<MemberStatus>(at + 10),
-        Role = row.Enum<BuiltInRole>(at + 11), RoleGrantedBy = row.Id(at + 12), RoleGrantedAt = row.InstantOrNull(at + 13),
-        AllResources = row.Flag(at + 14), AllResourcesGrantedBy = row.Id(at + 15), AllResourcesGrantedAt = row.InstantOrNull(at + 16),
+        OrganizationId = organization, Id = row.Id(at), Number = row.Long(at + 1), Identifier = row.Text(at + 2),
+        Email = row.TextOrNull(at + 3),
+        FirstName = row.Text(at + 4), LastName = row.Text(at + 5), Description = row.Text(at + 6),
+        Locale = row.TextOrNull(at + 7),
+        TimeZone = row.TextOrNull(at + 8), Kind = row.Enum<MemberKind>(at + 9),
+        Status = row.Enum<MemberStatus>(at + 10),
+        Role = row.Enum<BuiltInRole>(at + 11), RoleGrantedBy = row.Id(at + 12),
+        RoleGrantedAt = row.InstantOrNull(at + 13),
+        AllResources = row.Flag(at + 14), AllResourcesGrantedBy = row.Id(at + 15),
+        AllResourcesGrantedAt = row.InstantOrNull(at + 16),
         UserId = row.IdOrNull(at + 17), SsoId = row.TextOrNull(at + 18), Metadata = ReadMetadata(row.Text(at + 19)),
         SponsorId = row.Id(at + 20), SponsorKind = row.Enum<ActorKind>(at + 21), SponsorName = row.Text(at + 22),
-        CreatedAt = row.Instant(at + 23), LastSignInAt = row.InstantOrNull(at + 24), RemovedAt = row.InstantOrNull(at + 25),
-        Version = row.Int(at + 26), Grants = Grants.Parse(row.Text(at + 27)), GrantLog = GrantLog.Parse(row.Text(at + 28)),
+        CreatedAt = row.Instant(at + 23), LastSignInAt = row.InstantOrNull(at + 24),
+        RemovedAt = row.InstantOrNull(at + 25),
+        Version = row.Int(at + 26), Grants = Grants.Parse(row.Text(at + 27)),
+        GrantLog = GrantLog.Parse(row.Text(at + 28)),
         HasLevels = row.Flag(at + 29),
     };
 
-    /// <summary>Adds the levels that a row holds as JSON: id, resource, level, capabilities, granter, milliseconds of each.</summary>
+    /// <summary>
+    /// Adds the levels that a row holds as JSON: id, resource, level, capabilities, granter, milliseconds of each.
+    /// </summary>
     internal void ReadLevels(string? json)
     {
         if (json is null) return;
@@ -53,5 +62,7 @@ public sealed partial class Member
     }
 
     private static Dictionary<string, string> ReadMetadata(string json) =>
-        json is "{}" ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(json, JsonSerializerOptions.Default)!;
+        json is "{}"
+            ? []
+            : JsonSerializer.Deserialize<Dictionary<string, string>>(json, JsonSerializerOptions.Default)!;
 }

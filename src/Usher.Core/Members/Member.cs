@@ -35,7 +35,9 @@ public sealed partial class Member : IVersioned
     /// <summary>Unique in the installation, growing per node, with gaps.</summary>
     public required long Number { get; init; }
 
-    /// <summary>The canonical e-mail, or <c>sa::name</c>. Unique in the organization among members that are not removed.</summary>
+    /// <summary>
+    /// The canonical e-mail, or <c>sa::name</c>. Unique in the organization among members that are not removed.
+    /// </summary>
     public required string Identifier { get; set; }
 
     /// <summary>The address as it was first typed; null for a service account.</summary>
@@ -78,7 +80,10 @@ public sealed partial class Member : IVersioned
     /// <summary>Whatever the product keeps with a member.</summary>
     public Dictionary<string, string> Metadata { get; set; } = [];
 
-    /// <summary>The actor who last made, edited, resent or endorsed the offer of this membership. Judged when the offer is accepted.</summary>
+    /// <summary>
+    /// The actor who last made, edited, resent or endorsed the offer of this membership. Judged when the offer is
+    /// accepted.
+    /// </summary>
     public Guid SponsorId { get; private set; }
 
     public ActorKind SponsorKind { get; private set; } = ActorKind.System;
@@ -129,10 +134,15 @@ public sealed partial class Member : IVersioned
 
     public bool IsLive => Status is not MemberStatus.Removed;
 
-    public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
+    public Reach ReachOf(Guid resource) =>
+        Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
     /// <summary>An administrator by their own role, active or invited; see <see cref="LastAdmin"/>.</summary>
-    public bool IsAdmin => this is { Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
+    public bool IsAdmin =>
+        this is
+        {
+            Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin,
+        };
 
     /// <summary>A person who takes up a seat.</summary>
     public bool TakesSeat => Kind is MemberKind.Person && IsLive;
@@ -159,11 +169,19 @@ public sealed partial class Member : IVersioned
 
     public void Give(Role role, Actor by, DateTimeOffset now) => Give(Grant.Role(role.Id), by, now);
 
-    /// <summary>Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the level away.</summary>
+    /// <summary>
+    /// Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the
+    /// level away.
+    /// </summary>
     public void Give(Guid resource, Reach reach, Actor by, DateTimeOffset now)
     {
         var row = Levels.Find(l => l.ResourceId == resource);
-        if (row is null) Levels.Add(row = new() { OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id });
+        if (row is null)
+            Levels.Add(
+                row = new()
+                {
+                    OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id,
+                });
         row.Set(reach, by, now);
         HasLevels = true;
     }
@@ -182,7 +200,8 @@ public sealed partial class Member : IVersioned
     private void Take(Grant grant) => (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
 
     /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
-    public void Join(Guid userId, DateTimeOffset now) => (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
+    public void Join(Guid userId, DateTimeOffset now) =>
+        (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
 
     /// <summary>Somebody whose sign-in is another's matter is in at once, without a user.</summary>
     public void Activate() => Status = MemberStatus.Active;
@@ -190,11 +209,14 @@ public sealed partial class Member : IVersioned
     /// <summary>Names the person behind a member who is active already.</summary>
     public void Bind(Guid userId) => UserId = userId;
 
-    /// <summary>Makes an actor the sponsor of the offer: of this member and of every invitation of theirs that has not ended.</summary>
+    /// <summary>
+    /// Makes an actor the sponsor of the offer: of this member and of every invitation of theirs that has not ended.
+    /// </summary>
     public void SponsoredBy(Actor actor)
     {
         (SponsorId, SponsorKind, SponsorName) = (actor.Id, actor.Kind, actor.Name);
-        foreach (var invitation in Invitations.Where(i => !i.HasEnded)) invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
+        foreach (var invitation in Invitations.Where(i => !i.HasEnded))
+            invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
     }
 
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
@@ -217,14 +239,17 @@ public sealed partial class Member : IVersioned
             builder.HasKey(m => new { m.OrganizationId, m.Id });
             builder.Property(m => m.Identifier).IsKeyText();
             builder.Ignore(m => m.Permissions).Ignore(m => m.Groups).Ignore(m => m.Roles);
-            builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier").IsUnique().HasFilter("status <> 'removed'");
-            builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique().HasFilter("status <> 'removed' AND user_id IS NOT NULL");
+            builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier")
+                .IsUnique().HasFilter("status <> 'removed'");
+            builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique()
+                .HasFilter("status <> 'removed' AND user_id IS NOT NULL");
             builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
             builder.HasIndex(m => m.UserId);
             builder.HasIndex(m => new { m.OrganizationId, m.Status, m.Id });
             // An address is looked for in all organizations by whoever asks for his link, and at a sign-in.
-            builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier").HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
+            builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier")
+                .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
         }
     }
 }

@@ -5,18 +5,21 @@ using Usher.Core.Invitations;
 namespace Usher.Core.Members;
 
 /// <summary>What one read of members came to.</summary>
-/// <param name="Stamp">The organization's <see cref="Organizations.Organization.DefinitionsStamp"/>; null where there is no such organization.</param>
+/// <param name="Stamp">The organization's <see cref="Organizations.Organization.DefinitionsStamp"/>; null where there
+/// is no such organization.</param>
 /// <param name="SeatsUsed">The organization's seats in use.</param>
 /// <param name="Total">How many members the page's filter lets through, where that was asked for.</param>
 /// <param name="Members">The members, each with its levels.</param>
-/// <param name="Invitations">The page of invitations where one was asked for, otherwise the members' open invitations.</param>
+/// <param name="Invitations">The page of invitations where one was asked for, otherwise the members' open
+/// invitations.</param>
 internal sealed record MemberRows(
     Guid? Stamp, int SeatsUsed, int Total, IReadOnlyList<Member> Members, IReadOnlyList<Invitation> Invitations);
 
 /// <summary>
-/// The hot read: an organization's stamp with some of its members, what they hold, their levels and their open invitation, in one
-/// statement. What is searched for by key has one constant text; a page's text depends on its filter. Each row is searched for by an
-/// index whose columns its conditions name, one by one: statistics decide nothing.
+/// The hot read: an organization's stamp with some of its members, what they hold, their levels and their open
+/// invitation, in one statement. What is searched for by key has one constant text; a page's text depends on its
+/// filter. Each row is searched for by an index whose columns its conditions name, one by one: statistics decide
+/// nothing.
 /// </summary>
 internal static class MemberRead
 {
@@ -24,6 +27,8 @@ internal static class MemberRead
     private const int First = 3;
     private const int Levels = First + Member.ColumnCount;
     private const int FirstOfInvitation = Levels + 1;
+
+    private static readonly SqlText ByKeys = new();
 
     private const string LevelsOnSqlite = """
         CASE WHEN m.has_levels THEN (SELECT json_group_array(json_array(lower(hex(a.id)), lower(hex(a.resource_id)), a.level,
@@ -40,10 +45,11 @@ internal static class MemberRead
     /// <summary>Reads what a query asks for: a page of members or of invitations, or members by their keys.</summary>
     public static Task<MemberRows> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
-        var sql = new Sql(db.IsSqlite);
+        var sql = query is { Page: null, Invitations: null }
+            ? ByKeys.Make(db.IsSqlite, s => AddKeys(s, query))
+            : new Sql(db.IsSqlite);
         if (query.Page is { } page) AddPage(sql, query.OrganizationId, page, query.Search!);
         else if (query.Invitations is { } run) AddInvitations(sql, query.OrganizationId, run);
-        else AddKeys(sql, query);
         return ReadAsync(db, sql, query.OrganizationId, ct);
     }
 
@@ -75,7 +81,12 @@ internal static class MemberRead
             MemberOrder.LastSignIn => "coalesce(m.last_sign_in_at, m.created_at)",
         });
         var (beyond, direction) = page.Descending ? (Sql.Raw("<"), Sql.Raw(" DESC")) : (Sql.Raw(">"), Sql.Raw(""));
-        if (page.WithTotal) Begin(sql, () => AddWithin(sql.Add($"(SELECT count(*) FROM members m WHERE "), organization, page.Filter, search).Add($")"));
+        if (page.WithTotal)
+            Begin(
+                sql,
+                () =>
+                    AddWithin(sql.Add($"(SELECT count(*) FROM members m WHERE "), organization, page.Filter, search)
+                        .Add($")"));
         else Begin(sql);
         sql.Add($"FROM organizations o LEFT JOIN (SELECT * FROM (SELECT m.* FROM members m WHERE ");
         AddWithin(sql, organization, page.Filter, search);
@@ -89,19 +100,25 @@ internal static class MemberRead
         }
 
         sql.Add($" ORDER BY {column}{direction}");
-        if (page.Order is MemberOrder.LastSignIn) sql.Add($", m.id{direction}"); // of two at the same time one comes first, on every page
+        // of two at the same time one comes first, on every page
+        if (page.Order is MemberOrder.LastSignIn) sql.Add($", m.id{direction}");
         sql.Add($" LIMIT {page.Limit}");
         if (page.Offset > 0) sql.Add($" OFFSET {page.Offset}");
-        // PostgreSQL takes a LIMIT that is a parameter for a tenth of all there is; this one tells it how many a page has at most.
+        // PostgreSQL takes a LIMIT that is a parameter for a tenth of all there is; this one tells it how many a page
+        // has at most.
         sql.Add($") page LIMIT {Sql.Raw("1001")}) m ON true ");
         AddOpenInvitation(sql, organization).Add($" WHERE o.id = {organization}");
     }
 
     private static void AddInvitations(Sql sql, Guid organization, InvitationPage page)
     {
-        Begin(sql).Add($"FROM organizations o LEFT JOIN (SELECT * FROM (SELECT i.* FROM invitations i JOIN members m ON m.organization_id = {organization} AND m.id = i.member_id WHERE i.organization_id = {organization}");
+        Begin(sql).Add(
+            $"FROM organizations o LEFT JOIN (SELECT * FROM (SELECT i.* FROM invitations i JOIN members m ON "
+            + $"m.organization_id = {organization} AND m.id = i.member_id WHERE i.organization_id = {organization}");
         InvitationSearch.AddRun(sql, page);
-        sql.Add($") page LIMIT {Sql.Raw("1001")}) i ON true {sql.EachOrNone("members", "m")}m.organization_id = {organization} AND m.id = i.member_id{sql.EndEachOrNone("m")} WHERE o.id = {organization}");
+        sql.Add(
+            $") page LIMIT {Sql.Raw("1001")}) i ON true {sql.EachOrNone("members", "m$")}m.organization_id = "
+            + $"{organization} AND m.id = i.member_id{sql.EndEachOrNone("m")} WHERE o.id = {organization}");
     }
 
     private static Sql Begin(Sql sql, Action? total = null)
@@ -122,12 +139,14 @@ internal static class MemberRead
     private static Sql AddWithin(Sql sql, Guid organization, MemberFilter filter, MemberSearch search)
     {
         sql.Add($"m.organization_id = {organization} AND m.status <> 'removed'");
-        // Where any kind will do, it is asked all the same: PostgreSQL would otherwise read the index of status and id for the whole organization, and sort.
+        // Where any kind will do, it is asked all the same: PostgreSQL would otherwise read the index of status and id
+        // for the whole organization, and sort.
         if (filter.Kind is { } kind) sql.Add($" AND m.kind = {kind}");
         else sql.Add($" AND m.kind IN ('person', 'service')");
         if (filter.Status is { } status) sql.Add($" AND m.status = {status}");
         if (filter.Role is { } role) sql.Add($" AND m.role = {role}");
-        if (filter.IdentifierPrefix is { } prefix) sql.Add($" AND m.identifier >= {prefix} AND m.identifier < {InvitationSearch.EndOf(prefix)}");
+        if (filter.IdentifierPrefix is { } prefix)
+            sql.Add($" AND m.identifier >= {prefix} AND m.identifier < {InvitationSearch.EndOf(prefix)}");
         search.AddTo(sql, organization);
         return sql;
     }
@@ -149,7 +168,8 @@ internal static class MemberRead
                     member.ReadLevels(row.TextOrNull(Levels));
                 }
 
-                if (!row.IsNull(FirstOfInvitation)) invitations.Add(Invitation.Read(row, FirstOfInvitation, organization));
+                if (!row.IsNull(FirstOfInvitation))
+                    invitations.Add(Invitation.Read(row, FirstOfInvitation, organization));
                 return true;
             }, ct);
         return new(stamp, seats, total, [.. members.Values], invitations);

@@ -10,8 +10,9 @@ using Usher.Core.Groups;
 namespace Usher.Core.Organizations;
 
 /// <summary>
-/// An organization's settings, groups and roles with all they confer, but no levels, no resources and no memberships. Read once and
-/// shared between requests: nothing in it is ever changed. Valid while <see cref="Stamp"/> is the organization's.
+/// An organization's settings, groups and roles with all they confer, but no levels, no resources and no memberships.
+/// Read once and shared between requests: nothing in it is ever changed. Valid while <see cref="Stamp"/> is the
+/// organization's.
 /// </summary>
 public sealed class OrganizationDefinitions
 {
@@ -35,8 +36,8 @@ public sealed class OrganizationDefinitions
 }
 
 /// <summary>
-/// The definitions that this node has read lately. Nothing in here decides anything by itself: a copy is used only with the stamp that
-/// the same request has read from the database.
+/// The definitions that this node has read lately. Nothing in here decides anything by itself: a copy is used only with
+/// the stamp that the same request has read from the database.
 /// </summary>
 public sealed class DefinitionsCache : IDisposable
 {
@@ -51,7 +52,8 @@ public sealed class DefinitionsCache : IDisposable
     /// <param name="organization">The organization's id.</param>
     /// <param name="stamp">The stamp that the request has read.</param>
     /// <param name="ct">Cancels the read.</param>
-    internal async Task<OrganizationDefinitions?> GetAsync(UsherDb db, Guid organization, Guid stamp, CancellationToken ct)
+    internal async Task<OrganizationDefinitions?> GetAsync(
+        UsherDb db, Guid organization, Guid stamp, CancellationToken ct)
     {
         if (cache.TryGetValue(organization, out OrganizationDefinitions? kept) && kept!.Stamp == stamp) return kept;
         // What a run under lock reads may be from several moments. It is right for that run, and not kept.
@@ -66,7 +68,8 @@ public sealed class DefinitionsCache : IDisposable
 
     public void Dispose() => cache.Dispose();
 
-    // All of it as it was at one moment: with an older stamp than the groups', a restored database could make the copy valid again.
+    // All of it as it was at one moment: with an older stamp than the groups', a restored database could make the copy
+    // valid again.
     private static async Task<IAsyncDisposable> BeginSnapshotAsync(UsherDb db, CancellationToken ct)
     {
         if (!db.IsSqlite) return await db.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);

@@ -27,7 +27,10 @@ internal static class Mime
         return message;
     }
 
-    /// <summary>An address outside ASCII needs a mail system that speaks SMTPUTF8; all others get what every mail system understands.</summary>
+    /// <summary>
+    /// An address outside ASCII needs a mail system that speaks SMTPUTF8; all others get what every mail system
+    /// understands.
+    /// </summary>
     public static FormatOptions Format(OutgoingMail mail)
     {
         var format = FormatOptions.Default.Clone();
@@ -48,11 +51,15 @@ internal static class Mime
 
     private static TextPart Part(string subtype, string text)
     {
-        var part = new TextPart(subtype) { ContentTransferEncoding = IsPlain(text) ? ContentEncoding.SevenBit : ContentEncoding.QuotedPrintable };
+        var part = new TextPart(subtype)
+        {
+            ContentTransferEncoding = IsPlain(text) ? ContentEncoding.SevenBit : ContentEncoding.QuotedPrintable,
+        };
         part.SetText(Encoding.UTF8, text.ReplaceLineEndings("\r\n"));
         return part;
     }
 
     // Such text is sent as it stands, so that a person who opens the file finds the link in one piece.
-    private static bool IsPlain(string text) => Ascii.IsValid(text) && text.Split('\n').All(line => line.Length < MaxLine);
+    private static bool IsPlain(string text) =>
+        Ascii.IsValid(text) && text.Split('\n').All(line => line.Length < MaxLine);
 }

@@ -8,10 +8,11 @@ using Microsoft.Extensions.Options;
 namespace Usher.Server.Mail;
 
 /// <summary>
-/// Hands each mail to a mail server, with STARTTLS and login as configured. Connections are kept for some seconds, so that a queue that
-/// drains pays for each of them once.
+/// Hands each mail to a mail server, with STARTTLS and login as configured. Connections are kept for some seconds, so
+/// that a queue that drains pays for each of them once.
 /// </summary>
-internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeProvider clock) : IMailTransport, IDisposable
+internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeProvider clock) : IMailTransport,
+IDisposable
 {
     // Servers hang up after a while; most wait minutes.
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(20);
@@ -22,7 +23,8 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
     {
         try
         {
-            if (Kept() is not { } kept || !await TrySendAsync(kept, mail, ct)) await SendAsync(await ConnectAsync(ct), mail, ct);
+            if (Kept() is not { } kept || !await TrySendAsync(kept, mail, ct))
+                await SendAsync(await ConnectAsync(ct), mail, ct);
         }
         catch (SmtpCommandException e)
         {
@@ -47,7 +49,9 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
             await SendAsync(client, mail, ct);
             return true;
         }
-        catch (Exception e) when (e is IOException or ProtocolException or SmtpCommandException { StatusCode: SmtpStatusCode.ServiceNotAvailable })
+        catch (Exception e) when (
+            e is IOException or ProtocolException
+                or SmtpCommandException { StatusCode: SmtpStatusCode.ServiceNotAvailable })
         {
             return false;
         }
@@ -86,8 +90,11 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
         var client = new SmtpClient { CheckCertificateRevocation = false };
         try
         {
-            await client.ConnectAsync(server.Host, server.Port, server.StartTls ? SecureSocketOptions.StartTls : SecureSocketOptions.None, ct);
-            if (server.UserName is { Length: > 0 }) await client.AuthenticateAsync(server.UserName, server.Password ?? "", ct);
+            await client.ConnectAsync(
+                server.Host, server.Port, server.StartTls ? SecureSocketOptions.StartTls : SecureSocketOptions.None,
+                ct);
+            if (server.UserName is { Length: > 0 })
+                await client.AuthenticateAsync(server.UserName, server.Password ?? "", ct);
             return client;
         }
         catch
@@ -98,13 +105,15 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
     }
 
     /// <summary>
-    /// RFC 5321, 4.2.1: of the permanent refusals only 55x speak of this mailbox or this mail; the others (502, 530, 535, …) of how the
-    /// server is talked to, which can be put right within the day. Neither is X.7.Y (RFC 3463, "security or policy") held against the
-    /// recipient: it is also what a relay says to a client without a login.
+    /// RFC 5321, 4.2.1: of the permanent refusals only 55x speak of this mailbox or this mail; the others (502, 530,
+    /// 535, …) of how the server is talked to, which can be put right within the day. Neither is X.7.Y (RFC 3463,
+    /// "security or policy") held against the recipient: it is also what a relay says to a client without a login.
     /// </summary>
-    private static bool IsPermanent(SmtpCommandException e) => (int)e.StatusCode is >= 550 and <= 559 && !Policy().IsMatch(e.Message);
+    private static bool IsPermanent(SmtpCommandException e) =>
+        (int)e.StatusCode is >= 550 and <= 559 && !Policy().IsMatch(e.Message);
 
-    private static string Describe(Exception e) => e.InnerException is null ? e.Message : $"{e.Message} {e.GetBaseException().Message}";
+    private static string Describe(Exception e) =>
+        e.InnerException is null ? e.Message : $"{e.Message} {e.GetBaseException().Message}";
 
     [GeneratedRegex(@"\b5\.7\.\d", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Policy();

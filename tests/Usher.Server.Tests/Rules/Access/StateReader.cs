@@ -88,7 +88,8 @@ internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : 
         var user = row.IsNull(8) ? (Guid?)null : row.Id(8);
         var other = string.Join('|', Enumerable.Range(8, 7).Select(row.Text));
         var isPerson = row.Text(3) is "person";
-        var member = new MemberRow(row.Id(0), row.Number(1), row.Text(2), isPerson, row.Text(4), row.Text(5), row.Flag(6), other)
+        var member = new MemberRow(
+            row.Id(0), row.Number(1), row.Text(2), isPerson, row.Text(4), row.Text(5), row.Flag(6), other)
         {
             SsoId = row.Text(7),
             User = user,
@@ -99,7 +100,8 @@ internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : 
 
     private static GroupRow Group(Row row)
     {
-        var group = new GroupRow(row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6));
+        var group = new GroupRow(
+            row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6));
         AddGrants(row.Text(7), group.Permissions, [], group.Roles);
         return group;
     }
@@ -112,7 +114,8 @@ internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : 
     }
 
     // One entry for each grant: p:name, g:id, r:id.
-    private static void AddGrants(string text, SortedSet<string> permissions, SortedSet<Guid> groups, SortedSet<Guid> roles)
+    private static void AddGrants(
+        string text, SortedSet<string> permissions, SortedSet<Guid> groups, SortedSet<Guid> roles)
     {
         foreach (var entry in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
