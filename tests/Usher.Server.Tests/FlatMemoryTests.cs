@@ -188,7 +188,7 @@ public sealed class FlatMemoryTests
     {
         IEntityType type = db.Model.FindEntityType(typeof(T))!;
         List<string> columns = [.. type.GetProperties().Select(p => p.GetColumnName())];
-        return $"INSERT INTO {type.GetTableName()} ({string.Join(", $", columns)}) SELECT "
+        return $"INSERT INTO {type.GetTableName()} ({string.Join(", ", columns)}) SELECT "
             + $"{string.Join(", ", columns.Select(c => but.GetValueOrDefault(c, "m." + c)))} FROM {from}";
     }
 }

@@ -91,7 +91,7 @@ internal sealed class MemberSearch
             case MemberField.Key: AddKey(sql, condition); break;
             case MemberField.LastUse:
                 var used =
-                    $"(SELECT {Milliseconds(sql, "max(k.last_used_at)$")} FROM api_keys k WHERE k.organization_id = "
+                    $"(SELECT {Milliseconds(sql, "max(k.last_used_at)")} FROM api_keys k WHERE k.organization_id = "
                         + $"m.organization_id AND k.member_id = m.id)";
                 AddTexts(sql, used, condition);
                 break;

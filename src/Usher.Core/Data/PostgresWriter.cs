@@ -31,7 +31,7 @@ internal static class PostgresWriter
         {
             var insert = some.Key;
             await using var copy = await connection.BeginBinaryImportAsync(
-                $"COPY \"{insert.Table}\" ({string.Join(", ", insert.Columns.Select(c => $"\"{c.Name}\"$"))}) FROM "
+                $"COPY \"{insert.Table}\" ({string.Join(", ", insert.Columns.Select(c => $"\"{c.Name}\""))}) FROM "
                     + $"STDIN (FORMAT BINARY)",
                 ct);
             foreach (var (_, entity, _) in some)

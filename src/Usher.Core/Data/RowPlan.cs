@@ -204,7 +204,7 @@ internal sealed class RowPlan
             unique = [.. type.GetIndexes().Where(i => i.IsUnique).SelectMany(i => i.Properties)];
             Insert = new(
                 name, order,
-                $"INSERT INTO \"{name}\" ({string.Join(", $", columns.Select(Quoted))}) VALUES "
+                $"INSERT INTO \"{name}\" ({string.Join(", ", columns.Select(Quoted))}) VALUES "
                     + $"({string.Join(", ", columns.Select((_, i) => $"${i + 1}"))})",
                 columns);
         }

@@ -12,7 +12,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("7907047f-4a41-4c55-a8c3-e492fcdea48b"), entityTypeCount: 27)
+            : base(skipDetectChanges: false, modelId: new Guid("8b1f128d-885e-45d3-b302-4f2fe56539af"), entityTypeCount: 27)
         {
         }
 
@@ -89,7 +89,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
             UserAddressChangeEntityType.CreateAnnotations(userAddressChange);
 
             AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn);
-            AddAnnotation("ProductVersion", "10.0.14");
+            AddAnnotation("ProductVersion", "10.0.15");
             AddAnnotation("Relational:MaxIdentifierLength", 63);
         }
     }

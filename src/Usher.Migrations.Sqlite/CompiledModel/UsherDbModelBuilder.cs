@@ -11,7 +11,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("eb3e3bdb-8cc6-4348-adfa-3e5565813b66"), entityTypeCount: 27)
+            : base(skipDetectChanges: false, modelId: new Guid("96657e28-f04c-4aa8-943a-7fe2e6ab5f28"), entityTypeCount: 27)
         {
         }
 
@@ -87,7 +87,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             UserEntityType.CreateAnnotations(user);
             UserAddressChangeEntityType.CreateAnnotations(userAddressChange);
 
-            AddAnnotation("ProductVersion", "10.0.14");
+            AddAnnotation("ProductVersion", "10.0.15");
         }
     }
 }

@@ -115,7 +115,7 @@ internal static class LimitTable
     /// <summary>A table of the page.</summary>
     public static string Markdown(IEnumerable<LimitRow> rows) => string.Concat(
         rows.Select(r =>
-            $"| {r.Counted} | {r.Per} | {r.Most} | {(r.Window is "" ? "–$" : r.Window)} | {r.Answer} | "
+            $"| {r.Counted} | {r.Per} | {r.Most} | {(r.Window is "" ? "–" : r.Window)} | {r.Answer} | "
             + $"{(r.Setting is "" ? "–" : r.Setting)} |\n")
             .Prepend("|---|---|---|---|---|---|\n")
                 .Prepend("| counted | per | most | window | beyond it | setting |\n"));

@@ -123,7 +123,7 @@ public sealed class InvitationModelTests(InvitationModelTests.OperatedApp operat
         if (expected == actual) return;
         var (wanted, got) = (expected.Split('\n'), actual.Split('\n'));
         Assert.Fail(
-            $"{where}\nby the model:\n  {string.Join("\n  $", wanted.Except(got))}\nby the server:\n  "
+            $"{where}\nby the model:\n  {string.Join("\n  ", wanted.Except(got))}\nby the server:\n  "
             + $"{string.Join("\n  ", got.Except(wanted))}");
     }
 

@@ -10,14 +10,14 @@ using Usher.Core.Data;
 namespace Usher.Migrations.Sqlite.Migrations
 {
     [DbContext(typeof(UsherDb))]
-    [Migration("20261129091944_Initial")]
+    [Migration("20261129130055_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
         {
 #pragma warning disable 612, 618
-            modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
+            modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
             modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
                 {

@@ -13,7 +13,7 @@ using Usher.Core.Data;
 namespace Usher.Migrations.Postgres.Migrations
 {
     [DbContext(typeof(UsherDb))]
-    [Migration("20261129092208_Initial")]
+    [Migration("20261129130113_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -21,7 +21,7 @@ namespace Usher.Migrations.Postgres.Migrations
         {
 #pragma warning disable 612, 618
             modelBuilder
-                .HasAnnotation("ProductVersion", "10.0.14")
+                .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
