@@ -2,8 +2,15 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Usher.Core;
 
+/// <summary>A <see cref="Result{T}"/> of any type.</summary>
+public interface IOutcome
+{
+    /// <summary>The refusal, or null on success.</summary>
+    Error? Error { get; }
+}
+
 /// <summary>What an operation came to: a value, or the <see cref="Core.Error"/> that says why not.</summary>
-public readonly struct Result<T>
+public readonly struct Result<T> : IOutcome
 {
     private readonly T? value;
 

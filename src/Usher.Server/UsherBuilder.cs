@@ -165,6 +165,7 @@ public static class UsherBuilder
                     ? o.UseUsherSqlite(database.ConnectionString)
                     : o.UseUsherPostgres(database.ConnectionString),
             poolSize: 128);
+        services.AddScoped<Database>();
         services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>()
             .AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
         services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<SessionUsage>()

@@ -437,8 +437,6 @@ public sealed class AccessGraph
     /// </summary>
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
-        await db.LockAsync(
-            query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
         if (query.Page is { } page && await PrepareAsync(db, query.OrganizationId, page.Filter, ct) is var search)
             query = query with { Search = search };
         var rows = await MemberRead.ReadAsync(db, query, ct);
@@ -453,21 +451,31 @@ public sealed class AccessGraph
         return graph;
     }
 
-    /// <summary>Reads it and tracks the members, for an operation that will change them.</summary>
-    public static async Task<AccessGraph?> TrackAsync(UsherDb db, AccessQuery query, CancellationToken ct)
+    /// <summary>
+    /// The same for an operation that changes something: an attempt under lock waits for what it asks about.
+    /// </summary>
+    public static async Task<AccessGraph?> ReadAsync(Unit unit, AccessQuery query, CancellationToken ct)
     {
-        var graph = await ReadAsync(db, query, ct);
-        if (graph is not null) db.AttachRange(graph.members.Values);
+        await unit.LockAsync(
+            query.OrganizationId, query.Identifiers, query.MemberIds, query.LockOrganization, ct, query.InvitationIds);
+        return await ReadAsync(unit.Db, query, ct);
+    }
+
+    /// <summary>Reads it and tracks the members, for an operation that will change them.</summary>
+    public static async Task<AccessGraph?> TrackAsync(Unit unit, AccessQuery query, CancellationToken ct)
+    {
+        var graph = await ReadAsync(unit, query, ct);
+        if (graph is not null) unit.Db.AttachRange(graph.members.Values);
         return graph;
     }
 
     /// <summary>
     /// Tracks the members of some identifiers with all they hold, for an operation that will change nothing else.
     /// </summary>
-    public void Track(UsherDb db, IReadOnlyCollection<string> identifiers)
+    public void Track(Unit unit, IReadOnlyCollection<string> identifiers)
     {
         HashSet<string> wanted = [.. identifiers];
-        db.AttachRange(members.Values.Where(m => wanted.Contains(m.Identifier)));
+        unit.Db.AttachRange(members.Values.Where(m => wanted.Contains(m.Identifier)));
     }
 
     /// <summary>

@@ -20,6 +20,9 @@ public sealed class MemberGrant
 
     public required Guid MemberId { get; init; }
 
+    internal static MemberGrant Of(Guid organization, Grant grant, Guid member) =>
+        new() { OrganizationId = organization, Kind = grant.Kind, Target = grant.Target, MemberId = member };
+
     internal sealed class Mapping : IEntityTypeConfiguration<MemberGrant>
     {
         public void Configure(EntityTypeBuilder<MemberGrant> builder)
@@ -59,7 +62,7 @@ public sealed class DeletedGrant
 }
 
 /// <summary>Removes, batch by batch, what deleted groups and roles have left in the table to search.</summary>
-public sealed class MemberGrantSweep(UsherDb db)
+public sealed class MemberGrantSweep(UsherDb db, Database database)
 {
     /// <summary>How many rows one transaction removes at most.</summary>
     public const int BatchSize = 1_000;
@@ -71,7 +74,7 @@ public sealed class MemberGrantSweep(UsherDb db)
         if (await db.DeletedGrants.AsNoTracking().OrderBy(d => d.OrganizationId)
                 .FirstOrDefaultAsync(ct) is not { } deleted)
             return false;
-        return await db.RunLockedAsync(async () =>
+        return await database.RunLockedAsync(async unit =>
         {
             var rows = db.MemberGrants.Where(g =>
                 g.OrganizationId == deleted.OrganizationId && g.Kind == deleted.Kind && g.Target == deleted.Target);

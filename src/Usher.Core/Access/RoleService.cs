@@ -40,12 +40,12 @@ public sealed record RoleChange
 public sealed record RoleSelection(IReadOnlyList<Role> Roles, IReadOnlyList<Guid> Unknown, AccessGraph Graph);
 
 /// <summary>An organization's own roles.</summary>
-public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
+public sealed class RoleService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
     /// <summary>Makes a role. Its maker must hold every permission in it.</summary>
     public Task<Result<Role>> CreateAsync(
         Actor actor, string name, string description, IReadOnlyList<string> permissions, CancellationToken ct) =>
-        db.RunAsync<Result<Role>>(async () =>
+        database.RunAsync<Result<Role>>(async unit =>
         {
             if (Error.Of(Faults(name, description, permissions)) is { } fault) return fault;
             if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph)
@@ -64,11 +64,10 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
                 CreatedAt = now, UpdatedAt = now, UpdatedBy = NameOf(actor, graph),
             };
             role.Give(permissions.Distinct(), actor, now);
-            db.Add(role);
-            db.Add(UsherEvent.Record(
+            unit.Add(role);
+            unit.Add(UsherEvent.Record(
                 EventTypes.RoleCreated, actor, "role", role.Id, now,
                 new() { ["name"] = role.Name, ["permissions"] = string.Join(' ', permissions) }));
-            await db.SaveChangesAsync(ct);
             return role;
         }, ct);
 
@@ -82,7 +81,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     public Task<Result<RoleSelection>> UpdateAsync(
         Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
-        db.RunAsync<Result<RoleSelection>>(async () =>
+        database.RunAsync<Result<RoleSelection>>(async unit =>
     {
         if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys
                 || change.Groups?.Elements.Count > MemberService.MaxKeys)
@@ -92,7 +91,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         var query = Query(
             actor, roleIds, details,
             [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
-        if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
+        if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return MemberErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var selection = Select(graph, roleIds);
@@ -137,7 +136,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             if (told.Count > 0)
             {
                 (role.UpdatedAt, role.UpdatedBy) = (now, NameOf(actor, graph));
-                db.Add(UsherEvent.Record(
+                unit.Add(UsherEvent.Record(
                     EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
             }
 
@@ -146,8 +145,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
 
         foreach (var hand in hands)
             if (hand.Apply(graph, actor, now) is { Count: > 0 } moved)
-                db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
-        await db.SaveChangesAsync(ct);
+                unit.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
         return selection with { Roles = edited };
 
         // What is there already, or gone already, is no edit.
@@ -174,7 +172,7 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             if (!handed.TryGetValue(groupId, out var group)) db.Attach(handed[groupId] = group = graph.Edit(groupId)!);
             if (gives) group.Give(Grant.Role(role.Id), actor, now);
             else group.Take(Grant.Role(role.Id));
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.GroupUpdated, actor, "group", group.Id, now,
                 new() { ["name"] = group.Name, [gives ? "roles_added" : "roles_removed"] = role.Name }));
         }
@@ -185,9 +183,9 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     public Task<Result<RoleSelection>> DeleteAsync(
         Actor actor, Guid roleId, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
-        db.RunAsync<Result<RoleSelection>>(async () =>
+        database.RunAsync<Result<RoleSelection>>(async unit =>
     {
-        if (await AccessGraph.TrackAsync(db, Query(actor, [roleId], details), ct) is not { } graph)
+        if (await AccessGraph.TrackAsync(unit, Query(actor, [roleId], details), ct) is not { } graph)
             return RoleErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
@@ -195,11 +193,10 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role))))
             return InvitationErrors.MoreThanYouHold;
-        db.Remove(role.Copy());
-        db.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
-        db.Add(UsherEvent.Record(
+        unit.Remove(role.Copy());
+        unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
+        unit.Add(UsherEvent.Record(
             EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
-        await db.SaveChangesAsync(ct);
         return new RoleSelection([role], [], graph);
     }, ct);
 

@@ -38,7 +38,7 @@ public sealed record CreatedApiKey(ApiKey Key, string Secret)
 public readonly record struct ApiKeyReference(Guid? Id = null, string? Secret = null);
 
 /// <summary>Keys that act for members.</summary>
-public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
+public sealed partial class ApiKeyService(UsherDb db, Database database, TimeProvider clock)
 {
     /// <summary>How many keys a member may have.</summary>
     public const int MaxPerMember = 100;
@@ -53,7 +53,7 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     /// </summary>
     public Task<Result<CreatedApiKey>> CreateAsync(
         Actor actor, Guid memberId, string name, bool readOnly, DateTimeOffset? expires, CancellationToken ct) =>
-        db.RunLockedAsync<Result<CreatedApiKey>>(async () =>
+        database.RunLockedAsync<Result<CreatedApiKey>>(async unit =>
         {
             if (Error.Of(Faults(name, expires)) is { } fault) return fault;
             var self = actor.IsMember && actor.Id == memberId;
@@ -71,11 +71,10 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
 
             var now = clock.Now();
             var (key, secret) = New(member, Text.Name(name), readOnly, expires, given: null, now);
-            db.Add(key);
-            db.Add(UsherEvent.Record(
+            unit.Add(key);
+            unit.Add(UsherEvent.Record(
                 EventTypes.ApiKeyCreated, actor, "api_key", key.Id, now,
                 new() { ["member"] = member.Identifier, ["name"] = key.Name }));
-            await db.SaveChangesAsync(ct);
             return new CreatedApiKey(key, secret) { Member = member };
         }, ct);
 
@@ -162,20 +161,19 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     /// Makes this the operator's only key, or, with null, leaves him none. What an installation's settings say, told at
     /// every start.
     /// </summary>
-    public Task<bool> SetOperatorKeyAsync(string? secret, CancellationToken ct) => db.RunAsync(async () =>
+    public Task<bool> SetOperatorKeyAsync(string? secret, CancellationToken ct) => database.RunAsync(async unit =>
     {
         var (hash, now) = (secret is null ? [] : Secret.Hash(secret), clock.Now());
         var present = await db.ApiKeys.Where(k => k.OrganizationId == null).ToListAsync(ct);
         var others = present.Where(k => !k.Hash.AsSpan().SequenceEqual(hash)).ToList();
         if (others.Count is 0 && (secret is null || present.Count > 0)) return false;
-        db.RemoveRange(others);
+        unit.RemoveRange(others);
         if (secret is not null && others.Count == present.Count)
-            db.Add(
+            unit.Add(
                 new ApiKey
                 {
                     Hash = hash, Id = Uuid.Create(now), Hint = secret[..HintLength], Name = "Operator", CreatedAt = now,
                 });
-        await db.SaveChangesAsync(ct);
         return true;
     }, ct);
 
@@ -185,17 +183,16 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     public Task<Result<ApiKey>> RenameAsync(
         Actor actor, Guid memberId, ApiKeyReference reference, string name, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
-        db.RunAsync<Result<ApiKey>>(async () =>
+        database.RunAsync<Result<ApiKey>>(async unit =>
     {
         if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
         if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
         if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
         if (key.Name == Text.Name(name)) return key;
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.ApiKeyUpdated, actor, "api_key", key.Id, clock.Now(),
             new() { ["name"] = $"{key.Name} → {Text.Name(name)}" }));
         key.Name = Text.Name(name);
-        await db.SaveChangesAsync(ct);
         return key;
     }, ct);
 
@@ -213,19 +210,18 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
     public Task<Result<ApiKey>> DeleteAsync(
         Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
-        db.RunLockedAsync<Result<ApiKey>>(async () =>
+        database.RunLockedAsync<Result<ApiKey>>(async unit =>
     {
-        await db.LockAsync(actor.OrganizationId, [], [memberId], organizationToo: true, ct);
+        await unit.LockAsync(actor.OrganizationId, [], [memberId], organizationToo: true, ct);
         if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
         if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
         if (key.Id == inUse) return ApiKeyErrors.InUse;
         if (await LastAdmin.ActsByAloneAsync(db, key, ct)
                 && await LastAdmin.WouldGoAsync(db, actor.OrganizationId, [memberId], ct))
             return MemberErrors.LastAdmin;
-        db.Remove(key);
-        db.Add(UsherEvent.Record(
+        unit.Remove(key);
+        unit.Add(UsherEvent.Record(
             EventTypes.ApiKeyDeleted, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = key.Name }));
-        await db.SaveChangesAsync(ct);
         return key;
     }, ct);
 

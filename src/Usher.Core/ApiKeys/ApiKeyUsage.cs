@@ -12,16 +12,16 @@ public sealed class ApiKeyUsage
     public void Used(Guid keyId, DateTimeOffset when) => used[keyId] = when;
 
     /// <summary>Writes down what was used since the last time.</summary>
-    public async Task FlushAsync(UsherDb db, CancellationToken ct)
+    public async Task FlushAsync(Database database, CancellationToken ct)
     {
         var batch = Interlocked.Exchange(ref used, []);
         if (batch.IsEmpty) return;
         Guid[] ids = [.. batch.Keys];
-        await db.RunAsync(async () =>
+        await database.RunAsync(async unit =>
         {
-            foreach (var key in await db.ApiKeys.Where(k => ids.Contains(k.Id)).ToListAsync(ct))
+            foreach (var key in await unit.Db.ApiKeys.Where(k => ids.Contains(k.Id)).ToListAsync(ct))
                 key.LastUsedAt = batch[key.Id];
-            return await db.SaveChangesAsync(ct);
+            return true;
         }, ct);
     }
 }

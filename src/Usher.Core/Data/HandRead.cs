@@ -25,7 +25,9 @@ internal static class HandRead
         await connection.OpenAsync(ct);
         try
         {
-            await using var command = sql.ToCommand(connection.DbConnection);
+            var command = sql.ToCommand(connection.DbConnection);
+            // On SQLite the command stays prepared on the connection.
+            await using var own = sql.IsSqlite ? null : command;
             command.Transaction = connection.CurrentTransaction?.GetDbTransaction();
             List<T> rows = [];
             await using var reader = await ExecuteAsync(db, connection, command, ct);

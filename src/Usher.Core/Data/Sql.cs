@@ -46,6 +46,9 @@ internal sealed class Sql(bool isSqlite, string? known = null)
     /// <summary>The whole text, once it is made.</summary>
     public string Text => known ?? text!.ToString();
 
+    /// <summary>The values in the order of the parameters.</summary>
+    public IReadOnlyList<object> Values => values;
+
     /// <summary>Text that is no value: a constant, a column, a part made by another method.</summary>
     public readonly record struct Part(string Text);
 
@@ -92,13 +95,20 @@ internal sealed class Sql(bool isSqlite, string? known = null)
     /// <summary>A command with the text and the values.</summary>
     public DbCommand ToCommand(DbConnection connection)
     {
+        if (connection is SqliteConnection sqlite) return Bound(KeptOpen.Prepared(sqlite, Text));
         var command = connection.CreateCommand();
         command.CommandText = Text;
+        foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
+        return command;
+    }
+
+    private SqliteCommand Bound(SqliteCommand command)
+    {
         for (var i = 0; i < values.Count; i++)
         {
-            command.Parameters.Add(isSqlite
-                ? new SqliteParameter("$" + (i + 1).ToString(CultureInfo.InvariantCulture), values[i])
-                : new NpgsqlParameter { Value = values[i] });
+            if (i == command.Parameters.Count)
+                command.Parameters.Add(new SqliteParameter { ParameterName = $"${i + 1}" });
+            command.Parameters[i].Value = values[i];
         }
 
         return command;

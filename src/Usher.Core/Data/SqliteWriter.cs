@@ -2,79 +2,94 @@ using Microsoft.Data.Sqlite;
 
 namespace Usher.Core.Data;
 
-/// <summary>A connection that only writes, with its statements kept prepared. For one thread at a time.</summary>
-internal sealed class SqliteWriter : IDisposable
+/// <summary>
+/// Writes the rows of units on SQLite, on one connection, with a prepared statement for each table and kind of change.
+/// For one thread at a time. <see cref="WriteGate"/> has one for the writes that share commits: each unit is a savepoint
+/// in the transaction, so a unit that is refused takes back its own rows and no others. A unit that runs under lock
+/// writes on its own connection, in its own transaction.
+/// </summary>
+internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDisposable
 {
-    private readonly SqliteConnection connection;
-    private readonly SqliteCommand begin;
-    private readonly SqliteCommand commit;
-    private readonly SqliteCommand savepoint;
-    private readonly SqliteCommand release;
-    private readonly SqliteCommand rollback;
-    private readonly Dictionary<RowStatement, SqliteRowStatement> statements = [];
+    private readonly Dictionary<string, SqliteCommand> prepared = [];
 
-    public SqliteWriter(string connectionString)
+    /// <summary>A writer on a connection of its own.</summary>
+    public static SqliteWriter Open(string connectionString)
     {
-        connection = new(connectionString);
+        SqliteConnection connection = new(connectionString);
         connection.Open();
         UsherDbOptions.Prepare(connection);
-        (begin, commit) = (Command("BEGIN IMMEDIATE"), Command("COMMIT"));
-        (savepoint, release, rollback) =
-            (Command("SAVEPOINT unit"), Command("RELEASE unit"), Command("ROLLBACK TO unit"));
+        SqliteWriter writer = new(connection, owns: true);
+        // Otherwise every savepoint with a change in it makes a temporary file.
+        writer.Run("PRAGMA temp_store=MEMORY");
+        return writer;
     }
 
-    public void Begin() => begin.ExecuteNonQuery();
+    public void Begin() => Run("BEGIN IMMEDIATE");
 
-    public void Commit() => commit.ExecuteNonQuery();
+    public void Commit() => Run("COMMIT");
 
-    /// <summary>Writes rows in the transaction, all or none.</summary>
-    /// <returns>Why none was.</returns>
-    /// <exception cref="SqliteException">The database has ended the transaction.</exception>
-    public Exception? TryWrite(IReadOnlyList<RowWrite> rows)
+    /// <summary>Whether the transaction is still there: a full disk, say, ends it.</summary>
+    public bool InTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) is 0;
+
+    /// <summary>Writes the rows of a unit in the transaction that was begun, all or none.</summary>
+    /// <returns>Whether they were written; they were not where the unit lost a race.</returns>
+    /// <exception cref="SqliteException">They were refused for another reason. The transaction may have ended.</exception>
+    public bool TryWrite(IReadOnlyList<Change> changes)
     {
-        savepoint.ExecuteNonQuery();
+        Run("SAVEPOINT unit");
+        var written = false;
         try
         {
-            foreach (var row in rows) Write(row);
-            release.ExecuteNonQuery();
-            return null;
+            written = Write(changes);
+            return written;
         }
-        catch (Exception e) when (SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) is 0)
+        finally
         {
-            rollback.ExecuteNonQuery();
-            release.ExecuteNonQuery();
-            return e;
+            if (InTransaction)
+            {
+                if (!written) Run("ROLLBACK TO unit");
+                Run("RELEASE unit");
+            }
         }
     }
 
-    /// <summary>Writes rows, in an order that can be, in the transaction of somebody else's connection.</summary>
-    /// <exception cref="SqliteException">They were refused; the transaction holds some of them.</exception>
-    public static void Write(SqliteConnection connection, IReadOnlyList<RowWrite> rows)
+    /// <summary>Writes rows in a transaction that takes them back where they are refused.</summary>
+    /// <returns>Whether all were written.</returns>
+    public bool Write(IReadOnlyList<Change> changes)
     {
-        foreach (var same in rows.GroupBy(row => row.Statement))
+        try
         {
-            using SqliteRowStatement statement = new(connection, same.Key);
-            foreach (var row in same) statement.Run(row);
+            foreach (var change in changes)
+                if (!Write(change)) return false;
+            return true;
+        }
+        catch (SqliteException e) when (LostRace.Is(e))
+        {
+            return false;
         }
     }
 
+    /// <summary>Disposes of the statements and, where the writer opened it, of the connection.</summary>
     public void Dispose()
     {
-        foreach (var statement in statements.Values) statement.Dispose();
-        connection.Dispose();
+        foreach (var command in prepared.Values) command.Dispose();
+        if (owns) connection.Dispose();
     }
 
-    private void Write(RowWrite row)
+    private bool Write(Change change)
     {
-        if (!statements.TryGetValue(row.Statement, out var statement))
-            statements.Add(row.Statement, statement = new(connection, row.Statement));
-        statement.Run(row);
+        var command = Prepared(change.Text);
+        change.Bind(command);
+        return command.ExecuteNonQuery() > 0 || !change.MustFind;
     }
 
-    private SqliteCommand Command(string sql)
+    private void Run(string sql) => Prepared(sql).ExecuteNonQuery();
+
+    private SqliteCommand Prepared(string sql)
     {
-        var command = connection.CreateCommand();
+        if (prepared.TryGetValue(sql, out var command)) return command;
+        command = connection.CreateCommand();
         command.CommandText = sql;
-        return command;
+        return prepared[sql] = command;
     }
 }

@@ -18,7 +18,7 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
     private const int GroupSize = 128;
 
     private readonly SemaphoreSlim turn = new(1);
-    private readonly ConcurrentQueue<Unit> waiting = new();
+    private readonly ConcurrentQueue<Waiting> waiting = new();
     private int led;
     private SqliteWriter? writer;
 
@@ -28,19 +28,19 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         return new Turn(turn);
     }
 
-    /// <summary>Writes rows, all or none, in a commit that others may share.</summary>
-    /// <param name="connectionString">Of the one database there is.</param>
-    /// <param name="rows">In an order that can be written.</param>
-    /// <param name="ct">Cancels while they wait, not any more when their turn has come.</param>
-    /// <exception cref="SqliteException">They were refused, or the commit failed: none is stored.</exception>
-    /// <exception cref="Microsoft.EntityFrameworkCore.DbUpdateConcurrencyException">One to be changed is gone or was
-    /// changed meanwhile: none is stored.</exception>
-    internal Task WriteAsync(string connectionString, IReadOnlyList<RowWrite> rows, CancellationToken ct)
+    /// <summary>Writes the rows of a unit, all or none, in a commit that others may share.</summary>
+    /// <param name="connectionString">The connection string of the one database there is.</param>
+    /// <param name="changes">In an order that can be written.</param>
+    /// <param name="ct">Cancels while they wait, and no longer once their turn has come.</param>
+    /// <returns>Whether they are stored; they are not where the unit lost a race.</returns>
+    /// <exception cref="SqliteException">They were refused for another reason, or the commit failed: none is stored.
+    /// </exception>
+    internal Task<bool> TryWriteAsync(string connectionString, IReadOnlyList<Change> changes, CancellationToken ct)
     {
-        var unit = new Unit(rows, ct);
-        waiting.Enqueue(unit);
+        var mine = new Waiting(changes, ct);
+        waiting.Enqueue(mine);
         if (Interlocked.Exchange(ref led, 1) is 0) _ = LeadAsync(connectionString);
-        return unit.Task;
+        return mine.Task;
     }
 
     public void Dispose()
@@ -71,18 +71,18 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
 
     private void Commit(string connectionString)
     {
-        List<Unit> group = [];
-        while (group.Count < GroupSize && waiting.TryDequeue(out var unit))
+        List<Waiting> group = [];
+        while (group.Count < GroupSize && waiting.TryDequeue(out var next))
         {
-            if (unit.IsWanted) group.Add(unit);
+            if (next.IsWanted) group.Add(next);
         }
 
         if (group is []) return;
         try
         {
-            writer ??= new(connectionString);
+            writer ??= SqliteWriter.Open(connectionString);
             writer.Begin();
-            foreach (var unit in group) unit.Refused = writer.TryWrite(unit.Rows);
+            foreach (var one in group) Write(one, writer);
             writer.Commit();
             meter.Commit();
         }
@@ -91,10 +91,23 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
             // Closing a connection takes back what it had begun; the next group opens another.
             writer?.Dispose();
             writer = null;
-            foreach (var unit in group) unit.Refused ??= e;
+            foreach (var one in group) one.Fault ??= e;
         }
 
-        foreach (var unit in group) unit.Answer();
+        foreach (var one in group) one.Answer();
+    }
+
+    // What a unit is refused for is its own matter as long as the transaction of all goes on.
+    private static void Write(Waiting one, SqliteWriter writer)
+    {
+        try
+        {
+            one.Written = writer.TryWrite(one.Changes);
+        }
+        catch (SqliteException e) when (writer.InTransaction)
+        {
+            one.Fault = e;
+        }
     }
 
     private sealed class Turn(SemaphoreSlim turn) : IDisposable
@@ -103,19 +116,21 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
     }
 
     // What comes after the answer runs elsewhere: the gate goes on to the next group.
-    private sealed class Unit(IReadOnlyList<RowWrite> rows, CancellationToken ct)
-        : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Waiting(IReadOnlyList<Change> changes, CancellationToken ct)
+        : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        public IReadOnlyList<RowWrite> Rows => rows;
+        public IReadOnlyList<Change> Changes => changes;
 
-        public Exception? Refused { get; set; }
+        public bool Written { get; set; }
+
+        public Exception? Fault { get; set; }
 
         public bool IsWanted => !ct.IsCancellationRequested || !TrySetCanceled(ct);
 
         public void Answer()
         {
-            if (Refused is null) SetResult();
-            else SetException(Refused);
+            if (Fault is null) SetResult(Written);
+            else SetException(Fault);
         }
     }
 }

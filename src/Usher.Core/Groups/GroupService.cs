@@ -47,7 +47,7 @@ public sealed record NewGroup(string Name)
 }
 
 /// <summary>Named sets of members.</summary>
-public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
+public sealed class GroupService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
     /// <summary>Makes a group. What it gives, its maker must hold.</summary>
     public Task<Result<GroupView>> CreateAsync(Actor actor, NewGroup given, GroupOptions how, CancellationToken ct)
@@ -77,9 +77,9 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     /// </summary>
     /// <returns>The group as it was.</returns>
     public Task<Result<GroupView>> DeleteAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct) =>
-        db.RunAsync<Result<GroupView>>(async () =>
+        database.RunAsync<Result<GroupView>>(async unit =>
     {
-        if (await AccessGraph.TrackAsync(db, Query(actor, [groupId], how.Details), ct) is not { } graph)
+        if (await AccessGraph.TrackAsync(unit, Query(actor, [groupId], how.Details), ct) is not { } graph)
             return GroupErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
@@ -90,11 +90,10 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group))))
             return InvitationErrors.MoreThanYouHold;
 
-        db.Remove(group.Copy());
-        db.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
-        db.Add(UsherEvent.Record(
+        unit.Remove(group.Copy());
+        unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
+        unit.Add(UsherEvent.Record(
             EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
-        await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, []);
     }, ct);
 
@@ -164,7 +163,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
     private Task<Result<GroupView>> SaveAsync(
         Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) =>
-        db.RunAsync<Result<GroupView>>(async () =>
+        database.RunAsync<Result<GroupView>>(async unit =>
     {
         if (Error.Of(Faults(change)) is { } fault) return fault;
 
@@ -177,7 +176,7 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             MemberIds = [.. query.MemberIds, .. present],
         }, [], change.Roles?.Named ?? []);
         query = ReferenceReader.With(query, change.Levels);
-        if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return GroupErrors.NotFound;
+        if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return GroupErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var now = clock.Now();
@@ -228,23 +227,22 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
         if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
         {
-            db.Forget();
+            unit.Discard();
             return mayEdit ? GroupErrors.NameTaken : InvitationErrors.MoreThanYouHold;
         }
 
-        if (groupId is null) db.Add(group);
+        if (groupId is null) unit.Add(group);
         // A change of a level alone is a change of the group.
         else if (details.Count > 0) db.Entry(group).Property(g => g.HasLevels).IsModified = true;
-        db.AddRange(kept.Except(had));
-        db.RemoveRange(had.Except(kept));
+        unit.AddRange(kept.Except(had));
+        unit.RemoveRange(had.Except(kept));
         if (groupId is null || details.Count > 0)
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now,
                 new(details) { ["name"] = group.Name }));
         foreach (var move in moves)
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
-        await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, members.Unknown);
     }, ct);
 

@@ -15,6 +15,10 @@ public static class IdempotencyErrors
     public static readonly Error KeyInvalid = new(
         ErrorKind.Malformed, "idempotency_key_invalid",
         "An Idempotency-Key is 16 to 255 printable ASCII characters, such as a UUID.");
+    /// <summary>Never answered: the answer of the faster request is given in its place.</summary>
+    internal static readonly Error Repeated = new(
+        ErrorKind.Conflict, "request_repeated", "The same request was carried out at the same time.");
+
     public static readonly Error KeyReused = new(
         ErrorKind.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.");
 }
@@ -39,6 +43,9 @@ public sealed record KeptAnswer(int Status, Dictionary<string, string> Headers, 
     /// What an answer with a secret in it needs of the caller to be given again; null where it bears none.
     /// </summary>
     public SecretOf? Secret { get; init; }
+
+    /// <summary>Whether the request was carried out.</summary>
+    internal bool IsSuccess => Status is >= 200 and < 300;
 }
 
 /// <summary>The secret that an answer bears: a link or a key.</summary>
@@ -47,7 +54,7 @@ public sealed record KeptAnswer(int Status, Dictionary<string, string> Headers, 
 public sealed record SecretOf(Guid MemberId, string Permission);
 
 /// <summary>Makes a repeated request the same as one. What is kept is kept for a day.</summary>
-public sealed class IdempotencyService(UsherDb db, TimeProvider clock)
+public sealed class IdempotencyService(UsherDb db, Database database, TimeProvider clock)
 {
     /// <summary>How long an answer is kept.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
@@ -58,78 +65,103 @@ public sealed class IdempotencyService(UsherDb db, TimeProvider clock)
     public static bool IsKey(string text) => text.Length is >= 16 and <= 255 && text.All(c => c is > ' ' and <= '~');
 
     /// <summary>
-    /// Does the work and keeps its answer in the same commit, or gives the answer of the time before. Only what
+    /// Runs an operation and keeps its answer in the same commit, or gives the answer of the time before. Only what
     /// succeeded is kept: a refusal changed nothing, and is judged anew.
     /// </summary>
     /// <param name="actor">The caller; null for a guest.</param>
     /// <param name="request">The request.</param>
-    /// <param name="work">Carries it out; run again when a race was lost.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns> Refused with <c>idempotency_key_reused</c> when the key came with another request; with what a fresh
-    /// call would get when the answer bears a secret that the caller may no longer be given. </returns>
-    public Task<Result<KeptAnswer>> OnceAsync(
-        Actor? actor, RepeatableRequest request, Func<Task<KeptAnswer>> work, CancellationToken ct) =>
-        db.RunTogetherAsync<Result<KeptAnswer>>(async () =>
+    /// <param name="operation">The operation. It returns what its unit of work returned.</param>
+    /// <param name="answer">Makes the answer of a result.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <returns>
+    /// Refused with <c>idempotency_key_reused</c> when the key came with another request; with what a fresh call would
+    /// get when the answer bears a secret that the caller may no longer be given.
+    /// </returns>
+    public async Task<Result<KeptAnswer>> OnceAsync<T>(
+        Actor? actor, RepeatableRequest request, Func<Task<Result<T>>> operation,
+        Func<Result<T>, Task<KeptAnswer>> answer, CancellationToken ct)
     {
-        var (hash, now) = (request.KeyHash, clock.Now());
-        var before = await FindAsync();
-        if (Kept(before) is { } told) return await RefusalAsync(before!) is { } lost ? lost : told;
+        if (await FindAsync(request, ct) is { } before) return await AgainAsync(actor, request, before, ct);
+        var keeper = new AnswerKeeper<T>(request, answer, clock);
+        database.Keeper = keeper;
+        var result = await operation();
+        database.Keeper = null;
 
-        var answer = await work();
-        // The request that it repeats may have been carried out meanwhile: what refuses this one may be what that one
-        // made.
-        if (answer.Status is < 200 or >= 300)
-            return await FindAsync() is { } meanwhile && Kept(meanwhile) is { } same
-                && await RefusalAsync(meanwhile) is null
-                ? same
-                : answer;
-        if (before is not null) db.Remove(before);
-        db.Add(
-            new IdempotencyRecord
-            {
-                OrganizationId = request.OrganizationId, KeyHash = hash, RequestHash = request.RequestHash,
-                Answer = Close(answer, hash, request.Key), SecretOf = answer.Secret?.MemberId,
-                SecretNeeds = answer.Secret?.Permission, ExpiresAt = now + Lifetime,
-            });
-        await db.SaveChangesAsync(ct);
-        return answer;
+        if (keeper.Repeated is { } same) return await AgainAsync(actor, request, same, ct);
+        if (keeper.Answer is { } kept) return kept;
+        var made = await answer(result);
+        // The request that it repeats may have been carried out meanwhile: what refuses this one may be what that made.
+        if (!made.IsSuccess && await FindAsync(request, ct) is { } other) return await AgainAsync(actor, request, other, ct);
+        if (!made.IsSuccess || database.IsDryRun) return made;
 
-        // A secret is given again only to a caller who would be given it today.
-        async Task<Error?> RefusalAsync(IdempotencyRecord record)
+        // An operation that wrote nothing has its answer kept for itself.
+        return await database.RunAsync<Result<KeptAnswer>>(async unit =>
         {
-            if (record is not { SecretOf: { } member, SecretNeeds: { } permission } || actor is null
-                    || (actor.IsMember && actor.Id == member))
-                return null;
-            var graph = await AccessGraph.ReadAsync(
-                db, new AccessQuery(actor.OrganizationId) { MemberIds = [member] }.With(actor), ct);
-            var today = graph?.Today(actor);
-            if (today?.May(permission) is not true)
-                return permission is Permissions.TokenManagement ? ApiKeyErrors.NotAllowed : MemberErrors.NotAllowed;
-            return graph!.Member(member) is not { IsLive: true } its
-                ? MemberErrors.NotFound
-                : graph.Covers(today, its)
-                ? null
-                : MemberErrors.NotCovered;
-        }
+            if (await FindAsync(request, ct) is { } meanwhile) return await AgainAsync(actor, request, meanwhile, ct);
+            await KeepAsync(unit, request, made, clock.Now(), ct);
+            return made;
+        }, ct);
+    }
 
-        Task<IdempotencyRecord?> FindAsync() =>
-            db.IdempotencyRecords.AsNoTracking()
-                .SingleOrDefaultAsync(r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash, ct);
+    /// <summary>The answer that is kept for a request's key and has not run out.</summary>
+    internal static async Task<IdempotencyRecord?> FindAsync(
+        UsherDb db, RepeatableRequest request, DateTimeOffset now, CancellationToken ct)
+    {
+        var hash = request.KeyHash;
+        return await db.IdempotencyRecords.AsNoTracking().SingleOrDefaultAsync(
+            r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash && r.ExpiresAt > now, ct);
+    }
 
-        Result<KeptAnswer>? Kept(IdempotencyRecord? record) => record is null || record.ExpiresAt <= now ? null
-            : CryptographicOperations.FixedTimeEquals(record.RequestHash, request.RequestHash)
-                ? Open(record, request.Key)
-                : IdempotencyErrors.KeyReused;
-    }, ct);
+    /// <summary>Adds the answer of a request to a unit, in place of one that has run out.</summary>
+    internal static async Task KeepAsync(
+        Unit unit, RepeatableRequest request, KeptAnswer answer, DateTimeOffset now, CancellationToken ct)
+    {
+        var hash = request.KeyHash;
+        if (await unit.Db.IdempotencyRecords.SingleOrDefaultAsync(
+                r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash && r.ExpiresAt <= now, ct) is { } old)
+            unit.Remove(old);
+        unit.Add(new IdempotencyRecord
+        {
+            OrganizationId = request.OrganizationId, KeyHash = hash, RequestHash = request.RequestHash,
+            Answer = Close(answer, hash, request.Key), SecretOf = answer.Secret?.MemberId,
+            SecretNeeds = answer.Secret?.Permission, ExpiresAt = now + Lifetime,
+        });
+    }
+
+    private Task<IdempotencyRecord?> FindAsync(RepeatableRequest request, CancellationToken ct) =>
+        FindAsync(db, request, clock.Now(), ct);
+
+    private async Task<Result<KeptAnswer>> AgainAsync(
+        Actor? actor, RepeatableRequest request, IdempotencyRecord record, CancellationToken ct)
+    {
+        if (!CryptographicOperations.FixedTimeEquals(record.RequestHash, request.RequestHash))
+            return IdempotencyErrors.KeyReused;
+        return await RefusalAsync(actor, record, ct) is { } refusal ? refusal : Open(record, request.Key);
+    }
+
+    // A secret is given again only to a caller who would be given it today.
+    private async Task<Error?> RefusalAsync(Actor? actor, IdempotencyRecord record, CancellationToken ct)
+    {
+        if (record is not { SecretOf: { } member, SecretNeeds: { } permission } || actor is null
+                || (actor.IsMember && actor.Id == member))
+            return null;
+        var graph = await AccessGraph.ReadAsync(
+            db, new AccessQuery(actor.OrganizationId) { MemberIds = [member] }.With(actor), ct);
+        var today = graph?.Today(actor);
+        if (today?.May(permission) is not true)
+            return permission is Permissions.TokenManagement ? ApiKeyErrors.NotAllowed : MemberErrors.NotAllowed;
+        return graph!.Member(member) is not { IsLive: true } its
+            ? MemberErrors.NotFound
+            : graph.Covers(today, its) ? null : MemberErrors.NotCovered;
+    }
 
     /// <summary>Removes what has run out.</summary>
-    public Task<int> SweepExpiredAsync(CancellationToken ct) => db.RunAsync(async () =>
+    public Task<int> SweepExpiredAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var now = clock.Now();
         var ended = await db.IdempotencyRecords.Where(r => r.ExpiresAt <= now).OrderBy(r => r.ExpiresAt).Take(500)
             .ToListAsync(ct);
-        db.RemoveRange(ended);
-        if (ended.Count > 0) await db.SaveChangesAsync(ct);
+        unit.RemoveRange(ended);
         return ended.Count;
     }, ct);
 

@@ -125,7 +125,7 @@ public sealed record Joined(string OrganizationName, SignedIn? Session);
 /// What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.
 /// </summary>
 public sealed class GuestService(
-    UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, AccountTakeover takeover,
+    UsherDb db, Database database, InvitationMails mails, PasswordService passwords, SessionService sessions, AccountTakeover takeover,
     GuessLimits limits, TimeProvider clock)
 {
     /// <summary>
@@ -174,53 +174,53 @@ public sealed class GuestService(
             return InvitationErrors.TooManyDisclosures;
         if (!(await passwords.HashAsync(person.Password, ct)).TryGet(out var hash, out var busy)) return busy;
 
-        var joined = await (person.TakeOver ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct));
+        var joined = await (person.TakeOver ? database.RunLockedAsync(OnceAsync, ct) : database.RunAsync(OnceAsync, ct));
         // A double click, or thirty: the others find it accepted, by this very person, or the account made since they
         // looked.
         if (await RepeatedAsync(joined, link, person.Password, device, ct) is { } again) return again;
         return handedOver && joined.Error == InvitationErrors.MustSignIn ? await DiscloseAsync(before, ct) : joined;
 
-        async Task<Result<Joined>> OnceAsync()
+        async Task<Result<Joined>> OnceAsync(Unit unit)
         {
-            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            if (await FindAsync(unit, link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
             // Judged before anything is asked of the person: nobody signs in, or takes an account over, for an
             // invitation that has ended.
             if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
-            await db.LockAccountAsync(found.Member.Identifier, ct);
+            await unit.LockAccountAsync(found.Member.Identifier, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             if (accounts is [])
-                return await AcceptAsync(found, accounts, userId: null, () => Task.FromResult(MakeAccount(found)), ct);
+                return await AcceptAsync(unit, found, accounts, userId: null, () => Task.FromResult(MakeAccount(unit, found)), ct);
             var user = accounts[0].User;
             if (user.EmailProvedAt is not null || !found.Used.ProvesAddress) return InvitationErrors.MustSignIn;
             if (!person.TakeOver) return InvitationErrors.AccountUnproven;
-            return await AcceptAsync(found, accounts, user.Id, () => TakeOverAsync(found, user), ct);
+            return await AcceptAsync(unit, found, accounts, user.Id, () => TakeOverAsync(unit, found, user), ct);
         }
 
-        (User, SignedIn?) MakeAccount(Found found)
+        (User, SignedIn?) MakeAccount(Unit unit, Found found)
         {
             var now = clock.Now();
-            var user = db.Add(User.Create(
+            var user = unit.Add(User.Create(
                 found.Member.Identifier, found.Used.ProvesAddress, Text.Name(person.FirstName),
                 Text.Name(person.LastName), hash, now));
-            return (user, BeginSession(found, user, now));
+            return (user, BeginSession(unit, found, user, now));
         }
 
-        async Task<(User, SignedIn?)> TakeOverAsync(Found found, User user)
+        async Task<(User, SignedIn?)> TakeOverAsync(Unit unit, Found found, User user)
         {
             db.Attach(user);
-            await takeover.ApplyAsync(user, hash, ct);
+            await takeover.ApplyAsync(unit, user, hash, ct);
             // Names, zone and language may be anybody's choice so far.
             (user.FirstName, user.LastName, user.TimeZone, user.Locale) =
                 (Text.Name(person.FirstName), Text.Name(person.LastName), null, null);
-            return (user, BeginSession(found, user, clock.Now()));
+            return (user, BeginSession(unit, found, user, clock.Now()));
         }
 
-        SignedIn BeginSession(Found found, User user, DateTimeOffset now)
+        SignedIn BeginSession(Unit unit, Found found, User user, DateTimeOffset now)
         {
             user.LastSignInAt = now;
             (found.Member.FirstName, found.Member.LastName) = (user.FirstName, user.LastName);
-            return sessions.Add(user, device, now);
+            return SessionService.Add(unit, user, device, now);
         }
     }
 
@@ -246,31 +246,31 @@ public sealed class GuestService(
         if (!(await sessions.CheckAsync(account, address, password, ct)).TryGet(out var known, out var refused))
             return refused;
 
-        var joined = await db.RunAsync<Result<Joined>>(async () =>
+        var joined = await database.RunAsync<Result<Joined>>(async unit =>
         {
-            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            if (await FindAsync(unit, link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
             if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
-            await db.LockAccountAsync(address, ct);
+            await unit.LockAccountAsync(address, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             // Taken over, or given another password, since it was checked.
             if (accounts is not [{ User: var user }] || user.SecurityStamp != known.SecurityStamp)
                 return SessionService.Wrong;
             if (user.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
-            return await AcceptAsync(found, accounts, user.Id, () => Task.FromResult(Prove(user)), ct);
+            return await AcceptAsync(unit, found, accounts, user.Id, () => Task.FromResult(Prove(unit, user)), ct);
         }, ct);
         return await RepeatedAsync(joined, link, password, device, ct) ?? joined;
 
-        (User, SignedIn?) Prove(User user)
+        (User, SignedIn?) Prove(Unit unit, User user)
         {
             var now = clock.Now();
             db.Attach(user);
             user.Prove(address, now);
             user.LastSignInAt = now;
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.UserAddressProven, Actor.System(Organization.Installation), "user", user.Id, now,
                 new() { ["email"] = address }));
-            return (user, sessions.Add(user, device, now));
+            return (user, SessionService.Add(unit, user, device, now));
         }
     }
 
@@ -280,9 +280,9 @@ public sealed class GuestService(
     public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct)
     {
         string? stamp = null;
-        return db.RunAsync<Result<Joined>>(async () =>
+        return database.RunAsync<Result<Joined>>(async unit =>
         {
-            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            if (await FindAsync(unit, link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation is { Status: InvitationStatus.Accepted } done)
             {
                 return done.AcceptedBy == userId && found.Member.IsLive
@@ -296,7 +296,7 @@ public sealed class GuestService(
             // In a second run: the account was taken over since the first, and with that the session has ended.
             if ((stamp ??= user.SecurityStamp) != user.SecurityStamp) return InvitationErrors.NotYours;
             if (user.EmailProvedAt is null && Proves(found, clock.Now())) return InvitationErrors.AccountUnproven;
-            return await AcceptAsync(found, accounts, userId, () => Task.FromResult(Known(user)), ct);
+            return await AcceptAsync(unit, found, accounts, userId, () => Task.FromResult(Known(user)), ct);
         }, ct);
 
         (User, SignedIn?) Known(User user)
@@ -313,21 +313,20 @@ public sealed class GuestService(
     /// <returns>Refused with <c>already_joined</c> for somebody who is a member without having a sign-in yet, an
     /// organization's owner say: nothing is offered to him.</returns>
     public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) =>
-        db.RunAsync<Result<Offer>>(async () =>
+        database.RunAsync<Result<Offer>>(async unit =>
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
         if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state)
             return InvitationErrors.Ended(state);
-        var graph = await TrackAsync(found, ct);
+        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // it runs again
         if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
         found.Invitation.End(InvitationStatus.Declined, now);
-        MemberService.EndMembership(db, graph.Organization, found.Member, actor, EventTypes.MemberRemoved, now);
-        db.Add(UsherEvent.Record(
+        MemberService.EndMembership(unit, graph.Organization, found.Member, actor, EventTypes.MemberRemoved, now);
+        unit.Add(UsherEvent.Record(
             EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now,
             new() { ["email"] = found.Member.Identifier }));
-        await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
     }, ct);
 
@@ -340,13 +339,13 @@ public sealed class GuestService(
     public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct)
     {
         bool? may = null; // counted once, also when the operation runs again
-        return db.RunAsync(() => AskOnceAsync(link, address => may ??= limits.MaySendTo(address), ct), ct);
+        return database.RunAsync(unit => AskOnceAsync(unit, link, address => may ??= limits.MaySendTo(address), ct), ct);
     }
 
     private async Task<Result<Offer>> AskOnceAsync(
-        InvitationLink link, Func<string, bool> maySendTo, CancellationToken ct)
+        Unit unit, InvitationLink link, Func<string, bool> maySendTo, CancellationToken ct)
     {
-        if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+        if (await FindAsync(unit, link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
         var state = StateOf(found, now);
         if (!CanAskForNew(found, now)) return InvitationErrors.Ended(state);
@@ -355,11 +354,11 @@ public sealed class GuestService(
         {
             if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier))
                 return await DescribeAsync(found, null, ct);
-            var graph = await TrackAsync(found, ct);
+            if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // it runs again
             // What is still open ends when it was to end: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
-            found.Sent(mails.Send(db, graph.Organization, found.Member, now, expires));
-            db.Add(UsherEvent.Record(
+            found.Sent(mails.Send(unit, graph.Organization, found.Member, now, expires));
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
@@ -370,14 +369,13 @@ public sealed class GuestService(
             invitation.RequestedAt = now;
             var admins = await db.AdministratorsToTell(found.Organization.Id).Select(m => m.Identifier).ToListAsync(ct);
             InvitationMails.TellAdmins(
-                db, found.Organization, OutboxKind.InvitationRequested, admins, found.Member,
+                unit, found.Organization, OutboxKind.InvitationRequested, admins, found.Member,
                 found.Invitation.SponsorName, now);
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationRequested, actor, "member", found.Member.Id, now,
                 new() { ["email"] = found.Member.Identifier }));
         }
 
-        await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
     }
 
@@ -396,22 +394,20 @@ public sealed class GuestService(
         if (places is [] || !limits.MaySendTo(canonical)) return;
         foreach (var place in places)
         {
-            await db.RunAsync(async () =>
+            await database.RunAsync(async unit =>
             {
-                var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
+                var graph = await AccessGraph.TrackAsync(unit, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
                 if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member
                         || graph.Organization.SuspendedAt is not null)
                     return false;
                 var now = clock.Now();
                 if (WasMailedLately(member.PendingInvitation, now)) return false;
-                var invitation = mails.Send(db, graph.Organization, member, now);
-                db.Add(UsherEvent.Record(
+                var invitation = mails.Send(unit, graph.Organization, member, now);
+                unit.Add(UsherEvent.Record(
                     EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now,
                     cause: "guest_asked"));
-                await db.SaveChangesAsync(ct);
                 return true;
             }, ct);
-            db.Forget();
         }
     }
 
@@ -457,10 +453,15 @@ public sealed class GuestService(
     }
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
+    private async Task<Found?> FindAsync(Unit unit, InvitationLink link, CancellationToken ct)
+    {
+        await unit.LockInviteeAsync(link.OrganizationSlug, link.InvitationId, ct);
+        return await FindAsync(link, ct);
+    }
+
     private async Task<Found?> FindAsync(InvitationLink link, CancellationToken ct)
     {
         if (!Secret.IsWellFormed(link.Secret, Secret.InvitationPrefix)) return null;
-        await db.LockInviteeAsync(link.OrganizationSlug, link.InvitationId, ct);
         var rows = await (
             from organization in db.Organizations
             join invitation in db.Invitations on organization.Id equals invitation.OrganizationId
@@ -574,41 +575,40 @@ public sealed class GuestService(
     // The rule of joining, for new and known people alike. Nothing is touched before the last refusal; what makes,
     // proves or takes over the account comes after it.
     private async Task<Result<Joined>> AcceptAsync(
-        Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person,
+        Unit unit, Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person,
         CancellationToken ct)
     {
         var now = clock.Now();
         if (!IsOpen(found, now, out var state)) return InvitationErrors.Ended(state);
-        var graph = await TrackAsync(found, ct);
+        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // it runs again
         if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null })
             return InvitationErrors.Ended(OfferState.Superseded);
-        if (!graph.SponsorStands(found.Member)) return await BlockAsync(found, now, ct);
+        if (!graph.SponsorStands(found.Member)) return Block(unit, found, now);
 
         if (accounts.Exists(a => a.User.Id == userId && a.IsMember)) return InvitationErrors.AlreadyJoined;
         var (user, session) = await person();
         var actor = Actor.Of(found.Member);
         found.Invitation.Accept(user.Id, now);
         found.Member.Join(user.Id, now);
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.InvitationAccepted, actor, "invitation", found.Invitation.Id, now,
             new() { ["email"] = found.Member.Identifier }));
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.MemberJoined, actor, "member", found.Member.Id, now,
             new() { ["email"] = found.Member.Identifier }));
-        await db.SaveChangesAsync(ct);
         return new Joined(found.Organization.Name, session);
     }
 
     // Nothing is given and nothing is removed. The administrators decide; a daily mail tells them.
-    private async Task<Error> BlockAsync(Found found, DateTimeOffset now, CancellationToken ct)
+    private static Error Block(Unit unit, Found found, DateTimeOffset now)
     {
         if (found.Invitation.BlockedAt is not null) return InvitationErrors.SponsorLostRight;
         found.Invitation.Block(now);
-        db.Add(UsherEvent.Record(
+        unit.KeepsRefusal = true;
+        unit.Add(UsherEvent.Record(
             EventTypes.InvitationBlocked, Actor.System(found.Organization.Id), "invitation", found.Invitation.Id, now,
             new() { ["email"] = found.Member.Identifier, ["sponsor"] = found.Member.SponsorName },
             cause: InvitationErrors.SponsorLostRight.Code));
-        await db.SaveChangesAsync(ct);
         return InvitationErrors.SponsorLostRight;
     }
 
@@ -619,15 +619,20 @@ public sealed class GuestService(
 
     // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so;
     // else the operation runs again.
-    private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
+    private async Task<AccessGraph?> TrackAsync(Unit unit, Found found, CancellationToken ct)
     {
         var graph = await AccessGraph.ReadAsync(
             db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
         var member = graph?.Member(found.Member.Id);
         var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
         if (graph is null || member is null || invitation?.Version != found.Invitation.Version)
-            throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");
-        graph.Track(db, [member.Identifier]);
+        {
+            unit.LoseRace();
+            return null;
+        }
+
+
+        graph.Track(unit, [member.Identifier]);
         found.Take(member, invitation);
         return graph;
     }
@@ -656,15 +661,15 @@ public sealed class GuestService(
     // A link that was handed over was submitted for an address that has an account. Each is recorded, and counted over
     // all nodes.
     private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) =>
-        db.RunLockedAsync<Result<Joined>>(async () =>
+        database.RunLockedAsync<Result<Joined>>(async unit =>
     {
         var (organization, now) = (found.Organization.Id, clock.Now());
-        await db.LockAsync(organization, [], [], organizationToo: true, ct);
+        await unit.LockAsync(organization, [], [], organizationToo: true, ct);
         if (await DisclosuresAsync(organization, ct) >= MaxDisclosuresADay) return InvitationErrors.TooManyDisclosures;
-        db.Add(UsherEvent.Record(
+        unit.KeepsRefusal = true;
+        unit.Add(UsherEvent.Record(
             EventTypes.InvitationAccountDisclosed, Actor.System(organization), "organization", organization, now,
             new() { ["email"] = found.Member.Identifier, ["invitation"] = found.Invitation.Id.ToString() }));
-        await db.SaveChangesAsync(ct);
         return InvitationErrors.MustSignIn;
     }, ct);
 

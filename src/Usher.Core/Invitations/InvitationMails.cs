@@ -14,17 +14,17 @@ namespace Usher.Core.Invitations;
 public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOptions> options)
 {
     /// <summary>Sends a member's pending or expired invitation anew, or makes his first.</summary>
-    /// <param name="db">The operation's context.</param>
+    /// <param name="unit">The unit of the operation.</param>
     /// <param name="organization">The member's.</param>
     /// <param name="member">Somebody live without a user.</param>
     /// <param name="now">Now.</param>
     /// <param name="expires">When it is to run out; null: after the usual time.</param>
     public Invitation Send(
-        UsherDb db, Organization organization, Member member, DateTimeOffset now, DateTimeOffset? expires = null)
+        Unit unit, Organization organization, Member member, DateTimeOffset now, DateTimeOffset? expires = null)
     {
         var (secret, hash) = Secret.Create(Secret.InvitationPrefix);
-        var invitation = Prepare(db, organization, member, hash, provesAddress: true, now, expires);
-        db.Add(new OutboxMessage
+        var invitation = Prepare(unit, organization, member, hash, provesAddress: true, now, expires);
+        unit.Add(new OutboxMessage
         {
             OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.Invitation,
             Recipient = member.Identifier, Language = member.Locale
@@ -44,11 +44,11 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
 
     /// <summary>A link to hand over by other means than mail: shown once, never stored.</summary>
     public InvitationLink Mint(
-        UsherDb db, Organization organization, Member member, bool provesAddress, DateTimeOffset now,
+        Unit unit, Organization organization, Member member, bool provesAddress, DateTimeOffset now,
         DateTimeOffset? expires = null)
     {
         var (secret, hash) = Secret.Create(Secret.InvitationPrefix);
-        var invitation = Prepare(db, organization, member, hash, provesAddress, now, expires);
+        var invitation = Prepare(unit, organization, member, hash, provesAddress, now, expires);
         // What was mailed before is void now. A link that is handed over leaves the mailed one open, and its delivery
         // as it is.
         if (provesAddress) invitation.Delivery = DeliveryState.None;
@@ -56,11 +56,11 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
     }
 
     private Invitation Prepare(
-        UsherDb db, Organization organization, Member member, byte[] hash, bool provesAddress, DateTimeOffset now,
+        Unit unit, Organization organization, Member member, byte[] hash, bool provesAddress, DateTimeOffset now,
         DateTimeOffset? expires)
     {
         var invitation = member.PendingInvitation ?? member.Invitations.Find(i => i.Status is InvitationStatus.Expired)
-            ?? db.Add(Invitation.Of(member, now));
+            ?? unit.Add(Invitation.Of(member, now));
         var lifetime = organization.InvitationLifetimeSeconds is { } seconds
             ? TimeSpan.FromSeconds(seconds)
             : options.Value.Lifetime;
@@ -70,12 +70,12 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
 
     /// <summary>Tells the organization's administrators something about an invitation.</summary>
     public static void TellAdmins(
-        UsherDb db, Organization organization, OutboxKind kind, IEnumerable<string> recipients, Member person,
+        Unit unit, Organization organization, OutboxKind kind, IEnumerable<string> recipients, Member person,
         string sponsor, DateTimeOffset now)
     {
         foreach (var recipient in recipients)
         {
-            db.Add(new OutboxMessage
+            unit.Add(new OutboxMessage
             {
                 OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = kind, Recipient = recipient,
                 Language = "en", NextAttemptAt = now, CreatedAt = now,

@@ -14,7 +14,7 @@ namespace Usher.Core.Invitations;
 /// <see cref="GuestService"/>.
 /// </summary>
 public sealed class InvitationService(
-    UsherDb db, PermissionCatalogue catalogue, MemberNumbers numbers, InvitationMails mails, TimeProvider clock)
+    UsherDb db, Database database, PermissionCatalogue catalogue, MemberNumbers numbers, InvitationMails mails, TimeProvider clock)
 {
     /// <summary>How many people one call may invite.</summary>
     public const int MaxRows = 1_000;
@@ -37,28 +37,50 @@ public sealed class InvitationService(
                 || (how.AllOrNothing && Array.Exists(read, r => r.Error is not null)))
             return Refused(read);
 
-        var first = await numbers.TakeAsync(rows.Count, ct, db);
-        return await db.RunAsync<IReadOnlyList<Result<Invited>>>(async () =>
-        {
-            var query = Query(actor, read, how);
-            if (await AccessGraph.ReadAsync(db, query, ct) is not { } graph)
-                return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
-            graph.Track(db, query.Identifiers);
-            var call = new Call(graph, graph.Today(actor), how, clock.Now());
-            if (!graph.MayManageUsers(call.Actor))
-                return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
-            Result<Invited>[] outcomes = [
-                .. read.Select((row, i) => row.Match(r => Invite(call, r, first + i), error => error))];
-            if (how.AllOrNothing && Array.Exists(outcomes, o => o.Error is not null))
-            {
-                db.Forget();
-                return Refused(outcomes);
-            }
+        var first = await numbers.TakeAsync(rows.Count, ct);
+        return await database.RunAsync(unit => InviteAsync(unit, actor, read, first, how, ct), ct);
+    }
 
-            db.ChangeSeats(actor.OrganizationId, graph.Organization.SeatLimit is null ? 0 : call.NewSeats);
-            await db.SaveChangesAsync(ct);
-            return outcomes;
-        }, ct);
+    /// <summary>Invites one person.</summary>
+    public async Task<Result<Invited>> InviteAsync(
+        Actor actor, NewInvitation row, InviteOptions how, CancellationToken ct)
+    {
+        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!Read(row).TryGet(out var read, out var refused)) return refused;
+        var number = await numbers.TakeAsync(1, ct);
+        return await database.RunAsync(
+            async unit => (await InviteAsync(unit, actor, [(Result<Row>)read], number, how, ct))[0], ct);
+    }
+
+    /// <summary>The same in a unit, for rows whose numbers are taken: see <see cref="MemberNumbers"/>.</summary>
+    internal Task<IReadOnlyList<Result<Invited>>> InviteAsync(
+        Unit unit, Actor actor, IReadOnlyList<NewInvitation> rows, long firstNumber, InviteOptions how,
+        CancellationToken ct) =>
+        actor.May(Permissions.UserManagement)
+            ? InviteAsync(unit, actor, [.. rows.Select(Read)], firstNumber, how, ct)
+            : Task.FromResult<IReadOnlyList<Result<Invited>>>([.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)]);
+
+    private async Task<IReadOnlyList<Result<Invited>>> InviteAsync(
+        Unit unit, Actor actor, Result<Row>[] read, long firstNumber, InviteOptions how, CancellationToken ct)
+    {
+        var query = Query(actor, read, how);
+        if (await AccessGraph.ReadAsync(unit, query, ct) is not { } graph)
+            return [.. read.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
+        graph.Track(unit, query.Identifiers);
+        var call = new Call(graph, graph.Today(actor), how, clock.Now());
+        if (!graph.MayManageUsers(call.Actor)) return [.. read.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
+        Result<Invited>[] outcomes =
+        [
+            .. read.Select((row, i) => row.Match(r => Invite(unit, call, r, firstNumber + i), error => error)),
+        ];
+        if (how.AllOrNothing && Array.Exists(outcomes, o => o.Error is not null))
+        {
+            unit.Discard();
+            return Refused(outcomes);
+        }
+
+        unit.ChangeSeats(actor.OrganizationId, graph.Organization.SeatLimit is null ? 0 : call.NewSeats);
+        return outcomes;
     }
 
     /// <summary>
@@ -82,55 +104,52 @@ public sealed class InvitationService(
     public Task<Result<InvitationView>> ResendAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
-        LinkAsync(actor, key, details, ifMatch, (graph, member, now) => Send(graph, member, actor, now), ct);
+        LinkAsync<InvitationView>(
+            actor, key, details, ifMatch,
+            (unit, graph, member, now) => new(Send(unit, graph, member, actor, now), member, graph), ct);
 
     /// <summary>The same for up to 1,000, each named once. A refused one stops no other.</summary>
     /// <returns>One outcome per member, in their order.</returns>
-    public async Task<IReadOnlyList<Result<Member>>> ResendAsync(
-        Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
+    public Task<IReadOnlyList<Result<Member>>> ResendAsync(
+        Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) =>
+        database.RunAsync(unit => ResendAsync(unit, actor, memberIds, ct), ct);
+
+    /// <summary>The same in a unit.</summary>
+    internal async Task<IReadOnlyList<Result<Member>>> ResendAsync(
+        Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
         if (memberIds.Count > MaxRows) return [.. memberIds.Select(_ => (Result<Member>)InvitationErrors.TooManyRows)];
-        return await db.RunAsync<IReadOnlyList<Result<Member>>>(async () =>
+        var graph = await AccessGraph.TrackAsync(
+            unit, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
+        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
+            return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+        var now = clock.Now();
+        return [.. memberIds.Select(id => Invitee(graph, today, graph.Member(id)).Match(Resend, error => error))];
+
+        Result<Member> Resend(Member member)
         {
-            var graph = await AccessGraph.TrackAsync(
-                db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
-                return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
-            var now = clock.Now();
-            Result<Member>[] outcomes =
-            [
-                .. memberIds.Select(id => Invitee(graph, today, graph.Member(id)).Match<Result<Member>>(member =>
-                {
-                    Send(graph, member, actor, now);
-                    return member;
-                }, error => error)),
-            ];
-            if (Array.Exists(outcomes, o => o.Error is null)) await db.SaveChangesAsync(ct);
-            return outcomes;
-        }, ct);
+            Send(unit, graph, member, actor, now);
+            return member;
+        }
     }
 
     /// <summary>
     /// Makes a new link to hand over by other means than mail, shown once; one handed over before no longer opens, a
     /// mailed one does. Joining by it does not prove the address. Otherwise like a resend.
     /// </summary>
-    public async Task<Result<(InvitationView View, InvitationLink Link)>> MintLinkAsync(
+    public Task<Result<(InvitationView View, InvitationLink Link)>> MintLinkAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct,
-        IReadOnlyCollection<string>? ifMatch = null)
-    {
-        InvitationLink? link = null;
-        var minted = await LinkAsync(actor, key, details, ifMatch, (graph, member, now) =>
+        IReadOnlyCollection<string>? ifMatch = null) =>
+        LinkAsync<(InvitationView, InvitationLink)>(actor, key, details, ifMatch, (unit, graph, member, now) =>
         {
             member.SponsoredBy(actor);
-            link = mails.Mint(db, graph.Organization, member, provesAddress: false, now);
+            var link = mails.Mint(unit, graph.Organization, member, provesAddress: false, now);
             var invitation = member.Invitations.Find(i => i.Id == link.InvitationId)!;
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationLinkMinted, actor, "invitation", invitation.Id, now,
                 new() { ["email"] = member.Identifier }));
-            return invitation;
+            return (new InvitationView(invitation, member, graph), link);
         }, ct);
-        return minted.Match<Result<(InvitationView, InvitationLink)>>(view => (view, link!), error => error);
-    }
 
     /// <summary>
     /// Makes the actor the sponsor of an open or expired invitation, such as one whose sponsor may no longer make it:
@@ -143,17 +162,16 @@ public sealed class InvitationService(
     /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
     public Task<Result<InvitationView>> EndorseAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct,
-        IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<InvitationView>>(async () =>
+        IReadOnlyCollection<string>? ifMatch = null) => database.RunAsync<Result<InvitationView>>(async unit =>
         {
             var graph = await AccessGraph.TrackAsync(
-                db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
+                unit, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
             if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
             if (selection.Members is not [var member]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
             if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
-            Endorsing.Apply(db, member, actor, clock.Now());
-            await db.SaveChangesAsync(ct);
+            Endorsing.Apply(unit, member, actor, clock.Now());
             return new InvitationView(invitation, member, graph);
         }, ct);
 
@@ -162,34 +180,35 @@ public sealed class InvitationService(
     /// are. A refused one stops no other.
     /// </summary>
     /// <returns>One outcome per member, in their order.</returns>
-    public async Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(
-        Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
+    public Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(
+        Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) =>
+        database.RunAsync(unit => EndorseAsync(unit, actor, memberIds, ct), ct);
+
+    /// <summary>The same in a unit.</summary>
+    internal async Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(
+        Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
         if (memberIds.Count > MaxRows)
             return [.. memberIds.Select(_ => (Result<Endorsed>)InvitationErrors.TooManyRows)];
         var sponsors = await db.Members.AsNoTracking()
             .Where(m => m.OrganizationId == actor.OrganizationId && memberIds.Contains(m.Id))
             .Select(m => m.SponsorId).Distinct().ToListAsync(ct);
-        return await db.RunAsync<IReadOnlyList<Result<Endorsed>>>(async () =>
-        {
-            var graph = await AccessGraph.ReadAsync(
-                db, new AccessQuery(actor.OrganizationId) { MemberIds = [.. memberIds, .. sponsors] }.With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
-                return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
-            db.AttachRange(memberIds.Select(graph.Member).OfType<Member>());
-            var now = clock.Now();
-            Result<Endorsed>[] outcomes = [.. memberIds.Select(id => Endorse(graph, today, actor, id, now))];
-            if (Array.Exists(outcomes, o => o.Error is null && o.Value.Changed)) await db.SaveChangesAsync(ct);
-            return outcomes;
-        }, ct);
+        var graph = await AccessGraph.ReadAsync(
+            unit, new AccessQuery(actor.OrganizationId) { MemberIds = [.. memberIds, .. sponsors] }.With(actor), ct);
+        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
+            return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
+        db.AttachRange(memberIds.Select(graph.Member).OfType<Member>());
+        var now = clock.Now();
+        return [.. memberIds.Select(id => Endorse(unit, graph, today, actor, id, now))];
     }
 
-    private Result<Endorsed> Endorse(AccessGraph graph, Actor today, Actor actor, Guid id, DateTimeOffset now)
+    private static Result<Endorsed> Endorse(
+        Unit unit, AccessGraph graph, Actor today, Actor actor, Guid id, DateTimeOffset now)
     {
         if (graph.Member(id) is not { } member) return MemberErrors.NotFound;
         if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
         if (invitation.BlockedAt is null && graph.SponsorStands(member)) return new Endorsed(member, Changed: false);
-        Endorsing.Apply(db, member, actor, now);
+        Endorsing.Apply(unit, member, actor, now);
         return new Endorsed(member, Changed: true);
     }
 
@@ -227,7 +246,7 @@ public sealed class InvitationService(
         db.Invitations.Where(i => i.BlockedAt != null && i.Status == InvitationStatus.Pending && i.ExpiresAt > now);
 
     private Task<bool> TellBlockedAsync(Guid id, DateTimeOffset now, CancellationToken ct) =>
-        db.RunLockedAsync(async () =>
+        database.RunLockedAsync(async unit =>
     {
         var yesterday = now.AddDays(-1);
         var waiting = Waiting(now).Where(i => i.OrganizationId == id);
@@ -238,9 +257,8 @@ public sealed class InvitationService(
         if (organization is null || blocked is [] || blocked.Exists(i => i.BlockedToldAt > yesterday)) return false;
         var total = await waiting.CountAsync(ct);
         foreach (var admin in await db.AdministratorsToTell(id).ToListAsync(ct))
-            db.Add(BlockedMail.To(admin, organization, blocked, total, now));
+            unit.Add(BlockedMail.To(admin, organization, blocked, total, now));
         foreach (var invitation in blocked) invitation.BlockedToldAt = now;
-        await db.SaveChangesAsync(ct);
         return true;
     }, ct);
 
@@ -284,22 +302,19 @@ public sealed class InvitationService(
     }
 
     // Whoever has not joined gets another link, by mail or otherwise.
-    private Task<Result<InvitationView>> LinkAsync(
+    private Task<Result<T>> LinkAsync<T>(
         Actor actor, MemberKey key, MemberDetails details, IReadOnlyCollection<string>? ifMatch,
-        Func<AccessGraph, Member, DateTimeOffset, Invitation> link, CancellationToken ct) =>
-        db.RunAsync<Result<InvitationView>>(async () =>
+        Func<Unit, AccessGraph, Member, DateTimeOffset, T> link, CancellationToken ct) =>
+        database.RunAsync<Result<T>>(async unit =>
         {
             var graph = await AccessGraph.TrackAsync(
-                db, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
+                unit, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
             if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
             if (selection.Members is not [{ Kind: MemberKind.Person }]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
             if (!Invitee(graph, today, selection.Members[0]).TryGet(out var member, out var refused)) return refused;
-
-            var invitation = link(graph, member, clock.Now());
-            await db.SaveChangesAsync(ct);
-            return new InvitationView(invitation, member, graph);
+            return link(unit, graph, member, clock.Now());
         }, ct);
 
     // The rule for a new link: for a person who has not joined, by somebody who holds all that he holds.
@@ -310,11 +325,11 @@ public sealed class InvitationService(
         _ => graph.Pass(GrantingRule.LinkCovers, graph.Covers(today, member)) ? member : MemberErrors.NotCovered,
     };
 
-    private Invitation Send(AccessGraph graph, Member member, Actor sponsor, DateTimeOffset now)
+    private Invitation Send(Unit unit, AccessGraph graph, Member member, Actor sponsor, DateTimeOffset now)
     {
         member.SponsoredBy(sponsor);
-        var invitation = mails.Send(db, graph.Organization, member, now);
-        db.Add(UsherEvent.Record(
+        var invitation = mails.Send(unit, graph.Organization, member, now);
+        unit.Add(UsherEvent.Record(
             EventTypes.InvitationSent, sponsor, "invitation", invitation.Id, now,
             new() { ["email"] = member.Identifier }));
         return invitation;
@@ -325,7 +340,7 @@ public sealed class InvitationService(
     /// event.
     /// </summary>
     /// <returns>How many; fewer than 500 means none is left.</returns>
-    public Task<int> SweepExpiredAsync(CancellationToken ct) => db.RunAsync(async () =>
+    public Task<int> SweepExpiredAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var now = clock.Now();
         var due = await db.Invitations.Where(i => i.Status == InvitationStatus.Pending && i.ExpiresAt <= now)
@@ -333,12 +348,11 @@ public sealed class InvitationService(
         foreach (var invitation in due)
         {
             invitation.End(InvitationStatus.Expired, now);
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationExpired, Actor.System(invitation.OrganizationId), "invitation", invitation.Id, now,
                 cause: "sweep"));
         }
 
-        if (due.Count > 0) await db.SaveChangesAsync(ct);
         return due.Count;
     }, ct);
 
@@ -398,7 +412,7 @@ public sealed class InvitationService(
     }
 
     // The rule for one row: objects in memory only, and nothing is touched before the last refusal.
-    private Result<Invited> Invite(Call call, Row row, long number)
+    private Result<Invited> Invite(Unit unit, Call call, Row row, long number)
     {
         var (graph, organization, given) = (call.Graph, call.Graph.Organization, row.Given);
         if (organization.AllowedEmailDomains is { Count: > 0 } domains
@@ -450,7 +464,7 @@ public sealed class InvitationService(
             _ => InviteOutcome.Invited,
         };
         if (outcome is InviteOutcome.Revived) member!.Revive();
-        if (outcome is InviteOutcome.Invited) member = db.Add(NewMember(organization, row, number, call.Now));
+        if (outcome is InviteOutcome.Invited) member = unit.Add(NewMember(organization, row, number, call.Now));
         if (outcome is not InviteOutcome.Refreshed) call.NewSeats++;
 
         var before = member!.Grants;
@@ -465,7 +479,7 @@ public sealed class InvitationService(
         else graph.Add(member);
         call.Done.Add(row.Identifier);
 
-        db.Add(
+        unit.Add(
             UsherEvent.Record(
                 call.How.ActivateAtOnce
                     ? EventTypes.MemberCreated
@@ -481,9 +495,9 @@ public sealed class InvitationService(
             member.Activate();
             foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, call.Now);
         }
-        else if (call.How.SendMail) mails.Send(db, organization, member, call.Now, given.ExpiresAt);
+        else if (call.How.SendMail) mails.Send(unit, organization, member, call.Now, given.ExpiresAt);
         var link = call.How.MintLink
-            ? mails.Mint(db, organization, member, provesAddress: false, call.Now, given.ExpiresAt)
+            ? mails.Mint(unit, organization, member, provesAddress: false, call.Now, given.ExpiresAt)
             : null;
         return new Invited(member, graph, outcome, ignored) { Link = link };
     }

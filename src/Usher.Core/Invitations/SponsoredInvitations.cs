@@ -35,10 +35,12 @@ public sealed record SponsoredOutcome(int Affected, int Blocked, int Endorsed, i
 /// <summary>
 /// Settles the pending invitations of sponsors who lose rights, in the save of the change that takes the rights away.
 /// </summary>
-internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor actor, DateTimeOffset now)
+internal sealed class SponsoredInvitations(Unit unit, AccessGraph graph, Actor actor, DateTimeOffset now)
 {
     /// <summary>How many can be endorsed or revoked together with the change.</summary>
     public const int MaxDecided = 1_000;
+
+    private readonly UsherDb db = unit.Db;
 
     /// <summary>Settles them. Only in a run under lock: some rows are written at once.</summary>
     /// <param name="sponsors">As they stand after the change; those removed are no longer active.</param>
@@ -66,7 +68,7 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
                 .Select(i => new { i.Id, i.MemberId, i.SponsorId }).ToListAsync(ct);
             if (chunk is []) break;
             var query = new AccessQuery(actor.OrganizationId) { MemberIds = [.. chunk.Select(i => i.MemberId)] };
-            if (await AccessGraph.ReadAsync(db, query, ct) is not { } invited) break;
+            if (await AccessGraph.ReadAsync(unit, query, ct) is not { } invited) break;
             var sponsorOf = sponsors.ToDictionary(s => s.Id, TodayOf);
             var affected = chunk.Where(i => invited.Member(i.MemberId) is { } member
                 && !(
@@ -74,7 +76,7 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
                            && invited.Covers(sponsorOf[i.SponsorId], member))).ToList();
             if (action is not SponsoredAction.Block && outcome.Affected + affected.Count > MaxDecided)
             {
-                db.Forget();
+                unit.Discard();
                 return InvitationErrors.TooManySponsored;
             }
 
@@ -113,10 +115,10 @@ internal sealed class SponsoredInvitations(UsherDb db, AccessGraph graph, Actor 
         db.AttachRange(covered);
         foreach (var member in covered)
         {
-            if (action is SponsoredAction.Endorse) Endorsing.Apply(db, member, actor, now);
+            if (action is SponsoredAction.Endorse) Endorsing.Apply(unit, member, actor, now);
             else
                 MemberService.RemoveInvited(
-                    db, invited.Organization, member, actor, now, InvitationErrors.SponsorLostRight.Code);
+                    unit, invited.Organization, member, actor, now, InvitationErrors.SponsorLostRight.Code);
         }
 
         return [.. covered.Select(m => m.Id)];
@@ -159,14 +161,14 @@ internal static class Endorsing
     /// <summary>
     /// The actor is the sponsor from now on; the invitation waits no longer and stays open for at least seven days.
     /// </summary>
-    public static void Apply(UsherDb db, Member member, Actor actor, DateTimeOffset now)
+    public static void Apply(Unit unit, Member member, Actor actor, DateTimeOffset now)
     {
         member.SponsoredBy(actor);
         foreach (var invitation in member.Invitations.Where(i => !i.HasEnded))
         {
             if (invitation.StatusAt(now) is InvitationStatus.Expired || invitation.ExpiresAt < now + Shortest)
                 invitation.Extend(now + Shortest);
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationEndorsed, actor, "invitation", invitation.Id, now,
                 new() { ["email"] = member.Identifier }));
         }

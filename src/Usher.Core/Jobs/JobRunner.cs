@@ -13,7 +13,9 @@ namespace Usher.Core.Jobs;
 /// with what its rows came to, so every row is carried out once, whoever dies when. Of several jobs each gets its turn,
 /// for the one that waited longest comes first.
 /// </summary>
-public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberService members, TimeProvider clock)
+public sealed class JobRunner(
+    UsherDb db, Database database, InvitationService invitations, MemberService members, MemberNumbers numbers,
+    TimeProvider clock)
 {
     /// <summary>How long a claim lasts. Whoever still works then commits nothing any more.</summary>
     public static readonly TimeSpan ClaimLength = TimeSpan.FromMinutes(1);
@@ -34,7 +36,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
 
         // An idle look is one indexed read and takes no lock.
         if (!await Waiting(now).AnyAsync(ct)) return null;
-        return await db.RunLockedAsync(async () =>
+        return await database.RunLockedAsync(async unit =>
         {
             var waiting = db.IsSqlite
                 ? Waiting(now).OrderBy(j => j.ClaimedUntil ?? j.CreatedAt).Take(1)
@@ -47,7 +49,6 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
             if (await waiting.ToListAsync(ct) is not [var job]) return null;
             (job.Status, job.StartedAt, job.ClaimedUntil) =
                 (JobStatus.Running, job.StartedAt ?? now, now + ClaimLength);
-            await db.SaveChangesAsync(ct);
             return job;
         }, ct);
     }
@@ -57,8 +58,8 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
     /// its own.
     /// </summary>
     public Task<int> TakeBackAsync(CancellationToken ct) =>
-        db.RunLockedAsync(
-            () =>
+        database.RunLockedAsync(
+            _ =>
                 db.Jobs.Where(j => j.ClaimedUntil != null)
                     .ExecuteUpdateAsync(set => set.SetProperty(j => j.ClaimedUntil, (DateTimeOffset?)null), ct),
             ct);
@@ -68,29 +69,27 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
     /// suspended since; then nothing was done, and in the last case the job is free again. </returns>
     public async Task<bool> RunAsync(Job claimed, CancellationToken ct)
     {
-        var done = claimed.DryRun ? await RehearseAsync(claimed, ct)
-            : await db.RunTogetherAsync(
-                async () =>
-                    await HeldAsync(claimed, ct) is { } job && await ReadAsync(job, ct) is var part
-                        && await WriteAsync(job, part, await JudgeAsync(job, part, ct), ct),
-                ct);
+        var part = await ReadAsync(claimed, ct);
+        // Taken before the unit of work begins; see MemberNumbers.
+        var first = part.Rows is [] ? 0 : await numbers.TakeAsync(part.Rows.Count, ct);
+        var rehearsed = claimed.DryRun
+            ? await database.RehearseAsync(unit => JudgeAsync(unit, claimed, part, first, ct), ct)
+            : null;
+        var done = await database.RunAsync(async unit =>
+        {
+            if (await HeldAsync(claimed, ct) is not { } job) return false;
+            if (claimed.DryRun) return Write(unit, job, part, rehearsed);
+            // What a filter lets through may be other invitations by now, when the attempt runs under lock.
+            var now = unit.IsLocked && job.Kind is not JobKind.Import ? await ReadAsync(job, ct) : part;
+            return Write(unit, job, now, await JudgeAsync(unit, job, now, first, ct));
+        }, ct);
         if (!done) await ReleaseAsync(claimed, ct);
         return done;
     }
 
-    private async Task<bool> RehearseAsync(Job claimed, CancellationToken ct)
-    {
-        var (part, rows) = await db.RehearseAsync(
-            async () =>
-                await ReadAsync(claimed, ct) is var read ? (read, await JudgeAsync(claimed, read, ct)) : default,
-            ct);
-        return await db.RunTogetherAsync(
-            async () => await HeldAsync(claimed, ct) is { } job && await WriteAsync(job, part, rows, ct), ct);
-    }
-
     /// <summary>Gives a claimed job back as it is, for a node that stops.</summary>
     public Task ReleaseAsync(Job claimed, CancellationToken ct) =>
-        ChangeAsync(claimed, job => job.ClaimedUntil = clock.Now(), ct);
+        ChangeAsync(claimed, (_, job) => job.ClaimedUntil = clock.Now(), ct);
 
     /// <summary>
     /// A fault of the server kept a batch from being done: it is tried again, after growing pauses, and given up in the
@@ -102,7 +101,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
     /// <returns>Whether it was given up.</returns>
     public async Task<bool> FailedAsync(Job claimed, string reason, CancellationToken ct)
     {
-        var failed = await ChangeAsync(claimed, job =>
+        var failed = await ChangeAsync(claimed, (unit, job) =>
         {
             var (now, failures) = (
                 clock.Now(),
@@ -114,7 +113,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
             if (failures < MaxFailures) return;
             job.FailureReason = reason;
             job.End(JobStatus.Failed, now);
-            db.Add(job.Event(EventTypes.JobFailed, Actor.System(job.OrganizationId), now, cause: "jobs"));
+            unit.Add(job.Event(EventTypes.JobFailed, Actor.System(job.OrganizationId), now, cause: "jobs"));
         }, ct);
         return failed is { Status: JobStatus.Failed };
     }
@@ -143,11 +142,10 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
     private async Task<Job?> HeldAsync(Job claimed, CancellationToken ct) =>
         await Same(claimed).AsNoTracking().SingleOrDefaultAsync(ct) is { } job && IsHeld(job, claimed) ? job : null;
 
-    private Task<Job?> ChangeAsync(Job claimed, Action<Job> change, CancellationToken ct) => db.RunAsync(async () =>
+    private Task<Job?> ChangeAsync(Job claimed, Action<Unit, Job> change, CancellationToken ct) => database.RunAsync(async unit =>
     {
         if (await Same(claimed).SingleOrDefaultAsync(ct) is not { } job || !IsHeld(job, claimed)) return null;
-        change(job);
-        await db.SaveChangesAsync(ct);
+        change(unit, job);
         return job;
     }, ct);
 
@@ -188,32 +186,33 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
 
     // In the name of the one who started the job, with the rights of today. Null: the organization is suspended, and
     // the job waits.
-    private async Task<IReadOnlyList<JobRow>?> JudgeAsync(Job job, Part part, CancellationToken ct)
+    private async Task<IReadOnlyList<JobRow>?> JudgeAsync(
+        Unit unit, Job job, Part part, long firstNumber, CancellationToken ct)
     {
         if (part.Batch is not { } batch) return [];
         var known = await AccessGraph.ReadAsync(
-            db, new(job.OrganizationId) { MemberIds = job.ActorKind is ActorKind.Member ? [job.ActorId] : [] }, ct);
+            unit, new(job.OrganizationId) { MemberIds = job.ActorKind is ActorKind.Member ? [job.ActorId] : [] }, ct);
         var access = job.ActorKind is ActorKind.Member ? EffectiveAccess.Nothing : EffectiveAccess.Everything;
         var actor = known?.Today(new(job.ActorKind, job.ActorId, job.ActorName, job.OrganizationId, access));
         if (known?.Organization.SuspendedAt is not null) return null;
         actor ??= new(job.ActorKind, job.ActorId, job.ActorName, job.OrganizationId, EffectiveAccess.Nothing);
         return job.Kind switch
         {
-            JobKind.Import => await ImportAsync(job, actor, batch.FirstRow, part.Rows, ct),
+            JobKind.Import => await ImportAsync(unit, job, actor, batch.FirstRow, part.Rows, firstNumber, ct),
             JobKind.Resend =>
                 Told(
-                    await invitations.ResendAsync(actor, [.. part.Offers.Select(o => o.MemberId)], ct),
+                    await invitations.ResendAsync(unit, actor, [.. part.Offers.Select(o => o.MemberId)], ct),
                     RowOutcome.Resent),
             JobKind.Endorse => await EndorseAsync(),
             JobKind.Revoke =>
                 Told(
-                    await members.RemoveInvitedAsync(actor, [.. part.Offers.Select(o => o.MemberId)], ct),
+                    await members.RemoveInvitedAsync(unit, actor, [.. part.Offers.Select(o => o.MemberId)], ct),
                     RowOutcome.Revoked),
         };
 
         async Task<IReadOnlyList<JobRow>> EndorseAsync()
         {
-            var outcomes = await invitations.EndorseAsync(actor, [.. part.Offers.Select(o => o.MemberId)], ct);
+            var outcomes = await invitations.EndorseAsync(unit, actor, [.. part.Offers.Select(o => o.MemberId)], ct);
             var rows = Told(
                 [.. outcomes.Select(o => o.Match<Result<Member>>(e => e.Member, error => error))], RowOutcome.Endorsed);
             return [
@@ -235,7 +234,8 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
     }
 
     private async Task<IReadOnlyList<JobRow>> ImportAsync(
-        Job job, Actor actor, int first, IReadOnlyList<ImportRow> rows, CancellationToken ct)
+        Unit unit, Job job, Actor actor, int first, IReadOnlyList<ImportRow> rows, long firstNumber,
+        CancellationToken ct)
     {
         // What a rehearsal let through before is not there: its seats are counted by hand.
         var seats = job.DryRun ? job.Counts.GetValueOrDefault(SnakeCaseName.Of(nameof(RowOutcome.Invited))) : 0;
@@ -245,7 +245,8 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
             SeatsAlready: seats);
         List<ImportRow> good = [.. rows.Where(r => r.Faults is null)];
         var outcomes = new Queue<Result<Invited>>(
-            good is [] ? [] : await invitations.InviteAsync(actor, [.. good.Select(r => r.ToInvitation())], how, ct));
+            good is [] ? [] : await invitations.InviteAsync(
+                unit, actor, [.. good.Select(r => r.ToInvitation())], firstNumber, how, ct));
         return [
             .. rows.Select(
                 (row, i) => row.Faults is { } faults ? JobRow.Refused(first + i, row.Email, RowOutcome.Invalid, faults)
@@ -287,7 +288,7 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
         return JobRow.Refused(row, email, outcome, [RowFault.Of(error), .. error.Also.Select(RowFault.Of)]);
     }
 
-    private async Task<bool> WriteAsync(Job job, Part part, IReadOnlyList<JobRow>? rows, CancellationToken ct)
+    private bool Write(Unit unit, Job job, Part part, IReadOnlyList<JobRow>? rows)
     {
         if (rows is null) return false;
         var now = clock.Now();
@@ -309,10 +310,9 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
         {
             job.Total = job.Counts.Values.Sum(); // what a filter finds may have become less since it was counted
             job.End(JobStatus.Completed, now);
-            db.Add(job.Event(EventTypes.JobCompleted, Actor.System(job.OrganizationId), now, cause: "jobs"));
+            unit.Add(job.Event(EventTypes.JobCompleted, Actor.System(job.OrganizationId), now, cause: "jobs"));
         }
 
-        await db.SaveChangesAsync(ct);
         return true;
     }
 }

@@ -18,7 +18,7 @@ public sealed record ImportOptions(bool DryRun = false, bool SendMail = true);
 /// Starting, seeing and stopping jobs. All of it needs <c>user_management</c>; what a job may do is asked anew with
 /// every batch, by <see cref="JobRunner"/>.
 /// </summary>
-public sealed class JobService(UsherDb db, TimeProvider clock)
+public sealed class JobService(UsherDb db, Database database, TimeProvider clock)
 {
     /// <summary>How long a job and its rows can be looked at after its end.</summary>
     public static readonly TimeSpan KeptFor = TimeSpan.FromDays(30);
@@ -54,19 +54,18 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         Actor actor, ImportFile file, ImportOptions options, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        return await db.RunAsync<Result<Job>>(async () =>
+        return await database.RunAsync<Result<Job>>(async unit =>
         {
             var job = New(
-                actor, Uuid.Create(clock.Now()), JobKind.Import, options.DryRun, file.Total,
+                unit, actor, Uuid.Create(clock.Now()), JobKind.Import, options.DryRun, file.Total,
                 new() { [JobParameters.SendMail] = options.SendMail ? "true" : "false" });
             foreach (var (i, batch) in file.Batches.Index())
-                db.Add(
+                unit.Add(
                     new JobBatch
                     {
                         OrganizationId = job.OrganizationId, JobId = job.Id, Sequence = i + 1,
                         FirstRow = batch.FirstRow, Count = batch.Count, Input = batch.Rows,
                     });
-            await db.SaveChangesAsync(ct);
             return job;
         }, ct);
     }
@@ -157,13 +156,12 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     public async Task<Result<Job>> CancelAsync(Actor actor, Guid id, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
-        return await db.RunAsync<Result<Job>>(async () =>
+        return await database.RunAsync<Result<Job>>(async unit =>
         {
             if (await Of(actor, id).SingleOrDefaultAsync(ct) is not { } job) return JobErrors.NotFound;
             if (job.HasEnded) return JobErrors.Ended;
             job.End(JobStatus.Cancelled, clock.Now());
-            db.Add(job.Event(EventTypes.JobCancelled, actor, clock.Now()));
-            await db.SaveChangesAsync(ct);
+            unit.Add(job.Event(EventTypes.JobCancelled, actor, clock.Now()));
             return job;
         }, ct);
     }
@@ -174,7 +172,7 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     {
         var until = clock.Now() - KeptFor;
         if (!await db.Jobs.AnyAsync(j => j.FinishedAt <= until, ct)) return 0;
-        return await db.RunLockedAsync(async () =>
+        return await database.RunLockedAsync(async unit =>
         {
             var ids = await db.Jobs.Where(j => j.FinishedAt <= until).OrderBy(j => j.FinishedAt).Take(20)
                 .Select(j => j.Id).ToListAsync(ct);
@@ -192,7 +190,7 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         if (filter.NamesNothing != filter.All) return filter.All ? JobErrors.AllAndFilter : JobErrors.NothingNamed;
         if (filter.States.Any(s => s is not (InvitationStatus.Pending or InvitationStatus.Expired)))
             return JobErrors.StatesInvalid;
-        return await db.RunAsync<Result<Job>>(async () =>
+        return await database.RunAsync<Result<Job>>(async unit =>
         {
             var (id, now) = (Uuid.Create(clock.Now()), clock.Now());
             var those = filter with
@@ -201,13 +199,12 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
                 Before = id,
             };
             var total = await InvitationSearch.CountAsync(db, actor.OrganizationId, those, now, ct);
-            var job = New(actor, id, kind, dryRun, total, new() { [JobParameters.Filter] = JobJson.Write(those) });
-            await db.SaveChangesAsync(ct);
+            var job = New(unit, actor, id, kind, dryRun, total, new() { [JobParameters.Filter] = JobJson.Write(those) });
             return job;
         }, ct);
     }
 
-    private Job New(Actor actor, Guid id, JobKind kind, bool dryRun, int total, Dictionary<string, string> parameters)
+    private Job New(Unit unit, Actor actor, Guid id, JobKind kind, bool dryRun, int total, Dictionary<string, string> parameters)
     {
         var now = clock.Now();
         var job = new Job
@@ -216,8 +213,8 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
             ActorId = actor.Id, ActorName = actor.Name,
             Parameters = parameters, Total = total, CreatedAt = now,
         };
-        db.Add(job);
-        db.Add(job.Event(EventTypes.JobCreated, actor, now));
+        unit.Add(job);
+        unit.Add(job.Event(EventTypes.JobCreated, actor, now));
         return job;
     }
 

@@ -21,8 +21,7 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
     /// </summary>
     /// <param name="count">1 to 1,000.</param>
     /// <param name="ct">Cancels.</param>
-    /// <param name="db">The context of the operation they are for; null outside of any.</param>
-    public async ValueTask<long> TakeAsync(int count, CancellationToken ct, UsherDb? db = null)
+    public async ValueTask<long> TakeAsync(int count, CancellationToken ct)
     {
         while (true)
         {
@@ -31,8 +30,6 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
                 if (next + count <= end) return (next += count) - count;
             }
 
-            // Another context's write would wait for the one that holds the only turn.
-            if (db is { IsAlone: true }) throw new FirstException(outside => FillAsync(count, outside));
             await FillAsync(count, ct);
         }
     }
@@ -61,29 +58,15 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
 
     public void Dispose() => reserving.Dispose();
 
+    // Of two nodes that take the same block at once, one loses the race and takes the next.
     private async Task<long> ReserveAsync(CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
-        while (true)
+        return await scope.ServiceProvider.GetRequiredService<Database>().RunAsync(async unit =>
         {
-            var last = await db.NumberBlocks.MaxAsync(b => (long?)b.First, ct);
-            var block = new NumberBlock
-            {
-                First = last is { } first ? first + NumberBlock.Size : 1, ReservedAt = clock.Now(),
-            };
-            try
-            {
-                db.Add(block);
-                await db.SaveChangesAsync(ct);
-                return block.First;
-            }
-            catch (DbUpdateException)
-            {
-                // Another node took this block at the same moment; the next one is free.
-                if (!await db.NumberBlocks.AsNoTracking().AnyAsync(b => b.First == block.First, ct)) throw;
-                db.Forget();
-            }
-        }
+            var last = await unit.Db.NumberBlocks.MaxAsync(b => (long?)b.First, ct);
+            var first = last is { } taken ? taken + NumberBlock.Size : 1;
+            return unit.Add(new NumberBlock { First = first, ReservedAt = clock.Now() }).First;
+        }, ct);
     }
 }

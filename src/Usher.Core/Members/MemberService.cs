@@ -29,7 +29,7 @@ public readonly record struct MemberKey(
     Guid? InvitationId = null);
 
 /// <summary>Seeing, changing and ending memberships.</summary>
-public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
+public sealed class MemberService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
     /// <summary>How many members one call may name.</summary>
     public const int MaxKeys = 1_000;
@@ -161,17 +161,17 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             ? canonical
             : null;
         return change.MayTakeAdminAway || change.Suspended is not null
-            ? db.RunLockedAsync(LockedAsync, ct)
+            ? database.RunLockedAsync(LockedAsync, ct)
             : RunAsync();
 
         // A sponsor who loses rights is found only by looking. What becomes of the sponsor's invitations then needs a
         // run under lock.
         async Task<Result<MemberSelection>> RunAsync() =>
-            await db.RunAsync(OnceAsync, ct) ?? await db.RunLockedAsync(LockedAsync, ct);
+            await database.RunAsync(OnceAsync, ct) ?? await database.RunLockedAsync(LockedAsync, ct);
 
-        async Task<Result<MemberSelection>> LockedAsync() => (await OnceAsync())!.Value;
+        async Task<Result<MemberSelection>> LockedAsync(Unit unit) => (await OnceAsync(unit))!.Value;
 
-        async Task<Result<MemberSelection>?> OnceAsync()
+        async Task<Result<MemberSelection>?> OnceAsync(Unit unit)
         {
             var query = Query(actor.OrganizationId, keys, how.Details).With(actor);
             query = ReferenceReader.With(query with
@@ -181,7 +181,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
                     : [.. query.Identifiers, email], LockOrganization = change.MayTakeAdminAway,
             }, change.Groups?.Named ?? [], change.Roles?.Named ?? []);
             query = ReferenceReader.With(query, change.Levels);
-            if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
+            if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var named = new ReferenceReader(graph, how.UnknownReferences);
@@ -207,25 +207,24 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             if (await LastAdmin.WouldGoAsync(db, actor.OrganizationId, demoted, ct)) return MemberErrors.LastAdmin;
             Member[] sponsors = [.. plans.Where(p => p.TakesAway && graph.MaySponsor(p.Member)).Select(p => p.Member)];
             Member[] restored = [.. plans.Where(p => p.Restores).Select(p => p.Member)];
-            if (sponsors.Length > 0 && !db.IsUnderLock) return null;
+            if (sponsors.Length > 0 && !unit.IsLocked) return null;
 
             var now = clock.Now();
             var changes = false;
             foreach (var plan in plans)
             {
-                if (plan.Readdresses) await Readdressing.VoidAsync(db, plan.Member, now, ct);
+                if (plan.Readdresses) await Readdressing.VoidAsync(unit.Db, plan.Member, now, ct);
                 if (plan.Apply(graph, actor, now) is not { Count: > 0 } details) continue;
-                db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", plan.Member.Id, now, details));
+                unit.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", plan.Member.Id, now, details));
                 changes = true;
             }
 
             if (!changes) return selection;
-            var invitations = new SponsoredInvitations(db, graph, today, now);
+            var invitations = new SponsoredInvitations(unit, graph, today, now);
             if (!(await invitations.SettleAsync(sponsors, how.Sponsored, ct))
                     .TryGet(out var sponsored, out var tooMany))
                 return tooMany;
             if (restored.Length > 0) await invitations.UnblockAsync(restored, ct);
-            await db.SaveChangesAsync(ct);
             return selection with { Sponsored = sponsored };
         }
     }
@@ -247,11 +246,11 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// administrator would be left.</returns>
     public Task<Result<MemberSelection>> RemoveAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) =>
-        db.RunLockedAsync<Result<MemberSelection>>(async () =>
+        database.RunLockedAsync<Result<MemberSelection>>(async unit =>
     {
         if (keys.Count > MaxKeys) return MemberErrors.TooMany;
         var graph = await AccessGraph.TrackAsync(
-            db, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
+            unit, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
         if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var selection = Select(graph, keys, []);
         if (selection.Members is []) return Nobody(graph, keys);
@@ -260,7 +259,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             if (RemovalRefusal(graph, today, member, how) is { } refusal) return refusal;
 
         return (await RemoveAndSettleAsync(
-            graph, today, selection.Members, how.Sponsored, EventTypes.MemberRemoved, ct))
+            unit, graph, today, selection.Members, how.Sponsored, EventTypes.MemberRemoved, ct))
             .Match<Result<MemberSelection>>(sponsored => selection with { Sponsored = sponsored }, error => error);
     }, ct);
 
@@ -274,19 +273,18 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// <returns>The member as it is then. Refused with <c>member_not_found</c>, and with <c>last_admin</c> for the last
     /// administrator who can act.</returns>
     public Task<Result<Member>> LeaveAsync(Guid userId, Guid memberId, CancellationToken ct) =>
-        db.RunLockedAsync<Result<Member>>(async () =>
+        database.RunLockedAsync<Result<Member>>(async unit =>
     {
         var organization = await db.Members.Where(m =>
             m.UserId == userId && m.Id == memberId
                 && (m.Status == MemberStatus.Active || m.Status == MemberStatus.Suspended))
             .Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct);
         if (organization is not { } id) return MemberErrors.NotFound;
-        var graph = await AccessGraph.TrackAsync(db, new(id) { MemberIds = [memberId], LockOrganization = true }, ct);
+        var graph = await AccessGraph.TrackAsync(unit, new(id) { MemberIds = [memberId], LockOrganization = true }, ct);
         if (graph?.Member(memberId) is not { Status: MemberStatus.Active or MemberStatus.Suspended } member
                 || member.UserId != userId)
             return MemberErrors.NotFound;
-        return (await RemoveAndSettleAsync(
-            graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
+        return (await RemoveAndSettleAsync(unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
             .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
@@ -298,18 +296,20 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// more, with <c>already_joined</c> where he is in.</returns>
     public Task<IReadOnlyList<Result<Member>>> RemoveInvitedAsync(
         Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) =>
-        db.RunAsync<IReadOnlyList<Result<Member>>>(async () =>
+        database.RunAsync(unit => RemoveInvitedAsync(unit, actor, memberIds, ct), ct);
+
+    /// <summary>The same in a unit.</summary>
+    internal async Task<IReadOnlyList<Result<Member>>> RemoveInvitedAsync(
+        Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
         if (memberIds.Count > MaxKeys) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.TooMany)];
         var graph = await AccessGraph.TrackAsync(
-            db, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
+            unit, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
         if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
             return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
         Result<Member>[] outcomes = [.. memberIds.Select(Judge)];
         List<Member> removed = [.. outcomes.Where(o => o.Error is null).Select(o => o.Value)];
-        if (removed is []) return outcomes;
-        await RemoveAllAsync(graph, actor, removed, EventTypes.MemberRemoved, ct);
-        await db.SaveChangesAsync(ct);
+        if (removed is not []) await RemoveAllAsync(unit, graph, actor, removed, EventTypes.MemberRemoved, ct);
         return outcomes;
 
         Result<Member> Judge(Guid id)
@@ -317,7 +317,7 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
             if (graph.Member(id) is not { IsLive: true } member) return MemberErrors.NotFound;
             return RemovalRefusal(graph, today, member, new(OnlyInvited: true)) is { } refusal ? refusal : member;
         }
-    }, ct);
+    }
 
     private static Error? RemovalRefusal(AccessGraph graph, Actor actor, Member member, MemberRemoveOptions how)
     {
@@ -333,64 +333,63 @@ public sealed class MemberService(UsherDb db, PermissionCatalogue catalogue, Tim
     /// </summary>
     /// <returns>Refused with <c>last_admin</c> or <c>too_many_invitations</c>, with nothing changed.</returns>
     internal async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
-        AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType,
+        Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType,
         CancellationToken ct)
     {
         Guid[] ids = [.. members.Select(m => m.Id)];
         if (members.Any(m => m.IsAdmin) && await LastAdmin.WouldGoAsync(db, graph.Organization.Id, ids, ct))
             return MemberErrors.LastAdmin;
         Member[] sponsors = [.. members.Where(m => m.Status is not MemberStatus.Invited)];
-        await RemoveAllAsync(graph, actor, members, eventType, ct);
-        if (!(await new SponsoredInvitations(db, graph, actor, clock.Now()).SettleAsync(sponsors, action, ct))
+        await RemoveAllAsync(unit, graph, actor, members, eventType, ct);
+        if (!(await new SponsoredInvitations(unit, graph, actor, clock.Now()).SettleAsync(sponsors, action, ct))
                 .TryGet(out var settled, out var refused))
             return refused;
-        await db.SaveChangesAsync(ct);
         return settled;
     }
 
     private async Task RemoveAllAsync(
-        AccessGraph graph, Actor actor, IReadOnlyList<Member> members, string eventType, CancellationToken ct)
+        Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, string eventType, CancellationToken ct)
     {
         var now = clock.Now();
         Guid[] ids = [.. members.Select(m => m.Id)];
-        db.RemoveRange(
+        unit.RemoveRange(
             await db.ApiKeys.Where(k => k.OrganizationId == actor.OrganizationId && ids.Contains(k.MemberId!.Value))
                 .ToListAsync(ct));
         foreach (var change in await db.AddressChanges.Where(c =>
                 c.OrganizationId == actor.OrganizationId && ids.Contains(c.MemberId)
                     && c.Status == AddressChangeStatus.Pending).ToListAsync(ct))
             change.Supersede(now);
-        foreach (var member in members) Remove(db, graph.Organization, member, actor, eventType, now);
+        foreach (var member in members) Remove(unit, graph.Organization, member, actor, eventType, now);
     }
 
     /// <summary>Takes back the offer made to an invited member, in the caller's save. The member is tracked.</summary>
     /// <param name="reason">The <see cref="Error.Code"/> of why it is taken back.</param>
     internal static void RemoveInvited(
-        UsherDb db, Organization organization, Member member, Actor actor, DateTimeOffset now, string reason) =>
-        Remove(db, organization, member, actor, EventTypes.MemberRemoved, now, reason);
+        Unit unit, Organization organization, Member member, Actor actor, DateTimeOffset now, string reason) =>
+        Remove(unit, organization, member, actor, EventTypes.MemberRemoved, now, reason);
 
     private static void Remove(
-        UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now,
+        Unit unit, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now,
         string? reason = null)
     {
         foreach (var invitation in member.Invitations)
         {
             invitation.End(InvitationStatus.Revoked, now, reason);
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationRevoked, actor, "invitation", invitation.Id, now,
                 new() { ["email"] = member.Identifier }, reason));
         }
 
-        EndMembership(db, organization, member, actor, eventType, now);
+        EndMembership(unit, organization, member, actor, eventType, now);
     }
 
     /// <summary>Ends a membership whose invitations have ended, in the caller's save. The member is tracked.</summary>
     internal static void EndMembership(
-        UsherDb db, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now)
+        Unit unit, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now)
     {
-        if (member.TakesSeat && organization.SeatLimit is not null) db.ChangeSeats(organization.Id, -1);
+        if (member.TakesSeat && organization.SeatLimit is not null) unit.ChangeSeats(organization.Id, -1);
         member.Remove(actor, now);
-        db.Add(UsherEvent.Record(eventType, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
+        unit.Add(UsherEvent.Record(eventType, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
     }
 
     /// <summary>What reads the members named.</summary>

@@ -15,7 +15,7 @@ public sealed record OwnMembership(
 /// What a signed-in person does about memberships that were made without asking them. No organization hears of the
 /// person before they agree.
 /// </summary>
-public sealed class MembershipService(UsherDb db, MemberService members, TimeProvider clock)
+public sealed class MembershipService(UsherDb db, Database database, MemberService members, TimeProvider clock)
 {
     /// <summary>
     /// The memberships that wait for the person to agree: an organization with an identity provider of its own has
@@ -49,13 +49,13 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
     /// </summary>
     /// <returns>Refused with <c>member_not_found</c> for whatever was not offered to this account.</returns>
     public Task<Result<Member>> AgreeAsync(Guid userId, Guid memberId, CancellationToken ct) =>
-        db.RunAsync<Result<Member>>(async () =>
+        database.RunAsync<Result<Member>>(async unit =>
     {
         var bound = await db.Members.AsNoTracking()
             .SingleOrDefaultAsync(m => m.UserId == userId && m.Id == memberId, ct);
         if (bound is { IsLive: true }) return bound;
         if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
-        await db.LockAsync(place, [], [memberId], organizationToo: false, ct);
+        await unit.LockAsync(place, [], [memberId], organizationToo: false, ct);
         if (await Offered(userId).Include(m => m.Invitations)
                 .SingleOrDefaultAsync(m => m.Id == memberId, ct) is not { } member)
             return MemberErrors.NotFound;
@@ -63,10 +63,9 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
         var now = clock.Now();
         member.Join(userId, now);
         foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, now);
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.MemberJoined, Actor.Of(member), "member", member.Id, now,
             new() { ["email"] = member.Identifier }, cause: "agreed"));
-        await db.SaveChangesAsync(ct);
         return member;
     }, ct);
 
@@ -74,16 +73,16 @@ public sealed class MembershipService(UsherDb db, MemberService members, TimePro
     /// <returns> Refused with <c>member_not_found</c> for whatever was not offered to this account, with
     /// <c>last_admin</c> when no active administrator would be left. </returns>
     public Task<Result<Member>> DeclineAsync(Guid userId, Guid memberId, CancellationToken ct) =>
-        db.RunLockedAsync<Result<Member>>(async () =>
+        database.RunLockedAsync<Result<Member>>(async unit =>
     {
         if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
         var graph = await AccessGraph.TrackAsync(
-            db, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
+            unit, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
         // Asked once more, now that the member is locked.
         if (graph?.Member(memberId) is not { } member || await OfferOfAsync(userId, memberId, ct) is null)
             return MemberErrors.NotFound;
         return (await members.RemoveAndSettleAsync(
-            graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
+            unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
             .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 

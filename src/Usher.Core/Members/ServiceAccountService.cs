@@ -31,7 +31,7 @@ public sealed record NewServiceAccount(string Name)
 /// Making members of kind service: keys only, no user, no seat. They are changed and removed like any member.
 /// </summary>
 public sealed partial class ServiceAccountService(
-    UsherDb db, PermissionCatalogue catalogue, MemberNumbers numbers, TimeProvider clock)
+    Database database, PermissionCatalogue catalogue, MemberNumbers numbers, TimeProvider clock)
 {
     /// <summary>What their identifiers begin with.</summary>
     public const string Prefix = "sa::";
@@ -61,16 +61,16 @@ public sealed partial class ServiceAccountService(
     {
         if (Error.Of(Faults(given)) is { } fault) return fault;
         var identifier = Canonical(given.Name)!;
-        var number = await numbers.TakeAsync(1, ct, db);
+        var number = await numbers.TakeAsync(1, ct);
 
-        return await db.RunAsync<Result<MemberView>>(async () =>
+        return await database.RunAsync<Result<MemberView>>(async unit =>
         {
             var query = new AccessQuery(actor.OrganizationId)
             {
                 Identifiers = [identifier], Details = details,
             };
             if (await AccessGraph.TrackAsync(
-                    db, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph)
+                    unit, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph)
                 return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
@@ -97,12 +97,11 @@ public sealed partial class ServiceAccountService(
             if (!graph.Pass(GrantingRule.ServiceAccountHeld, graph.Covers(today, member)))
                 return InvitationErrors.MoreThanYouHold;
 
-            db.Add(member);
+            unit.Add(member);
             graph.Add(member);
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.MemberCreated, actor, "member", member.Id, now,
                 new() { ["identifier"] = identifier, ["permissions"] = string.Join(' ', given.Permissions) }));
-            await db.SaveChangesAsync(ct);
             return new MemberView(member, graph);
         }, ct);
     }

@@ -137,7 +137,7 @@ public sealed record DefaultsView(Organization Organization, IReadOnlyList<Group
 
 /// <summary>Making organizations, and what is set for a whole one. An operator's matter.</summary>
 public sealed partial class OrganizationService(
-    UsherDb db, MemberNumbers numbers, InvitationMails mails, PasswordService passwords, PermissionCatalogue catalogue,
+    UsherDb db, Database database, MemberNumbers numbers, InvitationMails mails, PasswordService passwords, PermissionCatalogue catalogue,
     TimeProvider clock)
 {
     public static bool IsSlug(string text) => Slug().IsMatch(text);
@@ -157,9 +157,9 @@ public sealed partial class OrganizationService(
         if (given.OwnerPassword is { } password
                 && !(await passwords.HashAsync(password, ct)).TryGet(out hash, out var busy))
             return busy;
-        var number = await numbers.TakeAsync(1, ct, db);
+        var number = await numbers.TakeAsync(1, ct);
 
-        return await db.RunAsync<Result<CreatedOrganization>>(async () =>
+        return await database.RunAsync<Result<CreatedOrganization>>(async unit =>
         {
             if (await db.Organizations.AnyAsync(o => o.Slug == given.Slug, ct)) return OrganizationErrors.SlugTaken;
             var now = clock.Now();
@@ -170,17 +170,17 @@ public sealed partial class OrganizationService(
                 DefinitionsStamp = Guid.NewGuid(),
             };
             var by = actor with { OrganizationId = organization.Id };
-            db.Add(organization);
-            db.Add(SystemGroupOf(
+            unit.Add(organization);
+            unit.Add(SystemGroupOf(
                 organization, SystemGroup.Everyone, "Everyone", "System group which contains all users", now));
-            db.Add(SystemGroupOf(
+            unit.Add(SystemGroupOf(
                 organization, SystemGroup.ServiceAccounts, "Service Accounts",
                 "System group which contains all service accounts", now));
             List<Resource> resources = [];
             foreach (var name in given.Resources)
                 resources.Add(ResourceService.New(
                     organization.Id, name, [], resources.Select(r => r.Slug).ToHashSet(StringComparer.Ordinal), now));
-            db.AddRange(resources);
+            unit.AddRange(resources);
 
             var owner = new Member
             {
@@ -190,21 +190,20 @@ public sealed partial class OrganizationService(
                 Kind = MemberKind.Person, Status = MemberStatus.Active, CreatedAt = now,
             };
             owner.Give(BuiltInRole.Admin, by, now);
-            db.Add(owner);
+            unit.Add(owner);
             owner.SponsoredBy(by);
             // A password makes an account only where there is none: an account that is there stays its person's, who
             // joins by the link.
             var makesAccount = hash is not null && !await db.Users.AnyAsync(u => u.NormalizedEmail == email, ct);
             if (makesAccount)
-                owner.Bind(db.Add(User.Create(email, proven: true, owner.FirstName, owner.LastName, hash!, now)).Id);
-            var link = makesAccount ? null : mails.Mint(db, organization, owner, provesAddress: true, now);
+                owner.Bind(unit.Add(User.Create(email, proven: true, owner.FirstName, owner.LastName, hash!, now)).Id);
+            var link = makesAccount ? null : mails.Mint(unit, organization, owner, provesAddress: true, now);
             var (apiKey, secret) = ApiKeyService.New(
                 owner, "First key", readOnly: false, expires: null, given.OwnerApiKey, now);
-            db.Add(apiKey);
-            db.Add(UsherEvent.Record(
+            unit.Add(apiKey);
+            unit.Add(UsherEvent.Record(
                 EventTypes.OrganizationCreated, by, "organization", organization.Id, now,
                 new() { ["slug"] = organization.Slug, ["owner"] = email }));
-            await db.SaveChangesAsync(ct);
             return new CreatedOrganization(organization, owner, secret, link, resources);
         }, ct);
     }
@@ -321,9 +320,9 @@ public sealed partial class OrganizationService(
     private Task<Result<DefaultsView>> SaveAsync(
         Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct)
     {
-        return change.SeatLimit.IsGiven ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct);
+        return change.SeatLimit.IsGiven ? database.RunLockedAsync(OnceAsync, ct) : database.RunAsync(OnceAsync, ct);
 
-        async Task<Result<DefaultsView>> OnceAsync()
+        async Task<Result<DefaultsView>> OnceAsync(Unit unit)
         {
             if (Error.Of(Faults(change)) is { } fault) return fault;
             if (change.SeatLimit.IsGiven && actor.IsMember) return OrganizationErrors.NotAllowed;
@@ -332,7 +331,7 @@ public sealed partial class OrganizationService(
                 Details = details, LockOrganization = change.SeatLimit.IsGiven,
             };
             if (await AccessGraph.TrackAsync(
-                    db, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph)
+                    unit, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph)
                 return OrganizationErrors.NotFound;
             var (today, organization) = (graph.Today(actor), graph.Organization);
             if (Precondition.Refuses(change.IfMatch, organization) is { } outdated) return outdated;
@@ -392,14 +391,13 @@ public sealed partial class OrganizationService(
 
             var after = Told(organization);
             if (before == after && moved is []) return Defaults(graph);
-            db.Add(
+            unit.Add(
                 UsherEvent.Record(
                     EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()
             {
                 ["before"] = $"{before}", ["after"] = $"{after}",
                 ["default_groups"] = string.Join(", ", groups.Select(g => g.Name)),
             }));
-            await db.SaveChangesAsync(ct);
             return Defaults(graph);
         }
 
@@ -428,7 +426,7 @@ public sealed partial class OrganizationService(
     /// </summary>
     public Task<Result<Organization>> SuspendAsync(
         Actor actor, bool suspended, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
-        db.RunAsync<Result<Organization>>(async () =>
+        database.RunAsync<Result<Organization>>(async unit =>
     {
         if (actor.IsMember) return OrganizationErrors.NotAllowed;
         if (await db.Organizations.SingleOrDefaultAsync(o => o.Id == actor.OrganizationId, ct) is not { } organization)
@@ -437,10 +435,9 @@ public sealed partial class OrganizationService(
         if (suspended == organization.SuspendedAt is not null) return organization;
         var now = clock.Now();
         organization.SuspendedAt = suspended ? now : null;
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             suspended ? EventTypes.OrganizationSuspended : EventTypes.OrganizationResumed, actor, "organization",
             organization.Id, now));
-        await db.SaveChangesAsync(ct);
         return organization;
     }, ct);
 
@@ -452,20 +449,19 @@ public sealed partial class OrganizationService(
     /// <returns>How many rows of each table went.</returns>
     public Task<Result<Dictionary<string, int>>> DeleteAsync(
         Actor actor, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
-        db.RunLockedAsync<Result<Dictionary<string, int>>>(async () =>
+        database.RunLockedAsync<Result<Dictionary<string, int>>>(async unit =>
     {
         if (actor.IsMember) return OrganizationErrors.NotAllowed;
-        await db.LockAsync(actor.OrganizationId, [], [], organizationToo: true, ct);
+        await unit.LockAsync(actor.OrganizationId, [], [], organizationToo: true, ct);
         if (await db.Organizations.SingleOrDefaultAsync(o => o.Id == actor.OrganizationId, ct) is not { } organization)
             return OrganizationErrors.NotFound;
         if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
         if (organization.SuspendedAt is null) return OrganizationErrors.NotSuspended;
-        var gone = await db.DeleteOrganizationAsync(organization.Id, ct);
-        db.Remove(organization);
-        db.Add(UsherEvent.Record(
+        var gone = await unit.DeleteRowsOfAsync(organization.Id, ct);
+        unit.Remove(organization);
+        unit.Add(UsherEvent.Record(
             EventTypes.OrganizationDeleted, actor with { OrganizationId = Organization.Installation }, "organization",
             organization.Id, clock.Now(), new() { ["slug"] = organization.Slug, ["name"] = organization.Name }));
-        await db.SaveChangesAsync(ct);
         return gone;
     }, ct);
 

@@ -22,7 +22,7 @@ public sealed record OpenedMessage(OutboxMessage Message, string? Secret)
 /// The outbox as the worker sees it: claim, open, send, tell what came of it. At least once: a message whose claim ran
 /// out without an outcome is claimed again, by whichever node comes first.
 /// </summary>
-public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider clock)
+public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>
     /// How long a claim lasts. A node that dies with it loses it then; one that lives starts no sending that might
@@ -46,13 +46,12 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
 
         // An idle look is one indexed read and takes no lock.
         if (!await Due(now).AnyAsync(ct)) return [];
-        return db.IsSqlite ? await db.RunLockedAsync(TakeAsync, ct) : await TakeSharedAsync();
+        return db.IsSqlite ? await database.RunLockedAsync(TakeAsync, ct) : await TakeSharedAsync();
 
-        async Task<IReadOnlyList<OutboxMessage>> TakeAsync()
+        async Task<IReadOnlyList<OutboxMessage>> TakeAsync(Unit unit)
         {
             var due = await Due(now).OrderBy(m => m.NextAttemptAt).Take(max).ToListAsync(ct);
             foreach (var message in due) (message.NextAttemptAt, message.Attempts) = (until, message.Attempts + 1);
-            await db.SaveChangesAsync(ct);
             return due;
         }
 
@@ -82,8 +81,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     public Task<int> TakeBackAsync(CancellationToken ct)
     {
         var now = clock.Now();
-        return db.RunLockedAsync(
-            () => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt > now)
+        return database.RunLockedAsync(
+            _ => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt > now)
             .ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, now), ct), ct);
     }
 
@@ -179,7 +178,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     public Task SentAsync(OutboxMessage message, CancellationToken ct)
     {
         var now = clock.Now();
-        return db.RunLockedAsync(async () =>
+        return database.RunLockedAsync(async unit =>
         {
             // Whoever holds the claim by now: it was sent.
             var marked = await db.OutboxMessages
@@ -215,7 +214,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         }
 
         var next = now + Delay(message.Attempts);
-        await db.RunLockedAsync(async () =>
+        await database.RunLockedAsync(async unit =>
         {
             var marked = await Claimed(message)
                 .ExecuteUpdateAsync(
@@ -229,7 +228,7 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     private Task<bool> AbandonAsync(OutboxMessage message, string reason, DeliveryState delivery, CancellationToken ct)
     {
         var now = clock.Now();
-        return db.RunLockedAsync(async () =>
+        return database.RunLockedAsync(async unit =>
         {
             var marked = await Claimed(message).ExecuteUpdateAsync(set => set
                 .SetProperty(m => m.State, OutboxState.Abandoned)
@@ -240,11 +239,10 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
                     || !undeliverable)
                 return false;
 
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.InvitationUndeliverable, Actor.System(message.OrganizationId), "invitation",
                 message.InvitationId!.Value, now,
                 new() { ["email"] = message.Recipient, ["reason"] = reason }, cause: "outbox"));
-            await db.SaveChangesAsync(ct);
             return true;
         }, ct);
     }

@@ -33,7 +33,7 @@ public enum ResourceOrder
 }
 
 /// <summary>Things to reach.</summary>
-public sealed class ResourceService(UsherDb db, TimeProvider clock)
+public sealed class ResourceService(UsherDb db, Database database, TimeProvider clock)
 {
     private const int MaxAttributes = 50;
 
@@ -43,7 +43,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     /// </summary>
     public Task<Result<Resource>> CreateAsync(
         Actor actor, string name, IReadOnlyDictionary<string, string> attributes, CancellationToken ct) =>
-        db.RunAsync<Result<Resource>>(async () =>
+        database.RunAsync<Result<Resource>>(async unit =>
         {
             if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
             if (Error.Of(Faults(name, attributes.ToDictionary(a => a.Key, a => (string?)a.Value))) is { } fault)
@@ -57,10 +57,10 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
 
             var now = clock.Now();
             var resource = New(actor.OrganizationId, name, new(attributes), [.. near.Select(r => r.Slug)], now);
-            db.Add(resource);
+            unit.Add(resource);
             if (actor.IsMember && actor.Access.Everywhere is not AccessLevel.Full)
             {
-                db.Add(new ResourceAccess
+                unit.Add(new ResourceAccess
                 {
                     OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), ResourceId = resource.Id,
                     MemberId = actor.Id,
@@ -71,9 +71,8 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
                 maker.HasLevels = true;
             }
 
-            db.Add(UsherEvent.Record(
+            unit.Add(UsherEvent.Record(
                 EventTypes.ResourceCreated, actor, "resource", resource.Id, now, new() { ["name"] = resource.Name }));
-            await db.SaveChangesAsync(ct);
             return resource;
         }, ct);
 
@@ -136,7 +135,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     /// <param name="ct">Cancels.</param>
     public Task<Result<Resource>> UpdateAsync(
         Actor actor, Reference reference, string? name, IReadOnlyDictionary<string, string?>? attributes,
-        IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Resource>>(async () =>
+        IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => database.RunAsync<Result<Resource>>(async unit =>
         {
             if (Error.Of(Faults(name, attributes)) is { } fault) return fault;
             if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
@@ -164,8 +163,7 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             }
 
             if (details.Count is 0) return resource;
-            db.Add(UsherEvent.Record(EventTypes.ResourceUpdated, actor, "resource", resource.Id, clock.Now(), details));
-            await db.SaveChangesAsync(ct);
+            unit.Add(UsherEvent.Record(EventTypes.ResourceUpdated, actor, "resource", resource.Id, clock.Now(), details));
             return resource;
         }, ct);
 
@@ -174,14 +172,13 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     /// </summary>
     public Task<Result<Resource>> DeleteAsync(
         Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
-        db.RunAsync<Result<Resource>>(async () =>
+        database.RunAsync<Result<Resource>>(async unit =>
     {
         if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused)) return refused;
-        db.Remove(resource);
-        db.Add(UsherEvent.Record(
+        unit.Remove(resource);
+        unit.Add(UsherEvent.Record(
             EventTypes.ResourceDeleted, actor, "resource", resource.Id, clock.Now(),
             new() { ["name"] = resource.Name }));
-        await db.SaveChangesAsync(ct);
         return resource;
     }, ct);
 

@@ -7,7 +7,7 @@ using Usher.Core.Users;
 namespace Usher.Core.Sessions;
 
 /// <summary>What a person does with their own sessions: lists them, ends them, and gives the password again.</summary>
-public sealed class OwnSessionService(UsherDb db, PasswordService passwords, TimeProvider clock)
+public sealed class OwnSessionService(UsherDb db, Database database, PasswordService passwords, TimeProvider clock)
 {
     private const int Most = 200;
 
@@ -22,25 +22,23 @@ public sealed class OwnSessionService(UsherDb db, PasswordService passwords, Tim
     /// <summary>Ends one of the person's sessions, which may be this one.</summary>
     /// <returns>Refused with <c>session_not_found</c>, also for the session of another person.</returns>
     public Task<Result<bool>> EndAsync(SessionUser session, Guid id, CancellationToken ct) =>
-        db.RunAsync<Result<bool>>(async () =>
+        database.RunAsync<Result<bool>>(async unit =>
     {
         if (await db.Sessions.SingleOrDefaultAsync(s => s.UserId == session.UserId && s.Id == id, ct) is not { } found)
             return AccountErrors.SessionNotFound;
-        SignInEnding.EndSession(db, found, "signed_out", clock.Now());
-        await db.SaveChangesAsync(ct);
+        SignInEnding.EndSession(unit, found, "signed_out", clock.Now());
         return true;
     }, ct);
 
     /// <summary>Ends all of the person's sessions but this one.</summary>
     /// <returns>How many there were.</returns>
-    public Task<int> EndOthersAsync(SessionUser session, CancellationToken ct) => db.RunLockedAsync(async () =>
+    public Task<int> EndOthersAsync(SessionUser session, CancellationToken ct) => database.RunLockedAsync(async unit =>
     {
-        await db.LockUserAsync(session.UserId, ct);
+        await unit.LockUserAsync(session.UserId, ct);
         var now = clock.Now();
         var others = await db.Sessions.Where(s => s.UserId == session.UserId && s.Id != session.SessionId)
             .ToListAsync(ct);
-        foreach (var other in others) SignInEnding.EndSession(db, other, "signed_out_others", now);
-        if (others.Count > 0) await db.SaveChangesAsync(ct);
+        foreach (var other in others) SignInEnding.EndSession(unit, other, "signed_out_others", now);
         return others.Count;
     }, ct);
 
@@ -55,28 +53,27 @@ public sealed class OwnSessionService(UsherDb db, PasswordService passwords, Tim
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == session.UserId, ct);
         if (!(await passwords.VerifyAsync(user, password, ct)).TryGet(out var isRight, out var busy)) return busy;
         if (!isRight) return await RefuseAsync(session, ct);
-        return await db.RunAsync<Result<SessionUser>>(async () =>
+        return await database.RunAsync<Result<SessionUser>>(async unit =>
         {
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own
                     || own.User.SecurityStamp != user!.SecurityStamp)
                 return AccountErrors.SessionRefused;
             own.Session.AuthenticatedAt = now;
-            Record(EventTypes.UserSessionConfirmed, session, now);
-            await db.SaveChangesAsync(ct);
+            Record(unit, EventTypes.UserSessionConfirmed, session, now);
             return session with { AuthenticatedAt = now };
         }, ct);
     }
 
-    private async Task<Error> RefuseAsync(SessionUser session, CancellationToken ct)
+    private Task<Error> RefuseAsync(SessionUser session, CancellationToken ct) => database.RunAsync(unit =>
     {
-        Record(EventTypes.UserSignInFailed, session, clock.Now(), "session_confirmation");
-        await db.SaveChangesAsync(ct);
-        return AccountErrors.PasswordWrong;
-    }
+        Record(unit, EventTypes.UserSignInFailed, session, clock.Now(), "session_confirmation");
+        return Task.FromResult(AccountErrors.PasswordWrong);
+    }, ct);
 
-    private void Record(string type, SessionUser session, DateTimeOffset now, string? cause = null) =>
-        db.Add(UsherEvent.Record(
+    private static void Record(
+        Unit unit, string type, SessionUser session, DateTimeOffset now, string? cause = null) =>
+        unit.Add(UsherEvent.Record(
         type, Actor.System(Organization.Installation), "user", session.UserId, now,
         new() { ["session"] = session.SessionId.ToString() }, cause));
 }

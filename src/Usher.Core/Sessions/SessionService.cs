@@ -44,7 +44,7 @@ public sealed record SessionUser(Guid UserId, string? Email, string DisplayName,
 
 /// <summary>Signing in and out.</summary>
 public sealed class SessionService(
-    UsherDb db, PasswordService passwords, SignInGuard guard, SessionUsage usage, TimeProvider clock)
+    UsherDb db, Database database, PasswordService passwords, SignInGuard guard, SessionUsage usage, TimeProvider clock)
 {
     /// <summary>How long a session lasts.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(14);
@@ -136,34 +136,32 @@ public sealed class SessionService(
     }
 
     /// <summary>Ends a session; without effect on one that has ended.</summary>
-    public Task EndAsync(string secret, CancellationToken ct) => db.RunAsync(async () =>
+    public Task EndAsync(string secret, CancellationToken ct) => database.RunAsync(async unit =>
     {
         var hash = Secret.Hash(secret);
         if (await db.Sessions.SingleOrDefaultAsync(s => s.Hash == hash, ct) is not { } session) return false;
-        db.Remove(session);
-        db.Add(UsherEvent.Record(
+        unit.Remove(session);
+        unit.Add(UsherEvent.Record(
             EventTypes.UserSignedOut, Actor.System(Organization.Installation), "user", session.UserId, clock.Now()));
-        await db.SaveChangesAsync(ct);
         return true;
     }, ct);
 
     /// <summary>Removes sessions that have run out.</summary>
-    public Task<int> SweepExpiredAsync(CancellationToken ct) => db.RunAsync(async () =>
+    public Task<int> SweepExpiredAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var now = clock.Now();
         var ended = await db.Sessions.Where(s => s.ExpiresAt <= now).OrderBy(s => s.ExpiresAt).Take(500)
             .ToListAsync(ct);
-        db.RemoveRange(ended);
-        if (ended.Count > 0) await db.SaveChangesAsync(ct);
+        unit.RemoveRange(ended);
         return ended.Count;
     }, ct);
 
     /// <summary>Adds a new session to the caller's save, in a browser that is known from then on.</summary>
-    internal SignedIn Add(User user, string? device, DateTimeOffset now) =>
-        Add(user.Id, device, now) with { Device = SignInGuard.DeviceOf(user, now) };
+    internal static SignedIn Add(Unit unit, User user, string? device, DateTimeOffset now) =>
+        Add(unit, user.Id, device, now) with { Device = SignInGuard.DeviceOf(user, now) };
 
     /// <summary>Adds a new session to the caller's save.</summary>
-    internal SignedIn Add(Guid userId, string? device, DateTimeOffset now)
+    internal static SignedIn Add(Unit unit, Guid userId, string? device, DateTimeOffset now)
     {
         var (secret, hash) = Secret.Create(Secret.SessionPrefix);
         var session = new Session
@@ -173,8 +171,8 @@ public sealed class SessionService(
                 + Lifetime,
             Device = device is { Length: > MaxDeviceLength } ? device[..MaxDeviceLength] : device,
         };
-        db.Add(session);
-        db.Add(UsherEvent.Record(
+        unit.Add(session);
+        unit.Add(UsherEvent.Record(
             EventTypes.UserSignedIn, Actor.System(Organization.Installation), "user", userId, now,
             device is null ? null : new() { ["device"] = session.Device! }));
         return new(userId, secret, session.ExpiresAt);
@@ -190,7 +188,7 @@ public sealed class SessionService(
 
     private Task<Result<SignedIn>> BeginAsync(
         User known, string? hash, string? address, string? device, CancellationToken ct) =>
-        db.RunAsync<Result<SignedIn>>(async () =>
+        database.RunAsync<Result<SignedIn>>(async unit =>
     {
         var now = clock.Now();
         var user = await db.Users.SingleOrDefaultAsync(u => u.Id == known.Id, ct);
@@ -201,19 +199,16 @@ public sealed class SessionService(
         // Written even where it is the same instant: the row's concurrency stamp is what such a change is noticed by.
         db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
         if (hash is not null) user.PasswordHash = hash;
-        var signedIn = Add(user, device, now);
-        await guard.ForgetCodeAsync(address, ct);
-        await db.SaveChangesAsync(ct);
+        var signedIn = Add(unit, user, device, now);
+        await guard.ForgetCodeAsync(unit, address, ct);
         return signedIn;
     }, ct);
 
-    private async Task RecordFailureAsync(string? canonical, CancellationToken ct)
+    private Task RecordFailureAsync(string? canonical, CancellationToken ct) => database.RunAsync(unit =>
     {
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.UserSignInFailed, Actor.System(Organization.Installation), "user", Guid.Empty, clock.Now(),
-            canonical is null
-                ? null
-                : new() { ["email"] = canonical }));
-        await db.SaveChangesAsync(ct);
-    }
+            canonical is null ? null : new() { ["email"] = canonical }));
+        return Task.FromResult(true);
+    }, ct);
 }

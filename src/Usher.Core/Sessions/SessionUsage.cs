@@ -26,19 +26,18 @@ public sealed class SessionUsage
     }
 
     /// <summary>Writes down what was used since the last time.</summary>
-    public async Task FlushAsync(UsherDb db, CancellationToken ct)
+    public async Task FlushAsync(Database database, CancellationToken ct)
     {
         var uses = Interlocked.Exchange(ref seen, []);
         foreach (var batch in uses.Values.Chunk(Batch))
         {
             byte[][] hashes = [.. batch.Select(use => use.Hash)];
-            await db.RunAsync(async () =>
+            await database.RunAsync(async unit =>
             {
-                foreach (var session in await db.Sessions.Where(s => hashes.Contains(s.Hash)).ToListAsync(ct))
+                foreach (var session in await unit.Db.Sessions.Where(s => hashes.Contains(s.Hash)).ToListAsync(ct))
                     session.LastSeenAt = uses[Convert.ToHexString(session.Hash)].At;
-                return await db.SaveChangesAsync(ct);
+                return true;
             }, ct);
-            db.Forget();
         }
     }
 }

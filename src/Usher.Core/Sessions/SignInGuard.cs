@@ -37,7 +37,7 @@ public static class SignInErrors
 /// not sign in before must also give a mailed code.
 /// </summary>
 public sealed class SignInGuard(
-    UsherDb db, GuessLimits limits, IRequestClient client, OutboxSecrets secrets, TimeProvider clock)
+    UsherDb db, Database database, GuessLimits limits, IRequestClient client, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>An address gets no more than one code in this time.</summary>
     public static readonly TimeSpan BetweenCodes = TimeSpan.FromMinutes(10);
@@ -87,10 +87,10 @@ public sealed class SignInGuard(
     }
 
     /// <summary>Removes the code that was used. Part of the caller's save.</summary>
-    internal async Task ForgetCodeAsync(string? address, CancellationToken ct)
+    internal async Task ForgetCodeAsync(Unit unit, string? address, CancellationToken ct)
     {
         if (address is null || !limits.NeedsCode(address)) return;
-        if (await db.SignInCodes.SingleOrDefaultAsync(c => c.Address == address, ct) is { } used) db.Remove(used);
+        if (await db.SignInCodes.SingleOrDefaultAsync(c => c.Address == address, ct) is { } used) unit.Remove(used);
     }
 
     /// <summary>The device that an account has just signed in with.</summary>
@@ -101,12 +101,11 @@ public sealed class SignInGuard(
     public Task<int> SweepExpiredAsync(CancellationToken ct)
     {
         var now = clock.Now();
-        return db.RunAsync(async () =>
+        return database.RunAsync(async unit =>
         {
             var old = await db.SignInCodes.Where(c => c.ExpiresAt <= now).OrderBy(c => c.ExpiresAt).Take(500)
                 .ToListAsync(ct);
-            db.RemoveRange(old);
-            if (old.Count > 0) await db.SaveChangesAsync(ct);
+            unit.RemoveRange(old);
             return old.Count;
         }, ct);
     }
@@ -120,26 +119,24 @@ public sealed class SignInGuard(
     {
         var code = RandomNumberGenerator.GetString(CodeAlphabet, CodeLength);
         var (hash, hidden) = (Secret.Hash(code), secrets.Protect($"{code[..5]}-{code[5..]}"));
-        return db.RunAsync(async () =>
+        return database.RunAsync(async unit =>
         {
             var now = clock.Now();
             var sent = await db.SignInCodes.SingleOrDefaultAsync(c => c.Address == address, ct);
             if (sent is not null && sent.CreatedAt > now - BetweenCodes) return false;
             if (sent is null)
-                db.Add(
+                unit.Add(
                     new SignInCode { Address = address, Hash = hash, CreatedAt = now, ExpiresAt = now + CodeLifetime });
             else (sent.Hash, sent.CreatedAt, sent.ExpiresAt, sent.Failures) = (hash, now, now + CodeLifetime, 0);
-            if (user is not null) db.Add(MailOf(address, user, hidden, now));
-            await db.SaveChangesAsync(ct);
+            if (user is not null) unit.Add(MailOf(address, user, hidden, now));
             return true;
         }, ct);
     }
 
-    private Task CountWrongAsync(string address, CancellationToken ct) => db.RunAsync(async () =>
+    private Task CountWrongAsync(string address, CancellationToken ct) => database.RunAsync(async unit =>
     {
         if (await db.SignInCodes.SingleOrDefaultAsync(c => c.Address == address, ct) is not { } sent) return false;
         sent.Failures++;
-        await db.SaveChangesAsync(ct);
         return true;
     }, ct);
 

@@ -21,20 +21,21 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
     /// of each. Invitations that wait for the address stay. One commit: the caller's.
     /// </summary>
     /// <remarks>
-    /// Call it inside <see cref="UsherDb.RunLockedAsync"/>, after <see cref="UsherDb.LockAccountAsync"/> and after the
+    /// Call it inside <see cref="Database.RunLockedAsync"/>, after <see cref="Unit.LockAccountAsync"/> and after the
     /// last refusal: part of it is written at once. A sign-in or another takeover at the same time fails by the
     /// account's stamps.
     /// </remarks>
+    /// <param name="unit">The unit, under lock.</param>
     /// <param name="user">The account, tracked, read under the lock.</param>
     /// <param name="passwordHash">The new password's.</param>
     /// <param name="ct">Stops it.</param>
-    public async Task ApplyAsync(User user, string passwordHash, CancellationToken ct)
+    public async Task ApplyAsync(Unit unit, User user, string passwordHash, CancellationToken ct)
     {
         var now = clock.Now();
         await EndCredentialsAsync(user.Id, now, ct);
-        await SuspendMembershipsAsync(user.Id, now, ct);
+        await SuspendMembershipsAsync(unit, user.Id, now, ct);
         user.TakeOver(passwordHash, now);
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.UserTakenOver, Actor.System(Organization.Installation), "user", user.Id, now,
             new() { ["email"] = user.NormalizedEmail! }));
     }
@@ -52,36 +53,37 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
                 ct);
     }
 
-    private async Task SuspendMembershipsAsync(Guid user, DateTimeOffset now, CancellationToken ct)
+    private async Task SuspendMembershipsAsync(Unit unit, Guid user, DateTimeOffset now, CancellationToken ct)
     {
         var places = await db.Members.AsNoTracking().Where(m => m.UserId == user && m.Status == MemberStatus.Active)
             .OrderBy(m => m.OrganizationId).Select(m => new { m.OrganizationId, m.Id }).ToListAsync(ct);
         foreach (var place in places)
         {
             var query = new AccessQuery(place.OrganizationId) { MemberIds = [place.Id], LockOrganization = true };
-            if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) continue;
+            if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) continue;
             if (graph.Member(place.Id) is { Status: MemberStatus.Active } member && member.UserId == user)
-                await SuspendAsync(graph, member, now, ct);
+                await SuspendAsync(unit, graph, member, now, ct);
         }
     }
 
     // Not even the last administrator is left out: nobody can tell whether the owner of the address was meant. An
     // operator can restore them.
-    private async Task SuspendAsync(AccessGraph graph, Member member, DateTimeOffset now, CancellationToken ct)
+    private async Task SuspendAsync(
+        Unit unit, AccessGraph graph, Member member, DateTimeOffset now, CancellationToken ct)
     {
         var (place, id, actor) = (member.OrganizationId, member.Id, Actor.System(member.OrganizationId));
         var isSponsor = graph.MaySponsor(member);
         member.Status = MemberStatus.Suspended;
         if (isSponsor)
-            await new SponsoredInvitations(db, graph, actor, now).SettleAsync([member], SponsoredAction.Block, ct);
+            await new SponsoredInvitations(unit, graph, actor, now).SettleAsync([member], SponsoredAction.Block, ct);
         await db.ApiKeys.Where(k => k.OrganizationId == place && k.MemberId == id).ExecuteDeleteAsync(ct);
         var changes = db.AddressChanges.Where(c =>
             c.OrganizationId == place && c.MemberId == id && c.Status == AddressChangeStatus.Pending);
         foreach (var change in await changes.ToListAsync(ct)) change.Supersede(now);
         var administrators = await db.AdministratorsToTell(place, but: id).Select(m => m.Identifier).ToListAsync(ct);
         InvitationMails.TellAdmins(
-            db, graph.Organization, OutboxKind.AccountTakenOver, administrators, member, sponsor: "", now);
-        db.Add(UsherEvent.Record(
+            unit, graph.Organization, OutboxKind.AccountTakenOver, administrators, member, sponsor: "", now);
+        unit.Add(UsherEvent.Record(
             EventTypes.MemberUpdated, actor, "member", id, now,
             new() { ["email"] = member.Identifier, ["status"] = "active → suspended", ["api_keys"] = "ended" },
             cause: "account_taken_over"));

@@ -51,11 +51,11 @@ public sealed record NewAddress(AddressChangeState State)
 /// What whoever reads a new address's mail does: looks, and confirms that it is his. Looking never spends anything, and
 /// neither signs anybody in.
 /// </summary>
-public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
+public sealed class AddressChangeService(UsherDb db, Database database, TimeProvider clock)
 {
     /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
     public async Task<NewAddress> LookAsync(AddressChangeLink link, CancellationToken ct) =>
-        await FindAsync(link, track: false, ct) is { } found
+        await FindAsync(link, null, ct) is { } found
             ? Describe(found, clock.Now())
             : new(AddressChangeState.Unknown);
 
@@ -66,9 +66,9 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
     /// <returns> Repeating it gives the same answer. Refused with <c>email_taken</c> when a live member, or another
     /// account by proof, has it meanwhile; else with <c>address_change_…</c>. </returns>
     public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link, CancellationToken ct) =>
-        db.RunLockedAsync<Result<NewAddress>>(async () =>
+        database.RunLockedAsync<Result<NewAddress>>(async unit =>
     {
-        if (await FindAsync(link, track: true, ct) is not { } found) return ProfileErrors.LinkUnknown;
+        if (await FindAsync(link, unit, ct) is not { } found) return ProfileErrors.LinkUnknown;
         var now = clock.Now();
         switch (StateOf(found, now))
         {
@@ -85,11 +85,10 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         change.Use(member, now);
         await Readdressing.VoidAsync(db, member, now, ct);
         var actor = new Actor(ActorKind.Member, member.Id, name, member.OrganizationId, EffectiveAccess.Nothing);
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.MemberUpdated, actor, "member", member.Id, now,
             new() { ["email"] = $"{before} → {change.NewEmail}" }, cause: "address_confirmed"));
-        Tell(found, now);
-        await db.SaveChangesAsync(ct);
+        Tell(unit, found, now);
         return Describe(found, now);
     }, ct);
 
@@ -98,10 +97,10 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         bool HasOtherUser);
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such change.
-    private async Task<Found?> FindAsync(AddressChangeLink link, bool track, CancellationToken ct)
+    private async Task<Found?> FindAsync(AddressChangeLink link, Unit? unit, CancellationToken ct)
     {
         if (!Secret.IsWellFormed(link.Secret, Secret.AddressPrefix)) return null;
-        await db.LockAddressChangeAsync(link.OrganizationSlug, link.ChangeId, ct);
+        if (unit is not null) await unit.LockAddressChangeAsync(link.OrganizationSlug, link.ChangeId, ct);
         var rows =
             from organization in db.Organizations
             join change in db.AddressChanges on organization.Id equals change.OrganizationId
@@ -124,7 +123,7 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
                            u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt != null
                                && u.Id != member.UserId),
             };
-        var row = await (track ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
+        var row = await (unit is not null ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
         if (row is null || !CryptographicOperations.FixedTimeEquals(row.change.Hash, Secret.Hash(link.Secret)))
             return null;
         return new(row.change, row.member, row.Name, row.HasNewer, row.HasOtherMember, row.HasOtherUser);
@@ -151,10 +150,10 @@ public sealed class AddressChangeService(UsherDb db, TimeProvider clock)
         };
     }
 
-    private void Tell(Found found, DateTimeOffset now)
+    private static void Tell(Unit unit, Found found, DateTimeOffset now)
     {
         var (change, member) = (found.Change, found.Member);
-        db.Add(new OutboxMessage
+        unit.Add(new OutboxMessage
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChanged,
             Recipient = change.OldIdentifier, Language = member.Locale

@@ -55,7 +55,7 @@ public sealed record HandedOverReset(PasswordResetLink Link, DateTimeOffset Expi
 
 /// <summary>Sets a new password for a person who cannot sign in. Looking at a link uses nothing up.</summary>
 public sealed class PasswordResetService(
-    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions,
+    UsherDb db, Database database, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions,
     AccountTakeover takeover, GuessLimits limits,
     TimeProvider clock)
 {
@@ -74,19 +74,18 @@ public sealed class PasswordResetService(
     {
         if (!EmailAddress.TryCanonical(email, out var address)) return;
         bool? may = null; // counted once, however often the operation runs
-        var known = await db.RunAsync(async () =>
+        var known = await database.RunAsync(async unit =>
         {
             var now = clock.Now();
             var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
             if (user is not null && (may ??= limits.MaySendTo(address)))
             {
                 var (reset, secret) = PasswordReset.Create(user, handedOver: false, now);
-                db.Add(reset);
-                mails.SendReset(db, user, reset, secret, returnTo, now);
+                unit.Add(reset);
+                mails.SendReset(unit, user, reset, secret, returnTo, now);
             }
 
-            Record(EventTypes.UserPasswordResetRequested, user?.Id ?? Guid.Empty, now, new() { ["email"] = address });
-            await db.SaveChangesAsync(ct);
+            Record(unit, EventTypes.UserPasswordResetRequested, user?.Id ?? Guid.Empty, now, new() { ["email"] = address });
             return user is not null;
         }, ct);
         if (!known) await guests.SendMyLinkAsync(address, ct);
@@ -98,17 +97,16 @@ public sealed class PasswordResetService(
     /// </summary>
     /// <returns>Refused with <c>operator_only</c> or <c>user_not_found</c>.</returns>
     public Task<Result<HandedOverReset>> HandOverAsync(Actor actor, Guid userId, CancellationToken ct) =>
-        db.RunAsync<Result<HandedOverReset>>(async () =>
+        database.RunAsync<Result<HandedOverReset>>(async unit =>
     {
         if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
         if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user)
             return AccountErrors.UserNotFound;
         var now = clock.Now();
         var (reset, secret) = PasswordReset.Create(user, handedOver: true, now);
-        db.Add(reset);
-        await AccountMails.TellLinkHandedOverAsync(db, user, now, ct);
-        db.Add(UsherEvent.Record(EventTypes.UserResetLinkHandedOver, actor, "user", user.Id, now));
-        await db.SaveChangesAsync(ct);
+        unit.Add(reset);
+        await AccountMails.TellLinkHandedOverAsync(unit, user, now, ct);
+        unit.Add(UsherEvent.Record(EventTypes.UserResetLinkHandedOver, actor, "user", user.Id, now));
         return new HandedOverReset(new(reset.Id, secret), reset.ExpiresAt);
     }, ct);
 
@@ -139,12 +137,12 @@ public sealed class PasswordResetService(
         if (PasswordRules.Check(password, before.User.NormalizedEmail) is { } weak) return weak;
         if (!(await passwords.HashAsync(password, ct)).TryGet(out var hash, out var busy)) return busy;
 
-        var done = await db.RunLockedAsync<Result<SignedIn>>(async () =>
+        var done = await database.RunLockedAsync<Result<SignedIn>>(async unit =>
         {
-            await db.LockUserAsync(before.User.Id, ct);
+            await unit.LockUserAsync(before.User.Id, ct);
             if (await FindAsync(link, track: true, ct) is not { } found) return AccountErrors.ResetUnknown;
             var now = clock.Now();
-            return ErrorOf(StateOf(found, now)) is { } refusal ? refusal : await SetAsync(found, hash, device, now, ct);
+            return ErrorOf(StateOf(found, now)) is { } refusal ? refusal : await SetAsync(unit, found, hash, device, now, ct);
         }, ct);
         return done.Error is { } error && error == AccountErrors.ResetUsed
             ? await RepeatAsync(link, password, device, ct)
@@ -152,38 +150,36 @@ public sealed class PasswordResetService(
     }
 
     /// <summary>Removes links that ended or expired a day ago and more.</summary>
-    public Task<int> SweepEndedAsync(CancellationToken ct) => db.RunAsync(async () =>
+    public Task<int> SweepEndedAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var before = clock.Now().AddDays(-1);
         var ended = await db.PasswordResets.Where(r => r.ExpiresAt <= before).OrderBy(r => r.ExpiresAt).Take(500)
             .ToListAsync(ct);
-        db.RemoveRange(ended);
-        if (ended.Count > 0) await db.SaveChangesAsync(ct);
+        unit.RemoveRange(ended);
         return ended.Count;
     }, ct);
 
     private async Task<Result<SignedIn>> SetAsync(
-        Found found, string hash, string? device, DateTimeOffset now, CancellationToken ct)
+        Unit unit, Found found, string hash, string? device, DateTimeOffset now, CancellationToken ct)
     {
         var (reset, user) = (found.Reset, found.User);
         if (TakesOver(found))
         {
             // The takeover removes all links, this one too. Its place is kept for a form that comes twice.
             db.Entry(reset).State = EntityState.Detached;
-            await takeover.ApplyAsync(user, hash, ct);
-            db.Add(reset);
+            await takeover.ApplyAsync(unit, user, hash, ct);
+            unit.Add(reset);
         }
         else
         {
-            await SignInEnding.ReplacePasswordAsync(db, user, hash, keep: null, "password_reset", now, ct);
+            await SignInEnding.ReplacePasswordAsync(unit, user, hash, keep: null, "password_reset", now, ct);
         }
 
         reset.UsedAt = now;
         user.LastSignInAt = now;
-        AccountMails.TellPasswordChanged(db, user, now);
-        Record(EventTypes.UserPasswordReset, user.Id, now, [], reset.HandedOver ? "link_handed_over" : "link_mailed");
-        var session = sessions.Add(user, device, now);
-        await db.SaveChangesAsync(ct);
+        AccountMails.TellPasswordChanged(unit, user, now);
+        Record(unit, EventTypes.UserPasswordReset, user.Id, now, [], reset.HandedOver ? "link_handed_over" : "link_mailed");
+        var session = SessionService.Add(unit, user, device, now);
         return session;
     }
 
@@ -241,7 +237,7 @@ public sealed class PasswordResetService(
         PasswordResetState.Void => AccountErrors.ResetVoid,
     };
 
-    private void Record(
-        string type, Guid user, DateTimeOffset now, Dictionary<string, string> details, string? cause = null) =>
-        db.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details, cause));
+    private static void Record(
+        Unit unit, string type, Guid user, DateTimeOffset now, Dictionary<string, string> details, string? cause = null) =>
+        unit.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details, cause));
 }

@@ -29,7 +29,7 @@ public sealed record ProfileChange
 /// nobody changes a user (<see cref="UserService"/> is for that). How a new address is confirmed is
 /// <see cref="AddressChangeService"/>.
 /// </summary>
-public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvider clock)
+public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>
     /// How many new addresses a member may ask for within a day: each is a mail to whatever address he names.
@@ -55,20 +55,19 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
 
         // Under lock where an address is named: a save that has locked nothing changes the earlier wish before the
         // member, everybody else the member first.
-        return await (identifier is null ? db.RunAsync(RunAsync, ct) : db.RunLockedAsync(RunAsync, ct));
+        return await (identifier is null ? database.RunAsync(RunAsync, ct) : database.RunLockedAsync(RunAsync, ct));
 
-        async Task<Result<Member>> RunAsync()
+        async Task<Result<Member>> RunAsync(Unit unit)
         {
             var now = clock.Now();
-            if (await FindAsync(actor, identifier, now, ct) is not { Member.Status: MemberStatus.Active } found)
+            if (await FindAsync(unit, actor, identifier, now, ct) is not { Member.Status: MemberStatus.Active } found)
                 return ProfileErrors.NotActive;
             if (found.Member.Kind is not MemberKind.Person) return ProfileErrors.NotAPerson;
             var isNew = identifier is not null && identifier != found.Member.Identifier;
             if (isNew && Refusal(found, identifier!) is { } refusal) return refusal;
 
-            Apply(actor, found, isNew ? change with { Email = null } : change, now);
-            if (isNew) Ask(actor, found, identifier!, change.Email!.Trim(), now);
-            await db.SaveChangesAsync(ct);
+            Apply(unit, actor, found, isNew ? change with { Email = null } : change, now);
+            if (isNew) Ask(unit, actor, found, identifier!, change.Email!.Trim(), now);
             return found.Member;
         }
     }
@@ -77,9 +76,10 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
         Member Member, AddressChange? Pending, int AskedToday, bool IsTaken, string OrganizationName,
         string OrganizationSlug, List<string> AllowedEmailDomains);
 
-    private async Task<Found?> FindAsync(Actor actor, string? identifier, DateTimeOffset now, CancellationToken ct)
+    private async Task<Found?> FindAsync(
+        Unit unit, Actor actor, string? identifier, DateTimeOffset now, CancellationToken ct)
     {
-        await db.LockAsync(actor.OrganizationId, [], [actor.Id], organizationToo: false, ct);
+        await unit.LockAsync(actor.OrganizationId, [], [actor.Id], organizationToo: false, ct);
         var yesterday = now.AddDays(-1);
         var row = await (
             from member in db.Members
@@ -112,7 +112,7 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
     }
 
     // What counts at once. The event tells only what differs.
-    private void Apply(Actor actor, Found found, ProfileChange change, DateTimeOffset now)
+    private static void Apply(Unit unit, Actor actor, Found found, ProfileChange change, DateTimeOffset now)
     {
         var (member, details) = (found.Member, new Dictionary<string, string>());
         if (change.FirstName is { } first) Note("first_name", member.FirstName, member.FirstName = Text.Name(first));
@@ -120,7 +120,7 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
         if (change.TimeZone.IsGiven) Note("time_zone", member.TimeZone, member.TimeZone = change.TimeZone.Or(null));
         if (change.Email is { } email) Note("email", member.Email, member.Email = email.Trim());
         if (details.Count > 0)
-            db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, details));
+            unit.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", member.Id, now, details));
 
         void Note(string name, string? before, string? after)
         {
@@ -129,13 +129,13 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
     }
 
     // Only the newest mail confirms, and only what it was sent to.
-    private void Ask(Actor actor, Found found, string identifier, string email, DateTimeOffset now)
+    private void Ask(Unit unit, Actor actor, Found found, string identifier, string email, DateTimeOffset now)
     {
         var member = found.Member;
         found.Pending?.Supersede(now);
         var (secret, hash) = Secret.Create(Secret.AddressPrefix);
-        var asked = db.Add(AddressChange.Of(member, identifier, email, hash, now));
-        db.Add(new OutboxMessage
+        var asked = unit.Add(AddressChange.Of(member, identifier, email, hash, now));
+        unit.Add(new OutboxMessage
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChange,
             Recipient = identifier, Language = member.Locale
@@ -150,7 +150,7 @@ public sealed class ProfileService(UsherDb db, OutboxSecrets secrets, TimeProvid
                 [OutboxParameters.Expires] = asked.ExpiresAt.ToString("O", CultureInfo.InvariantCulture),
             },
         });
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.AddressChangeRequested, actor, "member", member.Id, now,
             new() { ["email"] = $"{member.Identifier} → {identifier}" }));
     }

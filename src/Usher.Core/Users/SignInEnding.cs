@@ -14,9 +14,9 @@ internal static class SignInEnding
     /// <summary>
     /// Sets another password, and ends the sessions, the address changes that wait for confirmation, the reset links
     /// and the device cookies of an account. In the caller's save, under the account's lock
-    /// (<see cref="UsherDb.LockUserAsync"/>).
+    /// (<see cref="Unit.LockUserAsync"/>).
     /// </summary>
-    /// <param name="db">Where the account is tracked.</param>
+    /// <param name="unit">The unit, whose context tracks the account.</param>
     /// <param name="user">The account.</param>
     /// <param name="hash">The new password's.</param>
     /// <param name="keep">The session that goes on; null for none.</param>
@@ -24,24 +24,25 @@ internal static class SignInEnding
     /// <param name="now">Now.</param>
     /// <param name="ct">Cancels the reads.</param>
     public static async Task ReplacePasswordAsync(
-        UsherDb db, User user, string hash, Guid? keep, string cause, DateTimeOffset now, CancellationToken ct)
+        Unit unit, User user, string hash, Guid? keep, string cause, DateTimeOffset now, CancellationToken ct)
     {
-        foreach (var session in await db.Sessions.Where(s => s.UserId == user.Id && s.Id != keep).ToListAsync(ct))
-            EndSession(db, session, cause, now);
-        foreach (var change in await db.UserAddressChanges.Where(c =>
+        foreach (var session in await unit.Db.Sessions.Where(s => s.UserId == user.Id && s.Id != keep).ToListAsync(ct))
+            EndSession(unit, session, cause, now);
+        foreach (var change in await unit.Db.UserAddressChanges.Where(c =>
                 c.UserId == user.Id && c.Status == AddressChangeStatus.Pending).ToListAsync(ct))
             change.Supersede(now);
-        foreach (var reset in await db.PasswordResets.Where(r => r.UserId == user.Id && r.UsedAt == null).ToListAsync(ct)) reset.UsedAt = now;
+        var resets = unit.Db.PasswordResets.Where(r => r.UserId == user.Id && r.UsedAt == null);
+        foreach (var reset in await resets.ToListAsync(ct)) reset.UsedAt = now;
         user.SetPassword(hash);
     }
 
     /// <summary>Ends one session, tracked, in the caller's save.</summary>
-    public static void EndSession(UsherDb db, Session session, string cause, DateTimeOffset now)
+    public static void EndSession(Unit unit, Session session, string cause, DateTimeOffset now)
     {
-        db.Remove(session);
+        unit.Remove(session);
         var details = new Dictionary<string, string> { ["session"] = session.Id.ToString() };
         if (session.Device is { } device) details["device"] = device;
-        db.Add(UsherEvent.Record(
+        unit.Add(UsherEvent.Record(
             EventTypes.UserSessionEnded, Actor.System(Organization.Installation), "user", session.UserId, now, details,
             cause));
     }

@@ -34,7 +34,7 @@ public sealed record NewUserAddress(AddressChangeState State)
 /// ask, and only mail to the new address together with the account's password confirms: neither a stolen session nor a
 /// stranger's mailbox is enough.
 /// </summary>
-public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordService passwords, TimeProvider clock)
+public sealed class UserAddressService(UsherDb db, Database database, AccountMails mails, PasswordService passwords, TimeProvider clock)
 {
     /// <summary>
     /// How many mails a person may ask for within a day: each goes to an address that the person names.
@@ -55,9 +55,9 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
     public async Task<Result<UserAddressChange>> AskAsync(SessionUser session, string email, CancellationToken ct)
     {
         if (!EmailAddress.TryCanonical(email, out var address)) return InvitationErrors.EmailInvalid;
-        return await db.RunLockedAsync<Result<UserAddressChange>>(async () =>
+        return await database.RunLockedAsync<Result<UserAddressChange>>(async unit =>
         {
-            await db.LockUserAsync(session.UserId, ct);
+            await unit.LockUserAsync(session.UserId, ct);
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
             if (address == own.User.NormalizedEmail && own.User.EmailProvedAt is not null)
@@ -71,10 +71,9 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
                     c.UserId == session.UserId && c.Status == AddressChangeStatus.Pending).ToListAsync(ct))
                 earlier.Supersede(now);
             var (change, secret) = UserAddressChange.Create(session.UserId, address, now);
-            db.Add(change);
-            mails.SendAddressChange(db, own.User, change, secret, now);
-            Record(EventTypes.UserAddressChangeRequested, session.UserId, now, own.User.NormalizedEmail, address);
-            await db.SaveChangesAsync(ct);
+            unit.Add(change);
+            mails.SendAddressChange(unit, own.User, change, secret, now);
+            Record(unit, EventTypes.UserAddressChangeRequested, session.UserId, now, own.User.NormalizedEmail, address);
             return change;
         }, ct);
     }
@@ -102,39 +101,37 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
         if (!(await passwords.VerifyAsync(before.User, password, ct)).TryGet(out var isRight, out var busy))
             return busy;
         if (!isRight) return AccountErrors.PasswordWrong;
-        return await db.RunLockedAsync<Result<NewUserAddress>>(async () =>
+        return await database.RunLockedAsync<Result<NewUserAddress>>(async unit =>
         {
-            await db.LockUserAsync(before.User.Id, ct);
+            await unit.LockUserAsync(before.User.Id, ct);
             if (await FindAsync(link, track: true, ct) is not { } found) return AccountErrors.AddressChangeUnknown;
             var now = clock.Now();
             if (StateOf(found, now) is AddressChangeState.Used) return Describe(found, now);
             if (ErrorOf(StateOf(found, now)) is { } refusal) return refusal;
             if (found.User.SecurityStamp != before.User.SecurityStamp) return AccountErrors.PasswordWrong;
-            Apply(found, now);
-            await db.SaveChangesAsync(ct);
+            Apply(unit, found, now);
             return Describe(found, now);
         }, ct);
     }
 
     /// <summary>Removes changes that ended or expired a day ago and more.</summary>
-    public Task<int> SweepEndedAsync(CancellationToken ct) => db.RunAsync(async () =>
+    public Task<int> SweepEndedAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var before = clock.Now().AddDays(-1);
         var ended = await db.UserAddressChanges.Where(c => c.ExpiresAt <= before).OrderBy(c => c.ExpiresAt).Take(500)
             .ToListAsync(ct);
-        db.RemoveRange(ended);
-        if (ended.Count > 0) await db.SaveChangesAsync(ct);
+        unit.RemoveRange(ended);
         return ended.Count;
     }, ct);
 
-    private void Apply(Found found, DateTimeOffset now)
+    private static void Apply(Unit unit, Found found, DateTimeOffset now)
     {
         var (change, user, old) = (found.Change, found.User, found.User.NormalizedEmail);
         found.Other?.GiveUpAddress();
         user.Prove(change.NewAddress, now);
         (change.Status, change.EndedAt) = (AddressChangeStatus.Used, now);
-        if (old is not null && old != change.NewAddress) AccountMails.TellAddressChanged(db, user, old, now);
-        Record(EventTypes.UserAddressChanged, user.Id, now, old, change.NewAddress);
+        if (old is not null && old != change.NewAddress) AccountMails.TellAddressChanged(unit, user, old, now);
+        Record(unit, EventTypes.UserAddressChanged, user.Id, now, old, change.NewAddress);
     }
 
     private sealed record Found(UserAddressChange Change, User User, User? Other, bool HasNewer);
@@ -186,8 +183,9 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
         GuessSubject = found.User.NormalizedEmail ?? found.User.Id.ToString(),
     };
 
-    private void Record(string type, Guid user, DateTimeOffset now, string? before, string after) =>
-        db.Add(UsherEvent.Record(
+    private static void Record(
+        Unit unit, string type, Guid user, DateTimeOffset now, string? before, string after) =>
+        unit.Add(UsherEvent.Record(
         type, Actor.System(Organization.Installation), "user", user, now,
         new() { ["email"] = before == after ? after : $"{before} → {after}" }));
 }

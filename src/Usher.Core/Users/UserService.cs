@@ -47,7 +47,7 @@ public sealed record UserChange
 }
 
 /// <summary>A person's own account. Only the person changes it: no organization and no API key does.</summary>
-public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvider clock)
+public sealed class UserService(UsherDb db, Database database, PasswordService passwords, TimeProvider clock)
 {
     /// <summary>
     /// The account and its memberships, by the organizations' names; null when there is no such account.
@@ -104,7 +104,7 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
     public async Task<Result<Me>> UpdateAsync(SessionUser session, UserChange change, CancellationToken ct)
     {
         if (Error.Of(Faults(change)) is { } fault) return fault;
-        var refused = await db.RunAsync(async () =>
+        var refused = await database.RunAsync(async unit =>
         {
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { User: var user })
@@ -119,8 +119,7 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
             user.TimeZone = Noted(details, "time_zone", user.TimeZone, change.TimeZone.Or(user.TimeZone));
             user.Locale = Noted(details, "locale", user.Locale, change.Locale.Or(user.Locale));
             if (details.Count is 0) return (Error?)null;
-            Record(EventTypes.UserUpdated, user.Id, now, details);
-            await db.SaveChangesAsync(ct);
+            Record(unit, EventTypes.UserUpdated, user.Id, now, details);
             return null;
         }, ct);
         return refused is not null
@@ -141,17 +140,16 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
         if (clock.Now() >= session.ConfirmedUntil) return AccountErrors.StepUpNeeded;
         if (PasswordRules.Check(password, session.Email) is { } weak) return weak;
         if (!(await passwords.HashAsync(password, ct)).TryGet(out var hash, out var busy)) return busy;
-        return await db.RunLockedAsync<Result<bool>>(async () =>
+        return await database.RunLockedAsync<Result<bool>>(async unit =>
         {
-            await db.LockUserAsync(session.UserId, ct);
+            await unit.LockUserAsync(session.UserId, ct);
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
             if (own.Refusal(now) is { } refusal) return refusal;
             await SignInEnding.ReplacePasswordAsync(
-                db, own.User, hash, keep: session.SessionId, "password_changed", now, ct);
-            AccountMails.TellPasswordChanged(db, own.User, now);
-            Record(EventTypes.UserPasswordChanged, session.UserId, now, []);
-            await db.SaveChangesAsync(ct);
+                unit, own.User, hash, keep: session.SessionId, "password_changed", now, ct);
+            AccountMails.TellPasswordChanged(unit, own.User, now);
+            Record(unit, EventTypes.UserPasswordChanged, session.UserId, now, []);
             return true;
         }, ct);
     }
@@ -172,6 +170,7 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
         return after;
     }
 
-    private void Record(string type, Guid user, DateTimeOffset now, Dictionary<string, string> details) =>
-        db.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details));
+    private static void Record(
+        Unit unit, string type, Guid user, DateTimeOffset now, Dictionary<string, string> details) =>
+        unit.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details));
 }

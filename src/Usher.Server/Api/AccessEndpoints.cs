@@ -28,7 +28,7 @@ internal static class AccessEndpoints
     }
 
     private static async Task<IResult> CheckAsync(
-        ApiQuery query, ApiBody<CheckRequest> body, Actor actor, AccessService access, CancellationToken ct)
+        ApiQuery query, ApiBody<CheckRequest> body, Once once, Actor actor, AccessService access, CancellationToken ct)
     {
         var explain = query.Flag("explain");
         if ((query.Refusal ?? body.Refusal()) is { } refusal) return refusal;
@@ -36,18 +36,20 @@ internal static class AccessEndpoints
         if (given.Checks is not null && given.IsOne)
             return ShapeErrors.Invalid("checks", "either many checks here, or one beside").ToHttp();
         var checks = given.Checks is { } many ? many : [given];
-        var answers = await access.CheckAsync(actor, [.. checks.Select(c => c.ToCheck())], explain, ct);
-        // Of a single question there is no list to point into.
-        if (answers.Error is { } error)
-            return (given.Checks is null ? Error.Of(error.Also.Prepend(error).Select(Alone))! : error).ToHttp();
-        var results = answers.Value.Select(CheckResult.From).ToList();
-        return Answers.Ok(
-            given.Checks is null
-                ? new CheckAnswer
+        return await once.AnswerAsync<CheckAnswer>(async () =>
+        {
+            var answers = await access.CheckAsync(actor, [.. checks.Select(c => c.ToCheck())], explain, ct);
+            // Of a single question there is no list to point into.
+            if (answers.Error is { } error)
+                return given.Checks is null ? Error.Of(error.Also.Prepend(error).Select(Alone))! : error;
+            var results = answers.Value.Select(CheckResult.From).ToList();
+            return given.Checks is not null
+                ? new CheckAnswer { Allowed = results.TrueForAll(r => r.Allowed), Results = results }
+                : new CheckAnswer
                 {
                     Allowed = results[0].Allowed, Reason = results[0].Reason, Grants = results[0].Grants,
-                }
-                : new CheckAnswer { Allowed = results.TrueForAll(r => r.Allowed), Results = results });
+                };
+        }, found => Answers.Ok(found));
 
         static Error Alone(Error fault) =>
             fault with

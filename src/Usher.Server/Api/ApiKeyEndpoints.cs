@@ -35,7 +35,7 @@ internal static class ApiKeyEndpoints
     }
 
     private static async Task<IResult> MakeAsync(
-        string organization, ApiBody<ApiKeyRequest> body, HttpContext http, Actor actor, ApiKeyService keys,
+        string organization, ApiBody<ApiKeyRequest> body, HttpContext http, Once once, Actor actor, ApiKeyService keys,
         CancellationToken ct)
     {
         if (body.Refusal(given => keys.Faults(given.Name, given.ExpiresAt)) is { } refusal) return refusal;
@@ -45,8 +45,8 @@ internal static class ApiKeyEndpoints
             ? actor.Id
             : Guid.AllBitsSet
             : Ids.Member.Parse(given.Member);
-        return (await keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct))
-            .ToHttp(made =>
+        return await once.AnswerAsync(
+            () => keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct), made =>
         {
             http.Bears(made.Member.Id, Permissions.TokenManagement);
             return Answers.Created(

@@ -49,14 +49,13 @@ internal static class ApiRoutes
         var query = (await ApiQuery.BindAsync(http))!;
         var rehearse = query.Flag("dryRun");
         if (query.Refusal is { } refusal) return refusal;
-        if (!rehearse) return await next(context);
-        var answer = await http.RequestServices.GetRequiredService<UsherDb>()
-            .RehearseAsync(() => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
-        return new Kept(answer);
+        http.RequestServices.GetRequiredService<Database>().IsDryRun = rehearse;
+        return await next(context);
     });
 
     /// <summary>
-    /// It can be repeated: with an <c>Idempotency-Key</c> it is carried out once, however often it comes.
+    /// It can be repeated: with an <c>Idempotency-Key</c> it is carried out once, however often it comes. Its handler
+    /// answers through <see cref="Once"/>.
     /// </summary>
     public static RouteHandlerBuilder CanRepeat(this RouteHandlerBuilder route) =>
         route.WithMetadata(Repeatable.Instance).AddEndpointFilter(async (context, next) =>
@@ -67,15 +66,10 @@ internal static class ApiRoutes
         var caller = http.Features.Get<Caller>();
         var name = caller is not null
             ? $"{caller.Actor.Kind}:{caller.Actor.Id}"
-            : http.Features.Get<SessionUser>() is { } person
-            ? $"user:{person.UserId}"
-            : "guest";
-        var request = new RepeatableRequest(
-            caller?.Actor.OrganizationId ?? Organization.Installation, name, key,
-            await KeptAnswers.HashAsync(http.Request));
-        var once = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(
-            caller?.Actor, request, () => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
-        return once.Match<IResult>(answer => new Kept(answer), error => error.ToHttp());
+            : http.Features.Get<SessionUser>() is { } person ? $"user:{person.UserId}" : "guest";
+        var organization = caller?.Actor.OrganizationId ?? Organization.Installation;
+        http.Features.Set(new RepeatableRequest(organization, name, key, await KeptAnswers.HashAsync(http.Request)));
+        return await next(context);
     });
 
     /// <summary>It asks whose session came as <c>Authorization: Bearer uss_…</c>; see <see cref="Session"/>.</summary>
@@ -89,16 +83,5 @@ internal static class ApiRoutes
     internal sealed class Repeatable
     {
         public static readonly Repeatable Instance = new();
-    }
-
-    private sealed class Kept(KeptAnswer answer) : IResult
-    {
-        public async Task ExecuteAsync(HttpContext httpContext)
-        {
-            var response = httpContext.Response;
-            response.StatusCode = answer.Status;
-            foreach (var (name, value) in answer.Headers) response.Headers[name] = value;
-            if (answer.Body.Length > 0) await response.Body.WriteAsync(answer.Body, httpContext.RequestAborted);
-        }
     }
 }

@@ -46,10 +46,11 @@ internal static class GroupEndpoints
     }
 
     private static async Task<IResult> MakeAsync(
-        string organization, ApiBody<GroupRequest> body, Actor actor, GroupService groups, CancellationToken ct)
+        string organization, ApiBody<GroupRequest> body, Once once, Actor actor, GroupService groups,
+        CancellationToken ct)
     {
         if (body.Refusal(given => groups.Faults(given.ToChange())) is { } refusal) return refusal;
-        return (await groups.CreateAsync(actor, body.Value.ToGroup(), Shown, ct)).ToHttp(view =>
+        return await once.AnswerAsync(() => groups.CreateAsync(actor, body.Value.ToGroup(), Shown, ct), view =>
             Answers.Created(
                 GroupDocument.From(view),
                 $"{UsherApi.Prefix}/organizations/{organization}/groups/{Ids.Group.Of(view.Group.Id)}",
@@ -91,13 +92,13 @@ internal static class GroupEndpoints
     }
 
     private static async Task<IResult> MoveAsync(
-        string group, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, GroupService groups,
+        string group, ApiBody<MoveRequest> body, HttpRequest request, Once once, Actor actor, GroupService groups,
         CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        return (await groups.UpdateAsync(
+        return await once.AnswerAsync(() => groups.UpdateAsync(
             actor, Ids.Group.Parse(group), new() { Members = body.Value.ToChange() },
-            Shown with { IfMatch = request.IfMatch }, ct)).ToHttp(Show);
+            Shown with { IfMatch = request.IfMatch }, ct), Show);
     }
 
     private static IResult Show(GroupView view) => Answers.Ok(GroupDocument.From(view), Precondition.TagOf(view.Group));

@@ -57,10 +57,11 @@ internal static class GuestEndpoints
         WithLinkAsync(organization, invitation, body, b => b.Code, services, async link =>
         {
             if (!(await UserAsync(services)).TryGet(out var user, out var ended)) return ended.ToHttp();
-            var offer = await services.Guests.LookAsync(link, user, services.Ct);
-            return offer.State is OfferState.Unknown
-                ? InvitationErrors.LinkUnknown.ToHttp()
-                : Answers.Ok(OfferDocument.From(offer));
+            return await services.Once.AnswerAsync<Offer>(async () =>
+            {
+                var offer = await services.Guests.LookAsync(link, user, services.Ct);
+                return offer.State is OfferState.Unknown ? InvitationErrors.LinkUnknown : offer;
+            }, offer => Answers.Ok(OfferDocument.From(offer)));
         });
 
     private static Task<IResult> AcceptAsync(
@@ -75,14 +76,13 @@ internal static class GuestEndpoints
             if (!(passwordIsGiven ? (Result<Guid?>)(Guid?)null : await UserAsync(services))
                     .TryGet(out var user, out var ended))
                 return ended.ToHttp();
-            var joined = given switch
+            return await services.Once.AnswerAsync(() => given switch
             {
                 { CurrentPassword: { } password } =>
-                    await services.Guests.ProveAsync(link, password, services.Http.Device, services.Ct),
-                _ when user is { } id => await services.Guests.AcceptAsync(link, id, services.Ct),
-                _ => await services.Guests.JoinAsync(link, person, services.Http.Device, services.Ct),
-            };
-            return joined.ToHttp(j =>
+                    services.Guests.ProveAsync(link, password, services.Http.Device, services.Ct),
+                _ when user is { } id => services.Guests.AcceptAsync(link, id, services.Ct),
+                _ => services.Guests.JoinAsync(link, person, services.Http.Device, services.Ct),
+            }, j =>
                 Answers.Ok(new JoinedDocument(
                     j.OrganizationName,
                     j.Session is { } session ? SessionDocument.From(session, services.Devices) : null)));
@@ -92,8 +92,8 @@ internal static class GuestEndpoints
         string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
         WithLinkAsync(
             organization, invitation, body, b => b.Code, services,
-            async link =>
-                (await services.Guests.DeclineAsync(link, services.Ct)).ToHttp(o => Answers.Ok(OfferDocument.From(o))));
+            link => services.Once.AnswerAsync(
+                () => services.Guests.DeclineAsync(link, services.Ct), o => Answers.Ok(OfferDocument.From(o))));
 
     private static Task<IResult> RequestAsync(
         string organization, string invitation, ApiBody<CodeRequest> body, [AsParameters] Services services) =>
@@ -101,16 +101,17 @@ internal static class GuestEndpoints
             organization, invitation, body, b =>
                 b.Code, services, async link => services.Limits.Mail(services.Http) is { } wait
             ? Wait(wait)
-            : (await services.Guests.AskForNewAsync(link, services.Ct)).ToHttp(o => Answers.Ok(OfferDocument.From(o))));
+            : await services.Once.AnswerAsync(
+                () => services.Guests.AskForNewAsync(link, services.Ct), o => Answers.Ok(OfferDocument.From(o))));
 
     private static async Task<IResult> SignInAsync(ApiBody<SignInRequest> body, [AsParameters] Services services)
     {
         if (body.Refusal() is { } refusal) return refusal;
         var (given, devices) = (body.Value, services.Devices);
         var proof = new SignInProof(given.Code, devices.Read(given.DeviceToken));
-        return (await services.Sessions.SignInAsync(
-            given.Email, given.Password, services.Http.Device, services.Ct, proof))
-            .ToHttp(session => Answers.Created(SessionDocument.From(session, devices), "/usher/v1/sessions/current"));
+        return await services.Once.AnswerAsync(
+            () => services.Sessions.SignInAsync(given.Email, given.Password, services.Http.Device, services.Ct, proof),
+            session => Answers.Created(SessionDocument.From(session, devices), "/usher/v1/sessions/current"));
     }
 
     private static async Task<IResult> SignOutAsync([AsParameters] Services services)
@@ -160,7 +161,7 @@ internal static class GuestEndpoints
             : null;
 
     private sealed record Services(
-        HttpContext Http, GuestService Guests, SessionService Sessions, OrganizationService Organizations,
+        HttpContext Http, Once Once, GuestService Guests, SessionService Sessions, OrganizationService Organizations,
         GuestLimits Limits, DeviceTokens Devices, CancellationToken Ct);
 }
 

@@ -120,7 +120,7 @@ internal static class InvitationEndpoints
     };
 
     private static async Task<IResult> InviteAsync(
-        string organization, ApiBody<InvitationRequest> body, HttpContext http, Actor actor,
+        string organization, ApiBody<InvitationRequest> body, HttpContext http, Once once, Actor actor,
         InvitationService invitations, Links links, TimeProvider clock, CancellationToken ct)
     {
         if (body.Refusal(given => invitations.Faults(given.ToInvitation())) is { } refusal) return refusal;
@@ -128,8 +128,7 @@ internal static class InvitationEndpoints
         var how = new InviteOptions(
             OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: !byHand, UnknownReferences.Refuse,
             Details: Shown) { MintLink = byHand };
-        var outcomes = await invitations.InviteAsync(actor, [body.Value.ToInvitation()], how, ct);
-        return outcomes[0].ToHttp(invited =>
+        return await once.AnswerAsync(() => invitations.InviteAsync(actor, body.Value.ToInvitation(), how, ct), invited =>
         {
             var invitation = invited.Member.PendingInvitation!;
             var document = InvitationDocument.From(new(invitation, invited.Member, invited.Graph), clock.Now());
@@ -161,37 +160,38 @@ internal static class InvitationEndpoints
             Show(new(selection.Invitation!, selection.Members[0], selection.Graph), clock));
     }
 
-    private static async Task<IResult> ResendAsync(
-        string invitation, HttpRequest request, Actor actor, InvitationService invitations, TimeProvider clock,
+    private static Task<IResult> ResendAsync(
+        string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations, TimeProvider clock,
         CancellationToken ct) =>
-        (await invitations.ResendAsync(
-            actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct,
-            request.IfMatch)).ToHttp(view => Show(view, clock));
+        once.AnswerAsync(
+            () => invitations.ResendAsync(
+                actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct, request.IfMatch),
+            view => Show(view, clock));
 
-    private static async Task<IResult> EndorseAsync(
-        string invitation, HttpRequest request, Actor actor, InvitationService invitations, TimeProvider clock,
+    private static Task<IResult> EndorseAsync(
+        string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations, TimeProvider clock,
         CancellationToken ct) =>
-        (await invitations.EndorseAsync(
-            actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct,
-            request.IfMatch)).ToHttp(view => Show(view, clock));
+        once.AnswerAsync(
+            () => invitations.EndorseAsync(
+                actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct, request.IfMatch),
+            view => Show(view, clock));
 
-    private static async Task<IResult> RevokeAsync(
-        string invitation, HttpRequest request, Actor actor, MemberService members, TimeProvider clock,
+    private static Task<IResult> RevokeAsync(
+        string invitation, HttpRequest request, Once once, Actor actor, MemberService members, TimeProvider clock,
         CancellationToken ct)
     {
-        var removed = await members.RemoveAsync(
-            actor, [new(InvitationId: Ids.Invitation.Parse(invitation))],
-            new(OnlyInvited: true) { Details = Shown, IfMatch = request.IfMatch }, ct);
-        return removed.ToHttp(selection =>
-            Show(new(selection.Invitation!, selection.Members[0], selection.Graph), clock));
+        var how = new MemberRemoveOptions(OnlyInvited: true) { Details = Shown, IfMatch = request.IfMatch };
+        return once.AnswerAsync(
+            () => members.RemoveAsync(actor, [new(InvitationId: Ids.Invitation.Parse(invitation))], how, ct),
+            selection => Show(new(selection.Invitation!, selection.Members[0], selection.Graph), clock));
     }
 
-    private static async Task<IResult> LinkAsync(
-        string organization, string invitation, HttpRequest request, Actor actor, InvitationService invitations,
-        Links links, CancellationToken ct) =>
-        (await invitations.MintLinkAsync(
+    private static Task<IResult> LinkAsync(
+        string organization, string invitation, HttpRequest request, Once once, Actor actor,
+        InvitationService invitations, Links links, CancellationToken ct) =>
+        once.AnswerAsync(() => invitations.MintLinkAsync(
             actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), MemberDetails.None, ct,
-            request.IfMatch)).ToHttp(minted =>
+            request.IfMatch), minted =>
         {
             request.HttpContext.Bears(minted.View.Member.Id, Permissions.UserManagement);
             return Answers.Created(

@@ -88,33 +88,34 @@ internal static class JobEndpoints
     }
 
     private static async Task<IResult> ImportAsync(
-        string organization, ApiQuery query, HttpRequest request, Actor actor, JobService jobs, CancellationToken ct)
+        string organization, ApiQuery query, HttpRequest request, Once once, Actor actor, JobService jobs,
+        CancellationToken ct)
     {
         var options = new ImportOptions(query.Flag("dryRun"), query.Text("sendMail") is null || query.Flag("sendMail"));
         if (query.Refusal is { } refusal) return refusal;
         if (Format(request) is not { } format) return HostErrors.WrongMediaType.ToHttp();
-        if (request.Body.CanSeek) request.Body.Position = 0; // of a request that lost a race
-        return (await jobs.ImportAsync(actor, request.Body, format, ImportNames, options, ct))
-            .ToHttp(job => Started(job, organization, "imports"));
+        return await once.AnswerAsync(
+            () => jobs.ImportAsync(actor, request.Body, format, ImportNames, options, ct),
+            job => Started(job, organization, "imports"));
     }
 
     private static Task<IResult> ResendAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor, JobService jobs,
         CancellationToken ct) =>
-        StartAsync(organization, query, body, (filter, dryRun) => jobs.ResendAllAsync(actor, filter, dryRun, ct));
+        StartAsync(organization, query, body, once, (filter, dryRun) => jobs.ResendAllAsync(actor, filter, dryRun, ct));
 
     private static Task<IResult> RevokeAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor, JobService jobs,
         CancellationToken ct) =>
-        StartAsync(organization, query, body, (filter, dryRun) => jobs.RevokeAllAsync(actor, filter, dryRun, ct));
+        StartAsync(organization, query, body, once, (filter, dryRun) => jobs.RevokeAllAsync(actor, filter, dryRun, ct));
 
     private static Task<IResult> EndorseAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor, JobService jobs,
         CancellationToken ct) =>
-        StartAsync(organization, query, body, (filter, dryRun) => jobs.EndorseAllAsync(actor, filter, dryRun, ct));
+        StartAsync(organization, query, body, once, (filter, dryRun) => jobs.EndorseAllAsync(actor, filter, dryRun, ct));
 
     private static async Task<IResult> StartAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once,
         Func<InvitationFilter, bool, Task<Result<Job>>> start)
     {
         var dryRun = query.Flag("dryRun");
@@ -123,7 +124,7 @@ internal static class JobEndpoints
         var filter = body.Value.ToFilter(faults);
         return Error.Of(faults) is { } fault
             ? fault.ToHttp()
-            : (await start(filter, dryRun)).ToHttp(job => Started(job, organization, "jobs"));
+            : await once.AnswerAsync(() => start(filter, dryRun), job => Started(job, organization, "jobs"));
     }
 
     private static async Task<IResult> ListAsync(
@@ -190,9 +191,10 @@ internal static class JobEndpoints
         return csv.NextRecordAsync();
     }
 
-    private static async Task<IResult> CancelAsync(string job, Actor actor, JobService jobs, CancellationToken ct) =>
-        (await jobs.CancelAsync(actor, Ids.Job.Parse(job), ct))
-            .ToHttp(cancelled => Answers.Ok(JobDocument.From(cancelled), Precondition.TagOf(cancelled)));
+    private static Task<IResult> CancelAsync(string job, Once once, Actor actor, JobService jobs, CancellationToken ct) =>
+        once.AnswerAsync(
+            () => jobs.CancelAsync(actor, Ids.Job.Parse(job), ct),
+            cancelled => Answers.Ok(JobDocument.From(cancelled), Precondition.TagOf(cancelled)));
 
     private static IResult Started(Job job, string organization, string path) =>
         Answers.Accepted(

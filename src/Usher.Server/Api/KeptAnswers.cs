@@ -10,8 +10,8 @@ internal static class KeptAnswers
 {
     private static readonly string[] Kept = ["Content-Type", "Location", "ETag", "Cache-Control"];
 
-    /// <summary>Carries a request out and holds its answer back.</summary>
-    public static async Task<KeptAnswer> TakeAsync(HttpContext http, Func<ValueTask<object?>> handler)
+    /// <summary>Makes an answer and holds it back.</summary>
+    public static async Task<KeptAnswer> TakeAsync(HttpContext http, Func<IResult> answer)
     {
         var response = http.Response;
         using var body = new MemoryStream();
@@ -19,11 +19,11 @@ internal static class KeptAnswers
         http.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));
         try
         {
-            // Of a run that lost a race nothing may be left.
+            // Of an attempt that lost a race nothing may be left.
             response.StatusCode = StatusCodes.Status200OK;
             foreach (var name in Kept.Where(n => n is not "Cache-Control")) response.Headers.Remove(name);
             http.Features.Set<SecretOf>(null);
-            if (await handler() is IResult result) await result.ExecuteAsync(http);
+            await answer().ExecuteAsync(http);
             await response.BodyWriter.FlushAsync(http.RequestAborted);
         }
         finally

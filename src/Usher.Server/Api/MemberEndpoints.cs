@@ -82,12 +82,12 @@ internal static class MemberEndpoints
         ListAsync(query, MemberKind.Service, actor, members, ct);
 
     private static async Task<IResult> MakeAccountAsync(
-        string organization, ApiBody<ServiceAccountRequest> body, Actor actor, ServiceAccountService accounts,
+        string organization, ApiBody<ServiceAccountRequest> body, Once once, Actor actor, ServiceAccountService accounts,
         CancellationToken ct)
     {
         if (body.Refusal(given => accounts.Faults(given.ToAccount())) is { } refusal) return refusal;
-        return (await accounts.CreateAsync(actor, body.Value.ToAccount(), UnknownReferences.Refuse, Shown, ct))
-            .ToHttp(view =>
+        return await once.AnswerAsync(
+            () => accounts.CreateAsync(actor, body.Value.ToAccount(), UnknownReferences.Refuse, Shown, ct), view =>
             Answers.Created(
                 MemberDocument.From(view),
                 $"{UsherApi.Prefix}/organizations/{organization}/service-accounts/{Ids.Member.Of(view.Member.Id)}",

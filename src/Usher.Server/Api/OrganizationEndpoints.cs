@@ -60,12 +60,12 @@ internal static class OrganizationEndpoints
     }
 
     private static async Task<IResult> MakeAsync(
-        ApiBody<OrganizationRequest> body, Actor actor, OrganizationService organizations, Links links,
+        ApiBody<OrganizationRequest> body, Once once, Actor actor, OrganizationService organizations, Links links,
         CancellationToken ct)
     {
         if (body.Refusal(given => OrganizationService.Faults(given.ToOrganization())) is { } refusal) return refusal;
-        return (await organizations.CreateAsync(actor, body.Value.ToOrganization(), ct))
-            .ToHttp(made => Answers.Created(new NewOrganizationDocument
+        return await once.AnswerAsync(
+            () => organizations.CreateAsync(actor, body.Value.ToOrganization(), ct), made => Answers.Created(new NewOrganizationDocument
         {
             Organization = OrganizationDocument.From(made.Organization), OwnerId = Ids.Member.Of(made.Owner.Id),
             ApiKey = made.ApiKey, Link = made.OwnerLink is { } link
@@ -77,13 +77,13 @@ internal static class OrganizationEndpoints
     private static async Task<IResult> GetAsync(Actor actor, OrganizationService organizations, CancellationToken ct) =>
         (await organizations.GetAsync(actor, ct)).ToHttp(view => Show(view.Organization));
 
-    private static async Task<IResult> SuspendAsync(
-        HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
-        (await organizations.SuspendAsync(actor, suspended: true, request.IfMatch, ct)).ToHttp(Show);
+    private static Task<IResult> SuspendAsync(
+        HttpRequest request, Once once, Actor actor, OrganizationService organizations, CancellationToken ct) =>
+        once.AnswerAsync(() => organizations.SuspendAsync(actor, suspended: true, request.IfMatch, ct), Show);
 
-    private static async Task<IResult> ResumeAsync(
-        HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
-        (await organizations.SuspendAsync(actor, suspended: false, request.IfMatch, ct)).ToHttp(Show);
+    private static Task<IResult> ResumeAsync(
+        HttpRequest request, Once once, Actor actor, OrganizationService organizations, CancellationToken ct) =>
+        once.AnswerAsync(() => organizations.SuspendAsync(actor, suspended: false, request.IfMatch, ct), Show);
 
     private static async Task<IResult> DeleteAsync(
         HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>

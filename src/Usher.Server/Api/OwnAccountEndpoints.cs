@@ -87,14 +87,14 @@ internal static class OwnAccountEndpoints
     }
 
     private static async Task<IResult> AskAsync(
-        ApiBody<AddressRequest> body, HttpContext http, SessionUser session, UserAddressService addresses,
+        ApiBody<AddressRequest> body, HttpContext http, Once once, SessionUser session, UserAddressService addresses,
         GuestLimits limits, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
         if (EmailAddress.TryCanonical(body.Value.Email, out var address) && limits.Mail(http, address) is { } wait)
             return GuestEndpoints.Wait(wait);
-        return (await addresses.AskAsync(session, body.Value.Email, ct))
-            .ToHttp(_ => TypedResults.Accepted((string?)null));
+        return await once.AnswerAsync(
+            () => addresses.AskAsync(session, body.Value.Email, ct), _ => TypedResults.Accepted((string?)null));
     }
 
     private static async Task<IResult> ListSessionsAsync(
@@ -118,22 +118,24 @@ internal static class OwnAccountEndpoints
         string member, SessionUser session, MemberService members, CancellationToken ct) =>
         (await members.LeaveAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> AgreeAsync(
-        string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
-        (await memberships.AgreeAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
+    private static Task<IResult> AgreeAsync(
+        string member, Once once, SessionUser session, MembershipService memberships, CancellationToken ct) =>
+        once.AnswerAsync(
+            () => memberships.AgreeAsync(session.UserId, Ids.Member.Parse(member), ct), _ => Answers.NoContent);
 
-    private static async Task<IResult> DeclineAsync(
-        string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
-        (await memberships.DeclineAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
+    private static Task<IResult> DeclineAsync(
+        string member, Once once, SessionUser session, MembershipService memberships, CancellationToken ct) =>
+        once.AnswerAsync(
+            () => memberships.DeclineAsync(session.UserId, Ids.Member.Parse(member), ct), _ => Answers.NoContent);
 
     private static async Task<IResult> ConfirmAsync(
-        ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions,
+        ApiBody<PasswordRequest> body, HttpContext http, Once once, SessionUser session, OwnSessionService sessions,
         GuestLimits limits, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
         if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait)
             return GuestEndpoints.Wait(wait);
-        return (await sessions.ConfirmAsync(session, body.Value.Password, ct)).ToHttp(confirmed =>
+        return await once.AnswerAsync(() => sessions.ConfirmAsync(session, body.Value.Password, ct), confirmed =>
             Answers.Ok(new StepUpDocument(Ids.Session.Of(confirmed.SessionId), confirmed.ConfirmedUntil)));
     }
 }

@@ -51,8 +51,11 @@ internal static class PasswordResetEndpoints
         if (returnTo is not null && LocalPath.OrNull(returnTo) is null)
             return ShapeErrors.Invalid("return_to", "a path of this site that begins with one slash").ToHttp();
         if (services.Limits.Mail(services.Http) is { } wait) return GuestEndpoints.Wait(wait);
-        await services.Resets.RequestAsync(address, returnTo, services.Ct);
-        return TypedResults.Accepted((string?)null);
+        return await services.Once.AnswerAsync<bool>(async () =>
+        {
+            await services.Resets.RequestAsync(address, returnTo, services.Ct);
+            return true;
+        }, _ => TypedResults.Accepted((string?)null));
     }
 
     private static async Task<IResult> CheckAsync(
@@ -62,10 +65,11 @@ internal static class PasswordResetEndpoints
         if (services.Limits.Code(services.Http, Subject(Ids.PasswordReset, reset)) is { } wait)
             return GuestEndpoints.Wait(wait);
         if (!Ids.PasswordReset.TryParseLinked(reset, out var id)) return AccountErrors.ResetUnknown.ToHttp();
-        var found = await services.Resets.LookAsync(new(id, body.Value.Code.Trim()), services.Ct);
-        return found.State is PasswordResetState.Unknown
-            ? AccountErrors.ResetUnknown.ToHttp()
-            : Answers.Ok(PasswordResetDocument.From(found));
+        return await services.Once.AnswerAsync<PasswordResetView>(async () =>
+        {
+            var found = await services.Resets.LookAsync(new(id, body.Value.Code.Trim()), services.Ct);
+            return found.State is PasswordResetState.Unknown ? AccountErrors.ResetUnknown : found;
+        }, found => Answers.Ok(PasswordResetDocument.From(found)));
     }
 
     private static async Task<IResult> CompleteAsync(
@@ -75,9 +79,10 @@ internal static class PasswordResetEndpoints
         if (services.Limits.Code(services.Http, Subject(Ids.PasswordReset, reset)) is { } wait)
             return GuestEndpoints.Wait(wait);
         if (!Ids.PasswordReset.TryParseLinked(reset, out var id)) return AccountErrors.ResetUnknown.ToHttp();
-        return (await services.Resets.CompleteAsync(
-            new(id, body.Value.Code.Trim()), body.Value.Password, services.Http.Device, services.Ct))
-            .ToHttp(session =>
+        return await services.Once.AnswerAsync(
+            () => services.Resets.CompleteAsync(
+                new(id, body.Value.Code.Trim()), body.Value.Password, services.Http.Device, services.Ct),
+            session =>
                 Answers.Created(SessionDocument.From(session, services.Devices), "/usher/v1/sessions/current"));
     }
 
@@ -93,15 +98,16 @@ internal static class PasswordResetEndpoints
         if (found.State is AddressChangeState.Open
                 && services.Limits.Password(services.Http, found.GuessSubject) is { } pause)
             return GuestEndpoints.Wait(pause);
-        return (await services.Addresses.ConfirmAsync(link, body.Value.Password, services.Ct))
-            .ToHttp(confirmed => Answers.Ok(new OwnAddressDocument(confirmed.Email, Proven: true)));
+        return await services.Once.AnswerAsync(
+            () => services.Addresses.ConfirmAsync(link, body.Value.Password, services.Ct),
+            confirmed => Answers.Ok(new OwnAddressDocument(confirmed.Email, Proven: true)));
     }
 
     // One subject for every spelling of an id, and one for all that is none.
     private static string Subject(Ids kind, string text) => kind.TryParseLinked(text, out var id) ? id.ToString() : "";
 
     private sealed record Services(
-        HttpContext Http, PasswordResetService Resets, UserAddressService Addresses, GuestLimits Limits,
+        HttpContext Http, Once Once, PasswordResetService Resets, UserAddressService Addresses, GuestLimits Limits,
         DeviceTokens Devices, CancellationToken Ct);
 }
 

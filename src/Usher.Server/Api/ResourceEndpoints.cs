@@ -48,7 +48,7 @@ internal static class ResourceEndpoints
     }
 
     private static async Task<IResult> MakeAsync(
-        string organization, ApiBody<ResourceRequest> body, Actor actor, ResourceService resources,
+        string organization, ApiBody<ResourceRequest> body, Once once, Actor actor, ResourceService resources,
         CancellationToken ct)
     {
         if (body.Refusal(given =>
@@ -56,8 +56,8 @@ internal static class ResourceEndpoints
                     given.Name ?? "",
                     given.Attributes?.ToDictionary(a => a.Key, a => (string?)a.Value))) is { } refusal)
             return refusal;
-        return (await resources.CreateAsync(
-            actor, body.Value.Name, body.Value.Attributes ?? new Dictionary<string, string>(), ct)).ToHttp(made =>
+        return await once.AnswerAsync(() => resources.CreateAsync(
+            actor, body.Value.Name, body.Value.Attributes ?? new Dictionary<string, string>(), ct), made =>
             Answers.Created(
                 ResourceDocument.From(made),
                 $"{UsherApi.Prefix}/organizations/{organization}/resources/{Ids.Resource.Of(made.Id)}",

@@ -57,13 +57,13 @@ internal static class RoleEndpoints
     }
 
     private static async Task<IResult> MakeAsync(
-        string organization, ApiBody<RoleRequest> body, Actor actor, RoleService roles, CancellationToken ct)
+        string organization, ApiBody<RoleRequest> body, Once once, Actor actor, RoleService roles, CancellationToken ct)
     {
         if (body.Refusal(given =>
                 roles.Faults(given.Name ?? "", given.Description, given.Permissions ?? [])) is { } refusal)
             return refusal;
-        return (await roles.CreateAsync(
-            actor, body.Value.Name, body.Value.Description ?? "", body.Value.Permissions ?? [], ct)).ToHttp(role =>
+        return await once.AnswerAsync(() => roles.CreateAsync(
+            actor, body.Value.Name, body.Value.Description ?? "", body.Value.Permissions ?? [], ct), role =>
             Answers.Created(
                 RoleDocument.From(role, null),
                 $"{UsherApi.Prefix}/organizations/{organization}/roles/{Ids.Role.Of(role.Id)}",
@@ -94,13 +94,12 @@ internal static class RoleEndpoints
             .ToHttp(_ => Answers.NoContent);
 
     private static async Task<IResult> HandAsync(
-        string role, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, RoleService roles,
+        string role, ApiBody<MoveRequest> body, HttpRequest request, Once once, Actor actor, RoleService roles,
         CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        return (await roles.UpdateAsync(
-            actor, [Ids.Role.Parse(role)], new() { Members = body.Value.ToChange() }, Shown, ct,
-            request.IfMatch)).ToHttp(Show);
+        return await once.AnswerAsync(() => roles.UpdateAsync(
+            actor, [Ids.Role.Parse(role)], new() { Members = body.Value.ToChange() }, Shown, ct, request.IfMatch), Show);
     }
 
     private static IResult Show(RoleSelection selection) =>

@@ -41,9 +41,9 @@ internal static class UserEndpoints
     private static async Task<IResult> GetAsync(string user, Actor actor, UserService users, CancellationToken ct) =>
         (await users.GetAsync(actor, Ids.User.Parse(user), ct)).ToHttp(found => Answers.Ok(UserDocument.From(found)));
 
-    private static async Task<IResult> HandOverAsync(
-        string user, Actor actor, PasswordResetService resets, Links links, CancellationToken ct) =>
-        (await resets.HandOverAsync(actor, Ids.User.Parse(user), ct)).ToHttp(made => Answers.Created(
+    private static Task<IResult> HandOverAsync(
+        string user, Once once, Actor actor, PasswordResetService resets, Links links, CancellationToken ct) =>
+        once.AnswerAsync(() => resets.HandOverAsync(actor, Ids.User.Parse(user), ct), made => Answers.Created(
             new ResetLinkDocument(
                 Ids.PasswordReset.Of(made.Link.Id), links.Reset(made.Link.Id.ToString(), made.Link.Secret),
                 made.ExpiresAt),

@@ -105,9 +105,9 @@ internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepositor
     {
         // The interface is synchronous; it is called at the first start and then every ninety days.
         using var scope = scopes.CreateScope();
-        var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
-        db.Add(new DataProtectionKey { Name = friendlyName, Xml = element.ToString(SaveOptions.DisableFormatting) });
-        db.SaveChangesAsync().GetAwaiter().GetResult();
+        var key = new DataProtectionKey { Name = friendlyName, Xml = element.ToString(SaveOptions.DisableFormatting) };
+        scope.ServiceProvider.GetRequiredService<Database>()
+            .RunAsync(unit => Task.FromResult(unit.Add(key)), CancellationToken.None).GetAwaiter().GetResult();
     }
 }
 

@@ -37,23 +37,17 @@ public sealed partial class Sweeper(
         {
             await using var scope = scopes.CreateAsyncScope();
             var services = scope.ServiceProvider;
-            await usage.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
-            await seen.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
-            while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500)
-                services.GetRequiredService<UsherDb>().Forget();
+            await usage.FlushAsync(services.GetRequiredService<Database>(), ct);
+            await seen.FlushAsync(services.GetRequiredService<Database>(), ct);
+            while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) continue;
             await services.GetRequiredService<InvitationService>().TellBlockedAsync(ct);
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
-            while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500)
-                services.GetRequiredService<UsherDb>().Forget();
-            while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500)
-                services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500) continue;
+            while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500) continue;
             await services.GetRequiredService<SignInGuard>().SweepExpiredAsync(ct);
-            while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500)
-                services.GetRequiredService<UsherDb>().Forget();
-            while (await services.GetRequiredService<MemberGrantSweep>().RunAsync(ct))
-                services.GetRequiredService<UsherDb>().Forget();
-            while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20)
-                services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) continue;
+            while (await services.GetRequiredService<MemberGrantSweep>().RunAsync(ct)) continue;
+            while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) continue;
         }
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {

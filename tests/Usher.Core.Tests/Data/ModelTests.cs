@@ -43,6 +43,31 @@ public sealed partial class ModelTests
         Assert.Equal(Described(made.Model), Described(compiled.Model));
     }
 
+    // What the writer is told about a table is what the model says of it.
+    [Theory]
+    [MemberData(nameof(Databases))]
+    public void Every_table_is_declared_with_its_key_its_columns_and_its_token(string database)
+    {
+        using var db = Open(database);
+        var model = db.Model.GetEntityTypes().Where(e => !e.ClrType.Name.StartsWith("Identity", StringComparison.Ordinal));
+        foreach (var entity in model)
+        {
+            var table = Core.Data.Tables.All.Single(t => t.RowType == entity.ClrType);
+            Assert.Equal(entity.GetTableName(), table.Name);
+            Assert.Equal(
+                entity.FindPrimaryKey()!.Properties.Select(p => p.GetColumnName()), table.KeyColumns.Select(c => c.Name));
+            Assert.Equal(
+                entity.GetProperties().Select(p => p.GetColumnName()).Order(StringComparer.Ordinal),
+                table.Columns.Select(c => c.Name).Order(StringComparer.Ordinal));
+            Assert.Equal(
+                entity.GetProperties().SingleOrDefault(p => p.IsConcurrencyToken)?.GetColumnName(), table.Token);
+            Assert.All(
+                entity.GetForeignKeys().Where(k => k.PrincipalEntityType != entity),
+                k => Assert.True(
+                    Core.Data.Tables.All.Single(t => t.RowType == k.PrincipalEntityType.ClrType).Order < table.Order));
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Databases))]
     public void Every_table_of_an_organization_begins_its_keys_indexes_and_references_with_the_organization(

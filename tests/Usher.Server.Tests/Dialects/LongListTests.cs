@@ -105,7 +105,7 @@ public sealed class LongListTests(UsherApp app)
             member.Give(reader, org.System, now);
         }
 
-        await app.QueryAsync(db => { db.AddRange(members); return db.SaveChangesAsync(Ct); });
+        await app.WriteAsync(unit => { unit.AddRange(members); return Task.FromResult(true); }, Ct);
         return [.. members, org.Created.Owner];
     }
 }

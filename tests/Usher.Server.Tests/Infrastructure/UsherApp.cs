@@ -89,12 +89,12 @@ public sealed class UsherApp : IAsyncLifetime
             TestContext.Current.CancellationToken);
         if (change is not null)
         {
-            var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
-            db.ChangeTracker.Clear();
-            var organization = await db.Organizations.SingleAsync(
-                o => o.Id == made.Value.Organization.Id, TestContext.Current.CancellationToken);
-            change(organization);
-            await db.SaveChangesAsync(TestContext.Current.CancellationToken);
+            var ct = TestContext.Current.CancellationToken;
+            await scope.ServiceProvider.GetRequiredService<Database>().RunAsync(async unit =>
+            {
+                change(await unit.Db.Organizations.SingleAsync(o => o.Id == made.Value.Organization.Id, ct));
+                return true;
+            }, ct);
         }
 
         return new(this, made.Value);
@@ -109,6 +109,10 @@ public sealed class UsherApp : IAsyncLifetime
     }
 
     public Task<T> QueryAsync<T>(Func<UsherDb, Task<T>> work) => WithAsync(work);
+
+    /// <summary>Changes rows in a unit of work, as an operation does.</summary>
+    public Task<T> WriteAsync<T>(Func<Unit, Task<T>> operation, CancellationToken ct) =>
+        WithAsync<Database, T>(database => database.RunAsync(operation, ct));
 
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
@@ -7,6 +8,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
 using static Usher.Server.Tests.Jobs.JobSteps;
@@ -538,17 +540,22 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
     }
 
     [Fact]
-    public async Task A_file_is_stored_once_even_when_its_request_is_repeated_by_a_lost_race()
+    public async Task Of_two_requests_with_one_key_at_once_one_stores_its_file_and_both_get_its_job()
     {
         var org = await app.CreateOrganizationAsync();
-        var file = (await ImportReader.ReadAsync(Csv("email", ["a@example.test"]), ImportFormat.Csv, NoIds, Ct)).Value;
-        var runs = 0;
-        await app.QueryAsync(db => db.RunTogetherAsync(async () =>
+        var key = Guid.NewGuid().ToString();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ =>
         {
-            var job = (await new JobService(db, clocked.Clock).ImportAsync(org.Owner, file, new(), Ct)).Value;
-            return runs++ is 0 ? throw new DbUpdateConcurrencyException("lost") : job;
-        }, Ct));
-        Assert.Equal(2, runs);
+            using var request = new HttpRequestMessage(HttpMethod.Post, org.Path("imports"))
+            {
+                Content = new StringContent("email\na@example.test", System.Text.Encoding.UTF8, "text/csv"),
+                Headers = { { "Idempotency-Key", key } },
+            };
+            using var answer = await org.Admin.SendAsync(request, Ct);
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+            return await answer.Content.ReadAsStringAsync(Ct);
+        }));
+        Assert.Equal(answers[0], answers[1]);
         Assert.Equal(1, await app.QueryAsync(db => db.Jobs.CountAsync(j => j.OrganizationId == org.Id, Ct)));
         await app.DrainAsync();
     }

@@ -28,7 +28,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
                 ? o.UseUsherPostgres(database.ConnectionString)
                 : o.UseUsherSqlite(database.ConnectionString));
         services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<WriteMeter>()
-            .AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>();
+            .AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddScoped<Database>();
         services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>()
             .AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
         Services = services.BuildServiceProvider();
@@ -74,7 +74,7 @@ internal sealed class QueueDatabase : IAsyncDisposable
     });
 
     /// <summary>People of an organization of their own, each invited with a mail in the outbox.</summary>
-    public Task<Member[]> InviteAsync(int people = 1) => RunAsync(async (db, _) =>
+    public Task<Member[]> InviteAsync(int people = 1) => WriteAsync(unit =>
     {
         var now = Clock.Now();
         var organization = new Organization
@@ -82,33 +82,39 @@ internal sealed class QueueDatabase : IAsyncDisposable
             Id = Uuid.Create(now), Slug = $"acme-{Guid.NewGuid():N}", Name = "Acme", CreatedAt = now,
             DefinitionsStamp = Guid.NewGuid(),
         };
-        db.Add(organization);
+        unit.Add(organization);
         Member[] members = [.. Enumerable.Range(0, people).Select(i => new Member
         {
             OrganizationId = organization.Id, Id = Uuid.Create(now), Number = i, Identifier = $"ada{i}@example.test",
             Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = now,
         })];
-        db.AddRange(members);
+        unit.AddRange(members);
         foreach (var member in members)
-            Services.GetRequiredService<InvitationMails>().Send(db, organization, member, now);
-        await db.SaveChangesAsync();
-        return members;
+            Services.GetRequiredService<InvitationMails>().Send(unit, organization, member, now);
+        return Task.FromResult(members);
     });
 
     /// <summary>Sends a member's invitation anew.</summary>
-    public Task<int> ResendAsync(Member member) => ChangeAsync(member, (db, organization, today) =>
-        Services.GetRequiredService<InvitationMails>().Send(db, organization, today, Clock.Now()));
+    public Task<bool> ResendAsync(Member member) => ChangeAsync(member, (unit, organization, today) =>
+        Services.GetRequiredService<InvitationMails>().Send(unit, organization, today, Clock.Now()));
 
-    public Task<int> ChangeAsync(Member member, Action<UsherDb, Organization, Member> change) =>
-        RunAsync(async (db, _) =>
+    public Task<bool> ChangeAsync(Member member, Action<Unit, Organization, Member> change) => WriteAsync(async unit =>
     {
+        var db = unit.Db;
         var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId);
         change(
-            db, organization,
+            unit, organization,
             await db.Members.Include(m => m.Invitations).ThenInclude(i => i.LaterSecrets)
                 .SingleAsync(m => m.OrganizationId == organization.Id && m.Id == member.Id));
-        return await db.SaveChangesAsync();
+        return true;
     });
+
+    private async Task<T> WriteAsync<T>(Func<Unit, Task<T>> operation)
+    {
+        await using var scope = Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<Database>().RunAsync(
+            operation, TestContext.Current.CancellationToken);
+    }
 
     public Task<OutboxMessage> ReadAsync(OutboxMessage message) => RunAsync((db, _) =>
         db.OutboxMessages.AsNoTracking()

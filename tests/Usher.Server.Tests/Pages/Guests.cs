@@ -82,15 +82,13 @@ internal sealed class Guests(UsherApp app)
     public static string NewEmail(string name) => $"{name}.{Guid.NewGuid().ToString("N")[..8]}@example.test";
 
     private Task<InvitationLink> MintAsync(Member invited, Actor sponsor) =>
-        app.WithAsync<InvitationMails, InvitationLink>(mails => app.QueryAsync(async db =>
+        app.WithAsync<InvitationMails, InvitationLink>(mails => app.WriteAsync(async unit =>
     {
-        var member = await db.Members.Include(m => m.Invitations).SingleAsync(m => m.Id == invited.Id, Ct);
-        var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId, Ct);
+        var member = await unit.Db.Members.Include(m => m.Invitations).SingleAsync(m => m.Id == invited.Id, Ct);
+        var organization = await unit.Db.Organizations.SingleAsync(o => o.Id == member.OrganizationId, Ct);
         member.SponsoredBy(sponsor);
-        var link = mails.Mint(db, organization, member, provesAddress: true, TimeProvider.System.Now());
-        await db.SaveChangesAsync(Ct);
-        return link;
-    }));
+        return mails.Mint(unit, organization, member, provesAddress: true, TimeProvider.System.Now());
+    }, Ct));
 
     private static IQueryable<Invitation> Invitations(UsherDb db, Guest guest) =>
         db.Invitations.Where(i => i.Id == guest.Link.InvitationId);

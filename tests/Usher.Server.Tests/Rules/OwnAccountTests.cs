@@ -356,9 +356,9 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
     private Task<Result<bool>> EndAsync(SessionUser session, Guid id) =>
         app.WithAsync<OwnSessionService, Result<bool>>(s => s.EndAsync(session, id, Ct));
 
-    private Task<bool> FlushAsync() => app.QueryAsync(async db =>
+    private Task<bool> FlushAsync() => app.WithAsync<Database, bool>(async database =>
     {
-        await app.Services.GetRequiredService<SessionUsage>().FlushAsync(db, Ct);
+        await app.Services.GetRequiredService<SessionUsage>().FlushAsync(database, Ct);
         return true;
     });
 

@@ -163,7 +163,7 @@ public sealed class PreHijackingTests(ClockedApp clocked) : IClassFixture<Clocke
         return memberships.EnumerateArray().Select(m => m.GetProperty("organization").GetProperty("slug").GetString()!);
     }
 
-    private Task<int> AddIdentifiersAsync(Guid user) => app.ChangeAsync(db =>
+    private Task<int> AddIdentifiersAsync(Guid user) => app.QueryAsync(async db =>
     {
         db.UserLogins.Add(new IdentityUserLogin<Guid>
         {
@@ -174,7 +174,8 @@ public sealed class PreHijackingTests(ClockedApp clocked) : IClassFixture<Clocke
             UserId = user, LoginProvider = "usher", Name = "AuthenticatorKey", Value = "x",
         });
         db.UserClaims.Add(new IdentityUserClaim<Guid> { UserId = user, ClaimType = "x", ClaimValue = "y" });
-        return db.Users.Where(u => u.Id == user)
+        await db.SaveChangesAsync(Ct);
+        return await db.Users.Where(u => u.Id == user)
             .ExecuteUpdateAsync(set => set.SetProperty(u => u.TwoFactorEnabled, true), Ct);
     });
 

@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
+using Usher.Core.Data;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
@@ -62,20 +63,20 @@ public sealed class SeatTests(UsherApp app)
     public async Task A_run_that_ends_before_it_saves_leaves_no_seats_to_the_next_one(bool locked)
     {
         var (first, other) = (await LimitedAsync(10), await LimitedAsync(10));
-        await app.QueryAsync(async db =>
+        await app.WithAsync<Database, bool>(async database =>
         {
-            Task<bool> FailAsync()
+            Task<bool> FailAsync(Unit unit)
             {
-                db.ChangeSeats(first.Id, 5);
+                unit.ChangeSeats(first.Id, 5);
                 throw new OperationCanceledException();
             }
 
             await Assert.ThrowsAsync<OperationCanceledException>(() =>
-                locked ? db.RunLockedAsync(FailAsync, Ct) : db.RunAsync(FailAsync, Ct));
-            return await db.RunAsync(async () =>
+                locked ? database.RunLockedAsync(FailAsync, Ct) : database.RunAsync(FailAsync, Ct));
+            return await database.RunAsync(unit =>
             {
-                db.ChangeSeats(other.Id, 1);
-                return await db.SaveChangesAsync(Ct);
+                unit.ChangeSeats(other.Id, 1);
+                return Task.FromResult(true);
             }, Ct);
         });
         Assert.Equal((1, 2), ((await first.RowAsync()).SeatsUsed, (await other.RowAsync()).SeatsUsed));

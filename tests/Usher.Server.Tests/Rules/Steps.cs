@@ -80,11 +80,11 @@ internal static class Steps
             app.WithAsync<MembershipService, IReadOnlyList<OwnMembership>>(s => s.OffersAsync(user, Ct));
 
         /// <summary>Changes rows directly, as an operation not built yet would.</summary>
-        public Task<int> ChangeAsync(Func<UsherDb, Task> change) => app.QueryAsync(async db =>
+        public Task<bool> ChangeAsync(Func<UsherDb, Task> change) => app.WriteAsync(async unit =>
         {
-            await change(db);
-            return await db.SaveChangesAsync(Ct);
-        });
+            await change(unit.Db);
+            return true;
+        }, Ct);
     }
 
     extension(TestOrganization org)
@@ -171,18 +171,16 @@ internal static class Steps
         /// <summary>A link to a member's invitation, as if mailed to him, or handed over by hand.</summary>
         public async Task<InvitationLink> LinkAsync(Member member, bool mailed = true, Actor? sponsor = null)
         {
-            await using var scope = org.App.Services.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
-            var its = await db.Members.Include(m => m.Invitations)
-                .SingleAsync(m => m.OrganizationId == org.Id && m.Id == member.Id, Ct);
-            var organization = await db.Organizations.AsNoTracking().SingleAsync(o => o.Id == org.Id, Ct);
-            its.SponsoredBy(sponsor ?? org.System);
-            var link = scope.ServiceProvider.GetRequiredService<InvitationMails>()
-                .Mint(
-                    db, organization, its, provesAddress: mailed,
-                    scope.ServiceProvider.GetRequiredService<TimeProvider>().Now());
-            await db.SaveChangesAsync(Ct);
-            return link;
+            return await org.App.WriteAsync(async unit =>
+            {
+                var its = await unit.Db.Members.Include(m => m.Invitations)
+                    .SingleAsync(m => m.OrganizationId == org.Id && m.Id == member.Id, Ct);
+                var organization = await unit.Db.Organizations.AsNoTracking().SingleAsync(o => o.Id == org.Id, Ct);
+                its.SponsoredBy(sponsor ?? org.System);
+                return org.App.Services.GetRequiredService<InvitationMails>().Mint(
+                    unit, organization, its, provesAddress: mailed,
+                    org.App.Services.GetRequiredService<TimeProvider>().Now());
+            }, Ct);
         }
 
         /// <summary>Somebody invited, with his link.</summary>

@@ -263,7 +263,7 @@ public sealed class DeployHqTeamTests(UsherApp app)
             members.Add(member);
         }
 
-        await app.QueryAsync(db => { db.AddRange(members); return db.SaveChangesAsync(Ct); });
+        await app.WriteAsync(unit => { unit.AddRange(members); return Task.FromResult(true); }, Ct);
         return [.. members.OrderBy(m => m.Id)];
     }
 }

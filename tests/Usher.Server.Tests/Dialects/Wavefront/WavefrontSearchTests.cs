@@ -74,7 +74,7 @@ public sealed class WavefrontSearchTests(UsherApp app)
             Kind = MemberKind.Person, Status = MemberStatus.Active, CreatedAt = now,
         }).ToList();
         foreach (var member in members) member.Give(BuiltInRole.User, org.System, now);
-        await own.QueryAsync(db => { db.AddRange(members); return db.SaveChangesAsync(Ct); });
+        await own.WriteAsync(unit => { unit.AddRange(members); return Task.FromResult(true); }, Ct);
 
         var texts = JsonSerializer.Serialize(Enumerable.Range(0, 100).Select(i => $"nothing{i}"));
         var search = $$"""{"query":[{"key":"freetext","values":{{texts}},"negated":true}]}""";
