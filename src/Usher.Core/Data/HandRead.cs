@@ -22,23 +22,49 @@ internal static class HandRead
     public static async Task<List<T>> ReadAsync<T>(this UsherDb db, Sql sql, Func<Row, T> read, CancellationToken ct)
     {
         var connection = db.GetService<IRelationalConnection>();
+        if (sql.IsSqlite && connection.CurrentTransaction is null) return await ReadPreparedAsync(db, connection, sql, read, ct);
         await connection.OpenAsync(ct);
         try
         {
-            var command = sql.ToCommand(connection.DbConnection);
-            // On SQLite the command stays prepared on the connection.
-            await using var own = sql.IsSqlite ? null : command;
+            await using var command = sql.ToCommand(connection.DbConnection);
             command.Transaction = connection.CurrentTransaction?.GetDbTransaction();
-            List<T> rows = [];
-            await using var reader = await ExecuteAsync(db, connection, command, ct);
-            var row = new Row(reader, sql.IsSqlite);
-            while (await reader.ReadAsync(ct)) rows.Add(read(row));
-            return rows;
+            return await ReadAsync(db, connection, command, sql, read, ct);
         }
         finally
         {
             await connection.CloseAsync();
         }
+    }
+
+    // SQLite's driver works on this thread and knows no cancelling: it is interrupted from another.
+    private static async Task<List<T>> ReadPreparedAsync<T>(
+        UsherDb db, IRelationalConnection connection, Sql sql, Func<Row, T> read, CancellationToken ct)
+    {
+        using var reader = db.Runtime.Readers.Rent(connection.ConnectionString!);
+        await using var interrupt = ct.Register(reader.Interrupt);
+        reader.IsBroken = true;
+        try
+        {
+            var command = reader.Prepared(sql.Text);
+            sql.Bind(command);
+            var rows = await ReadAsync(db, connection, command, sql, read, ct);
+            reader.IsBroken = false;
+            return rows;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_INTERRUPT && ct.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("The read was stopped.", e, ct);
+        }
+    }
+
+    private static async Task<List<T>> ReadAsync<T>(
+        UsherDb db, IRelationalConnection connection, DbCommand command, Sql sql, Func<Row, T> read, CancellationToken ct)
+    {
+        List<T> rows = [];
+        await using var reader = await ExecuteAsync(db, connection, command, ct);
+        var row = new Row(reader, sql.IsSqlite);
+        while (await reader.ReadAsync(ct)) rows.Add(read(row));
+        return rows;
     }
 
     private static async ValueTask<DbDataReader> ExecuteAsync(

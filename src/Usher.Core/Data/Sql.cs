@@ -95,14 +95,15 @@ internal sealed class Sql(bool isSqlite, string? known = null)
     /// <summary>A command with the text and the values.</summary>
     public DbCommand ToCommand(DbConnection connection)
     {
-        if (connection is SqliteConnection sqlite) return Bound(KeptOpen.Prepared(sqlite, Text));
         var command = connection.CreateCommand();
         command.CommandText = Text;
-        foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
+        if (command is SqliteCommand sqlite) Bind(sqlite);
+        else foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value });
         return command;
     }
 
-    private SqliteCommand Bound(SqliteCommand command)
+    /// <summary>Gives the values to a command with this text, which may have been run before.</summary>
+    public void Bind(SqliteCommand command)
     {
         for (var i = 0; i < values.Count; i++)
         {
@@ -110,8 +111,6 @@ internal sealed class Sql(bool isSqlite, string? known = null)
                 command.Parameters.Add(new SqliteParameter { ParameterName = $"${i + 1}" });
             command.Parameters[i].Value = values[i];
         }
-
-        return command;
     }
 
     private void AddParameter(object value)

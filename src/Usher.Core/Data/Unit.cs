@@ -108,7 +108,7 @@ public sealed partial class Unit
     internal IReadOnlyList<Change> Changes()
     {
         Db.ChangeTracker.DetectChanges();
-        var entries = Db.ChangeTracker.Entries().Where(e => e.State is not EntityState.Unchanged).ToList();
+        var entries = Db.ChangeTracker.Entries().ToList(); // each call makes others
         List<RowChange> rows = [];
         foreach (var entry in RaiseVersions(entries)) Add(rows, entry);
         HashSet<object> seen = new(rows.Select(r => r.Row), ReferenceEqualityComparer.Instance);
@@ -222,10 +222,11 @@ public sealed partial class Unit
 
     // Of every changed row, and of those that rows depending on them hang on. Signing in, using a key and delivering a
     // mail change nothing that somebody could be editing.
-    private List<EntityEntry> RaiseVersions(List<EntityEntry> entries)
+    private List<EntityEntry> RaiseVersions(List<EntityEntry> tracked)
     {
-        var stored = Db.ChangeTracker.Entries()
+        var stored = tracked
             .Where(e => e.Entity is IVersioned && e.State is EntityState.Unchanged or EntityState.Modified).ToList();
+        var entries = tracked.Where(e => e.State is not EntityState.Unchanged).ToList();
         if (stored.Count is 0) return entries;
         HashSet<EntityEntry> raised = [];
         var byId = stored.ToDictionary(IdOf);

@@ -130,12 +130,17 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 /// <summary>What all contexts of one database share.</summary>
 public sealed class UsherDbRuntime(
     WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell,
-    IOptions<SearchOptions>? search = null)
+    IOptions<SearchOptions>? search = null) : IDisposable
 {
     /// <summary>See <see cref="SearchOptions.TimeLimit"/>.</summary>
     internal TimeSpan SearchTimeLimit { get; } = (search?.Value ?? new()).TimeLimit;
 
     public WriteGate Gate => gate;
+
+    /// <summary>The connections that read by hand on SQLite.</summary>
+    internal SqliteReaders Readers { get; } = new();
+
+    public void Dispose() => Readers.Dispose();
 
     public WriteMeter Meter => meter;
 

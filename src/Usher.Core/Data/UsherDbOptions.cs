@@ -32,7 +32,7 @@ public static class UsherDbOptions
         {
             var settings = new SqliteConnectionStringBuilder(connectionString) { ForeignKeys = true };
             return options.UseSqlite(settings.ToString(), o => o.MigrationsAssembly(SqliteMigrations))
-                .UseCompiledModel(SqliteMigrations).AddInterceptors(KeptOpen.Interceptor);
+                .UseCompiledModel(SqliteMigrations).AddInterceptors(OpenForRequest.Interceptor);
         }
 
         /// <summary>

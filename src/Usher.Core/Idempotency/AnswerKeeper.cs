@@ -34,8 +34,9 @@ internal sealed class AnswerKeeper<T>(
         Answer = null; // of an attempt that lost
         Repeated = await IdempotencyService.FindAsync(db, request, clock.Now(), ct);
         if (Repeated is null) return null;
-        Result<T> repeated = IdempotencyErrors.Repeated;
-        return repeated;
+        // Never answered: the answer of the faster request is given in its place.
+        Result<T> stopped = new Error(ErrorKind.Conflict, "request_repeated", "The request was carried out meanwhile.");
+        return stopped;
     }
 
     public override async Task KeepAsync(Unit unit, object? result, CancellationToken ct)

@@ -15,10 +15,6 @@ public static class IdempotencyErrors
     public static readonly Error KeyInvalid = new(
         ErrorKind.Malformed, "idempotency_key_invalid",
         "An Idempotency-Key is 16 to 255 printable ASCII characters, such as a UUID.");
-    /// <summary>Never answered: the answer of the faster request is given in its place.</summary>
-    internal static readonly Error Repeated = new(
-        ErrorKind.Conflict, "request_repeated", "The same request was carried out at the same time.");
-
     public static readonly Error KeyReused = new(
         ErrorKind.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.");
 }
@@ -64,24 +60,31 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
 
     public static bool IsKey(string text) => text.Length is >= 16 and <= 255 && text.All(c => c is > ' ' and <= '~');
 
+    /// <summary>The answer that a request got before; null when it is the first with its key.</summary>
+    /// <param name="actor">The caller; null for a guest.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="ct">Cancels the read.</param>
+    /// <returns>
+    /// Refused with <c>idempotency_key_reused</c> when the key came with another request; with what a fresh call would
+    /// get when the answer bears a secret that the caller may no longer be given.
+    /// </returns>
+    public async Task<Result<KeptAnswer>?> FindAsync(Actor? actor, RepeatableRequest request, CancellationToken ct) =>
+        await FindAsync(request, ct) is { } before ? await AgainAsync(actor, request, before, ct) : (Result<KeptAnswer>?)null;
+
     /// <summary>
-    /// Runs an operation and keeps its answer in the same commit, or gives the answer of the time before. Only what
-    /// succeeded is kept: a refusal changed nothing, and is judged anew.
+    /// Runs an operation and keeps its answer in the same commit. Only what succeeded is kept: a refusal changed nothing,
+    /// and is judged anew. Of two requests with one key at once, the slower gets the answer of the faster one.
     /// </summary>
     /// <param name="actor">The caller; null for a guest.</param>
     /// <param name="request">The request.</param>
     /// <param name="operation">The operation. It returns what its unit of work returned.</param>
     /// <param name="answer">Makes the answer of a result.</param>
     /// <param name="ct">Cancels the operation.</param>
-    /// <returns>
-    /// Refused with <c>idempotency_key_reused</c> when the key came with another request; with what a fresh call would
-    /// get when the answer bears a secret that the caller may no longer be given.
-    /// </returns>
+    /// <returns>As <see cref="FindAsync(Actor, RepeatableRequest, CancellationToken)"/>.</returns>
     public async Task<Result<KeptAnswer>> OnceAsync<T>(
         Actor? actor, RepeatableRequest request, Func<Task<Result<T>>> operation,
         Func<Result<T>, Task<KeptAnswer>> answer, CancellationToken ct)
     {
-        if (await FindAsync(request, ct) is { } before) return await AgainAsync(actor, request, before, ct);
         var keeper = new AnswerKeeper<T>(request, answer, clock);
         database.Keeper = keeper;
         var result = await operation();

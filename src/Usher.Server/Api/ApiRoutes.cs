@@ -68,7 +68,11 @@ internal static class ApiRoutes
             ? $"{caller.Actor.Kind}:{caller.Actor.Id}"
             : http.Features.Get<SessionUser>() is { } person ? $"user:{person.UserId}" : "guest";
         var organization = caller?.Actor.OrganizationId ?? Organization.Installation;
-        http.Features.Set(new RepeatableRequest(organization, name, key, await KeptAnswers.HashAsync(http.Request)));
+        var request = new RepeatableRequest(organization, name, key, await KeptAnswers.HashAsync(http.Request));
+        var answers = http.RequestServices.GetRequiredService<IdempotencyService>();
+        if (await answers.FindAsync(caller?.Actor, request, http.RequestAborted) is { } before)
+            return Once.ToResult(before);
+        http.Features.Set(request);
         return await next(context);
     });
 

@@ -24,8 +24,12 @@ internal sealed class Once(HttpContext http)
         var kept = await http.RequestServices.GetRequiredService<IdempotencyService>().OnceAsync(
             actor, request, operation, result => KeptAnswers.TakeAsync(http, () => result.ToHttp(answer)),
             http.RequestAborted);
-        return kept.Match<IResult>(found => new KeptResult(found), error => error.ToHttp());
+        return ToResult(kept);
     }
+
+    /// <summary>The answer of a repeatable request as a result.</summary>
+    public static IResult ToResult(Result<KeptAnswer> kept) =>
+        kept.Match<IResult>(found => new KeptResult(found), error => error.ToHttp());
 
     private sealed class KeptResult(KeptAnswer answer) : IResult
     {
