@@ -145,7 +145,7 @@ public static class UsherBuilder
                             && p.All(c =>
                                    char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)
                                        || c is '_' or '.' or ':' or '-')),
-                "Usher:Access:Permissions: a name must be 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'.")
+                "Usher:Access:Permissions: a name must be 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'.");
         services.AddOptions<BootstrapOptions>().BindConfiguration(BootstrapOptions.Section).ValidateOnStart();
         services.AddOptions<DialectsOptions>().BindConfiguration(DialectsOptions.Section).ValidateOnStart();
         services.AddOptions<PasswordHasherOptions>().Configure<IConfiguration>((hasher, configuration) =>

@@ -21,8 +21,7 @@ public static class InvitationErrors
     public static readonly Error AlreadyMember = new(
         ErrorKind.Conflict, "already_member", "This address already belongs to a member.", "email");
     public static readonly Error SeatsExhausted = new(
-        ErrorKind.Conflict, "seats_exhausted",
-        "The organization has no free seat. Remove a member or raise the seat limit.");
+        ErrorKind.Conflict, "seats_exhausted", "The organization has no free seat.");
     public static readonly Error NoIdentityProvider = new(
         ErrorKind.Conflict, "no_identity_provider", "The organization has no external identity provider.");
     public static readonly Error MoreThanYouHold = new(
@@ -71,7 +70,7 @@ public static class InvitationErrors
         ErrorKind.Invalid, "expiry_invalid", "Must be 1 hour to 90 days from now.", "expires_at");
 
     public static Error PermissionUnknown(string name, string field = "permissions") =>
-        new(ErrorKind.Invalid, "permission_unknown", $"Unknown permission: {Shown(name)}.", field);
+        new(ErrorKind.Invalid, "permission_unknown", $"There is no permission {Shown(name)}.", field);
 
     public static Error ReferenceUnknown(string field, string text) =>
         new(ErrorKind.Invalid, "reference_unknown", $"Not found: {Shown(text)}.", field);

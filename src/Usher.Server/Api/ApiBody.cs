@@ -74,13 +74,13 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
 
         if (body.ValueKind is JsonValueKind.Undefined) body = JsonElement.Parse("{}");
         var shape = ApiJson.Strict.GetTypeInfo(typeof(T));
-        new Walk(found, writer: null).Object(body, shape, "");
+        new ShapeValidator(found, writer: null).Object(body, shape, "");
         if (found.Count is 0) return new(Parse(JsonMarshal.GetRawUtf8Value(body)), found);
 
         // The body is copied only when it has faults, because it may be long.
         var kept = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(kept))
-            if (!new Walk([], writer).Object(body, shape, "")) writer.WriteRawValue("{}");
+            if (!new ShapeValidator([], writer).Object(body, shape, "")) writer.WriteRawValue("{}");
         return new(Parse(kept.WrittenSpan), found);
 
         T Parse(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, info)!;
@@ -93,7 +93,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     }
 
     // Collects the faults of a value, and copies its valid parts where there is a writer.
-    private sealed class Walk(FaultList faults, Utf8JsonWriter? writer)
+    private sealed class ShapeValidator(FaultList faults, Utf8JsonWriter? writer)
     {
         private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known =
             [];
@@ -114,7 +114,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                 else if (!seen.Add(member.Name)) faults.Add(ShapeErrors.Doubled(field));
                 else if (member.Value.ValueKind is JsonValueKind.Null
                         && !MayBeNull(property)) faults.Add(ShapeErrors.Invalid(field, "a value, not null"));
-                else if (Fits(member.Value, property.PropertyType, field) && writer is not null)
+                else if (Validate(member.Value, property.PropertyType, field) && writer is not null)
                 {
                     writer.WritePropertyName(member.Name);
                     member.Value.WriteTo(writer);
@@ -128,7 +128,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             return true;
         }
 
-        private bool Fits(JsonElement element, Type type, string at)
+        private bool Validate(JsonElement element, Type type, string at)
         {
             if (element.ValueKind is JsonValueKind.Null) return true;
             if (faults.IsFull) return false;
@@ -137,7 +137,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             switch (info.Kind)
             {
                 case JsonTypeInfoKind.Object:
-                    new Walk(faults, writer: null).Object(element, info, at);
+                    new ShapeValidator(faults, writer: null).Object(element, info, at);
                     break;
                 case JsonTypeInfoKind.Enumerable when element.ValueKind is JsonValueKind.Array:
                     var index = 0;
@@ -147,7 +147,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                         var place = Under(at, $"{index++}");
                         if (one.ValueKind is JsonValueKind.Null)
                             faults.Add(ShapeErrors.Invalid(place, "a value, not null"));
-                        else Fits(one, type.GetGenericArguments()[0], place);
+                        else Validate(one, type.GetGenericArguments()[0], place);
                     }
 
                     break;
@@ -158,7 +158,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                         var (value, place) = (type.GetGenericArguments()[1], Under(at, entry.Name));
                         if (entry.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
                             faults.Add(ShapeErrors.Invalid(place, "a string"));
-                        else Fits(entry.Value, value, place);
+                        else Validate(entry.Value, value, place);
                     }
 
                     break;

@@ -56,18 +56,18 @@ internal sealed class ApiQuery
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
             && limit is >= 1 and <= MaxLimit
             ? limit
-        : Wrong("limit", "a whole number from 1 to 1,000", DefaultLimit);
+        : Invalid("limit", "a whole number from 1 to 1,000", DefaultLimit);
 
     public bool Has(string name) => request.Query.ContainsKey(name);
 
     public bool Flag(string name) =>
-        Text(name) switch { null or "false" => false, "true" => true, _ => Wrong(name, "true or false", false) };
+        Text(name) switch { null or "false" => false, "true" => true, _ => Invalid(name, "true or false", false) };
 
     public string? Text(string name) =>
         request.Query[name] is [{ Length: > 0 } one]
             ? one
             : request.Query[name] is [_, _, ..]
-            ? Wrong<string?>(name, "one value", null)
+            ? Invalid<string?>(name, "one value", null)
             : null;
 
     public DateTimeOffset? Instant(string name) =>
@@ -75,14 +75,14 @@ internal sealed class ApiQuery
             ? null
             : Instants.TryParse(text, out var instant)
             ? instant
-            : Wrong<DateTimeOffset?>(name, "a date and time such as 2026-11-22T08:00:00Z", null);
+            : Invalid<DateTimeOffset?>(name, "a date and time such as 2026-11-22T08:00:00Z", null);
 
     public Guid? Id(string name, Ids kind) =>
         Text(name) is not { } text
             ? null
             : kind.TryParse(text, out var id)
             ? id
-            : Wrong<Guid?>(name, $"an id that begins with {kind.Prefix}", null);
+            : Invalid<Guid?>(name, $"an id that begins with {kind.Prefix}", null);
 
     public T? Enum<T>(string name)
         where T : struct, Enum => Text(name) is not { } text ? null : Parse<T>(name, text);
@@ -100,7 +100,7 @@ internal sealed class ApiQuery
         var by = text.TrimStart('-');
         return words.Contains(by) && text.Length - by.Length <= 1
             ? (by, by.Length < text.Length)
-            : Wrong("sort", $"one of {string.Join(", ", words)}, optionally prefixed with -", (words[0], false));
+            : Invalid("sort", $"one of {string.Join(", ", words)}, optionally prefixed with -", (words[0], false));
     }
 
     /// <summary>Where the page starts. A cursor is valid only for the sort order it was made for.</summary>
@@ -109,10 +109,10 @@ internal sealed class ApiQuery
         if (Text("after") is not { } text) return null;
         return Cursor.Parse(text) is { } cursor && cursor.Order == order
             ? cursor
-            : Wrong<Cursor?>("after", "the `next` value of an earlier page with the same sort order", null);
+            : Invalid<Cursor?>("after", "the `next` value of an earlier page with the same sort order", null);
     }
 
-    private T Wrong<T>(string name, string expected, T instead)
+    private T Invalid<T>(string name, string expected, T instead)
     {
         faults.Add(ShapeErrors.ParameterInvalid(name, expected));
         return instead;
@@ -123,7 +123,8 @@ internal sealed class ApiQuery
     {
         foreach (var value in System.Enum.GetValues<T>())
             if (SnakeCaseName.Of(value) == text) return value;
-        return Wrong<T?>(name, "one of " + string.Join(", ", System.Enum.GetNames<T>().Select(SnakeCaseName.Of)), null);
+        var names = System.Enum.GetNames<T>().Select(SnakeCaseName.Of);
+        return Invalid<T?>(name, $"one of {string.Join(", ", names)}", null);
     }
 }
 

@@ -27,17 +27,17 @@ internal static class ErrorCatalogue
         BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     // These errors occur only in dialects and pages.
-    private static readonly Type[] Elsewhere = [typeof(ProfileErrors)];
+    private static readonly Type[] OfOtherSurfaces = [typeof(ProfileErrors)];
 
     /// <summary>All entries, ordered by code.</summary>
     public static IReadOnlyList<Entry> All { get; } =
     [
         .. from type in new[] { typeof(Error).Assembly, typeof(ErrorCatalogue).Assembly }.SelectMany(a => a.GetTypes())
-           where !type.IsGenericTypeDefinition && !Elsewhere.Contains(type)
+           where !type.IsGenericTypeDefinition && !OfOtherSurfaces.Contains(type)
            where type.Namespace is { } space && !space.StartsWith("Usher.Server.Dialects", StringComparison.Ordinal)
                && !space.StartsWith("Usher.Server.Pages", StringComparison.Ordinal)
            from error in In(type)
-           where Happens(error)
+           where Occurs(error)
            let fault = Fault.From(error)
            group new Variant(
                error,
@@ -85,6 +85,6 @@ internal static class ErrorCatalogue
     };
 
     // Unknown invitations are answered as "not found"; only dialects refuse operators' keys.
-    private static bool Happens(Error error) =>
+    private static bool Occurs(Error error) =>
         error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
 }

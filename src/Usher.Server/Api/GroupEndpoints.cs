@@ -36,7 +36,7 @@ internal static class GroupEndpoints
             .WithDocs<Page<MemberDocument>>(
                 "List a group's members",
                 "Oldest members first. For the implied members of a system group, use `members?kind=…`.");
-        groups.MapPost("/{group}/members", MoveAsync).SupportsDryRun().CanRepeat()
+        groups.MapPost("/{group}/members", ChangeMembersAsync).SupportsDryRun().CanRepeat()
             .WithDocs<GroupDocument>(
                 "Add and remove members", "At most 1,000 at a time. Either all changes are made or none.");
     }
@@ -94,7 +94,7 @@ internal static class GroupEndpoints
                 read.Items, limit, MemberDocument.From, v => new Cursor("created", null, v.Member.Id))));
     }
 
-    private static async Task<IResult> MoveAsync(
+    private static async Task<IResult> ChangeMembersAsync(
         string group, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, GroupService groups,
         CancellationToken ct)
     {

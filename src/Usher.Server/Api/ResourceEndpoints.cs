@@ -26,12 +26,12 @@ internal static class ResourceEndpoints
             .WithDocs<ResourceDocument>("Change a resource", "The slug cannot be changed.");
         resources.MapDelete("/{resource}", DeleteAsync).SupportsDryRun()
             .WithDocsNoContent("Delete a resource", "All access levels on it are deleted too.");
-        resources.MapPut("/{resource}/access/{holder}", GiveAsync).SupportsDryRun()
+        resources.MapPut("/{resource}/access/{holder}", SetLevelAsync).SupportsDryRun()
             .WithDocsNoContent(
                 "Set an access level",
                 "Sets the level of a member (`mem_…`) or a group (`grp_…`) and replaces the previous one. You must "
                 + "have that level on the resource yourself.");
-        resources.MapDelete("/{resource}/access/{holder}", TakeAsync).SupportsDryRun()
+        resources.MapDelete("/{resource}/access/{holder}", RemoveLevelAsync).SupportsDryRun()
             .WithDocsNoContent(
                 "Remove an access level",
                 "Removes the level of a member (`mem_…`) or a group (`grp_…`). Access from other sources stays.");
@@ -82,7 +82,7 @@ internal static class ResourceEndpoints
         (await resources.DeleteAsync(actor, Named.Resource(resource), request.IfMatch, ct))
             .ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> GiveAsync(
+    private static async Task<IResult> SetLevelAsync(
         string resource, string holder, ApiBody<ReachRequest> body, HttpRequest request, Actor actor,
         MemberService members, GroupService groups, CancellationToken ct)
     {
@@ -92,7 +92,7 @@ internal static class ResourceEndpoints
             ct);
     }
 
-    private static Task<IResult> TakeAsync(
+    private static Task<IResult> RemoveLevelAsync(
         string resource, string holder, HttpRequest request, Actor actor, MemberService members, GroupService groups,
         CancellationToken ct) =>
         SetAsync(resource, holder, new(AccessLevel.None, []), request, actor, members, groups, ct);

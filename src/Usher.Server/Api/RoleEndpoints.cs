@@ -33,7 +33,7 @@ internal static class RoleEndpoints
                 + "the next request of its holders on.");
         roles.MapDelete("/{role}", DeleteAsync).SupportsDryRun()
             .WithDocsNoContent("Delete a role", "Its holders lose it.");
-        roles.MapPost("/{role}/members", HandAsync).SupportsDryRun().CanRepeat()
+        roles.MapPost("/{role}/members", ChangeHoldersAsync).SupportsDryRun().CanRepeat()
             .WithDocs<RoleDocument>(
                 "Add and remove holders of a role",
                 "At most 1,000 members at a time; either all changes are made or none. To give a role to a group, "
@@ -94,7 +94,7 @@ internal static class RoleEndpoints
         (await roles.DeleteAsync(actor, Ids.Role.Parse(role), MemberDetails.None, ct, request.IfMatch))
             .ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> HandAsync(
+    private static async Task<IResult> ChangeHoldersAsync(
         string role, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, RoleService roles,
         CancellationToken ct)
     {

@@ -41,11 +41,11 @@ public static class HostErrors
     public static readonly Error RouteNotFound = new(
         ErrorKind.NotFound, "route_not_found", "There is nothing at this address.");
     public static readonly Error WrongMethod = new(
-        ErrorKind.WrongMethod, "wrong_method", "This URL does not support that HTTP method.");
+        ErrorKind.WrongMethod, "wrong_method", "This address does not support that method.");
     public static readonly Error WrongMediaType = new(
         ErrorKind.WrongMediaType, "wrong_media_type", "The body must be JSON.");
     public static readonly Error NotJson = new(ErrorKind.Malformed, "not_json", "The body is not valid JSON.");
-    public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request is malformed.");
+    public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request cannot be read.");
     public static readonly Error TooLarge = new(
         ErrorKind.TooLarge, "too_large", "The body is larger than the limit.");
 

@@ -16,8 +16,8 @@ internal static class Examples
         var conformity = Curl(
             "application/vnd.api+json", $"-H 'Authorization: ApiKey {key}'", $"{url}/v1/users",
             """{"data":{"attributes":{"firstName":"Cora","lastName":"Clay","role":"USER","email":"cora@acme.test","""
-            + $$$"""
-            "accessList":[{{{levels}}}]}}}
+            + $$$$"""
+            "accessList":[{{{{levels}}}}]}}}
             """);
         var wavefront = Curl(
             "application/json", $"-H 'Authorization: Bearer {key}'", $"{url}/api/v2/user/invite",

@@ -10,7 +10,7 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
     : BackgroundService
 {
     // The longest delay before the worker finds retries, and jobs of other nodes or lost signals.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -18,7 +18,7 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         {
             try
             {
-                if (!await DoSomeAsync(stoppingToken)) await doorbell.WaitAsync(Patience, stoppingToken);
+                if (!await RunBatchAsync(stoppingToken)) await doorbell.WaitAsync(PollInterval, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -28,13 +28,13 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
             {
                 // For example, the database is unavailable. Jobs wait; the server keeps running.
                 Log.Broken(logger, e);
-                await Task.Delay(Patience, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
     /// <returns>Whether there may be more work.</returns>
-    private async Task<bool> DoSomeAsync(CancellationToken stopping)
+    private async Task<bool> RunBatchAsync(CancellationToken stopping)
     {
         if (await WithRunnerAsync(runner => runner.ClaimAsync(stopping)) is not { } job) return false;
         try

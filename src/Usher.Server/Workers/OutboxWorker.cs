@@ -11,10 +11,10 @@ public sealed partial class OutboxWorker(
     : BackgroundService
 {
     private const int Batch = 20;
-    private const int AtOnce = 4;
+    private const int MaxParallel = 4;
 
     // The longest delay before the worker finds retries, and mails of other nodes or lost signals.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
 
@@ -27,7 +27,7 @@ public sealed partial class OutboxWorker(
         {
             try
             {
-                if (!await SendSomeAsync(stoppingToken)) await doorbell.WaitAsync(Patience, stoppingToken);
+                if (!await SendBatchAsync(stoppingToken)) await doorbell.WaitAsync(PollInterval, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -37,18 +37,18 @@ public sealed partial class OutboxWorker(
             {
                 // For example, the database is unavailable. Mails wait; the server keeps running.
                 Log.Broken(logger, e);
-                await Task.Delay(Patience, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
     /// <returns>Whether there may be more work.</returns>
-    private async Task<bool> SendSomeAsync(CancellationToken stopping)
+    private async Task<bool> SendBatchAsync(CancellationToken stopping)
     {
         IReadOnlyList<OutboxMessage> claimed;
         await using (var scope = scopes.CreateAsyncScope())
             claimed = await scope.ServiceProvider.GetRequiredService<OutboxQueue>().ClaimAsync(Batch, stopping);
-        var some = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stopping };
+        var some = new ParallelOptions { MaxDegreeOfParallelism = MaxParallel, CancellationToken = stopping };
         await Parallel.ForEachAsync(claimed, some, (message, _) => SendAsync(message, stopping));
         return claimed.Count > 0;
     }
@@ -149,6 +149,7 @@ public sealed partial class OutboxWorker(
 
         [
             LoggerMessage(
+                3006, LogLevel.Error,
                 "The result of mail {Message} of organization {Organization} could not be recorded. The mail will be "
                 + "claimed again in a minute.")]
         public static partial void Lost(ILogger logger, Exception exception, Guid message, Guid organization);

@@ -68,7 +68,7 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
         var page = await chromium.VisitAsync(app.Url);
         await page.GotoAsync("/docs/errors#email_invalid");
         Assert.Contains(
-            "This is not one plain e-mail address.", await page.Locator(":target").InnerTextAsync(),
+            "Not a valid e-mail address.", await page.Locator(":target").InnerTextAsync(),
             StringComparison.Ordinal);
         foreach (var entry in ErrorCatalogue.All) Assert.Equal(1, await page.Locator("#" + entry.Code).CountAsync());
         await Chromium.AssertFitAsync(page);

@@ -71,7 +71,7 @@ internal sealed class DeployHqErrors : IErrorFormat
             ErrorKind.Unavailable =>
                 General(503, "Service unavailable", "service_unavailable", "Try again in a few seconds."),
             ErrorKind.Internal =>
-                General(500, "Internal error", "internal_error", "Something went wrong here. It has been noted."),
+                General(500, "Internal error", "internal_error", HostErrors.Internal.Message),
         };
     }
 

@@ -16,7 +16,7 @@ internal static class GroupListing
             ["userCount"] = g => [Digits(g.UserCount)], ["roleCount"] = g => [Digits(g.RoleCount)],
             ["roles"] = g => g.Roles.SelectMany(r => new[] { r.Id, r.Name }),
             ["properties"] = g =>
-                Those(
+                NamesOfTrue(
                     (g.Properties.NameEditable, "nameEditable"), (g.Properties.UsersEditable, "usersEditable"),
                     (g.Properties.RolesEditable, "rolesEditable")),
         },
@@ -47,7 +47,7 @@ internal static class GroupListing
             ["linkedGroupsCount"] = r => [Digits(r.LinkedGroupsCount)],
             ["linkedAccountsCount"] = r => [Digits(r.LinkedAccountsCount)],
             ["sampleLinkedGroups"] = r => r.SampleLinkedGroups.SelectMany(g => new[] { g.Id, g.Name }),
-            ["properties"] = r => Those(
+            ["properties"] = r => NamesOfTrue(
                 (r.Properties.NameEditable, "nameEditable"), (r.Properties.UsersAddable, "usersAddable"),
                 (r.Properties.UsersRemovable, "usersRemovable"),
                 (r.Properties.PermsEditable, "permsEditable"), (r.Properties.Deletable, "deletable")),
@@ -67,7 +67,7 @@ internal static class GroupListing
 
     private static string Digits(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static IEnumerable<string> Those(params (bool Is, string Name)[] flags) =>
+    private static IEnumerable<string> NamesOfTrue(params (bool Is, string Name)[] flags) =>
         flags.Where(f => f.Is).Select(f => f.Name);
 
     private static Comparison<T> By<T>(Func<T, string> text) => (a, b) => Text.KeyOrder.Compare(text(a), text(b));

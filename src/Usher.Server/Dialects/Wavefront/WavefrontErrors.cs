@@ -36,7 +36,7 @@ internal sealed class WavefrontErrors : IErrorFormat
     private static readonly Dictionary<string, string> Words = new()
     {
         [MemberErrors.LastAdmin.Code] = "The last administrator cannot be deleted or deactivated.",
-        [MemberErrors.NotCovered.Code] = "This account holds something you do not.",
+        [MemberErrors.NotCovered.Code] = "This account holds access that you do not hold yourself.",
         [MemberErrors.NotJoined.Code] = "A user who has not joined yet cannot be deactivated.",
         [ApiKeyErrors.NotFound.Code] = "There is no such API token.",
         [ApiKeyErrors.TooMany.Code] = "An account has at most 100 API tokens.",

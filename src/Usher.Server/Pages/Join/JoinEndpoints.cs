@@ -35,7 +35,7 @@ internal static class JoinEndpoints
     {
         pages.MapMethods("/join/{slug}/{invitation}", PagesExtensions.Read, ShowAsync);
         pages.MapPost("/join/{slug}/{invitation}", AnswerAsync).LimitedBy(GuessKind.Codes);
-        pages.MapMethods("/join/{slug}/{invitation}/joined", PagesExtensions.Read, LeadOnAsync);
+        pages.MapMethods("/join/{slug}/{invitation}/joined", PagesExtensions.Read, ContinueAsync);
     }
 
     private static async Task<IResult> ShowAsync(string slug, string invitation, [AsParameters] Services services)
@@ -66,14 +66,14 @@ internal static class JoinEndpoints
                 {
                     TakeOver = step is Steps.TakeOver,
                 };
-                return await InAsync(
+                return await JoinedAsync(
                     code, await guests.JoinAsync(code.Link, person, http.Device, ct), step, services, person);
             case Steps.Prove:
-                return await InAsync(
+                return await JoinedAsync(
                     code, await guests.ProveAsync(code.Link, form["current_password"].ToString(), http.Device, ct),
                     step, services);
             case Steps.Accept when await http.SignedInUserAsync() is { } user:
-                return await InAsync(code, await guests.AcceptAsync(code.Link, user, ct), step, services);
+                return await JoinedAsync(code, await guests.AcceptAsync(code.Link, user, ct), step, services);
             case Steps.Decline:
                 // If it is refused, the invitation has ended in another way. The page says which.
                 await guests.DeclineAsync(code.Link, ct);
@@ -100,7 +100,7 @@ internal static class JoinEndpoints
         return PageResults.SeeOther(PageOf(link, http));
     }
 
-    private static async Task<IResult> InAsync(
+    private static async Task<IResult> JoinedAsync(
         CheckedCode code, Result<Joined> result, string step, Services services, NewPerson? person = null)
     {
         var (http, guests, _, _, sessions, _) = services;
@@ -130,7 +130,7 @@ internal static class JoinEndpoints
 
     // A page instead of a redirect, because some browsers apply the form-action policy to redirects after a form. Only
     // a link or a refresh may lead to another site.
-    private static async Task<IResult> LeadOnAsync(string slug, string invitation, [AsParameters] Services services)
+    private static async Task<IResult> ContinueAsync(string slug, string invitation, [AsParameters] Services services)
     {
         var (http, guests, codes, _, _, memberships) = services;
         if (codes.Read(http.Request, slug, invitation) is not { } code) return PageResults.SeeOther("/me");

@@ -116,7 +116,7 @@ public sealed class WavefrontBulkTests(UsherApp app)
         var manager = await org.ActiveAsync(
             "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!)
-            .RefusedAsync(403, "This account holds something you do not.");
+            .RefusedAsync(403, "This account holds access that you do not hold yourself.");
         await org.Admin.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!)
             .RefusedAsync(400, "The last administrator cannot be deleted or deactivated.");
         Assert.Equal(4, (await org.Admin.AskAsync("/user").OkAsync()).GetArrayLength());

@@ -52,7 +52,7 @@ public sealed class WavefrontGroupTests(UsherApp app)
     [InlineData("""{ "name": "X", "roleIDs": "r" }""", "roleIDs must be an array of strings")]
     [InlineData("""[]""", "The body must be a JSON object.")]
     [InlineData("", "The body must be a JSON object.")]
-    [InlineData("""{ "name": " " }""", "1 to 120 characters, none of them a control character.")]
+    [InlineData("""{ "name": " " }""", "Must be 1 to 120 characters, without control characters.")]
     [InlineData("""{ "name": "X", "roleIDs": ["nonsense"] }""", "There is no nonsense here.")]
     [
         InlineData(
@@ -369,7 +369,7 @@ public sealed class WavefrontGroupTests(UsherApp app)
             await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Same", Permissions.UserManagement));
         var ops = await MakeAsync(org, "Ops", more.Id);
         var everyone = (await org.EveryoneAsync()).ToString();
-        var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
+        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
         await manager.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["max@example.com"]""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Groups}/{everyone}/addRoles", $"""["{more.Id}"]""")
