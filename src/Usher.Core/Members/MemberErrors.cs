@@ -40,7 +40,7 @@ public static class MemberErrors
     public static readonly Error TooManyGrants = new(
         ErrorKind.Invalid, "too_many_grants", "A member can be in at most 200 groups and hold at most 200 roles.");
     public static readonly Error TooMany = new(
-        ErrorKind.Invalid, "too_many_rows", "At most 1,000 members can be named in one request.");
+        ErrorKind.Invalid, "too_many_rows", "At most 1,000 entries are allowed in one request.");
     public static readonly Error NameInvalid = new(
         ErrorKind.Invalid, "name_invalid", "Must be sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.",
         "name");

@@ -40,7 +40,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
             var guest = await visit.OpenAsync(await visit.Guests.InviteAsync());
             await visit.Page.GetByLabel("Choose a password").FillAsync("password1234");
             await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Join" }).ClickAsync();
-            return ($"Join {guest.Place}", "Please choose another");
+            return ($"Join {guest.Place}", "Choose another one");
         },
         ["open, has an account"] = async visit =>
         {

@@ -78,9 +78,9 @@ public sealed class WavefrontBulkTests(UsherApp app)
             path,
             [
                 "kim@example.com", .. Enumerable.Range(0, 9_999).Select(i => $"user{i}@example.com"),
-            ]).RefusedAsync(400, "At most 1,000 at a time.");
+            ]).RefusedAsync(400, "At most 1,000 entries are allowed in one request.");
         await org.Admin.NameAsync("/user/validateUsers", [.. Enumerable.Repeat("nothing", 10_000)])
-            .RefusedAsync(400, "At most 1,000 at a time.");
+            .RefusedAsync(400, "At most 1,000 entries are allowed in one request.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
     }
 

@@ -52,7 +52,7 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     [
         InlineData(
             """{ "identifier": "pat@example.com" }""", 400,
-            "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
+            "Must be sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
     [InlineData("""{ "identifier": "sa::x", "active": "yes" }""", 400, "active must be true or false")]
     [InlineData("""{ "identifier": "sa::x", "description": [] }""", 400, "description must be a string")]
     [InlineData("""{ "identifier": "sa::x", "groups": ["nonsense"] }""", 400, "There is no permission nonsense.")]
