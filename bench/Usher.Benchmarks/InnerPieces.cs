@@ -34,10 +34,13 @@ public class InnerPieces
     public async Task EndAsync() => await organization.DisposeAsync();
 
     [Benchmark]
-    public async Task<Guid> FindOutWhoCalls() => (await organization.WithAsync<CallerService, Caller?>(s => s.FindAsync(Organization.Key, default)))!.KeyId;
+    public async Task<Guid> FindOutWhoCalls() =>
+        (await organization.WithAsync<CallerService, Caller?>(s => s.FindAsync(Organization.Key, default)))!.KeyId;
 
     [Benchmark]
-    public async Task<MemberView> ReadAMember() => (await organization.WithAsync<MemberService, Result<MemberView>>(s => s.GetAsync(organization.Owner, new(Id: organization.MemberId), MemberDetails.None, default))).Value;
+    public async Task<MemberView> ReadAMember() =>
+        (await organization.WithAsync<MemberService, Result<MemberView>>(s =>
+            s.GetAsync(organization.Owner, new(Id: organization.MemberId), MemberDetails.None, default))).Value;
 
     [Benchmark]
     public EffectiveAccess EffectiveAccess() => member.Graph.Of(member.Member);
@@ -49,14 +52,18 @@ public class InnerPieces
     public byte[]? CheckASecret() => Secret.IsWellFormed(secret, Secret.InvitationPrefix) ? Secret.Hash(secret) : null;
 
     [Benchmark]
-    public byte[] WriteJsonOfConformity() => JsonSerializer.SerializeToUtf8Bytes(ConformityUser.Single(member, null), ConformityJson.Default.Options);
+    public byte[] WriteJsonOfConformity() =>
+        JsonSerializer.SerializeToUtf8Bytes(ConformityUser.Single(member, null), ConformityJson.Default.Options);
 
     [Benchmark]
-    public byte[] WriteJsonOfWavefront() => JsonSerializer.SerializeToUtf8Bytes(UserModel.From(member, "acme"), WavefrontJson.Default.Options);
+    public byte[] WriteJsonOfWavefront() =>
+        JsonSerializer.SerializeToUtf8Bytes(UserModel.From(member, "acme"), WavefrontJson.Default.Options);
 
     [Benchmark]
-    public byte[] WriteJsonOfDeployHq() => JsonSerializer.SerializeToUtf8Bytes(DeployHqUser.From(member.Member, "Etc/UTC"), DeployHqJson.Default.Options);
+    public byte[] WriteJsonOfDeployHq() =>
+        JsonSerializer.SerializeToUtf8Bytes(DeployHqUser.From(member.Member, "Etc/UTC"), DeployHqJson.Default.Options);
 
     [Benchmark]
-    public byte[] WriteJsonOfOurOwn() => JsonSerializer.SerializeToUtf8Bytes(MemberDocument.From(member), ApiJson.Default.Options);
+    public byte[] WriteJsonOfOurOwn() =>
+        JsonSerializer.SerializeToUtf8Bytes(MemberDocument.From(member), ApiJson.Default.Options);
 }

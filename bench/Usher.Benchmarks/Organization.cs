@@ -11,7 +11,10 @@ using Usher.Server;
 
 namespace Usher.Benchmarks;
 
-/// <summary>The server's own services on a SQLite database of their own, with one organization of a thousand invited people. Nothing listens, nothing works by itself.</summary>
+/// <summary>
+/// The server's own services on a SQLite database of their own, with one organization of a thousand invited people.
+/// Nothing listens, nothing works by itself.
+/// </summary>
 internal sealed class Organization : IAsyncDisposable
 {
     public const string Key = "benchmarks_benchmarks_benchmarks_key";
@@ -50,15 +53,22 @@ internal sealed class Organization : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["Usher:DataDirectory"] = directory, ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
+            ["Usher:DataDirectory"] = directory, ["Usher:Bootstrap:Organization:Name"] = "Acme",
+            ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
             ["Usher:Bootstrap:Owner:ApiKey"] = Key,
         });
         builder.AddUsher();
         app = builder.Build();
         await app.PrepareUsherAsync();
         Owner = (await WithAsync<CallerService, Caller?>(s => s.FindAsync(Key, default)))!.Actor;
-        NewInvitation[] people = [.. Enumerable.Range(0, 1_000).Select(i => new NewInvitation($"person{i}@acme.test") { Permissions = [Permissions.AgentManagement] })];
-        var invited = await WithAsync<InvitationService, IReadOnlyList<Result<Invited>>>(s => s.InviteAsync(Owner, people, new(OnPending.Skip, OnActive.Skip, OnRemoved.New, SendMail: false, UnknownReferences.Refuse), default));
+        NewInvitation[] people = [
+            .. Enumerable.Range(0, 1_000)
+                .Select(i =>
+                    new NewInvitation($"person{i}@acme.test") { Permissions = [Permissions.AgentManagement] })];
+        var invited = await WithAsync<InvitationService, IReadOnlyList<Result<Invited>>>(s =>
+            s.InviteAsync(
+                Owner, people,
+                new(OnPending.Skip, OnActive.Skip, OnRemoved.New, SendMail: false, UnknownReferences.Refuse), default));
         MemberId = invited[500].Value.Member.Id;
     }
 }

@@ -4,7 +4,9 @@ using Usher.Core.Data;
 
 Console.WriteLine("Start-up project of dotnet ef; CONTRIBUTING.md says how to add a migration.");
 
-/// <summary>Makes the context for one database, chosen by what stands behind <c>--</c>: sqlite or postgres. Connects to nothing.</summary>
+/// <summary>
+/// Makes the context for one database, chosen by what stands behind <c>--</c>: sqlite or postgres. Connects to nothing.
+/// </summary>
 internal sealed class UsherDbFactory : IDesignTimeDbContextFactory<UsherDb>
 {
     public UsherDb CreateDbContext(string[] args)

@@ -20,15 +20,21 @@ public enum ActorKind
 /// <param name="Id">The member's id; an operator's key id; all zeros for the system.</param>
 /// <param name="Name">What he is called at this moment, for people who read it later.</param>
 /// <param name="OrganizationId">The one organization he acts in.</param>
-/// <param name="Access">What he holds there. Of levels on single resources it knows nothing until an operation has read them.</param>
+/// <param name="Access">What he holds there. Of levels on single resources it knows nothing until an operation has read
+/// them.</param>
 public sealed record Actor(ActorKind Kind, Guid Id, string Name, Guid OrganizationId, EffectiveAccess Access)
 {
-    public static Actor System(Guid organizationId) => new(ActorKind.System, Guid.Empty, "Usher", organizationId, EffectiveAccess.Everything);
+    public static Actor System(Guid organizationId) =>
+        new(ActorKind.System, Guid.Empty, "Usher", organizationId, EffectiveAccess.Everything);
 
-    /// <summary>A member, as the one who did something. What the member holds is for <see cref="AccessGraph.Today"/> to read.</summary>
-    public static Actor Of(Member member) => new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing);
+    /// <summary>
+    /// A member, as the one who did something. What the member holds is for <see cref="AccessGraph.Today"/> to read.
+    /// </summary>
+    public static Actor Of(Member member) =>
+        new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing);
 
-    public static Actor Operator(Guid keyId, string name, Guid organizationId) => new(ActorKind.Operator, keyId, name, organizationId, EffectiveAccess.Everything);
+    public static Actor Operator(Guid keyId, string name, Guid organizationId) =>
+        new(ActorKind.Operator, keyId, name, organizationId, EffectiveAccess.Everything);
 
     public bool IsMember => Kind is ActorKind.Member;
 
@@ -41,7 +47,9 @@ public sealed record Actor(ActorKind Kind, Guid Id, string Name, Guid Organizati
     /// <summary>Whether the actor may read service accounts, and the keys of others.</summary>
     public bool MayReadKeys => May(Permissions.UserManagement) || May(Permissions.TokenManagement);
 
-    /// <summary>Whether the actor holds everything that <paramref name="conferred"/> would give. An actor hands out only that.</summary>
+    /// <summary>
+    /// Whether the actor holds everything that <paramref name="conferred"/> would give. An actor hands out only that.
+    /// </summary>
     public bool CanGrant(EffectiveAccess conferred) => Access.Contains(conferred);
 
     /// <summary>Whether the actor holds everything that a member has; see <see cref="AccessGraph.Covers"/>.</summary>

@@ -2,10 +2,14 @@ using System.Threading.Channels;
 
 namespace Usher.Core;
 
-/// <summary>Wakes a worker; says nothing about what there is to do. The worker's table is the queue, so a ring that is lost costs some seconds and no work.</summary>
+/// <summary>
+/// Wakes a worker; says nothing about what there is to do. The worker's table is the queue, so a ring that is lost
+/// costs some seconds and no work.
+/// </summary>
 public abstract class Doorbell
 {
-    private readonly Channel<bool> bell = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> bell = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public void Ring() => bell.Writer.TryWrite(true);
 

@@ -5,8 +5,9 @@ using System.Text;
 namespace Usher.Core;
 
 /// <summary>
-/// The canonical form of an e-mail address, by which members and users are told apart: trimmed, NFC, lower case, the domain in IDNA ASCII. Dots and plus
-/// tags are never touched. Mail goes to this form, so that what was proved is what was written to.
+/// The canonical form of an e-mail address, by which members and users are told apart: trimmed, NFC, lower case, the
+/// domain in IDNA ASCII. Dots and plus tags are never touched. Mail goes to this form, so that what was proved is what
+/// was written to.
 /// </summary>
 public static class EmailAddress
 {
@@ -16,7 +17,10 @@ public static class EmailAddress
     private const int MaxLocalLength = 64;
     private const string AtomCharacters = "!#$%&'*+-/=?^_`{|}~.";
 
-    /// <summary>False for anything but one plain address with a dotted domain: no lists, display names, quoting, address literals, control or format characters.</summary>
+    /// <summary>
+    /// False for anything but one plain address with a dotted domain: no lists, display names, quoting, address
+    /// literals, control or format characters.
+    /// </summary>
     public static bool TryCanonical([NotNullWhen(true)] string? typed, [NotNullWhen(true)] out string? canonical)
     {
         canonical = null;
@@ -45,7 +49,9 @@ public static class EmailAddress
         && local[0] is not '.' && local[^1] is not '.' && !local.Contains("..", StringComparison.Ordinal)
         && local.EnumerateRunes().All(rune => rune.IsAscii
             ? Rune.IsLetterOrDigit(rune) || AtomCharacters.Contains((char)rune.Value, StringComparison.Ordinal)
-            : (Rune.IsLetterOrDigit(rune) && !Rune.IsUpper(rune)) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
+            : (Rune.IsLetterOrDigit(rune) && !Rune.IsUpper(rune))
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark
+                       or UnicodeCategory.SpacingCombiningMark);
 
     private static bool TryAsciiDomain(string domain, [NotNullWhen(true)] out string? ascii)
     {
@@ -62,7 +68,9 @@ public static class EmailAddress
 
         var labels = ascii.Split('.');
         return labels.Length > 1
-            && labels.All(l => l.Length is > 0 and < 64 && l[0] is not '-' && l[^1] is not '-' && l.All(c => char.IsAsciiLetterOrDigit(c) || c is '-'))
+            && labels.All(l =>
+                   l.Length is > 0 and < 64 && l[0] is not '-' && l[^1] is not '-'
+                       && l.All(c => char.IsAsciiLetterOrDigit(c) || c is '-'))
             && !labels[^1].All(char.IsAsciiDigit);
     }
 }

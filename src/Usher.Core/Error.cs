@@ -1,6 +1,8 @@
 namespace Usher.Core;
 
-/// <summary>What sort of refusal an <see cref="Error"/> is. Each surface maps every kind to one status of its own.</summary>
+/// <summary>
+/// What sort of refusal an <see cref="Error"/> is. Each surface maps every kind to one status of its own.
+/// </summary>
 public enum ErrorKind
 {
     /// <summary>The request cannot be read: not JSON, wrong shape.</summary>
@@ -50,7 +52,8 @@ public enum ErrorKind
 /// <param name="Kind">Which status it becomes.</param>
 /// <param name="Code">Public and permanent, snake_case; what programs compare.</param>
 /// <param name="Message">For people; may be reworded. Holds no secret and nothing of another organization.</param>
-/// <param name="Field">The member of the operation's input it is about, such as <c>email</c> or <c>levels/2/resource</c>; null when it is about the whole.</param>
+/// <param name="Field">The member of the operation's input it is about, such as <c>email</c> or
+/// <c>levels/2/resource</c>; null when it is about the whole.</param>
 public sealed record Error(ErrorKind Kind, string Code, string Message, string? Field = null)
 {
     /// <summary>What else was wrong with the same input.</summary>
@@ -63,8 +66,8 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, string? 
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>
-    /// The faults as one refusal, led by the first; null when there is none. Reads at most <see cref="FaultList.Max"/> faults: a lazy sequence is not
-    /// enumerated further.
+    /// The faults as one refusal, led by the first; null when there is none. Reads at most <see cref="FaultList.Max"/>
+    /// faults: a lazy sequence is not enumerated further.
     /// </summary>
     public static Error? Of(IEnumerable<Error> faults) => faults.Take(FaultList.Max).ToList() switch
     {
@@ -74,5 +77,6 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, string? 
     };
 
     /// <summary>The same about something deeper in the input, such as <c>rows/3/email</c>.</summary>
-    public Error Under(string path) => this with { Field = Field is null ? path : $"{path}/{Field}", Also = [.. Also.Select(e => e.Under(path))] };
+    public Error Under(string path) =>
+        this with { Field = Field is null ? path : $"{path}/{Field}", Also = [.. Also.Select(e => e.Under(path))] };
 }

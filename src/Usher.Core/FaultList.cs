@@ -3,8 +3,8 @@ using System.Collections;
 namespace Usher.Core;
 
 /// <summary>
-/// The faults found in one input. It keeps the first <see cref="Max"/> and drops the others, so that an answer, and the work for it, stay small however
-/// much is wrong.
+/// The faults found in one input. It keeps the first <see cref="Max"/> and drops the others, so that an answer, and the
+/// work for it, stay small however much is wrong.
 /// </summary>
 public sealed class FaultList : IReadOnlyList<Error>
 {

@@ -27,5 +27,6 @@ public readonly struct Result<T>
         return Error is null;
     }
 
-    public TOut Match<TOut>(Func<T, TOut> onValue, Func<Error, TOut> onError) => Error is null ? onValue(value!) : onError(Error);
+    public TOut Match<TOut>(Func<T, TOut> onValue, Func<Error, TOut> onError) =>
+        Error is null ? onValue(value!) : onError(Error);
 }

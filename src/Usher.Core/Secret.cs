@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Usher.Core;
 
-/// <summary>Makes and recognises secrets: a prefix, 32 random bytes in base64url, six check characters. Only the SHA-256 is ever stored.</summary>
+/// <summary>
+/// Makes and recognises secrets: a prefix, 32 random bytes in base64url, six check characters. Only the SHA-256 is ever
+/// stored.
+/// </summary>
 public static class Secret
 {
     public const string ApiKeyPrefix = "usk_";
@@ -27,7 +30,10 @@ public static class Secret
 
     public static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>Whether it has this prefix, length and check characters: a typing mistake is told apart from a wrong secret without asking the database.</summary>
+    /// <summary>
+    /// Whether it has this prefix, length and check characters: a typing mistake is told apart from a wrong secret
+    /// without asking the database.
+    /// </summary>
     public static bool IsWellFormed(string text, string prefix)
     {
         var bodyLength = prefix.Length + Base64Url.GetEncodedLength(RandomBytes);

@@ -10,23 +10,32 @@ public static partial class Text
     /// <summary>The longest name of anything, in characters.</summary>
     public const int MaxNameLength = 120;
 
-    /// <summary>True when it has no control, format, private-use or unassigned character, no line break and no lone surrogate.</summary>
+    /// <summary>
+    /// True when it has no control, format, private-use or unassigned character, no line break and no lone surrogate.
+    /// </summary>
     /// <param name="text">What was typed.</param>
-    /// <param name="joiners">Whether zero-width joiners may stand in it: names in Persian and some emoji need them, addresses never do.</param>
+    /// <param name="joiners">Whether zero-width joiners may stand in it: names in Persian and some emoji need them,
+    /// addresses never do.</param>
     public static bool IsWellFormed(string text, bool joiners = false)
     {
         for (var i = 0; i < text.Length;)
         {
             if (!Rune.TryGetRuneAt(text, i, out var rune)) return false;
-            if (!(joiners && rune.Value is 0x200C or 0x200D) && Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse
-                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) return false;
+            if (
+                !(joiners && rune.Value is 0x200C or 0x200D)
+                    && Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format
+                           or UnicodeCategory.PrivateUse
+                or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator
+                    or UnicodeCategory.ParagraphSeparator) return false;
             i += rune.Utf16SequenceLength;
         }
 
         return true;
     }
 
-    /// <summary>Whether it may be a name: well formed and, as it is stored, 0 to <see cref="MaxNameLength"/> characters.</summary>
+    /// <summary>
+    /// Whether it may be a name: well formed and, as it is stored, 0 to <see cref="MaxNameLength"/> characters.
+    /// </summary>
     public static bool IsName(string text) => IsWellFormed(text, joiners: true) && Name(text).Length <= MaxNameLength;
 
     /// <summary>The same for a name that there must be: 1 to <see cref="MaxNameLength"/> characters.</summary>
@@ -38,7 +47,10 @@ public static partial class Text
     /// <summary>Whether it may name a language: the form of BCP 47, 2 to 35 characters.</summary>
     public static bool IsLocale(string text) => text.Length is >= 2 and <= 35 && Locale().IsMatch(text);
 
-    /// <summary>Whether it may be an entry of metadata: a name of 1 to 64 characters of A-Z a-z 0-9 _ . and -, a value of at most 1,000 characters.</summary>
+    /// <summary>
+    /// Whether it may be an entry of metadata: a name of 1 to 64 characters of A-Z a-z 0-9 _ . and -, a value of at
+    /// most 1,000 characters.
+    /// </summary>
     public static bool IsMetadata(string name, string value) => MetadataName().IsMatch(name) && IsDescription(value);
 
     /// <summary>How a name is stored.</summary>
@@ -47,7 +59,9 @@ public static partial class Text
     /// <summary>How a name is compared: NFC, lower case.</summary>
     public static string Key(string text) => Name(text).ToLowerInvariant().Normalize(NormalizationForm.FormC);
 
-    /// <summary>Orders keys as both databases do, by code point. Ordinal comparison differs beyond sixteen bits.</summary>
+    /// <summary>
+    /// Orders keys as both databases do, by code point. Ordinal comparison differs beyond sixteen bits.
+    /// </summary>
     public static Comparer<string> KeyOrder { get; } = Comparer<string>.Create((a, b) =>
     {
         var at = a.AsSpan().CommonPrefixLength(b);
@@ -58,7 +72,8 @@ public static partial class Text
 
     /// <summary>Whether it names a time zone of the TZ database, such as <c>Europe/Berlin</c>.</summary>
     public static bool IsTimeZone(string text) =>
-        text.Length is > 0 and <= 64 && IsWellFormed(text) && TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) && zone.HasIanaId;
+        text.Length is > 0 and <= 64 && IsWellFormed(text) && TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone)
+            && zone.HasIanaId;
 
     /// <summary>A name as a part of addresses: 1 to 50 characters of a-z, 0-9 and inner hyphens.</summary>
     public static string Slug(string name)

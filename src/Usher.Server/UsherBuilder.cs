@@ -38,7 +38,9 @@ namespace Usher.Server;
 /// <summary>What the server is made of: services, then the request's way through them.</summary>
 public static class UsherBuilder
 {
-    /// <summary>The longest body, where a route says nothing else: a thousand invitations with long lists fit many times over.</summary>
+    /// <summary>
+    /// The longest body, where a route says nothing else: a thousand invitations with long lists fit many times over.
+    /// </summary>
     internal const int MaxBodyBytes = 4 * 1024 * 1024;
 
     public static void AddUsher(this WebApplicationBuilder builder)
@@ -49,7 +51,8 @@ public static class UsherBuilder
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
         });
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning); // it writes paths down, and a path may have a token in it
+        // it writes paths down, and a path may have a token in it
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
         services.AddSingleton(TimeProvider.System);
         services.AddUsherOptions();
         services.AddUsherCore(DatabaseSettings.From(builder.Configuration));
@@ -61,11 +64,15 @@ public static class UsherBuilder
         services.AddExceptionHandler<UsherExceptionHandler>();
         services.AddProblemDetails();
         services.AddHttpContextAccessor();
-        services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<Caller>());
+        services.AddScoped(s =>
+            s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<Caller>());
         services.AddScoped(s => s.GetRequiredService<Caller>().Actor);
-        services.AddScoped(s => s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<SessionUser>());
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null)
-            .AddScheme<AuthenticationSchemeOptions, SessionTokenAuthentication>(SessionTokenAuthentication.SchemeName, null);
+        services.AddScoped(s =>
+            s.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<SessionUser>());
+        services.AddAuthentication()
+            .AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.Scheme, null)
+            .AddScheme<AuthenticationSchemeOptions, SessionTokenAuthentication>(
+                SessionTokenAuthentication.SchemeName, null);
         services.AddUsherPolicies();
         services.AddUsherOpenApi();
         services.AddUsherLimits();
@@ -102,7 +109,8 @@ public static class UsherBuilder
         if (dialects.Wavefront.Enabled) app.MapSurface("/api/v2", new WavefrontErrors()).MapWavefront();
         if (dialects.DeployHq.Enabled) app.MapDeployHq();
 
-        app.MapSurface(UsherApi.Prefix, new ProblemErrors(app.Services.GetRequiredService<IOptions<ServerOptions>>())).MapUsherApi();
+        app.MapSurface(UsherApi.Prefix, new ProblemErrors(app.Services.GetRequiredService<IOptions<ServerOptions>>()))
+            .MapUsherApi();
         app.MapUsherOpenApi();
         app.MapUsherPages();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
@@ -111,23 +119,39 @@ public static class UsherBuilder
     }
 
     /// <summary>Makes everything ready; then the application may be started.</summary>
-    public static Task PrepareUsherAsync(this WebApplication app) => app.Services.GetRequiredService<UsherStartup>().PrepareAsync(app.Lifetime.ApplicationStopping);
+    public static Task PrepareUsherAsync(this WebApplication app) =>
+        app.Services.GetRequiredService<UsherStartup>().PrepareAsync(app.Lifetime.ApplicationStopping);
 
     private static void AddUsherOptions(this IServiceCollection services)
     {
         services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateOnStart()
-            .Validate(o => Uri.TryCreate(o.PublicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.PathAndQuery is "/" && !o.PublicUrl.EndsWith('/'),
+            .Validate(
+                o =>
+                    Uri.TryCreate(o.PublicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+                        && url.PathAndQuery is "/" && !o.PublicUrl.EndsWith('/'),
                 "Usher:PublicUrl must be http:// or https:// and a host, without a path or a slash at its end.")
-            .Validate(o => o.Operator.ApiKey is not { } key || ApiKeyService.IsAcceptable(key), "Usher:Operator:ApiKey must be 32 to 128 characters of A-Z a-z 0-9 _ and -.");
+            .Validate(
+                o => o.Operator.ApiKey is not { } key || ApiKeyService.IsAcceptable(key),
+                "Usher:Operator:ApiKey must be 32 to 128 characters of A-Z a-z 0-9 _ and -.");
         services.AddOptions<InvitationOptions>().BindConfiguration(InvitationOptions.Section).ValidateOnStart()
-            .Validate(o => o.Lifetime >= InvitationOptions.Shortest && o.Lifetime <= InvitationOptions.Longest, "Usher:Invitations:Lifetime must be 1 hour to 90 days (01:00:00 to 90.00:00:00).");
+            .Validate(
+                o => o.Lifetime >= InvitationOptions.Shortest && o.Lifetime <= InvitationOptions.Longest,
+                "Usher:Invitations:Lifetime must be 1 hour to 90 days (01:00:00 to 90.00:00:00).");
         services.AddOptions<AccessOptions>().BindConfiguration(AccessOptions.Section).ValidateOnStart()
-            .Validate(o => o.Permissions.All(p => p.Length is > 0 and <= 64 && p.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '.' or ':' or '-')),
+            .Validate(
+                o =>
+                    o.Permissions.All(p =>
+                        p.Length is > 0 and <= 64
+                            && p.All(c =>
+                                   char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)
+                                       || c is '_' or '.' or ':' or '-')),
                 "Usher:Access:Permissions: a name is 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'.");
         services.AddOptions<BootstrapOptions>().BindConfiguration(BootstrapOptions.Section).ValidateOnStart();
         services.AddOptions<DialectsOptions>().BindConfiguration(DialectsOptions.Section).ValidateOnStart();
-        services.AddOptions<PasswordHasherOptions>().Configure<IConfiguration>((hasher, configuration) => hasher.IterationCount = configuration.GetValue("Usher:Passwords:HashIterations", 210_000))
-            .Validate(o => o.IterationCount > 0, "Usher:Passwords:HashIterations must be at least 1.").ValidateOnStart();
+        services.AddOptions<PasswordHasherOptions>().Configure<IConfiguration>((hasher, configuration) =>
+            hasher.IterationCount = configuration.GetValue("Usher:Passwords:HashIterations", 210_000))
+            .Validate(o => o.IterationCount > 0, "Usher:Passwords:HashIterations must be at least 1.")
+                .ValidateOnStart();
     }
 
     private static void AddUsherCore(this IServiceCollection services, DatabaseSettings database)
@@ -135,16 +159,29 @@ public static class UsherBuilder
         services.AddSingleton<UsherStartup>();
         services.AddSingleton(database);
         // Each that is kept keeps a connection on SQLite: more than work at once need not be.
-        services.AddDbContextPool<UsherDb>(o => _ = database.IsSqlite ? o.UseUsherSqlite(database.ConnectionString) : o.UseUsherPostgres(database.ConnectionString), poolSize: 128);
-        services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
-        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<SessionUsage>().AddSingleton<InvitationMails>().AddSingleton<PasswordService>().AddSingleton<AccountMails>();
+        services.AddDbContextPool<UsherDb>(
+            o =>
+                _ = database.IsSqlite
+                    ? o.UseUsherSqlite(database.ConnectionString)
+                    : o.UseUsherPostgres(database.ConnectionString),
+            poolSize: 128);
+        services.AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>()
+            .AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddSingleton<OutboxSecrets>();
+        services.AddSingleton<MemberNumbers>().AddSingleton<ApiKeyUsage>().AddSingleton<SessionUsage>()
+            .AddSingleton<InvitationMails>().AddSingleton<PasswordService>().AddSingleton<AccountMails>();
         services.AddSingleton<IPasswordHasher<User>, PasswordHasher<User>>();
-        services.AddSingleton(s => new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
-        services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>().AddScoped<OrganizationService>().AddScoped<ResourceService>();
-        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>().AddScoped<ApiKeyService>().AddScoped<CallerService>();
-        services.AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>().AddScoped<AccountTakeover>().AddScoped<MembershipService>();
-        services.AddScoped<IdempotencyService>().AddScoped<JobService>().AddScoped<JobRunner>();
-        services.AddScoped<AccountTakeover>().AddScoped<PasswordResetService>().AddScoped<UserAddressService>().AddScoped<OwnSessionService>();
+        services.AddSingleton(s =>
+            new PermissionCatalogue(s.GetRequiredService<IOptions<AccessOptions>>().Value.Permissions));
+        services.AddScoped<InvitationService>().AddScoped<GuestService>().AddScoped<MemberService>()
+            .AddScoped<OrganizationService>().AddScoped<ResourceService>();
+        services.AddScoped<ServiceAccountService>().AddScoped<GroupService>().AddScoped<RoleService>()
+            .AddScoped<ApiKeyService>().AddScoped<CallerService>();
+        services.AddScoped<SessionService>().AddScoped<SignInGuard>().AddScoped<UserService>()
+            .AddScoped<AccountTakeover>().AddScoped<MembershipService>();
+        services.AddScoped<IdempotencyService>().AddScoped<MemberGrantSweep>().AddScoped<JobService>()
+            .AddScoped<JobRunner>();
+        services.AddScoped<AccountTakeover>().AddScoped<PasswordResetService>().AddScoped<UserAddressService>()
+            .AddScoped<OwnSessionService>();
         services.AddScoped<ProfileService>().AddScoped<AddressChangeService>().AddScoped<AccessService>();
 
         services.AddSingleton(_ =>
@@ -160,8 +197,11 @@ public static class UsherBuilder
     // Ready when start-up is through and the database answers.
     private sealed class DatabaseHealth(UsherStartup startup, UsherDb db) : IHealthCheck
     {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            startup.Done && await AnswersAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+        public async Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            startup.Done && await AnswersAsync(cancellationToken)
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy();
 
         private async Task<bool> AnswersAsync(CancellationToken ct)
         {

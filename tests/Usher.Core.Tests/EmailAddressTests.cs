@@ -14,7 +14,8 @@ public sealed class EmailAddressTests
     [InlineData("o'brien@example.test", "o'brien@example.test")]
     [InlineData("!#$%&'*+-/=?^_`{|}~@example.test", "!#$%&'*+-/=?^_`{|}~@example.test")]
     [InlineData("1@1.example", "1@1.example")]
-    public void One_plain_address_is_trimmed_and_lowered_and_keeps_its_dots_and_tags(string typed, string canonical) => Assert.Equal(canonical, Canonical(typed));
+    public void One_plain_address_is_trimmed_and_lowered_and_keeps_its_dots_and_tags(string typed, string canonical) =>
+        Assert.Equal(canonical, Canonical(typed));
 
     [Theory]
     [InlineData("ada@bücher.example", "ada@xn--bcher-kva.example")]
@@ -25,7 +26,8 @@ public sealed class EmailAddressTests
     [InlineData("ada@ｅｘａｍｐｌｅ.test", "ada@example.test")]
     [InlineData("ada@\u212Aelvin.example", "ada@kelvin.example")]
     [InlineData("ada@faß.example", "ada@xn--fa-hia.example")]
-    public void All_ways_to_write_one_domain_are_one_address(string typed, string canonical) => Assert.Equal(canonical, Canonical(typed));
+    public void All_ways_to_write_one_domain_are_one_address(string typed, string canonical) =>
+        Assert.Equal(canonical, Canonical(typed));
 
     [Theory]
     [InlineData("\u212Aate@example.test", "kate@example.test")]
@@ -35,7 +37,8 @@ public sealed class EmailAddressTests
     [InlineData("ǅ@example.test", "ǆ@example.test")]
     [InlineData("ΣΊΣΥΦΟΣ@example.test", "σίσυφοσ@example.test")]
     [InlineData("用户@example.test", "用户@example.test")]
-    public void Letters_beyond_ascii_are_composed_and_lowered(string typed, string canonical) => Assert.Equal(canonical, Canonical(typed));
+    public void Letters_beyond_ascii_are_composed_and_lowered(string typed, string canonical) =>
+        Assert.Equal(canonical, Canonical(typed));
 
     [Theory]
     [InlineData(null)]
@@ -78,7 +81,8 @@ public sealed class EmailAddressTests
     [InlineData("[\"ada@example.test\"]")]
     [InlineData("mailto:ada@example.test")]
     [InlineData("@relay.example:ada@example.test")]
-    public void Lists_display_names_comments_quoting_and_routes_are_refused(string typed) => Assert.False(EmailAddress.TryCanonical(typed, out _));
+    public void Lists_display_names_comments_quoting_and_routes_are_refused(string typed) =>
+        Assert.False(EmailAddress.TryCanonical(typed, out _));
 
     [Theory]
     [InlineData("ada@[127.0.0.1]")]
@@ -87,7 +91,8 @@ public sealed class EmailAddressTests
     [InlineData("ada@example.1")]
     [InlineData("ada@１２７.０.０.１")]
     [InlineData("ada@①②⑦.0.0.①")]
-    public void Addresses_of_machines_are_refused(string typed) => Assert.False(EmailAddress.TryCanonical(typed, out _));
+    public void Addresses_of_machines_are_refused(string typed) =>
+        Assert.False(EmailAddress.TryCanonical(typed, out _));
 
     [Theory]
     [InlineData("ada@example.test\r\nBcc: eve@example.test")]
@@ -108,7 +113,8 @@ public sealed class EmailAddressTests
     [InlineData("a\uE000da@example.test")]
     [InlineData("a\u0378da@example.test")]
     [InlineData("ada@example.test\uFFFF")]
-    public void Control_format_and_unassigned_characters_are_refused(string typed) => Assert.False(EmailAddress.TryCanonical(typed, out _));
+    public void Control_format_and_unassigned_characters_are_refused(string typed) =>
+        Assert.False(EmailAddress.TryCanonical(typed, out _));
 
     [Fact]
     public void Half_a_character_is_refused()
@@ -121,7 +127,8 @@ public sealed class EmailAddressTests
     [InlineData("İ@example.test")] // lower case of which would be two characters
     [InlineData("𝐀@example.test")] // looks like A and has no lower case
     [InlineData("Ⅷ½@example.test")]
-    public void What_has_no_lower_case_form_is_refused(string typed) => Assert.False(EmailAddress.TryCanonical(typed, out _));
+    public void What_has_no_lower_case_form_is_refused(string typed) =>
+        Assert.False(EmailAddress.TryCanonical(typed, out _));
 
     [Fact]
     public void Lengths_are_those_of_mail_64_before_the_at_sign_and_254_in_all()
@@ -143,7 +150,11 @@ public sealed class EmailAddressTests
 
     [Fact]
     public void The_canonical_form_of_a_canonical_form_is_itself() =>
-        Check.ForAll(Check.AnyAddress, typed => !EmailAddress.TryCanonical(typed, out var once) || (EmailAddress.TryCanonical(once, out var twice) && twice == once));
+        Check.ForAll(
+            Check.AnyAddress,
+            typed =>
+                !EmailAddress.TryCanonical(typed, out var once)
+                    || (EmailAddress.TryCanonical(once, out var twice) && twice == once));
 
     [Fact]
     public void A_canonical_form_has_one_at_sign_an_ascii_domain_and_nothing_upper_case_or_invisible() =>
@@ -154,8 +165,10 @@ public sealed class EmailAddressTests
                 && canonical.EnumerateRunes().All(r => Rune.ToLowerInvariant(r) == r)
                 && Encoding.UTF8.GetByteCount(canonical) <= EmailAddress.MaxLength
                 && canonical.EnumerateRunes().All(r => Rune.GetUnicodeCategory(r) is not (
-                    UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
-                    or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator))));
+                    UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.Control
+                        or UnicodeCategory.Format or UnicodeCategory.Surrogate
+                    or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
+                        or UnicodeCategory.ParagraphSeparator))));
 
     [Fact]
     public void Letter_case_and_surrounding_spaces_never_matter() =>
@@ -166,5 +179,6 @@ public sealed class EmailAddressTests
     public void Some_of_the_generated_addresses_are_accepted() =>
         Assert.Contains(Check.AnyAddress.Sample(2_000, 30), typed => EmailAddress.TryCanonical(typed, out _));
 
-    private static string? Canonical(string typed) => EmailAddress.TryCanonical(typed, out var canonical) ? canonical : null;
+    private static string? Canonical(string typed) =>
+        EmailAddress.TryCanonical(typed, out var canonical) ? canonical : null;
 }

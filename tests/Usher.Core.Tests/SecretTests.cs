@@ -26,7 +26,8 @@ public sealed class SecretTests
     {
         var (text, _) = Secret.Create(Secret.ApiKeyPrefix);
         Assert.False(Secret.IsWellFormed(text, Secret.InvitationPrefix));
-        Assert.False(Secret.IsWellFormed(Secret.InvitationPrefix + text[4..], Secret.InvitationPrefix)); // the check characters know the prefix
+        // the check characters know the prefix
+        Assert.False(Secret.IsWellFormed(Secret.InvitationPrefix + text[4..], Secret.InvitationPrefix));
     }
 
     [Fact]
@@ -54,7 +55,9 @@ public sealed class SecretTests
         {
             Assert.False(Secret.IsWellFormed(text.Remove(i, 1), Secret.InvitationPrefix));
             Assert.False(Secret.IsWellFormed(text.Insert(i, "A"), Secret.InvitationPrefix));
-            if (i + 1 < text.Length && text[i] != text[i + 1]) Assert.False(Secret.IsWellFormed($"{text[..i]}{text[i + 1]}{text[i]}{text[(i + 2)..]}", Secret.InvitationPrefix));
+            if (i + 1 < text.Length && text[i] != text[i + 1])
+                Assert.False(Secret.IsWellFormed(
+                    $"{text[..i]}{text[i + 1]}{text[i]}{text[(i + 2)..]}", Secret.InvitationPrefix));
         }
 
         foreach (var odd in new[] { "", "usi_", text[..^6], text + text, " " + text, text + "\n", text.ToUpperInvariant() })

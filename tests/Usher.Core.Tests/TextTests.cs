@@ -28,7 +28,8 @@ public sealed class TextTests
     [InlineData("Ada\uFEFF")]
     [InlineData("Ada\uE000")]
     [InlineData("Ada\u0378")]
-    public void Control_format_private_and_unassigned_characters_are_in_no_name(string text) => Assert.False(Text.IsName(text));
+    public void Control_format_private_and_unassigned_characters_are_in_no_name(string text) =>
+        Assert.False(Text.IsName(text));
 
     [Fact]
     public void Half_a_character_is_in_no_name()
@@ -51,7 +52,8 @@ public sealed class TextTests
         Assert.True(Text.IsName(new string('a', Text.MaxNameLength)));
         Assert.False(Text.IsName(new string('a', Text.MaxNameLength + 1)));
         Assert.True(Text.IsName("  " + new string('a', Text.MaxNameLength) + "  "));
-        Assert.False(Text.IsName(new string('\u0958', Text.MaxNameLength))); // one character each, which composed are two
+        // one character each, which composed are two
+        Assert.False(Text.IsName(new string('\u0958', Text.MaxNameLength)));
     }
 
     [Fact]
@@ -64,7 +66,11 @@ public sealed class TextTests
 
     [Fact]
     public void A_stored_name_is_a_name_and_is_stored_as_it_is() =>
-        Check.ForAll(Check.AnyText, typed => !Text.IsName(typed) || (Text.IsName(Text.Name(typed)) && Text.Name(Text.Name(typed)) == Text.Name(typed)));
+        Check.ForAll(
+            Check.AnyText,
+            typed =>
+                !Text.IsName(typed)
+                    || (Text.IsName(Text.Name(typed)) && Text.Name(Text.Name(typed)) == Text.Name(typed)));
 
     [Fact]
     public void A_names_key_is_its_own_key() =>
@@ -98,6 +104,9 @@ public sealed class TextTests
     [InlineData("--a--b--", "a-b")]
     [InlineData("王小明", "resource")]
     [InlineData("", "resource")]
-    [InlineData("A very long name that goes on and on until nobody reads it any more", "a-very-long-name-that-goes-on-and-on-until-nobody")]
+    [
+        InlineData(
+            "A very long name that goes on and on until nobody reads it any more",
+            "a-very-long-name-that-goes-on-and-on-until-nobody")]
     public void A_name_becomes_a_part_of_addresses(string name, string slug) => Assert.Equal(slug, Text.Slug(name));
 }

@@ -12,16 +12,25 @@ public sealed class Alone;
 [Collection(nameof(Alone))]
 public sealed class AllocationTests
 {
-    // What makes an invite cheap is that little is made for it: mail, event and all that is stored. Asked over a plain socket, because a client of the framework allocates, too.
+    // What makes an invite cheap is that little is made for it: mail, event and all that is stored. Asked over a plain
+    // socket, because a client of the framework allocates, too.
     [Fact]
     public async Task An_invite_allocates_no_more_than_it_did()
     {
-        await using var app = await UsherApp.StartAsync(new() { ["Logging:LogLevel:Default"] = "Warning", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Warning", ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning" }, workers: false);
+        await using var app = await UsherApp.StartAsync(
+            new()
+            {
+                ["Logging:LogLevel:Default"] = "Warning",
+                ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Warning",
+                ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+            },
+            workers: false);
         var org = await app.CreateOrganizationAsync();
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         socket.Connect(new Uri(app.Url).Host, new Uri(app.Url).Port);
         var answer = new byte[16 * 1024];
-        var requests = Enumerable.Range(0, 250).Select(i => Request(org, $$"""{"email":"{{NewEmail($"ada{i}")}}"}""")).ToArray();
+        var requests = Enumerable.Range(0, 250).Select(i => Request(org, $$"""{"email":"{{NewEmail($"ada{i}")}}"}"""))
+            .ToArray();
         var next = 0;
         long Invite(int times)
         {
@@ -30,7 +39,8 @@ public sealed class AllocationTests
             {
                 socket.Send(requests[next++]);
                 var length = 0;
-                while (!answer.AsSpan(0, length).EndsWith("\r\n0\r\n\r\n"u8)) length += socket.Receive(answer.AsSpan(length));
+                while (!answer.AsSpan(0, length).EndsWith("\r\n0\r\n\r\n"u8))
+                    length += socket.Receive(answer.AsSpan(length));
                 Assert.True(answer.AsSpan().StartsWith("HTTP/1.1 201"u8));
             }
 

@@ -16,7 +16,8 @@ public sealed class ProcessTests
     {
         Dictionary<string, string?> settings = new()
         {
-            ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
+            ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme",
+            ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
             ["Usher:Bootstrap:Owner:ApiKey"] = Key,
         };
         foreach (var (key, value) in more) settings[key] = value;
@@ -38,7 +39,9 @@ public sealed class ProcessTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var sink = await SmtpSink.StartAsync("0");
-        var settings = Bootstrap(("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"), ("Usher:Mail:Smtp:Port", $"{sink.Port}"), ("Usher:Mail:Smtp:StartTls", "false"));
+        var settings = Bootstrap(
+            ("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"),
+            ("Usher:Mail:Smtp:Port", $"{sink.Port}"), ("Usher:Mail:Smtp:StartTls", "false"));
 
         // The kill falls before, into and behind each step of claiming, rendering, sending and marking.
         List<string> acknowledged = [];
@@ -91,7 +94,8 @@ public sealed class ProcessTests
                 await Task.Delay(delay, TestContext.Current.CancellationToken);
                 await server.KillAsync();
             }, TestContext.Current.CancellationToken);
-            await Task.WhenAll(Enumerable.Range(0, 16).Select(i => InviteUntilGoneAsync(server, $"flight{delay}-{i}", acknowledged)));
+            await Task.WhenAll(Enumerable.Range(0, 16).Select(i =>
+                InviteUntilGoneAsync(server, $"flight{delay}-{i}", acknowledged)));
             await killed;
         }
 
@@ -108,7 +112,8 @@ public sealed class ProcessTests
         ConcurrentBag<string> acknowledged = [];
         await using (var server = await ServerProcess.StartAsync(database, settings, largestFile: 3_000))
         {
-            await Task.WhenAll(Enumerable.Range(0, 8).Select(i => InviteUntilGoneAsync(server, $"full{i}", acknowledged)));
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(i =>
+                InviteUntilGoneAsync(server, $"full{i}", acknowledged)));
             Assert.NotEmpty(acknowledged);
             Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(server)); // it goes on reading
             await server.KillAsync();
@@ -121,7 +126,8 @@ public sealed class ProcessTests
     }
 
     // Invites one after another until that is refused, or nobody answers any more.
-    private static async Task InviteUntilGoneAsync(ServerProcess server, string name, ConcurrentBag<string> acknowledged)
+    private static async Task InviteUntilGoneAsync(
+        ServerProcess server, string name, ConcurrentBag<string> acknowledged)
     {
         using var client = ClientOf(server);
         try
@@ -142,7 +148,8 @@ public sealed class ProcessTests
     private static async Task<HashSet<string>> ListedAsync(ServerProcess server)
     {
         using var client = ClientOf(server);
-        return (await (await client.GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync()).EnumerateArray().Select(u => u.GetProperty("email_address").GetString()!).ToHashSet();
+        return (await (await client.GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync())
+            .EnumerateArray().Select(u => u.GetProperty("email_address").GetString()!).ToHashSet();
     }
 
     [Fact]
@@ -150,16 +157,23 @@ public sealed class ProcessTests
     {
         await using var database = await TestDatabase.CreateAsync();
         var port = ServerProcess.FreePort();
-        var settings = Bootstrap(("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"), ("Usher:Mail:Smtp:Port", $"{port}"), ("Usher:Mail:Smtp:StartTls", "false"));
+        var settings = Bootstrap(
+            ("Usher:Mail:Transport", "smtp"), ("Usher:Mail:Smtp:Host", "127.0.0.1"),
+            ("Usher:Mail:Smtp:Port", $"{port}"), ("Usher:Mail:Smtp:StartTls", "false"));
         await using var server = await ServerProcess.StartAsync(database, settings);
         using var client = ClientOf(server);
         string[] people = [.. Enumerable.Range(0, 5).Select(i => $"down{i}@acme.test")];
-        foreach (var person in people) Assert.Equal(HttpStatusCode.Created, (await InviteAsync(client, person)).StatusCode);
-        await WaitForAsync(() => server.Output.Any(line => line.Contains("tried again later", StringComparison.Ordinal)));
+        foreach (var person in people)
+            Assert.Equal(HttpStatusCode.Created, (await InviteAsync(client, person)).StatusCode);
+        await WaitForAsync(() =>
+            server.Output.Any(line => line.Contains("tried again later", StringComparison.Ordinal)));
 
         await using var sink = await SmtpSink.StartAsync($"{port}");
         HashSet<string> arrived = [];
-        while (arrived.Count < people.Length) arrived.Add((await sink.NextMessageAsync(TimeSpan.FromSeconds(60))).GetProperty("to")[0].GetProperty("address").GetString()!);
+        while (arrived.Count < people.Length)
+            arrived.Add(
+                (await sink.NextMessageAsync(TimeSpan.FromSeconds(60))).GetProperty("to")[0].GetProperty("address")
+                    .GetString()!);
         Assert.Equal(people.Order(), arrived.Order());
     }
 
@@ -173,7 +187,11 @@ public sealed class ProcessTests
         await socket.ConnectAsync(url.Host, url.Port, TestContext.Current.CancellationToken);
         await using var stream = socket.GetStream();
         const string body = """{"user":{"first_name":"Late","email_address":"late@acme.test"}}""";
-        await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"POST /users HTTP/1.1\r\nHost: {url.Authority}\r\nX-AUTH-TOKEN: {Key}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body[..20]}"), TestContext.Current.CancellationToken);
+        await stream.WriteAsync(
+            System.Text.Encoding.ASCII.GetBytes(
+                $"POST /users HTTP/1.1\r\nHost: {url.Authority}\r\nX-AUTH-TOKEN: {Key}\r\nContent-Type: "
+                + $"application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body[..20]}"),
+            TestContext.Current.CancellationToken);
         await Task.Delay(300, TestContext.Current.CancellationToken);
         var stopping = server.StopAsync();
         await Task.Delay(300, TestContext.Current.CancellationToken);
@@ -220,12 +238,17 @@ public sealed class ProcessTests
         {
             await using var node = await ServerProcess.StartAsync(database, Bootstrap());
             Assert.Equal(HttpStatusCode.Created, (await InviteAsync(ClientOf(node), "second@acme.test")).StatusCode);
-            Assert.Equal(2, (await (await ClientOf(first).GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync()).GetArrayLength());
+            Assert.Equal(
+                2,
+                (await (await ClientOf(first).GetAsync("/users", TestContext.Current.CancellationToken)).JsonAsync())
+                    .GetArrayLength());
             return;
         }
 
         await using var second = await ServerProcess.RunToEndAsync(database, Bootstrap());
-        Assert.Contains("Usher:DataDirectory", Assert.Single(second.Output, l => l.StartsWith("usher: ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(
+            "Usher:DataDirectory", Assert.Single(second.Output, l => l.StartsWith("usher: ", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -234,8 +257,12 @@ public sealed class ProcessTests
         await using var database = await TestDatabase.CreateAsync();
         await using var server = await ServerProcess.StartAsync(database, []);
         using var client = new HttpClient { BaseAddress = new(server.Url) };
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/live", TestContext.Current.CancellationToken)).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health/ready", TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (await client.GetAsync("/health/live", TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (await client.GetAsync("/health/ready", TestContext.Current.CancellationToken)).StatusCode);
     }
 
     private static async Task WaitForAsync(Func<bool> condition)

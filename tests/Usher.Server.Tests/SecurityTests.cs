@@ -23,8 +23,8 @@ using Group = Usher.Core.Groups.Group;
 namespace Usher.Server.Tests;
 
 /// <summary>
-/// What somebody who means harm would try. What is refused inside the core is in Rules/: GrantingTests, TakingAwayTests, JoiningTests, KnownAndUnknownTests,
-/// ExpiryTests.
+/// What somebody who means harm would try. What is refused inside the core is in Rules/: GrantingTests,
+/// TakingAwayTests, JoiningTests, KnownAndUnknownTests, ExpiryTests.
 /// </summary>
 public sealed partial class SecurityTests(UsherApp app)
 {
@@ -37,9 +37,13 @@ public sealed partial class SecurityTests(UsherApp app)
         using var client = app.CreateClient();
         for (var i = 0; i < link.Secret.Length; i++)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, "/users") { Headers = { { "X-AUTH-TOKEN", Mutated(org.Key, i) } } };
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/users")
+            {
+                Headers = { { "X-AUTH-TOKEN", Mutated(org.Key, i) } },
+            };
             Assert.Equal(HttpStatusCode.Unauthorized, (await client.SendAsync(request, Ct)).StatusCode);
-            Assert.Equal(OfferState.Unknown, (await app.LookAsync(link with { Secret = Mutated(link.Secret, i) })).State);
+            Assert.Equal(
+                OfferState.Unknown, (await app.LookAsync(link with { Secret = Mutated(link.Secret, i) })).State);
             Assert.Null(await app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(Mutated(session, i), Ct)));
         }
 
@@ -48,7 +52,9 @@ public sealed partial class SecurityTests(UsherApp app)
         {
             byte[] other = [.. id];
             other[i] ^= 1;
-            Assert.Equal(OfferState.Unknown, (await app.LookAsync(link with { InvitationId = new(other, bigEndian: true) })).State);
+            Assert.Equal(
+                OfferState.Unknown,
+                (await app.LookAsync(link with { InvitationId = new(other, bigEndian: true) })).State);
         }
 
         Assert.Equal(OfferState.Open, (await app.LookAsync(link)).State);
@@ -60,8 +66,11 @@ public sealed partial class SecurityTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var (_, link) = await org.GuestAsync(NewEmail("ada"));
-        var (forgedLink, forgedKey, forgedSession) = (Forge(link.Secret), Forge(org.Key), Forge(Secret.Create(Secret.SessionPrefix).Text));
-        Assert.True(Secret.IsWellFormed(forgedLink, Secret.InvitationPrefix) && Secret.IsWellFormed(forgedSession, Secret.SessionPrefix));
+        var (forgedLink, forgedKey, forgedSession) = (
+            Forge(link.Secret), Forge(org.Key), Forge(Secret.Create(Secret.SessionPrefix).Text));
+        Assert.True(
+            Secret.IsWellFormed(forgedLink, Secret.InvitationPrefix)
+                && Secret.IsWellFormed(forgedSession, Secret.SessionPrefix));
         Assert.Equal(OfferState.Unknown, (await app.LookAsync(link with { Secret = forgedLink })).State);
         Assert.Null(await app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(forgedSession, Ct)));
         using var client = org.ClientOf(forgedKey);
@@ -76,21 +85,28 @@ public sealed partial class SecurityTests(UsherApp app)
         var requests = new[]
         {
             ("/v1/users", $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"L","role":"USER","email":"{{{{emails[0]}}}}"}}}"""),
-            ("/api/v2/user/invite", $$"""[{"emailAddress":"{{emails[1]}}"}]"""), ("/users", $$$"""{"user":{"first_name":"A","email_address":"{{{emails[2]}}}"}}"""),
+            ("/api/v2/user/invite", $$"""[{"emailAddress":"{{emails[1]}}"}]"""),
+            ("/users", $$$"""{"user":{"first_name":"A","email_address":"{{{emails[2]}}}"}}"""),
         };
         foreach (var (path, body) in requests)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, path)
+            {
+                Content = new StringContent(body, Encoding.UTF8, "application/json"),
+            };
             request.Headers.Host = "evil.example";
             foreach (var (name, value) in new[]
             {
-                ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Prefix", "/evil.example"), ("X-Forwarded-For", "203.0.113.1"),
-                ("X-Forwarded-Port", "666"), ("Forwarded", "host=evil.example;proto=https"), ("X-Original-Host", "evil.example"), ("X-Host", "evil.example"),
+                ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https"),
+                ("X-Forwarded-Prefix", "/evil.example"), ("X-Forwarded-For", "203.0.113.1"),
+                ("X-Forwarded-Port", "666"), ("Forwarded", "host=evil.example;proto=https"),
+                ("X-Original-Host", "evil.example"), ("X-Host", "evil.example"),
                 ("X-HTTP-Host-Override", "evil.example"), ("X-Original-URL", "/evil.example"),
             }) request.Headers.TryAddWithoutValidation(name, value);
             var answer = await org.Admin.SendAsync(request, Ct);
             Assert.True(answer.IsSuccessStatusCode);
-            Assert.DoesNotContain("evil", await answer.Content.ReadAsStringAsync(Ct), StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain(
+                "evil", await answer.Content.ReadAsStringAsync(Ct), StringComparison.OrdinalIgnoreCase);
         }
 
         foreach (var email in emails)
@@ -98,7 +114,9 @@ public sealed partial class SecurityTests(UsherApp app)
             var mail = (await app.Mail.WaitAsync(email))[0];
             Assert.DoesNotContain("evil", mail.Text + mail.Html + mail.MessageId, StringComparison.OrdinalIgnoreCase);
             Assert.Equal(org.Slug, mail.Link.OrganizationSlug);
-            Assert.All(Url().Matches(mail.Text + mail.Html), url => Assert.StartsWith("http://localhost:8080/", url.Value, StringComparison.Ordinal));
+            Assert.All(
+                Url().Matches(mail.Text + mail.Html),
+                url => Assert.StartsWith("http://localhost:8080/", url.Value, StringComparison.Ordinal));
         }
     }
 
@@ -109,7 +127,8 @@ public sealed partial class SecurityTests(UsherApp app)
         var email = NewEmail("ada");
         await org.TryInviteAsync(email);
         var mail = (await app.Mail.WaitAsync(email))[0];
-        var links = Url().Matches(mail.Text + " " + WebUtility.HtmlDecode(mail.Html)).Select(m => new Uri(m.Value)).Distinct().ToList();
+        var links = Url().Matches(mail.Text + " " + WebUtility.HtmlDecode(mail.Html)).Select(m => new Uri(m.Value))
+            .Distinct().ToList();
         Assert.Contains(links, l => l.AbsolutePath.StartsWith("/join/", StringComparison.Ordinal));
         var before = await org.InvitationAsync(mail.Link);
         foreach (var link in links)
@@ -119,7 +138,8 @@ public sealed partial class SecurityTests(UsherApp app)
                 using var client = app.CreateClient();
                 var answer = await client.SendAsync(new(method, link.PathAndQuery), Ct);
                 Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-                Assert.DoesNotContain(mail.Link.Secret, await answer.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+                Assert.DoesNotContain(
+                    mail.Link.Secret, await answer.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
             }
         }
 
@@ -143,13 +163,16 @@ public sealed partial class SecurityTests(UsherApp app)
     [InlineData("\"@@%0d%0aBcc:eve@evil.example\"")]
     [InlineData("\"@@\\u0000\"")]
     [InlineData("\"\\u202e@@\"")]
-    public async Task Arrays_objects_lists_line_breaks_and_display_names_where_an_address_belongs_are_refused(string value)
+    public async Task Arrays_objects_lists_line_breaks_and_display_names_where_an_address_belongs_are_refused(
+        string value)
     {
         var org = await app.CreateOrganizationAsync();
         var email = value.Replace("@@", NewEmail("ada"), StringComparison.Ordinal);
         var answers = new[]
         {
-            await org.Admin.PostTextAsync("/v1/users", $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"L","role":"USER","email":{{{{email}}}}}}}"""),
+            await org.Admin.PostTextAsync(
+                "/v1/users",
+                $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"L","role":"USER","email":{{{{email}}}}}}}"""),
             await org.Admin.PostTextAsync("/api/v2/user/invite", $$"""[{"emailAddress":{{email}}}]"""),
             await org.Admin.PostTextAsync("/users", $$$"""{"user":{"first_name":"A","email_address":{{{email}}}}}"""),
         };
@@ -165,41 +188,79 @@ public sealed partial class SecurityTests(UsherApp app)
         var (admins, boss) = (await org.CreateGroupAsync(new("Admins") { IsAdmin = true }), NewEmail("boss"));
         var pending = (await org.TryInviteAsync(boss, row => row with { Role = BuiltInRole.Admin })).Value.Member;
         var robot = await org.ServiceAccountAsync();
-        await app.ChangeAsync(async db => (await db.Members.SingleAsync(m => m.Id == robot.Id, Ct)).Give(BuiltInRole.Admin, org.System, robot.CreatedAt));
-        var accomplice = await org.JoinedAsync(NewEmail("accomplice"), row => row with { Permissions = [Permissions.UserManagement] });
-        var max = await org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement, Permissions.TokenManagement, Permissions.ResourceCreation] });
+        await app.ChangeAsync(
+            async db =>
+                (await db.Members.SingleAsync(m => m.Id == robot.Id, Ct))
+                    .Give(BuiltInRole.Admin, org.System, robot.CreatedAt));
+        var accomplice = await org.JoinedAsync(
+            NewEmail("accomplice"), row => row with { Permissions = [Permissions.UserManagement] });
+        var max = await org.JoinedAsync(
+            NewEmail("max"),
+            row =>
+                row with
+                {
+                    Permissions = [
+                        Permissions.UserManagement, Permissions.TokenManagement, Permissions.ResourceCreation,
+                    ],
+                });
         var mine = NewEmail("mine");
         await org.TryInviteAsync(mine, by: await org.ActorAsync(max.Member)); // somebody of his own making
 
-        foreach (var (actor, client) in new[] { (await org.ActorAsync(max.Member), max.Client), (await org.ActorAsync(accomplice.Member), accomplice.Client) })
+        foreach (var (actor, client) in new[]
+            {
+                (await org.ActorAsync(max.Member), max.Client),
+                (await org.ActorAsync(accomplice.Member), accomplice.Client),
+            })
         {
             // As an administrator, or in their group: new, himself, his own pending guest, a pending administrator.
-            foreach (var email in new[] { NewEmail("new"), actor.Id == max.Member.Id ? max.Member.Identifier : accomplice.Member.Identifier, mine, boss })
+            foreach (var email in new[]
+                {
+                    NewEmail("new"), actor.Id == max.Member.Id ? max.Member.Identifier : accomplice.Member.Identifier,
+                    mine, boss,
+                })
             {
-                foreach (var how in new[] { Refresh, RefuseSecond, RefuseSecond with { OnPending = OnPending.Skip, OnActive = OnActive.Skip } })
+                foreach (var how in new[]
+                    {
+                        Refresh, RefuseSecond,
+                        RefuseSecond with { OnPending = OnPending.Skip, OnActive = OnActive.Skip },
+                    })
                 {
                     await org.TryInviteAsync(email, row => row with { Role = BuiltInRole.Admin }, by: actor, how: how);
-                    await org.TryInviteAsync(email, row => row with { Groups = [Reference.To(admins.Id)] }, by: actor, how: how);
+                    await org.TryInviteAsync(
+                        email, row => row with { Groups = [Reference.To(admins.Id)] }, by: actor, how: how);
                 }
 
-                await client.PostTextAsync("/users", $$$"""{"user":{"first_name":"A","email_address":"{{{email}}}","account_administrator":true}}""");
+                await client.PostTextAsync(
+                    "/users",
+                    $$$"""{"user":{"first_name":"A","email_address":"{{{email}}}","account_administrator":true}}""");
                 await client.PostTextAsync("/v1/users", $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"L","role":"ADMIN","email":"{{{{email}}}}"}}}""");
-                await client.PostTextAsync("/api/v2/user/invite", $$"""[{"emailAddress":"{{email}}","userGroups":["{{admins.Id}}"]}]""");
+                await client.PostTextAsync(
+                    "/api/v2/user/invite", $$"""[{"emailAddress":"{{email}}","userGroups":["{{admins.Id}}"]}]""");
             }
 
-            // By an administrator's link, key, or his service account's; by taking his place; by a group or role of his own.
+            // By an administrator's link, key, or his service account's; by taking his place; by a group or role of his
+            // own.
             Assert.NotNull((await org.ResendAsync(actor, pending)).Error);
-            foreach (var id in new[] { org.Created.Owner.Id, robot.Id, pending.Id }) Assert.NotNull((await org.CreateKeyAsync(actor, id)).Error);
-            foreach (var id in new[] { org.Created.Owner.Id, robot.Id, pending.Id }) Assert.NotNull((await org.RemoveAsync(actor, id)).Error);
-            Assert.NotNull((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(actor, new("Mine") { IsAdmin = true, IsDefault = true }, new(), Ct))).Error);
-            Assert.Equal(HttpStatusCode.NotFound, (await client.PostTextAsync($"/users/{Guid.NewGuid()}/resend_invitation", "")).StatusCode);
-            Assert.Equal(HttpStatusCode.Forbidden, (await client.PostTextAsync($"/users/{pending.Id}/resend_invitation", "")).StatusCode);
+            foreach (var id in new[] { org.Created.Owner.Id, robot.Id, pending.Id })
+                Assert.NotNull((await org.CreateKeyAsync(actor, id)).Error);
+            foreach (var id in new[] { org.Created.Owner.Id, robot.Id, pending.Id })
+                Assert.NotNull((await org.RemoveAsync(actor, id)).Error);
+            Assert.NotNull(
+                (await app.WithAsync<GroupService, Result<GroupView>>(s =>
+                    s.CreateAsync(actor, new("Mine") { IsAdmin = true, IsDefault = true }, new(), Ct))).Error);
+            Assert.Equal(
+                HttpStatusCode.NotFound,
+                (await client.PostTextAsync($"/users/{Guid.NewGuid()}/resend_invitation", "")).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.Forbidden,
+                (await client.PostTextAsync($"/users/{pending.Id}/resend_invitation", "")).StatusCode);
             Assert.False((await client.GetAsync("/v1/users", Ct)).IsSuccessStatusCode); // administrators' only
         }
 
         var administrators = await app.QueryAsync(async db =>
         {
-            var ids = await db.Members.Where(m => m.OrganizationId == org.Id && m.Status != MemberStatus.Removed).Select(m => m.Id).ToListAsync(Ct);
+            var ids = await db.Members.Where(m => m.OrganizationId == org.Id && m.Status != MemberStatus.Removed)
+                .Select(m => m.Id).ToListAsync(Ct);
             var graph = await AccessGraph.ReadAsync(db, new(org.Id) { MemberIds = ids }, Ct);
             return graph!.Members.Where(m => graph.Of(m).IsAdmin).Select(m => m.Id).ToHashSet();
         });
@@ -215,18 +276,23 @@ public sealed partial class SecurityTests(UsherApp app)
         var ada = await org.JoinedAsync(NewEmail("ada"));
         var invited = await org.TryInviteAsync(NewEmail("bob"));
         Assert.Null(invited.Error);
-        var mailed = await quiet.QueryAsync(async db => (await db.OutboxMessages.AsNoTracking().SingleAsync(m => m.OrganizationId == org.Id, Ct)).Secret!);
+        var mailed = await quiet.QueryAsync(
+            async db =>
+                (await db.OutboxMessages.AsNoTracking().SingleAsync(m => m.OrganizationId == org.Id, Ct)).Secret!);
         var (_, link) = await org.GuestAsync(NewEmail("eve"));
         await quiet.SignInAsync(ada.Member.Identifier, "a password typed into the wrong field");
         var address = await quiet.AskAsync(await org.ActorAsync(ada.Member), NewEmail("ada"));
         string[] secrets =
         [
-            org.Key, org.Created.OwnerLink!.Secret, ada.Key, ada.Joined.Session!.Secret, TestOrganization.Password, "a password typed into the wrong field", link.Secret, address.Secret,
+            org.Key, org.Created.OwnerLink!.Secret, ada.Key, ada.Joined.Session!.Secret, TestOrganization.Password,
+            "a password typed into the wrong field", link.Secret, address.Secret,
             quiet.Services.GetRequiredService<OutboxSecrets>().Reveal(mailed),
         ];
 
         // Every column of every table, as text and as bytes.
-        var tables = await quiet.QueryAsync(db => Task.FromResult(db.Model.GetEntityTypes().Select(e => e.GetTableName()).OfType<string>().Distinct().ToList()));
+        var tables = await quiet.QueryAsync(db =>
+            Task.FromResult(
+                db.Model.GetEntityTypes().Select(e => e.GetTableName()).OfType<string>().Distinct().ToList()));
         Assert.Contains("outbox_messages", tables);
         var values = 0;
         foreach (var table in tables)
@@ -234,7 +300,9 @@ public sealed partial class SecurityTests(UsherApp app)
             await foreach (var value in ValuesAsync(quiet, table))
             {
                 values++;
-                var bytes = value as byte[] ?? Encoding.UTF8.GetBytes(Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture)!);
+                var bytes = value as byte[]
+                    ?? Encoding.UTF8.GetBytes(
+                           Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture)!);
                 Assert.All(secrets, secret => AssertNotIn(bytes, secret, table));
             }
         }
@@ -243,7 +311,8 @@ public sealed partial class SecurityTests(UsherApp app)
         if (TestDatabase.IsPostgres) return;
 
         // And the very files, freed pages and write-ahead log included.
-        var file = await quiet.QueryAsync(db => Task.FromResult(new SqliteConnectionStringBuilder(db.Database.GetConnectionString()).DataSource));
+        var file = await quiet.QueryAsync(db =>
+            Task.FromResult(new SqliteConnectionStringBuilder(db.Database.GetConnectionString()).DataSource));
         foreach (var path in new[] { file, file + "-wal" })
         {
             await using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -311,12 +380,16 @@ public sealed partial class SecurityTests(UsherApp app)
     private static void AssertNotIn(byte[] bytes, string secret, string where)
     {
         var plain = Encoding.UTF8.GetBytes(secret);
-        byte[][] forms = [plain, Encoding.Unicode.GetBytes(secret), Encoding.ASCII.GetBytes(Convert.ToBase64String(plain)), Encoding.ASCII.GetBytes(Convert.ToHexString(plain))];
+        byte[][] forms = [
+            plain, Encoding.Unicode.GetBytes(secret), Encoding.ASCII.GetBytes(Convert.ToBase64String(plain)),
+            Encoding.ASCII.GetBytes(Convert.ToHexString(plain)),
+        ];
         foreach (var form in forms)
             Assert.True(bytes.AsSpan().IndexOf(form) < 0, where);
     }
 
-    private static string Mutated(string secret, int at) => $"{secret[..at]}{(secret[at] is 'x' ? 'y' : 'x')}{secret[(at + 1)..]}";
+    private static string Mutated(string secret, int at) =>
+        $"{secret[..at]}{(secret[at] is 'x' ? 'y' : 'x')}{secret[(at + 1)..]}";
 
     // The same prefix, other random bytes, the check characters that belong to them.
     private static string Forge(string secret)

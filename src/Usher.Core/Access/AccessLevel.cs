@@ -24,7 +24,10 @@ public enum BuiltInRole
     Admin,
 }
 
-/// <summary>Single things one may do with a resource below a full level (DeployHQ's three flags). <see cref="AccessLevel.Full"/> implies all.</summary>
+/// <summary>
+/// Single things one may do with a resource below a full level (DeployHQ's three flags). <see cref="AccessLevel.Full"/>
+/// implies all.
+/// </summary>
 public static class Capabilities
 {
     public const string DeployAll = "deploy_all";

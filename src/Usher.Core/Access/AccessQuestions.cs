@@ -12,7 +12,9 @@ public sealed record AccessCheck
     /// <summary>A name of the catalogue.</summary>
     public string? Permission { get; init; }
 
-    /// <summary>By id, else by slug. With neither level nor capability it is asked whether he reaches it at all.</summary>
+    /// <summary>
+    /// By id, else by slug. With neither level nor capability it is asked whether he reaches it at all.
+    /// </summary>
     public Reference? Resource { get; init; }
 
     /// <summary>Read only or full, at least; only with a resource.</summary>
@@ -38,7 +40,8 @@ public enum AccessDenial
 /// <summary>What a check came to.</summary>
 /// <param name="Member">Whom it was about.</param>
 /// <param name="Reason">Why not; null where all that was asked holds.</param>
-/// <param name="Grants">Each that gives a part of what was asked; none where it came to no. Null unless explained.</param>
+/// <param name="Grants">Each that gives a part of what was asked; none where it came to no. Null unless
+/// explained.</param>
 public sealed record AccessAnswer(Member Member, AccessDenial? Reason, IReadOnlyList<AccessPath>? Grants)
 {
     /// <summary>Whether all that was asked holds.</summary>
@@ -62,7 +65,9 @@ public sealed record ReachedResource(ResourceName Resource, Reach Reach, IReadOn
 /// <param name="Permissions">In ordinal order; an administrator holds the whole catalogue.</param>
 /// <param name="Everywhere">The level on every resource, present and future.</param>
 /// <param name="Resources">Those that a level of his own or of a group of his leads to, oldest first.</param>
-public sealed record MemberAccess(Member Member, bool IsAdmin, IReadOnlyList<HeldPermission> Permissions, AccessLevel Everywhere, IReadOnlyList<ReachedResource> Resources)
+public sealed record MemberAccess(
+    Member Member, bool IsAdmin, IReadOnlyList<HeldPermission> Permissions, AccessLevel Everywhere,
+    IReadOnlyList<ReachedResource> Resources)
 {
     /// <summary>Each that makes him an administrator. Null unless explained.</summary>
     public IReadOnlyList<AccessPath>? AdminGrants { get; init; }

@@ -8,31 +8,42 @@ public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Cap
     public bool IsNone => Level is AccessLevel.None && Capabilities is [];
 
     /// <summary>The same with every capability named that its level implies, in ordinal order.</summary>
-    public Reach Spelled() => this with { Capabilities = [.. (Level is AccessLevel.Full ? Access.Capabilities.All : Capabilities).Order(StringComparer.Ordinal)] };
+    public Reach Spelled() =>
+        this with
+        {
+            Capabilities = [
+                .. (Level is AccessLevel.Full ? Access.Capabilities.All : Capabilities).Order(StringComparer.Ordinal)],
+        };
 
     public bool Contains(Reach other) =>
         Level is AccessLevel.Full || (Level >= other.Level && other.Capabilities.All(Capabilities.Contains));
 
-    public bool Equals(Reach other) => Level == other.Level && Capabilities.ToHashSet(StringComparer.Ordinal).SetEquals(other.Capabilities);
+    public bool Equals(Reach other) =>
+        Level == other.Level && Capabilities.ToHashSet(StringComparer.Ordinal).SetEquals(other.Capabilities);
 
     public override int GetHashCode() => Level.GetHashCode();
 
-    public Reach Union(Reach other) => new(Level >= other.Level ? Level : other.Level, [.. Capabilities.Union(other.Capabilities)]);
+    public Reach Union(Reach other) =>
+        new(Level >= other.Level ? Level : other.Level, [.. Capabilities.Union(other.Capabilities)]);
 }
 
 /// <summary>
-/// What somebody may do in one organization, all sources united: built-in role, permissions, roles, groups, levels. Also what one grant would confer, so
-/// that "may he hand this out" and "does he cover this member" are the same question: <see cref="Contains"/>.
+/// What somebody may do in one organization, all sources united: built-in role, permissions, roles, groups, levels.
+/// Also what one grant would confer, so that "may he hand this out" and "does he cover this member" are the same
+/// question: <see cref="Contains"/>.
 /// </summary>
 /// <param name="IsAdmin">Everything, now and in future.</param>
 /// <param name="Permissions">Names held, unless admin.</param>
 /// <param name="Everywhere">The level on every resource, present and future.</param>
 /// <param name="Resources">Levels on single resources.</param>
-public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions, AccessLevel Everywhere, FrozenDictionary<Guid, Reach> Resources)
+public sealed record EffectiveAccess(
+    bool IsAdmin, FrozenSet<string> Permissions, AccessLevel Everywhere, FrozenDictionary<Guid, Reach> Resources)
 {
-    public static EffectiveAccess Everything { get; } = new(true, FrozenSet<string>.Empty, AccessLevel.Full, FrozenDictionary<Guid, Reach>.Empty);
+    public static EffectiveAccess Everything { get; } = new(
+        true, FrozenSet<string>.Empty, AccessLevel.Full, FrozenDictionary<Guid, Reach>.Empty);
 
-    public static EffectiveAccess Nothing { get; } = new(false, FrozenSet<string>.Empty, AccessLevel.None, FrozenDictionary<Guid, Reach>.Empty);
+    public static EffectiveAccess Nothing { get; } = new(
+        false, FrozenSet<string>.Empty, AccessLevel.None, FrozenDictionary<Guid, Reach>.Empty);
 
     public bool Has(string permission) => IsAdmin || Permissions.Contains(permission);
 
@@ -101,6 +112,7 @@ public sealed record EffectiveAccess(bool IsAdmin, FrozenSet<string> Permissions
             return this;
         }
 
-        public EffectiveAccess Build() => admin ? Everything : new(false, permissions.ToFrozenSet(), everywhere, resources.ToFrozenDictionary());
+        public EffectiveAccess Build() =>
+            admin ? Everything : new(false, permissions.ToFrozenSet(), everywhere, resources.ToFrozenDictionary());
     }
 }

@@ -48,7 +48,9 @@ internal enum GrantingRule
     /// <summary>An invitation is endorsed by an actor who covers the member.</summary>
     EndorseCovers,
 
-    /// <summary>Members, invitations, groups and roles are changed by an actor who holds <c>user_management</c>.</summary>
+    /// <summary>
+    /// Members, invitations, groups and roles are changed by an actor who holds <c>user_management</c>.
+    /// </summary>
     UserManagement,
 
     /// <summary>The keys of other members are changed by an actor who holds <c>token_management</c>.</summary>

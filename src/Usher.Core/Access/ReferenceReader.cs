@@ -4,10 +4,15 @@ using Usher.Core.Organizations;
 
 namespace Usher.Core.Access;
 
-/// <summary>Finds what a caller named. What does not exist is refused, or left out and remembered, as the surface wants it.</summary>
+/// <summary>
+/// Finds what a caller named. What does not exist is refused, or left out and remembered, as the surface wants it.
+/// </summary>
 internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unknown)
 {
-    /// <summary>A query that also reads the resources that levels name. What can be no slug is nobody's, and is not asked for: PostgreSQL takes no text with a zero in it.</summary>
+    /// <summary>
+    /// A query that also reads the resources that levels name. What can be no slug is nobody's, and is not asked for:
+    /// PostgreSQL takes no text with a zero in it.
+    /// </summary>
     public static AccessQuery With(AccessQuery query, IEnumerable<NewLevel> levels)
     {
         List<Reference> named = [.. levels.Select(l => l.Resource)];
@@ -15,7 +20,8 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         return query with
         {
             ResourceIds = [.. named.Select(r => r.Id).OfType<Guid>().Distinct()],
-            ResourceSlugs = [.. named.Where(r => r.Id is null).Select(r => r.Text).Where(OrganizationService.IsSlug).Distinct()],
+            ResourceSlugs = [
+                .. named.Where(r => r.Id is null).Select(r => r.Text).Where(OrganizationService.IsSlug).Distinct()],
         };
     }
 
@@ -26,11 +32,16 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         if (namedGroups is [] && namedRoles is []) return query;
         return query with
         {
-            GroupIds = [.. query.GroupIds, .. Ids(namedGroups)], GroupNames = Keys(namedGroups), RoleIds = [.. query.RoleIds, .. Ids(namedRoles)], RoleNames = Keys(namedRoles),
+            GroupIds = [.. query.GroupIds, .. Ids(namedGroups)], GroupNames = Keys(namedGroups),
+            RoleIds = [.. query.RoleIds, .. Ids(namedRoles)], RoleNames = Keys(namedRoles),
         };
 
-        static IEnumerable<Guid> Ids(List<Reference> references) => references.Where(r => !r.ByName).Select(r => r.Id).OfType<Guid>().Distinct();
-        static string[] Keys(List<Reference> references) => [.. references.Where(r => r.ByName).Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key).Distinct()];
+        static IEnumerable<Guid> Ids(List<Reference> references) =>
+            references.Where(r => !r.ByName).Select(r => r.Id).OfType<Guid>().Distinct();
+        static string[] Keys(List<Reference> references) =>
+            [
+                .. references.Where(r => r.ByName).Select(r => r.Text).Where(t => Text.IsFilledName(t)).Select(Text.Key)
+                    .Distinct()];
     }
 
     private readonly FaultList refused = [];
@@ -50,7 +61,8 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         Dictionary<Guid, Reach> found = [];
         for (var i = 0; i < levels.Count; i++)
         {
-            if (levels[i].Capabilities.Except(Capabilities.All).Any()) refused.Add(AccessErrors.CapabilityUnknown with { Field = $"levels/{i}/capabilities" });
+            if (levels[i].Capabilities.Except(Capabilities.All).Any())
+                refused.Add(AccessErrors.CapabilityUnknown with { Field = $"levels/{i}/capabilities" });
             if (graph.Resource(levels[i].Resource) is { } resource) found[resource.Id] = levels[i].Reach;
             else Miss("levels", i, levels[i].Resource);
         }

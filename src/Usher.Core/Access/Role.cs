@@ -29,16 +29,29 @@ public sealed class Role : IVersioned, INamed
 
     public int Version { get; set; }
 
-    public List<RolePermission> Permissions { get; } = [];
+    /// <summary>The permissions of everyone who holds the role.</summary>
+    public Grants Grants { get; private set; } = Grants.None;
 
-    /// <summary>The permissions' names.</summary>
-    public IReadOnlyList<string> Names => [.. Permissions.Select(p => p.Permission)];
+    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    public GrantLog GrantLog { get; private set; } = GrantLog.None;
+
+    /// <summary>Names of the permissions, in ordinal order.</summary>
+    public IReadOnlyList<string> Permissions => Grants.Permissions;
 
     public void Give(IEnumerable<string> permissions, Actor by, DateTimeOffset now)
     {
-        foreach (var permission in permissions)
-            Permissions.Add(new() { OrganizationId = OrganizationId, RoleId = Id, Permission = permission, GrantedBy = by.Id, GrantedAt = now });
+        foreach (var grant in permissions.Select(Grant.Permission).Where(g => !Grants.Contains(g)))
+            (Grants, GrantLog) = (Grants.With(grant), GrantLog.With(grant, by, now));
     }
+
+    public void Take(IEnumerable<string> permissions)
+    {
+        foreach (var grant in permissions.Select(Grant.Permission))
+            (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
+    }
+
+    /// <summary>The same role, to be changed: what is shared between requests stays as it is.</summary>
+    public Role Copy() => (Role)MemberwiseClone();
 
     internal sealed class Mapping : IEntityTypeConfiguration<Role>
     {
@@ -46,83 +59,9 @@ public sealed class Role : IVersioned, INamed
         {
             builder.ToTable("roles");
             builder.HasKey(r => new { r.OrganizationId, r.Id });
-            builder.Ignore(r => r.Names);
+            builder.Ignore(r => r.Permissions);
             builder.Property(r => r.NameKey).IsKeyText();
             builder.HasIndex(r => new { r.OrganizationId, r.NameKey }).IsUnique();
-        }
-    }
-}
-
-/// <summary>A permission in a role.</summary>
-public sealed class RolePermission : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid RoleId { get; init; }
-
-    public required string Permission { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<RolePermission>
-    {
-        public void Configure(EntityTypeBuilder<RolePermission> builder)
-        {
-            builder.ToTable("role_permissions");
-            builder.HasKey(p => new { p.OrganizationId, p.RoleId, p.Permission });
-            builder.HasOne<Role>().WithMany(r => r.Permissions).HasForeignKey(p => new { p.OrganizationId, p.RoleId }).OnDelete(DeleteBehavior.Cascade);
-        }
-    }
-}
-
-/// <summary>A role a member holds directly.</summary>
-public sealed class RoleMember : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid RoleId { get; init; }
-
-    public required Guid MemberId { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<RoleMember>
-    {
-        public void Configure(EntityTypeBuilder<RoleMember> builder)
-        {
-            builder.ToTable("role_members");
-            builder.HasKey(r => new { r.OrganizationId, r.RoleId, r.MemberId });
-            builder.HasOne<Role>().WithMany().HasForeignKey(r => new { r.OrganizationId, r.RoleId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasOne<Member>().WithMany(m => m.Roles).HasForeignKey(r => new { r.OrganizationId, r.MemberId }).OnDelete(DeleteBehavior.Cascade);
-        }
-    }
-}
-
-/// <summary>A role every member of a group holds.</summary>
-public sealed class RoleGroup : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid RoleId { get; init; }
-
-    public required Guid GroupId { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<RoleGroup>
-    {
-        public void Configure(EntityTypeBuilder<RoleGroup> builder)
-        {
-            builder.ToTable("role_groups");
-            builder.HasKey(r => new { r.OrganizationId, r.RoleId, r.GroupId });
-            builder.HasOne<Role>().WithMany().HasForeignKey(r => new { r.OrganizationId, r.RoleId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasOne<Group>().WithMany(g => g.Roles).HasForeignKey(r => new { r.OrganizationId, r.GroupId }).OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

@@ -11,7 +11,8 @@ namespace Usher.Core.Access;
 public static class RoleErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "role_not_found", "There is no such role.");
-    public static readonly Error HolderUnknown = new(ErrorKind.NotFound, "role_holder_not_found", "Somebody, or some group, named is not here.");
+    public static readonly Error HolderUnknown = new(
+        ErrorKind.NotFound, "role_holder_not_found", "Somebody, or some group, named is not here.");
 }
 
 /// <summary>What to change about roles. What is null stays as it is.</summary>
@@ -42,11 +43,13 @@ public sealed record RoleSelection(IReadOnlyList<Role> Roles, IReadOnlyList<Guid
 public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeProvider clock)
 {
     /// <summary>Makes a role. Its maker must hold every permission in it.</summary>
-    public Task<Result<Role>> CreateAsync(Actor actor, string name, string description, IReadOnlyList<string> permissions, CancellationToken ct) =>
+    public Task<Result<Role>> CreateAsync(
+        Actor actor, string name, string description, IReadOnlyList<string> permissions, CancellationToken ct) =>
         db.RunAsync<Result<Role>>(async () =>
         {
             if (Error.Of(Faults(name, description, permissions)) is { } fault) return fault;
-            if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph) return MemberErrors.NotFound;
+            if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph)
+                return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var conferred = new EffectiveAccess.Builder().Add(permissions).Build();
@@ -56,34 +59,50 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             var now = clock.Now();
             var role = new Role
             {
-                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = Text.Key(name), Description = description,
+                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = Text.Name(name),
+                NameKey = Text.Key(name), Description = description,
                 CreatedAt = now, UpdatedAt = now, UpdatedBy = NameOf(actor, graph),
             };
             role.Give(permissions.Distinct(), actor, now);
             db.Add(role);
-            db.Add(UsherEvent.Record(EventTypes.RoleCreated, actor, "role", role.Id, now, new() { ["name"] = role.Name, ["permissions"] = string.Join(' ', permissions) }));
+            db.Add(UsherEvent.Record(
+                EventTypes.RoleCreated, actor, "role", role.Id, now,
+                new() { ["name"] = role.Name, ["permissions"] = string.Join(' ', permissions) }));
             await db.SaveChangesAsync(ct);
             return role;
         }, ct);
 
     /// <summary>
-    /// Changes one role, or several in the same way: all that are known, or, when one is refused, none. Any edit, the name included, needs everything that the
-    /// role confers before and after; so does handing it out or taking it back. Giving it to a group, or taking it from one, is an edit of that group.
+    /// Changes one role, or several in the same way: all that are known, or, when one is refused, none. Any edit, the
+    /// name included, needs everything that the role confers before and after; so does handing it out or taking it
+    /// back. Giving it to a group, or taking it from one, is an edit of that group.
     /// </summary>
-    /// <returns>The roles as they are then. Refused with <c>role_not_found</c> when none is known, with <c>role_holder_not_found</c> when one to hold it is not.</returns>
-    public Task<Result<RoleSelection>> UpdateAsync(Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<RoleSelection>>(async () =>
+    /// <returns>The roles as they are then. Refused with <c>role_not_found</c> when none is known, with
+    /// <c>role_holder_not_found</c> when one to hold it is not.</returns>
+    public Task<Result<RoleSelection>> UpdateAsync(
+        Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct,
+        IReadOnlyCollection<string>? ifMatch = null) =>
+        db.RunAsync<Result<RoleSelection>>(async () =>
     {
-        if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys || change.Groups?.Elements.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
-        if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault) return fault;
-        var query = Query(actor, roleIds, details, [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
+        if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys
+                || change.Groups?.Elements.Count > MemberService.MaxKeys)
+            return MemberErrors.TooMany;
+        if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault)
+            return fault;
+        var query = Query(
+            actor, roleIds, details,
+            [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
         if (await AccessGraph.TrackAsync(db, query, ct) is not { } graph) return MemberErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var selection = Select(graph, roleIds);
         if (selection.Roles is []) return RoleErrors.NotFound;
-        if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r)).FirstOrDefault(e => e is not null) is { } outdated) return outdated;
+        if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r))
+                .FirstOrDefault(e => e is not null) is { } outdated)
+            return outdated;
         var holders = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
-        if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true) return RoleErrors.HolderUnknown;
+        if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true)
+            return RoleErrors.HolderUnknown;
         List<MemberPlan> hands = [];
         foreach (var role in selection.Roles)
         {
@@ -91,73 +110,105 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             var less = MemberService.Select(graph, change.Members?.Less ?? [], []).Members;
             foreach (var member in holders.Members)
             {
-                if (!MemberPlan.Make(graph, today, member, Wanted.Of(new SetChange<Role>([role], less.Contains(member) ? SetChangeKind.Remove : change.Members!.How))).TryGet(out var hand, out var refused)) return refused;
+                if (!MemberPlan.Make(
+                        graph, today, member,
+                        Wanted.Of(new SetChange<Role>(
+                            [role],
+                            less.Contains(member)
+                                ? SetChangeKind.Remove
+                                : change.Members!.How))).TryGet(out var hand, out var refused))
+                    return refused;
                 hands.Add(hand);
             }
 
-            if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct)) return GroupErrors.NameTaken;
+            if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct))
+                return GroupErrors.NameTaken;
         }
 
         var now = clock.Now();
-        foreach (var role in selection.Roles)
+        List<Role> edited = [];
+        Dictionary<Guid, Group> handed = [];
+        foreach (var shared in selection.Roles)
         {
+            var role = graph.EditRole(shared.Id)!;
+            edited.Add(role);
+            db.Attach(role);
             var told = Apply(role, change, actor, now);
             if (told.Count > 0)
             {
                 (role.UpdatedAt, role.UpdatedBy) = (now, NameOf(actor, graph));
-                db.Add(UsherEvent.Record(EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
+                db.Add(UsherEvent.Record(
+                    EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
             }
 
-            foreach (var group in change.Groups?.Elements.Distinct().Select(g => graph.Group(g)!) ?? []) HandTo(group, role);
+            foreach (var id in change.Groups?.Elements.Distinct() ?? []) HandTo(id, role);
         }
 
         foreach (var hand in hands)
-            if (hand.Apply(graph, actor, now) is { Count: > 0 } moved) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
+            if (hand.Apply(graph, actor, now) is { Count: > 0 } moved)
+                db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
         await db.SaveChangesAsync(ct);
-        return selection;
+        return selection with { Roles = edited };
 
         // What is there already, or gone already, is no edit.
         bool MayEdit(Role role)
         {
-            var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
-            var edited = added.Count + removed.Count > 0 || (change.Name is { } name && Text.Name(name) != role.Name)
+            var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
+            var isEdited = added.Count + removed.Count > 0 || (change.Name is { } name && Text.Name(name) != role.Name)
                 || (change.Description is { } description && description != role.Description);
-            if ((edited || (change.Members ?? (object?)change.Groups) is not null)
-                && !graph.Pass(GrantingRule.RoleEdit, today.CanGrant(new EffectiveAccess.Builder().Add(role.Names).Add(added).Build()))) return false;
+            if ((isEdited || (change.Members ?? (object?)change.Groups) is not null)
+                && !graph.Pass(
+                       GrantingRule.RoleEdit,
+                       today.CanGrant(
+                           new EffectiveAccess.Builder().Add(role.Permissions).Add(added).Build()))) return false;
             return (change.Groups?.Elements.Distinct() ?? []).Select(g => graph.Group(g)!)
-                .Where(g => g.Roles.Exists(r => r.RoleId == role.Id) == change.Groups!.How is SetChangeKind.Remove)
+                .Where(g => g.Roles.Contains(role.Id) == change.Groups!.How is SetChangeKind.Remove)
                 .All(g => graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(g))));
         }
 
-        void HandTo(Group group, Role role)
+        void HandTo(Guid groupId, Role role)
         {
-            Guid[] before = [.. group.Roles.Select(r => r.RoleId)];
-            if (change.Groups!.How is SetChangeKind.Remove) group.Roles.RemoveAll(r => r.RoleId == role.Id);
-            else if (!before.Contains(role.Id)) group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role.Id, GroupId = group.Id, GrantedBy = actor.Id, GrantedAt = now });
-            if (before.Length == group.Roles.Count) return;
-            graph.Moved(group, before);
-            db.Add(UsherEvent.Record(EventTypes.GroupUpdated, actor, "group", group.Id, now, new() { ["name"] = group.Name, [before.Length < group.Roles.Count ? "roles_added" : "roles_removed"] = role.Name }));
+            var gives = change.Groups!.How is not SetChangeKind.Remove;
+            if (graph.Group(groupId)!.Roles.Contains(role.Id) == gives) return;
+            // Of several roles for one group, the first makes the copy.
+            if (!handed.TryGetValue(groupId, out var group)) db.Attach(handed[groupId] = group = graph.Edit(groupId)!);
+            if (gives) group.Give(Grant.Role(role.Id), actor, now);
+            else group.Take(Grant.Role(role.Id));
+            db.Add(UsherEvent.Record(
+                EventTypes.GroupUpdated, actor, "group", group.Id, now,
+                new() { ["name"] = group.Name, [gives ? "roles_added" : "roles_removed"] = role.Name }));
         }
     }, ct);
 
     /// <summary>Deletes a role, and so takes it from all who hold it. The actor must hold all that it gives.</summary>
     /// <returns>The role as it was.</returns>
-    public Task<Result<RoleSelection>> DeleteAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct, IReadOnlyCollection<string>? ifMatch = null) => db.RunAsync<Result<RoleSelection>>(async () =>
+    public Task<Result<RoleSelection>> DeleteAsync(
+        Actor actor, Guid roleId, MemberDetails details, CancellationToken ct,
+        IReadOnlyCollection<string>? ifMatch = null) =>
+        db.RunAsync<Result<RoleSelection>>(async () =>
     {
-        if (await AccessGraph.TrackAsync(db, Query(actor, [roleId], details), ct) is not { } graph) return RoleErrors.NotFound;
+        if (await AccessGraph.TrackAsync(db, Query(actor, [roleId], details), ct) is not { } graph)
+            return RoleErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
-        if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role)))) return InvitationErrors.MoreThanYouHold;
-        db.Remove(role);
-        db.Add(UsherEvent.Record(EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
+        if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role))))
+            return InvitationErrors.MoreThanYouHold;
+        db.Remove(role.Copy());
+        db.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
+        db.Add(UsherEvent.Record(
+            EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
         await db.SaveChangesAsync(ct);
         return new RoleSelection([role], [], graph);
     }, ct);
 
-    /// <summary>One role of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of roles does.</summary>
-    public async Task<Result<RoleSelection>> GetAsync(Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
+    /// <summary>
+    /// One role of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of
+    /// roles does.
+    /// </summary>
+    public async Task<Result<RoleSelection>> GetAsync(
+        Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [roleId], details), ct);
@@ -165,7 +216,8 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     }
 
     /// <summary>A run of the roles of the actor's organization, oldest first.</summary>
-    public async Task<Result<RoleSelection>> PageAsync(Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
+    public async Task<Result<RoleSelection>> PageAsync(
+        Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { RoleRun = run }, ct);
@@ -176,16 +228,21 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
     /// <param name="actor">Who asks.</param>
     /// <param name="details">What the answer shows besides the roles.</param>
     /// <param name="ct">Cancels.</param>
-    /// <param name="holders">What to ask of those who hold them directly; see <see cref="AccessGraph.HasHolder"/>.</param>
+    /// <param name="holders">What to ask of those who hold them directly; see
+    /// <see cref="AccessGraph.HasHolder"/>.</param>
     public async Task<Result<RoleSelection>> ListAsync(
         Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
-        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
-        return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
+        var graph = await AccessGraph.ReadAsync(
+            db, Query(actor, [], details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
+        return graph is null
+            ? RoleErrors.NotFound
+            : new RoleSelection([.. graph.Roles.OrderBy(r => r.NameKey, Text.KeyOrder)], [], graph);
     }
 
-    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
+    private static AccessQuery Query(
+        Actor actor, IReadOnlyList<Guid> roleIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
         MemberService.Query(actor.OrganizationId, members ?? [], details).With(actor) with { RoleIds = roleIds };
 
     private static RoleSelection Select(AccessGraph graph, IReadOnlyList<Guid> roleIds)
@@ -219,10 +276,11 @@ public sealed class RoleService(UsherDb db, PermissionCatalogue catalogue, TimeP
             (role.Name, role.NameKey) = (Text.Name(name), Text.Key(name));
         }
 
-        if (change.Description is { } description && description != role.Description) told["description"] = role.Description = description;
-        var (added, removed) = change.Permissions?.Against(role.Names) ?? ([], []);
+        if (change.Description is { } description && description != role.Description)
+            told["description"] = role.Description = description;
+        var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
         role.Give(added, actor, now);
-        role.Permissions.RemoveAll(p => removed.Contains(p.Permission));
+        role.Take(removed);
         if (added.Count > 0) told["permissions_added"] = string.Join(' ', added);
         if (removed.Count > 0) told["permissions_removed"] = string.Join(' ', removed);
         return told;

@@ -1,6 +1,9 @@
 namespace Usher.Core.Access;
 
-/// <summary>How a set is to change: to exactly some elements, or by some more or some less. What is there already, or not there, is no change.</summary>
+/// <summary>
+/// How a set is to change: to exactly some elements, or by some more or some less. What is there already, or not there,
+/// is no change.
+/// </summary>
 /// <param name="Elements">To be, to add or to take out.</param>
 /// <param name="How">Which of the three.</param>
 public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
@@ -15,7 +18,8 @@ public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
     public SetChange<TOther> As<TOther>(IReadOnlyList<TOther> elements) => new(elements, How);
 
     /// <summary>The same change of what its elements stand for.</summary>
-    public SetChange<TOther> Map<TOther>(Func<IReadOnlyList<T>, IReadOnlyList<TOther>> found) => new(found(Elements), How) { Less = found(Less) };
+    public SetChange<TOther> Map<TOther>(Func<IReadOnlyList<T>, IReadOnlyList<TOther>> found) =>
+        new(found(Elements), How) { Less = found(Less) };
 
     /// <summary>What is to come and what is to go, each element once.</summary>
     public (IReadOnlyList<T> Added, IReadOnlyList<T> Removed) Against(IReadOnlyCollection<T> present) => (
@@ -42,7 +46,8 @@ public static class SetChange
     public static SetChange<T> Add<T>(params IReadOnlyList<T> elements) => new(elements, SetChangeKind.Add);
 
     /// <summary>Some more and some less at once; what is in neither stays.</summary>
-    public static SetChange<T> Edit<T>(IReadOnlyList<T> more, IReadOnlyList<T> less) => new(more, SetChangeKind.Add) { Less = less };
+    public static SetChange<T> Edit<T>(IReadOnlyList<T> more, IReadOnlyList<T> less) =>
+        new(more, SetChangeKind.Add) { Less = less };
 
     public static SetChange<T> Remove<T>(params IReadOnlyList<T> elements) => new(elements, SetChangeKind.Remove);
 }

@@ -10,7 +10,9 @@ public enum ApiKeyStatus
     Disabled,
 }
 
-/// <summary>A secret that acts for one member, or for an operator. Global: a key is looked up before its organization is known.</summary>
+/// <summary>
+/// A secret that acts for one member, or for an operator. Global: a key is looked up before its organization is known.
+/// </summary>
 public sealed class ApiKey : IVersioned
 {
     /// <summary>SHA-256 of the secret.</summary>

@@ -19,7 +19,8 @@ public sealed class ApiKeyUsage
         Guid[] ids = [.. batch.Keys];
         await db.RunAsync(async () =>
         {
-            foreach (var key in await db.ApiKeys.Where(k => ids.Contains(k.Id)).ToListAsync(ct)) key.LastUsedAt = batch[key.Id];
+            foreach (var key in await db.ApiKeys.Where(k => ids.Contains(k.Id)).ToListAsync(ct))
+                key.LastUsedAt = batch[key.Id];
             return await db.SaveChangesAsync(ct);
         }, ct);
     }

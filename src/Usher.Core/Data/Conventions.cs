@@ -7,23 +7,18 @@ using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Metadata.Conventions;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using Usher.Core.Access;
 
 namespace Usher.Core.Data;
 
-/// <summary>A row with a concurrency token, raised with every change of it or of what depends on it. See <see cref="DbContext.SaveChangesAsync(CancellationToken)"/>.</summary>
+/// <summary>
+/// A row with a concurrency token, raised with every change of it or of what depends on it. See
+/// <see cref="DbContext.SaveChangesAsync(CancellationToken)"/>.
+/// </summary>
 public interface IVersioned
 {
     /// <summary>0 for a new row.</summary>
     int Version { get; set; }
-}
-
-/// <summary>A row that gives somebody something.</summary>
-public interface IGrantRow
-{
-    /// <summary>The actor's id; all zeros is the system.</summary>
-    Guid GrantedBy { get; }
-
-    DateTimeOffset GrantedAt { get; }
 }
 
 /// <summary>A thing with a name that is unique in its organization.</summary>
@@ -41,16 +36,25 @@ internal static class Conventions
     private const string KeyText = "Usher:KeyText";
 
     /// <summary>Text that is compared, ordered and searched by prefix: byte order on both databases.</summary>
-    public static PropertyBuilder<T> IsKeyText<T>(this PropertyBuilder<T> property) => property.HasAnnotation(KeyText, true);
+    public static PropertyBuilder<T> IsKeyText<T>(this PropertyBuilder<T> property) =>
+        property.HasAnnotation(KeyText, true);
 
-    /// <summary>Values that the two databases would keep differently: enums as snake_case names everywhere; on SQLite UUIDs as 16 bytes and instants as milliseconds.</summary>
+    /// <summary>
+    /// Values that the two databases would keep differently: enums as snake_case names everywhere; on SQLite UUIDs as
+    /// 16 bytes and instants as milliseconds.
+    /// </summary>
     public static void ConfigureValues(ModelConfigurationBuilder configuration, bool sqlite)
     {
         configuration.Conventions.Add(_ => new SnakeCaseConvention());
-        foreach (var type in typeof(UsherDb).Assembly.GetTypes().Where(t => t.IsEnum && t.Namespace!.StartsWith("Usher.Core", StringComparison.Ordinal)))
+        foreach (var type in typeof(UsherDb).Assembly.GetTypes()
+                .Where(t => t.IsEnum && t.Namespace!.StartsWith("Usher.Core", StringComparison.Ordinal)))
             configuration.Properties(type).HaveConversion(typeof(SnakeCaseEnum<>).MakeGenericType(type));
-        configuration.Properties<Dictionary<string, string>>().HaveConversion<JsonDictionary<string>, JsonDictionaryComparer<string>>();
-        configuration.Properties<Dictionary<string, int>>().HaveConversion<JsonDictionary<int>, JsonDictionaryComparer<int>>();
+        configuration.Properties<Grants>().HaveConversion<GrantsText>();
+        configuration.Properties<GrantLog>().HaveConversion<GrantLogText>();
+        configuration.Properties<Dictionary<string, string>>()
+            .HaveConversion<JsonDictionary<string>, JsonDictionaryComparer<string>>();
+        configuration.Properties<Dictionary<string, int>>()
+            .HaveConversion<JsonDictionary<int>, JsonDictionaryComparer<int>>();
         if (!sqlite) return;
         configuration.Properties<Guid>().HaveConversion<BigEndianUuid>();
         configuration.Properties<DateTimeOffset>().HaveConversion<Milliseconds>();
@@ -60,8 +64,10 @@ internal static class Conventions
     {
         foreach (var entity in model.Model.GetEntityTypes())
         {
-            if (typeof(IVersioned).IsAssignableFrom(entity.ClrType)) entity.FindProperty(nameof(IVersioned.Version))!.IsConcurrencyToken = true;
-            foreach (var key in entity.GetKeys().SelectMany(k => k.Properties).Where(p => p.ClrType == typeof(Guid))) key.ValueGenerated = ValueGenerated.Never;
+            if (typeof(IVersioned).IsAssignableFrom(entity.ClrType))
+                entity.FindProperty(nameof(IVersioned.Version))!.IsConcurrencyToken = true;
+            foreach (var key in entity.GetKeys().SelectMany(k => k.Properties).Where(p => p.ClrType == typeof(Guid)))
+                key.ValueGenerated = ValueGenerated.Never;
             foreach (var property in entity.GetProperties())
             {
                 if (property.FindAnnotation(KeyText) is null) continue;
@@ -73,11 +79,13 @@ internal static class Conventions
 
     private sealed class SnakeCaseConvention : IModelFinalizingConvention
     {
-        public void ProcessModelFinalizing(IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
+        public void ProcessModelFinalizing(
+            IConventionModelBuilder modelBuilder, IConventionContext<IConventionModelBuilder> context)
         {
             foreach (var entity in modelBuilder.Metadata.GetEntityTypes())
             {
-                if (entity.GetTableName() is { } table && !entity.IsMappedToJson()) entity.SetTableName(SnakeCase(table.Replace("AspNet", "", StringComparison.Ordinal)));
+                if (entity.GetTableName() is { } table && !entity.IsMappedToJson())
+                    entity.SetTableName(SnakeCase(table.Replace("AspNet", "", StringComparison.Ordinal)));
                 if (entity.IsMappedToJson()) entity.SetContainerColumnName(SnakeCase(entity.GetContainerColumnName()!));
                 else
                     foreach (var property in entity.GetProperties())
@@ -89,21 +97,36 @@ internal static class Conventions
         }
 
         [return: System.Diagnostics.CodeAnalysis.NotNullIfNotNull(nameof(name))]
-        private static string? SnakeCase(string? name) => name?.Replace("AspNet", "", StringComparison.Ordinal) is { } text ? SnakeCaseName.Of(text) : null;
+        private static string? SnakeCase(string? name) =>
+            name?.Replace("AspNet", "", StringComparison.Ordinal) is { } text ? SnakeCaseName.Of(text) : null;
     }
 
-    internal sealed class SnakeCaseEnum<T>() : ValueConverter<T, string>(v => SnakeCaseName.Of(v), v => SnakeCaseName.Parse<T>(v))
+    internal sealed class SnakeCaseEnum<T>()
+        : ValueConverter<T, string>(v => SnakeCaseName.Of(v), v => SnakeCaseName.Parse<T>(v))
         where T : struct, Enum;
 
-    internal sealed class BigEndianUuid() : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
+    internal sealed class BigEndianUuid()
+        : ValueConverter<Guid, byte[]>(v => v.ToByteArray(true), v => new Guid(v, true));
 
-    internal sealed class Milliseconds() : ValueConverter<DateTimeOffset, long>(v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
+    internal sealed class Milliseconds()
+        : ValueConverter<DateTimeOffset, long>(
+            v => v.ToUnixTimeMilliseconds(), v => DateTimeOffset.FromUnixTimeMilliseconds(v));
+
+    internal sealed class GrantsText() : ValueConverter<Grants, string>(v => v.ToString(), v => Grants.Parse(v));
+
+    internal sealed class GrantLogText() : ValueConverter<GrantLog, string>(v => v.ToString(), v => GrantLog.Parse(v));
 
     internal sealed class JsonDictionary<T>() : ValueConverter<Dictionary<string, T>, string>(
-        v => JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v => JsonSerializer.Deserialize<Dictionary<string, T>>(v, JsonSerializerOptions.Default)!);
+        v =>
+            JsonSerializer.Serialize(v, JsonSerializerOptions.Default), v =>
+                JsonSerializer.Deserialize<Dictionary<string, T>>(v, JsonSerializerOptions.Default)!);
 
     internal sealed class JsonDictionaryComparer<T>() : ValueComparer<Dictionary<string, T>>(
-        (a, b) => JsonSerializer.Serialize(a, JsonSerializerOptions.Default) == JsonSerializer.Serialize(b, JsonSerializerOptions.Default), v => v.Count, v => new(v));
+        (a, b) =>
+            JsonSerializer.Serialize(
+                a, JsonSerializerOptions.Default) == JsonSerializer.Serialize(b, JsonSerializerOptions.Default),
+            v =>
+                v.Count, v => new(v));
 }
 
 /// <summary><c>PowerUser</c> to <c>power_user</c> and back: how enums are stored and named in our own API.</summary>
@@ -114,7 +137,11 @@ public static class SnakeCaseName
         var text = new StringBuilder(pascal.Length + 4);
         for (var i = 0; i < pascal.Length; i++)
         {
-            if (i > 0 && char.IsUpper(pascal[i]) && (char.IsLower(pascal[i - 1]) || (i + 1 < pascal.Length && char.IsLower(pascal[i + 1]) && pascal[i - 1] is not '_'))) text.Append('_');
+            if (i > 0 && char.IsUpper(pascal[i])
+                    && (
+                           char.IsLower(pascal[i - 1])
+                               || (i + 1 < pascal.Length && char.IsLower(pascal[i + 1]) && pascal[i - 1] is not '_')))
+                text.Append('_');
             text.Append(char.ToLowerInvariant(pascal[i]));
         }
 
@@ -127,13 +154,18 @@ public static class SnakeCaseName
 
     /// <exception cref="ArgumentException">There is no such value.</exception>
     public static T Parse<T>(string name)
-        where T : struct, Enum => Names<T>.ByName.TryGetValue(name, out var value) ? value : Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+        where T : struct, Enum =>
+            Names<T>.ByName.TryGetValue(name, out var value)
+                ? value
+                : Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
 
     // Every row read or written has some: each name is made once.
     private static class Names<T>
         where T : struct, Enum
     {
-        public static readonly FrozenDictionary<T, string> ByValue = Enum.GetValues<T>().Distinct().ToFrozenDictionary(value => value, value => Of(value.ToString()));
-        public static readonly FrozenDictionary<string, T> ByName = ByValue.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
+        public static readonly FrozenDictionary<T, string> ByValue = Enum.GetValues<T>().Distinct()
+            .ToFrozenDictionary(value => value, value => Of(value.ToString()));
+        public static readonly FrozenDictionary<string, T> ByName = ByValue.ToFrozenDictionary(
+            pair => pair.Value, pair => pair.Key);
     }
 }

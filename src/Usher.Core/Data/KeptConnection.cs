@@ -6,12 +6,13 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// A connection that stays open as long as its context lives, and keeps the statements it has run prepared: on SQLite, preparing one costs several times what
-/// running it does. Nobody who queries can tell.
+/// A connection that stays open as long as its context lives, and keeps the statements it has run prepared: on SQLite,
+/// preparing one costs several times what running it does. Nobody who queries can tell.
 /// </summary>
 internal sealed class KeptConnection(string connectionString) : SqliteConnection(connectionString)
 {
-    // More than an installation's clients use day by day; searches with conditions of their own are without number. Each costs some ten KiB.
+    // More than an installation's clients use day by day; searches with conditions of their own are without number.
+    // Each costs some ten KiB.
     private const int Most = 64;
 
     private readonly Dictionary<object, LinkedListNode<(object Key, SqliteCommand Command)>> free = [];
@@ -21,14 +22,18 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
     /// <summary>Gives a context its connection.</summary>
     public static IInterceptor Interceptor { get; } = new Opening();
 
-    /// <summary>Nothing: the framework closes after each use, and opening costs a file's lock, two settings, and all statements that were prepared.</summary>
+    /// <summary>
+    /// Nothing: the framework closes after each use, and opening costs a file's lock, two settings, and all statements
+    /// that were prepared.
+    /// </summary>
     public override void Close()
     {
         if (closing) base.Close();
     }
 
     /// <summary>A command that is prepared already if its text has been run before.</summary>
-    public override SqliteCommand CreateCommand() => new ByText(this) { Connection = this, CommandTimeout = DefaultTimeout, Transaction = Transaction };
+    public override SqliteCommand CreateCommand() =>
+        new ByText(this) { Connection = this, CommandTimeout = DefaultTimeout, Transaction = Transaction };
 
     /// <summary>The command kept under a key, or a new one. It is the caller's until he gives it back.</summary>
     /// <param name="key">What its text depends on; the text itself, say.</param>
@@ -86,7 +91,8 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
         public override SqliteDataReader ExecuteReader(CommandBehavior behavior)
         {
             prepared ??= owner.Take(CommandText, CommandText);
-            (prepared.CommandText, prepared.CommandTimeout, prepared.Transaction) = (CommandText, CommandTimeout, Transaction);
+            (prepared.CommandText, prepared.CommandTimeout, prepared.Transaction) =
+                (CommandText, CommandTimeout, Transaction);
             prepared.Parameters.Clear();
             foreach (SqliteParameter parameter in Parameters) prepared.Parameters.Add(parameter);
             return prepared.ExecuteReader(behavior);
@@ -115,9 +121,11 @@ internal sealed class KeptConnection(string connectionString) : SqliteConnection
             return connection;
         }
 
-        public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => UsherDbOptions.Prepare((SqliteConnection)connection);
+        public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) =>
+            UsherDbOptions.Prepare((SqliteConnection)connection);
 
-        public override Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override Task ConnectionOpenedAsync(
+            DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
         {
             ConnectionOpened(connection, eventData);
             return Task.CompletedTask;

@@ -2,11 +2,15 @@ using Npgsql;
 
 namespace Usher.Core.Data;
 
-/// <summary>Adds rows on PostgreSQL: one batch, which is one round trip and, outside of a transaction, one of its own.</summary>
+/// <summary>
+/// Adds rows on PostgreSQL: one batch, which is one round trip and, outside of a transaction, one of its own.
+/// </summary>
 internal static class PostgresWriter
 {
-    /// <exception cref="PostgresException">They were refused: none is stored, and a transaction around them has failed.</exception>
-    public static async Task InsertAsync(NpgsqlConnection connection, IReadOnlyList<RowWrite> rows, CancellationToken ct)
+    /// <exception cref="PostgresException">They were refused: none is stored, and a transaction around them has
+    /// failed.</exception>
+    public static async Task InsertAsync(
+        NpgsqlConnection connection, IReadOnlyList<RowWrite> rows, CancellationToken ct)
     {
         await using var batch = connection.CreateBatch();
         foreach (var (statement, entity, _) in rows)
@@ -26,7 +30,10 @@ internal static class PostgresWriter
         foreach (var some in rows.GroupBy(row => row.Statement))
         {
             var insert = some.Key;
-            await using var copy = await connection.BeginBinaryImportAsync($"COPY \"{insert.Table}\" ({string.Join(", ", insert.Columns.Select(c => $"\"{c.Name}\""))}) FROM STDIN (FORMAT BINARY)", ct);
+            await using var copy = await connection.BeginBinaryImportAsync(
+                $"COPY \"{insert.Table}\" ({string.Join(", ", insert.Columns.Select(c => $"\"{c.Name}\""))}) FROM "
+                    + $"STDIN (FORMAT BINARY)",
+                ct);
             foreach (var (_, entity, _) in some)
             {
                 await copy.StartRowAsync(ct);

@@ -9,7 +9,10 @@ public sealed class SearchOptions
 {
     public const string Section = "Usher:Search";
 
-    /// <summary>Gets or sets how long the database may work on one search or one page of a list: 10 milliseconds to 1 minute. The default is 5 seconds.</summary>
+    /// <summary>
+    /// Gets or sets how long the database may work on one search or one page of a list: 10 milliseconds to 1 minute.
+    /// The default is 5 seconds.
+    /// </summary>
     public TimeSpan TimeLimit { get; set; } = TimeSpan.FromSeconds(5);
 
     public bool IsValid => TimeLimit >= TimeSpan.FromMilliseconds(10) && TimeLimit <= TimeSpan.FromMinutes(1);
@@ -18,17 +21,24 @@ public sealed class SearchOptions
 /// <summary>Why a search is refused.</summary>
 public static class SearchErrors
 {
-    /// <summary>It took longer than <see cref="SearchOptions.TimeLimit"/>. The database has stopped working on it.</summary>
-    public static readonly Error TooSlow = new(ErrorKind.Invalid, "search_too_slow", "The search took too long and was stopped. Ask for fewer things at once.");
+    /// <summary>
+    /// It took longer than <see cref="SearchOptions.TimeLimit"/>. The database has stopped working on it.
+    /// </summary>
+    public static readonly Error TooSlow = new(
+        ErrorKind.Invalid, "search_too_slow",
+        "The search took too long and was stopped. Ask for fewer things at once.");
 }
 
 public static class SearchTime
 {
     extension(UsherDb db)
     {
-        /// <summary>Reads within the time that a search has. When it is over the database is stopped, not only left alone.</summary>
+        /// <summary>
+        /// Reads within the time that a search has. When it is over the database is stopped, not only left alone.
+        /// </summary>
         /// <returns>Refused with <c>search_too_slow</c>.</returns>
-        internal async Task<Result<T>> SearchAsync<T>(Func<CancellationToken, Task<Result<T>>> read, CancellationToken ct)
+        internal async Task<Result<T>> SearchAsync<T>(
+            Func<CancellationToken, Task<Result<T>>> read, CancellationToken ct)
         {
             using var time = new CancellationTokenSource(db.Runtime.SearchTimeLimit);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, ct);
@@ -47,8 +57,11 @@ public static class SearchTime
 
     private static void Interrupt(UsherDb db)
     {
-        if (db.Database.GetDbConnection() is SqliteConnection { Handle: { IsInvalid: false } handle }) raw.sqlite3_interrupt(handle);
+        if (db.Database.GetDbConnection() is SqliteConnection { Handle: { IsInvalid: false } handle })
+            raw.sqlite3_interrupt(handle);
     }
 
-    private static bool IsInterrupted(Exception e) => e is OperationCanceledException or SqliteException { SqliteErrorCode: raw.SQLITE_INTERRUPT } || (e.InnerException is { } inner && IsInterrupted(inner));
+    private static bool IsInterrupted(Exception e) =>
+        e is OperationCanceledException or SqliteException { SqliteErrorCode: raw.SQLITE_INTERRUPT }
+            || (e.InnerException is { } inner && IsInterrupted(inner));
 }

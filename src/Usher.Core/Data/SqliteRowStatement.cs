@@ -6,7 +6,10 @@ using SQLitePCL;
 
 namespace Usher.Core.Data;
 
-/// <summary>A <see cref="RowStatement"/>, prepared. Its values go to SQLite by their place: the driver looks each up by its name and makes three objects for it.</summary>
+/// <summary>
+/// A <see cref="RowStatement"/>, prepared. Its values go to SQLite by their place: the driver looks each up by its name
+/// and makes three objects for it.
+/// </summary>
 internal sealed class SqliteRowStatement : IDisposable
 {
     private readonly RowColumn[] columns;
@@ -20,7 +23,8 @@ internal sealed class SqliteRowStatement : IDisposable
     }
 
     /// <exception cref="SqliteException">It was refused.</exception>
-    /// <exception cref="DbUpdateConcurrencyException">The row to be changed is gone or was changed meanwhile.</exception>
+    /// <exception cref="DbUpdateConcurrencyException">The row to be changed is gone or was changed
+    /// meanwhile.</exception>
     public void Run(RowWrite row)
     {
         try
@@ -28,7 +32,8 @@ internal sealed class SqliteRowStatement : IDisposable
             for (var i = 0; i < columns.Length; i++) columns[i].Bind(this, i + 1, row.Entity);
             for (var i = 0; i < row.Tokens?.Length; i++) Bind(columns.Length + i + 1, row.Tokens[i]);
             SqliteException.ThrowExceptionForRC(raw.sqlite3_step(statement), database);
-            if (row.Tokens is not null && raw.sqlite3_changes(database) is 0) throw new DbUpdateConcurrencyException("The row was changed meanwhile.");
+            if (row.Tokens is not null && raw.sqlite3_changes(database) is 0)
+                throw new DbUpdateConcurrencyException("The row was changed meanwhile.");
         }
         finally
         {
@@ -38,7 +43,8 @@ internal sealed class SqliteRowStatement : IDisposable
 
     public void Dispose() => statement.Dispose();
 
-    public void BindNull(int place) => SqliteException.ThrowExceptionForRC(raw.sqlite3_bind_null(statement, place), database);
+    public void BindNull(int place) =>
+        SqliteException.ThrowExceptionForRC(raw.sqlite3_bind_null(statement, place), database);
 
     /// <summary>A value as the model stores it; of a type that is a number or 16 bytes to SQLite, itself.</summary>
     public void Bind<T>(int place, T value) => SqliteException.ThrowExceptionForRC(value switch

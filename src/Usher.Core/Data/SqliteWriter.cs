@@ -19,7 +19,8 @@ internal sealed class SqliteWriter : IDisposable
         connection.Open();
         UsherDbOptions.Prepare(connection);
         (begin, commit) = (Command("BEGIN IMMEDIATE"), Command("COMMIT"));
-        (savepoint, release, rollback) = (Command("SAVEPOINT unit"), Command("RELEASE unit"), Command("ROLLBACK TO unit"));
+        (savepoint, release, rollback) =
+            (Command("SAVEPOINT unit"), Command("RELEASE unit"), Command("ROLLBACK TO unit"));
     }
 
     public void Begin() => begin.ExecuteNonQuery();
@@ -65,7 +66,8 @@ internal sealed class SqliteWriter : IDisposable
 
     private void Write(RowWrite row)
     {
-        if (!statements.TryGetValue(row.Statement, out var statement)) statements.Add(row.Statement, statement = new(connection, row.Statement));
+        if (!statements.TryGetValue(row.Statement, out var statement))
+            statements.Add(row.Statement, statement = new(connection, row.Statement));
         statement.Run(row);
     }
 

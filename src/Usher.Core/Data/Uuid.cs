@@ -1,6 +1,9 @@
 namespace Usher.Core.Data;
 
-/// <summary>UUIDs of version 7 that keep the order in which this process made them, also within a millisecond, so that ordering by id is ordering by creation.</summary>
+/// <summary>
+/// UUIDs of version 7 that keep the order in which this process made them, also within a millisecond, so that ordering
+/// by id is ordering by creation.
+/// </summary>
 public static class Uuid
 {
     private static long last;
@@ -10,13 +13,15 @@ public static class Uuid
     {
         Span<byte> bytes = stackalloc byte[16];
         bytes.Clear();
-        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, Math.Max(0, instant.ToUnixTimeMilliseconds()) << 16);
+        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(
+            bytes, Math.Max(0, instant.ToUnixTimeMilliseconds()) << 16);
         return new Guid(bytes, bigEndian: true);
     }
 
     public static Guid Create(DateTimeOffset now)
     {
-        // The upper 48 bits are the time, the next 12 (RFC 9562's rand_a) a counter; two processes still differ in the 62 random bits.
+        // The upper 48 bits are the time, the next 12 (RFC 9562's rand_a) a counter; two processes still differ in the
+        // 62 random bits.
         var wanted = now.ToUnixTimeMilliseconds() << 12;
         long seen, next;
         do
@@ -27,7 +32,8 @@ public static class Uuid
         while (Interlocked.CompareExchange(ref last, next, seen) != seen);
 
         Span<byte> bytes = stackalloc byte[16];
-        Guid.CreateVersion7(DateTimeOffset.FromUnixTimeMilliseconds(next >> 12)).TryWriteBytes(bytes, bigEndian: true, out _);
+        Guid.CreateVersion7(DateTimeOffset.FromUnixTimeMilliseconds(next >> 12))
+            .TryWriteBytes(bytes, bigEndian: true, out _);
         bytes[6] = (byte)(0x70 | ((next >> 8) & 0x0f));
         bytes[7] = (byte)next;
         return new Guid(bytes, bigEndian: true);

@@ -4,10 +4,12 @@ using Microsoft.Data.Sqlite;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// One writer at a time on SQLite, waiting asynchronously: the driver's own busy handling would block threads. Open on PostgreSQL, which has its own locks.
+/// One writer at a time on SQLite, waiting asynchronously: the driver's own busy handling would block threads. Open on
+/// PostgreSQL, which has its own locks.
 /// <para>
-/// Rows that are added or changed past EF need no turn of their own: whatever waits is written in one transaction, each caller's rows in a savepoint, and committed once. A
-/// caller is answered only after that commit. Rows that are refused take back nothing but their own; a commit that fails fails everybody in it.
+/// Rows that are added or changed past EF need no turn of their own: whatever waits is written in one transaction, each
+/// caller's rows in a savepoint, and committed once. A caller is answered only after that commit. Rows that are refused
+/// take back nothing but their own; a commit that fails fails everybody in it.
 /// </para>
 /// </summary>
 public sealed class WriteGate(WriteMeter meter) : IDisposable
@@ -31,7 +33,8 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
     /// <param name="rows">In an order that can be written.</param>
     /// <param name="ct">Cancels while they wait, not any more when their turn has come.</param>
     /// <exception cref="SqliteException">They were refused, or the commit failed: none is stored.</exception>
-    /// <exception cref="Microsoft.EntityFrameworkCore.DbUpdateConcurrencyException">One to be changed is gone or was changed meanwhile: none is stored.</exception>
+    /// <exception cref="Microsoft.EntityFrameworkCore.DbUpdateConcurrencyException">One to be changed is gone or was
+    /// changed meanwhile: none is stored.</exception>
     internal Task WriteAsync(string connectionString, IReadOnlyList<RowWrite> rows, CancellationToken ct)
     {
         var unit = new Unit(rows, ct);
@@ -100,7 +103,8 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
     }
 
     // What comes after the answer runs elsewhere: the gate goes on to the next group.
-    private sealed class Unit(IReadOnlyList<RowWrite> rows, CancellationToken ct) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Unit(IReadOnlyList<RowWrite> rows, CancellationToken ct)
+        : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public IReadOnlyList<RowWrite> Rows => rows;
 

@@ -14,8 +14,11 @@ public sealed class WriteMeter : IDisposable
 
     public WriteMeter()
     {
-        commits = meter.CreateCounter<long>("usher.database.commits", "{commit}", "Commits of rows written past EF; on SQLite several callers share one.");
-        batches = meter.CreateCounter<long>("usher.database.batches", "{batch}", "Batches of rows written past EF, one per save.");
+        commits = meter.CreateCounter<long>(
+            "usher.database.commits", "{commit}",
+            "Commits of rows written past EF; on SQLite several callers share one.");
+        batches = meter.CreateCounter<long>(
+            "usher.database.batches", "{batch}", "Batches of rows written past EF, one per save.");
         rows = meter.CreateCounter<long>("usher.database.rows", "{row}", "Rows written past EF.");
     }
 

@@ -63,7 +63,9 @@ public static class EventTypes
     public const string UserAddressChanged = "user.address_changed";
 }
 
-/// <summary>Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="UsherEventDetails"/>, which can be erased.</summary>
+/// <summary>
+/// Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="Details"/>, which can be erased.
+/// </summary>
 public sealed class UsherEvent
 {
     public required Guid OrganizationId { get; init; }
@@ -77,7 +79,9 @@ public sealed class UsherEvent
 
     public required Guid ActorId { get; init; }
 
-    /// <summary>Why, where it is not the actor's plain wish: an <see cref="Error.Code"/> or the name of a worker.</summary>
+    /// <summary>
+    /// Why, where it is not the actor's plain wish: an <see cref="Error.Code"/> or the name of a worker.
+    /// </summary>
     public string? Cause { get; init; }
 
     /// <summary>What sort of thing it happened to: <c>member</c>, <c>invitation</c>, …</summary>
@@ -93,7 +97,11 @@ public sealed class UsherEvent
     /// <summary>The chain's hash up to here, given with the position.</summary>
     public byte[]? Hash { get; init; }
 
-    public UsherEventDetails? Details { get; private set; }
+    /// <summary>Names, addresses, before and after: never a secret. Null once erased.</summary>
+    public Dictionary<string, string>? Details { get; set; }
+
+    /// <summary>16 random bytes that keep the hash of the details from being guessed. Erased with them.</summary>
+    public byte[]? Salt { get; set; }
 
     /// <summary>A new event by an actor about a subject.</summary>
     /// <param name="type">One of <see cref="EventTypes"/>.</param>
@@ -104,14 +112,16 @@ public sealed class UsherEvent
     /// <param name="details">Names, addresses, before and after. Never a secret. It becomes the event's.</param>
     /// <param name="cause">Why.</param>
     public static UsherEvent Record(
-        string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now, Dictionary<string, string>? details = null, string? cause = null)
+        string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now,
+        Dictionary<string, string>? details = null, string? cause = null)
     {
         var id = Uuid.Create(now);
         return new()
         {
-            OrganizationId = actor.OrganizationId, Id = id, Type = type, ActorKind = actor.Kind, ActorId = actor.Id, Cause = cause,
+            OrganizationId = actor.OrganizationId, Id = id, Type = type, ActorKind = actor.Kind, ActorId = actor.Id,
+            Cause = cause,
             SubjectKind = subjectKind, SubjectId = subjectId, OccurredAt = now,
-            Details = new() { OrganizationId = actor.OrganizationId, EventId = id, Salt = RandomNumberGenerator.GetBytes(16), Values = WithActor(details ?? [], actor) },
+            Details = WithActor(details ?? [], actor), Salt = RandomNumberGenerator.GetBytes(16),
         };
     }
 
@@ -129,28 +139,6 @@ public sealed class UsherEvent
             builder.HasKey(e => new { e.OrganizationId, e.Id });
             builder.HasIndex(e => new { e.OrganizationId, e.Position }).IsUnique().HasFilter("position IS NOT NULL");
             builder.HasIndex(e => new { e.OrganizationId, e.SubjectId });
-        }
-    }
-}
-
-/// <summary>The personal part of an event. Deleting the row erases it; the salt keeps its hash from being guessed.</summary>
-public sealed class UsherEventDetails
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid EventId { get; init; }
-
-    public required byte[] Salt { get; init; }
-
-    public required Dictionary<string, string> Values { get; init; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<UsherEventDetails>
-    {
-        public void Configure(EntityTypeBuilder<UsherEventDetails> builder)
-        {
-            builder.ToTable("event_details");
-            builder.HasKey(d => new { d.OrganizationId, d.EventId });
-            builder.HasOne<UsherEvent>().WithOne(e => e.Details).HasForeignKey<UsherEventDetails>(d => new { d.OrganizationId, d.EventId });
         }
     }
 }

@@ -18,7 +18,9 @@ public enum SystemGroup
     ServiceAccounts,
 }
 
-/// <summary>A named set of members. The two system groups' members are implied by the member's kind and never stored.</summary>
+/// <summary>
+/// A named set of members. The two system groups' members are implied by the member's kind and never stored.
+/// </summary>
 public sealed class Group : IVersioned, INamed
 {
     public required Guid OrganizationId { get; init; }
@@ -54,13 +56,30 @@ public sealed class Group : IVersioned, INamed
 
     public int Version { get; set; }
 
-    public List<GroupPermission> Permissions { get; } = [];
+    /// <summary>Permissions and roles that every member of the group has.</summary>
+    public Grants Grants { get; private set; } = Grants.None;
 
-    public List<RoleGroup> Roles { get; } = [];
+    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    public GrantLog GrantLog { get; private set; } = GrantLog.None;
 
-    public List<ResourceAccess> Levels { get; } = [];
+    /// <summary>Whether there are rows of levels for this group.</summary>
+    public bool HasLevels { get; set; }
 
-    public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
+    /// <summary>Names of permissions, in ordinal order.</summary>
+    public IReadOnlyList<string> Permissions => Grants.Permissions;
+
+    /// <summary>Ids of roles. Those of deleted roles mean nothing.</summary>
+    public IReadOnlyList<Guid> Roles => Grants.Roles;
+
+    public void Give(Grant grant, Actor by, DateTimeOffset now)
+    {
+        if (!Grants.Contains(grant)) (Grants, GrantLog) = (Grants.With(grant), GrantLog.With(grant, by, now));
+    }
+
+    public void Take(Grant grant) => (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
+
+    /// <summary>The same group, to be changed: what is shared between requests stays as it is.</summary>
+    public Group Copy() => (Group)MemberwiseClone();
 
     internal sealed class Mapping : IEntityTypeConfiguration<Group>
     {
@@ -69,58 +88,10 @@ public sealed class Group : IVersioned, INamed
             builder.ToTable("groups");
             builder.HasKey(g => new { g.OrganizationId, g.Id });
             builder.Property(g => g.NameKey).IsKeyText();
+            builder.Ignore(g => g.Permissions).Ignore(g => g.Roles);
             builder.HasIndex(g => new { g.OrganizationId, g.NameKey }).IsUnique();
             builder.HasIndex(g => g.OrganizationId).HasDatabaseName("ix_groups_default").HasFilter("is_default");
             builder.HasIndex(g => new { g.OrganizationId, g.SystemKind }).IsUnique().HasFilter("system_kind <> 'none'");
-        }
-    }
-}
-
-/// <summary>A member's place in a group.</summary>
-public sealed class GroupMember : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid GroupId { get; init; }
-
-    public required Guid MemberId { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<GroupMember>
-    {
-        public void Configure(EntityTypeBuilder<GroupMember> builder)
-        {
-            builder.ToTable("group_members");
-            builder.HasKey(g => new { g.OrganizationId, g.GroupId, g.MemberId });
-            builder.HasOne<Group>().WithMany().HasForeignKey(g => new { g.OrganizationId, g.GroupId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasOne<Member>().WithMany(m => m.Groups).HasForeignKey(g => new { g.OrganizationId, g.MemberId }).OnDelete(DeleteBehavior.Cascade);
-        }
-    }
-}
-
-/// <summary>A permission every member of a group has.</summary>
-public sealed class GroupPermission : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid GroupId { get; init; }
-
-    public required string Permission { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<GroupPermission>
-    {
-        public void Configure(EntityTypeBuilder<GroupPermission> builder)
-        {
-            builder.ToTable("group_permissions");
-            builder.HasKey(p => new { p.OrganizationId, p.GroupId, p.Permission });
-            builder.HasOne<Group>().WithMany(g => g.Permissions).HasForeignKey(p => new { p.OrganizationId, p.GroupId }).OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

@@ -7,7 +7,9 @@ namespace Usher.Core.Groups;
 /// <summary>What to change about a group, or to make one of. What is null stays as it is.</summary>
 public sealed record GroupChange
 {
-    /// <summary>1 to 120 characters, unique in the organization, letter case aside. A system group keeps its own.</summary>
+    /// <summary>
+    /// 1 to 120 characters, unique in the organization, letter case aside. A system group keeps its own.
+    /// </summary>
     public string? Name { get; init; }
 
     /// <summary>0 to 1,000 characters.</summary>
@@ -36,12 +38,16 @@ public sealed record GroupChange
 }
 
 /// <summary>How one surface wants groups changed.</summary>
-/// <param name="UnknownMembers">For members who do not exist: refuse, or leave them out as long as one is known.</param>
-/// <param name="SystemGroups">Whether the surface knows the system groups; they do not exist for one that does not.</param>
+/// <param name="UnknownMembers">For members who do not exist: refuse, or leave them out as long as one is
+/// known.</param>
+/// <param name="SystemGroups">Whether the surface knows the system groups; they do not exist for one that does
+/// not.</param>
 /// <param name="Details">What the answer shows besides the group.</param>
-/// <param name="AllResourcesReplaceLevels">Whether a group newly given all resources loses the levels on single ones that the change does not set.</param>
+/// <param name="AllResourcesReplaceLevels">Whether a group newly given all resources loses the levels on single ones
+/// that the change does not set.</param>
 public sealed record GroupOptions(
-    UnknownReferences UnknownMembers = UnknownReferences.Refuse, bool SystemGroups = true, MemberDetails Details = MemberDetails.None, bool AllResourcesReplaceLevels = false)
+    UnknownReferences UnknownMembers = UnknownReferences.Refuse, bool SystemGroups = true,
+    MemberDetails Details = MemberDetails.None, bool AllResourcesReplaceLevels = false)
 {
     /// <summary>The versions a change is meant for; see <see cref="Precondition"/>.</summary>
     public IReadOnlyCollection<string>? IfMatch { get; init; }

@@ -4,6 +4,7 @@ using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Resources;
 
 namespace Usher.Core.Groups;
 
@@ -11,11 +12,17 @@ namespace Usher.Core.Groups;
 public static class GroupErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "group_not_found", "There is no such group.");
-    public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
+    public static readonly Error NameInvalid = new(
+        ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");
-    public static readonly Error DescriptionInvalid = new(ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.", "description");
-    public static readonly Error SystemGroup = new(ErrorKind.Invalid, "system_group", "The name and the members of a system group cannot be changed, and it cannot be deleted.");
-    public static readonly Error MembersUnknown = new(ErrorKind.Invalid, "members_unknown", "Somebody named is no member here.", "members");
+    public static readonly Error DescriptionInvalid = new(
+        ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.",
+        "description");
+    public static readonly Error SystemGroup = new(
+        ErrorKind.Invalid, "system_group",
+        "The name and the members of a system group cannot be changed, and it cannot be deleted.");
+    public static readonly Error MembersUnknown = new(
+        ErrorKind.Invalid, "members_unknown", "Somebody named is no member here.", "members");
 }
 
 /// <summary>A group to make, and all that membership of it gives.</summary>
@@ -47,50 +54,72 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
     {
         var change = new GroupChange
         {
-            Name = given.Name, Description = given.Description, IsAdmin = given.IsAdmin, AllResources = given.AllResources, IsDefault = given.IsDefault,
-            Permissions = SetChange.Add(given.Permissions), Roles = SetChange.Add(given.Roles), Levels = given.Levels, Members = SetChange.Add(given.Members),
+            Name = given.Name, Description = given.Description, IsAdmin = given.IsAdmin,
+            AllResources = given.AllResources, IsDefault = given.IsDefault,
+            Permissions = SetChange.Add(given.Permissions), Roles = SetChange.Add(given.Roles), Levels = given.Levels,
+            Members = SetChange.Add(given.Members),
         };
         return SaveAsync(actor, null, change, how, ct);
     }
 
     /// <summary>
-    /// Changes a group. Any edit, the name included, needs everything that the group confers before and after, and so does putting a member in or out.
+    /// Changes a group. Any edit, the name included, needs everything that the group confers before and after, and so
+    /// does putting a member in or out.
     /// </summary>
-    /// <returns>The group as it is then. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>, <c>more_than_you_hold</c>, …</returns>
-    public Task<Result<GroupView>> UpdateAsync(Actor actor, Guid groupId, GroupChange change, GroupOptions how, CancellationToken ct) => SaveAsync(actor, groupId, change, how, ct);
+    /// <returns>The group as it is then. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>,
+    /// <c>more_than_you_hold</c>, …</returns>
+    public Task<Result<GroupView>> UpdateAsync(
+        Actor actor, Guid groupId, GroupChange change, GroupOptions how, CancellationToken ct) =>
+        SaveAsync(actor, groupId, change, how, ct);
 
-    /// <summary>Deletes a group: its members stay, without what it gave them. The actor must hold all that it gives.</summary>
+    /// <summary>
+    /// Deletes a group: its members stay, without what it gave them. The actor must hold all that it gives.
+    /// </summary>
     /// <returns>The group as it was.</returns>
-    public Task<Result<GroupView>> DeleteAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
+    public Task<Result<GroupView>> DeleteAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct) =>
+        db.RunAsync<Result<GroupView>>(async () =>
     {
-        if (await AccessGraph.TrackAsync(db, Query(actor, [groupId], how.Details), ct) is not { } graph) return GroupErrors.NotFound;
+        if (await AccessGraph.TrackAsync(db, Query(actor, [groupId], how.Details), ct) is not { } graph)
+            return GroupErrors.NotFound;
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
-        if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
+        if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
+            return GroupErrors.NotFound;
         if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
-        if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group)))) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group))))
+            return InvitationErrors.MoreThanYouHold;
 
-        db.Remove(group);
-        db.Add(UsherEvent.Record(EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
+        db.Remove(group.Copy());
+        db.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
+        db.Add(UsherEvent.Record(
+            EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
         await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, []);
     }, ct);
 
-    /// <summary>One group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of groups does.</summary>
+    /// <summary>
+    /// One group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of
+    /// groups does.
+    /// </summary>
     public async Task<Result<GroupView>> GetAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [groupId], how.Details), ct);
-        return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None) ? new GroupView(group, graph, []) : GroupErrors.NotFound;
+        return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None)
+            ? new GroupView(group, graph, [])
+            : GroupErrors.NotFound;
     }
 
     /// <summary>A run of the groups of the actor's organization, oldest first.</summary>
-    public async Task<Result<IReadOnlyList<GroupView>>> PageAsync(Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
+    public async Task<Result<IReadOnlyList<GroupView>>> PageAsync(
+        Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { GroupRun = run }, ct);
-        return graph is null ? GroupErrors.NotFound : graph.RunOfGroups.Select(g => new GroupView(g, graph, [])).ToList();
+        return graph is null
+            ? GroupErrors.NotFound
+            : graph.RunOfGroups.Select(g => new GroupView(g, graph, [])).ToList();
     }
 
     /// <summary>All groups of the actor's organization, in no particular order.</summary>
@@ -102,35 +131,46 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
         if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
-        var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
+        var graph = await AccessGraph.ReadAsync(
+            db, Query(actor, [], how.Details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
         if (graph is null) return GroupErrors.NotFound;
-        return graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None).Select(g => new GroupView(g, graph, [])).ToList();
+        return graph.Groups.Where(g => how.SystemGroups || g.SystemKind is SystemGroup.None)
+            .Select(g => new GroupView(g, graph, [])).ToList();
     }
 
-    /// <summary>Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.</summary>
+    /// <summary>
+    /// Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.
+    /// </summary>
     public IAsyncEnumerable<GroupMembership> StreamMembersAsync(Actor actor, IReadOnlyCollection<Guid> groupIds) => (
-        from place in db.GroupMembers.AsNoTracking()
-        join member in db.Members.AsNoTracking() on new { place.OrganizationId, Id = place.MemberId } equals new { member.OrganizationId, member.Id }
-        where place.OrganizationId == actor.OrganizationId && groupIds.Contains(place.GroupId)
-        orderby place.GroupId, place.MemberId
-        select new GroupMembership(place.GroupId, member)).AsAsyncEnumerable();
+        from held in db.MemberGrants.AsNoTracking()
+        join member in db.Members.AsNoTracking() on new
+        {
+            held.OrganizationId, Id = held.MemberId,
+        } equals new { member.OrganizationId, member.Id }
+        where held.OrganizationId == actor.OrganizationId && held.Kind == GrantKind.Group
+            && groupIds.Select(id => Grant.Group(id).Target).Contains(held.Target)
+        orderby held.Target, held.MemberId
+        select new GroupMembership(Guid.ParseExact(held.Target, "N"), member)).AsAsyncEnumerable();
 
     /// <summary>Everything that is wrong with a change, whichever group it is for.</summary>
     public IEnumerable<Error> Faults(GroupChange change)
     {
         if (change.Name is { } name && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
-        if (change.Description is { } description && !Text.IsDescription(description)) yield return GroupErrors.DescriptionInvalid;
+        if (change.Description is { } description && !Text.IsDescription(description))
+            yield return GroupErrors.DescriptionInvalid;
         foreach (var fault in catalogue.Faults(change.Permissions?.Named ?? [])) yield return fault;
         if (change.Members?.Named.Count() > MemberService.MaxKeys) yield return MemberErrors.TooMany;
     }
 
-    private Task<Result<GroupView>> SaveAsync(Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) => db.RunAsync<Result<GroupView>>(async () =>
+    private Task<Result<GroupView>> SaveAsync(
+        Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) =>
+        db.RunAsync<Result<GroupView>>(async () =>
     {
         if (Error.Of(Faults(change)) is { } fault) return fault;
 
         // Who is in it is read only where it decides who has to leave.
         var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
-            ? await db.GroupMembers.Where(g => g.OrganizationId == actor.OrganizationId && g.GroupId == known).Select(g => g.MemberId).ToListAsync(ct) : [];
+            ? await MembersOfAsync(actor, known, ct) : [];
         var query = Query(actor, groupId is { } id ? [id] : [], how.Details, [.. change.Members?.Named ?? []]);
         query = ReferenceReader.With(query with
         {
@@ -141,61 +181,100 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
         var today = graph.Today(actor);
         if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
         var now = clock.Now();
-        var group = groupId is { } of ? graph.Group(of) : New(actor, Text.Name(change.Name!), now);
-        if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None)) return GroupErrors.NotFound;
+        var group = groupId is { } of ? graph.Edit(of) : New(actor, Text.Name(change.Name!), now);
+        if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
+            return GroupErrors.NotFound;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
-        var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources ? change with { ReplaceLevels = true } : change;
+        var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources
+            ? change with { ReplaceLevels = true }
+            : change;
 
         var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
-        if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null)) return GroupErrors.SystemGroup;
+        if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null))
+            return GroupErrors.SystemGroup;
 
         var named = new ReferenceReader(graph, UnknownReferences.Refuse);
         var levels = named.Levels(change.Levels);
-        var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. group.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
+        var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. graph.RolesOf(group.Roles)])
+            ?? ([], []);
         if (named.Refused is { } unknown) return unknown;
         var members = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
-        if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is [])) return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
-        var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members).Against([.. graph.Members.Where(m => m.Groups.Exists(g => g.GroupId == group.Id))]) ?? ([], []);
+        if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is []))
+            return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
+        var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members)
+            .Against([.. graph.Members.Where(m => m.Groups.Contains(group.Id))])
+            ?? ([], []);
 
-        // Whatever is edited, be it the name alone: others hand the group out by it. An edit that changes nothing is none.
+        // Whatever is edited, be it the name alone: others hand the group out by it. An edit that changes nothing is
+        // none.
         var before = graph.Of(group);
         List<MemberPlan> moves = [];
-        foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add)).Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
+        foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add))
+                .Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
         {
-            if (!MemberPlan.Make(graph, today, moved, Wanted.Of(new SetChange<Group>([group], kind))).TryGet(out var move, out var refused)) return refused;
+            if (!MemberPlan.Make(graph, today, moved, Wanted.Of(new SetChange<Group>([group], kind)))
+                    .TryGet(out var move, out var refused))
+                return refused;
             moves.Add(move);
         }
 
-        Guid[] rolesBefore = [.. group.Roles.Select(r => r.RoleId)];
-        var details = Apply(group, wish, roles, levels, actor, now);
-        var mayEdit = details.Count is 0 || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
+        if (groupId is not null) db.Attach(group);
+        var had = graph.LevelsOf(group).ToList();
+        var kept = had.ToList();
+        db.AttachRange(had);
+        var details = Apply(group, kept, wish, roles, levels, actor, now);
+        graph.Add(group, kept);
+        var mayEdit = details.Count is 0
+            || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
         if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
         {
             db.Forget();
             return mayEdit ? GroupErrors.NameTaken : InvitationErrors.MoreThanYouHold;
         }
 
-        graph.Add(group);
-        graph.Moved(group, rolesBefore);
         if (groupId is null) db.Add(group);
+        // A change of a level alone is a change of the group.
+        else if (details.Count > 0) db.Entry(group).Property(g => g.HasLevels).IsModified = true;
+        db.AddRange(kept.Except(had));
+        db.RemoveRange(had.Except(kept));
         if (groupId is null || details.Count > 0)
-            db.Add(UsherEvent.Record(groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now, new(details) { ["name"] = group.Name }));
-        foreach (var move in moves) db.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
+            db.Add(UsherEvent.Record(
+                groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now,
+                new(details) { ["name"] = group.Name }));
+        foreach (var move in moves)
+            db.Add(UsherEvent.Record(
+                EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
         await db.SaveChangesAsync(ct);
         return new GroupView(group, graph, members.Unknown);
     }, ct);
 
-    private Task<bool> IsTakenAsync(Group group, CancellationToken ct) =>
-        db.Groups.AnyAsync(g => g.OrganizationId == group.OrganizationId && g.NameKey == group.NameKey && g.Id != group.Id, ct);
+    private Task<List<Guid>> MembersOfAsync(Actor actor, Guid groupId, CancellationToken ct)
+    {
+        var grant = Grant.Group(groupId);
+        return db.MemberGrants.Where(g =>
+            g.OrganizationId == actor.OrganizationId && g.Kind == grant.Kind && g.Target == grant.Target)
+            .Select(g => g.MemberId).ToListAsync(ct);
+    }
 
-    private static AccessQuery Query(Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
+    private Task<bool> IsTakenAsync(Group group, CancellationToken ct) =>
+        db.Groups.AnyAsync(
+            g => g.OrganizationId == group.OrganizationId && g.NameKey == group.NameKey && g.Id != group.Id, ct);
+
+    private static AccessQuery Query(
+        Actor actor, IReadOnlyList<Guid> groupIds, MemberDetails details, IReadOnlyList<MemberKey>? members = null) =>
         MemberService.Query(actor.OrganizationId, members ?? [], details).With(actor) with { GroupIds = groupIds };
 
     private static Group New(Actor actor, string name, DateTimeOffset now) =>
-        new() { OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name), CreatedAt = now };
+        new()
+        {
+            OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Name = name, NameKey = Text.Key(name),
+            CreatedAt = now,
+        };
 
     private static Dictionary<string, string> Apply(
-        Group group, GroupChange change, (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles, IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)
+        Group group, List<ResourceAccess> kept, GroupChange change,
+        (IReadOnlyList<Role> Added, IReadOnlyList<Role> Removed) roles,
+        IReadOnlyList<(Guid Resource, Reach Reach)> levels, Actor actor, DateTimeOffset now)
     {
         Dictionary<string, string> details = [];
         if (change.Name is { } name && Text.Name(name) != group.Name)
@@ -204,7 +283,8 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
             (group.Name, group.NameKey) = (Text.Name(name), Text.Key(name));
         }
 
-        if (change.Description is { } description && description != group.Description) details["description"] = group.Description = description;
+        if (change.Description is { } description && description != group.Description)
+            details["description"] = group.Description = description;
         if (change.IsAdmin is { } admin && admin != group.IsAdmin)
         {
             (group.IsAdmin, group.IsAdminGrantedBy, group.IsAdminGrantedAt) = (admin, actor.Id, admin ? now : null);
@@ -213,31 +293,39 @@ public sealed class GroupService(UsherDb db, PermissionCatalogue catalogue, Time
 
         if (change.AllResources is { } all && all != group.AllResources)
         {
-            (group.AllResources, group.AllResourcesGrantedBy, group.AllResourcesGrantedAt) = (all, actor.Id, all ? now : null);
+            (group.AllResources, group.AllResourcesGrantedBy, group.AllResourcesGrantedAt) =
+                (all, actor.Id, all ? now : null);
             details["all_resources"] = all ? "given" : "taken";
         }
 
-        if (change.IsDefault is { } isDefault && isDefault != group.IsDefault) details["is_default"] = (group.IsDefault = isDefault) ? "yes" : "no";
-        var permissions = change.Permissions?.Against([.. group.Permissions.Select(p => p.Permission)]) ?? ([], []);
-        foreach (var permission in permissions.Added)
-            group.Permissions.Add(new() { OrganizationId = group.OrganizationId, GroupId = group.Id, Permission = permission, GrantedBy = actor.Id, GrantedAt = now });
-        group.Permissions.RemoveAll(p => permissions.Removed.Contains(p.Permission));
+        if (change.IsDefault is { } isDefault && isDefault != group.IsDefault)
+            details["is_default"] = (group.IsDefault = isDefault) ? "yes" : "no";
+        var permissions = change.Permissions?.Against(group.Permissions) ?? ([], []);
+        foreach (var permission in permissions.Added) group.Give(Grant.Permission(permission), actor, now);
+        foreach (var permission in permissions.Removed) group.Take(Grant.Permission(permission));
         Tell("permissions", permissions.Added, permissions.Removed);
-        foreach (var role in roles.Added)
-            group.Roles.Add(new() { OrganizationId = group.OrganizationId, RoleId = role.Id, GroupId = group.Id, GrantedBy = actor.Id, GrantedAt = now });
-        group.Roles.RemoveAll(r => roles.Removed.Any(x => x.Id == r.RoleId));
+        foreach (var role in roles.Added) group.Give(Grant.Role(role.Id), actor, now);
+        foreach (var role in roles.Removed) group.Take(Grant.Role(role.Id));
         Tell("roles", roles.Added.Select(r => r.Name), roles.Removed.Select(r => r.Name));
 
         foreach (var (resource, reach) in levels)
         {
-            if (group.Levels.Find(l => l.ResourceId == resource) is not { } row)
-                group.Levels.Add(row = new() { OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource, GroupId = group.Id });
+            if (kept.Find(l => l.ResourceId == resource) is not { } row)
+                kept.Add(
+                    row = new()
+                    {
+                        OrganizationId = group.OrganizationId, Id = Uuid.Create(now), ResourceId = resource,
+                        GroupId = group.Id,
+                    });
             else if (row.Reach == reach) continue;
             row.Set(reach, actor, now);
             details[$"level {resource}"] = string.Join('+', [SnakeCaseName.Of(reach.Level), .. reach.Capabilities]);
         }
 
-        if (change.ReplaceLevels && group.Levels.RemoveAll(l => !levels.Any(n => n.Resource == l.ResourceId)) is > 0 and var gone) details["levels_removed"] = $"{gone}";
+        if (change.ReplaceLevels
+                && kept.RemoveAll(l => !levels.Any(n => n.Resource == l.ResourceId)) is > 0 and var gone)
+            details["levels_removed"] = $"{gone}";
+        group.HasLevels = kept.Count > 0;
         return details;
 
         void Tell(string what, IEnumerable<string> added, IEnumerable<string> removed)

@@ -4,8 +4,9 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace Usher.Core.Idempotency;
 
 /// <summary>
-/// That a request with an Idempotency-Key was carried out, and how it was answered. Committed with what it changed. Of the key only the hash is kept; the answer,
-/// which may bear a secret, is encrypted with a key derived from it, so that only whoever repeats the request can read it.
+/// That a request with an Idempotency-Key was carried out, and how it was answered. Committed with what it changed. Of
+/// the key only the hash is kept; the answer, which may bear a secret, is encrypted with a key derived from it, so that
+/// only whoever repeats the request can read it.
 /// </summary>
 public sealed class IdempotencyRecord
 {

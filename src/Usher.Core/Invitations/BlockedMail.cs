@@ -11,15 +11,21 @@ internal static class BlockedMail
     /// <summary>How many invitations a mail names; the others are counted.</summary>
     public const int MostNamed = 50;
 
-    public static OutboxMessage To(Member admin, Organization organization, IReadOnlyList<Invitation> blocked, int total, DateTimeOffset now) => new()
+    public static OutboxMessage To(
+        Member admin, Organization organization, IReadOnlyList<Invitation> blocked, int total, DateTimeOffset now) =>
+        new()
     {
-        OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.InvitationsBlocked, Recipient = admin.Identifier, Language = admin.Locale ?? "en",
+        OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.InvitationsBlocked,
+        Recipient = admin.Identifier, Language = admin.Locale
+            ?? "en",
         NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {
-            [OutboxParameters.Organization] = organization.Name, [OutboxParameters.OrganizationSlug] = organization.Slug,
+            [OutboxParameters.Organization] = organization.Name,
+            [OutboxParameters.OrganizationSlug] = organization.Slug,
             [OutboxParameters.FirstName] = admin.FirstName, [OutboxParameters.Count] = $"{total}",
-            [OutboxParameters.Lines] = string.Join('\n', blocked.Select(i => $"{i.Member.Identifier}\t{i.SponsorName}")),
+            [OutboxParameters.Lines] = string.Join(
+                '\n', blocked.Select(i => $"{i.Member.Identifier}\t{i.SponsorName}")),
         },
     };
 }

@@ -34,7 +34,10 @@ public enum OfferState
     /// <summary>He got in another way.</summary>
     Superseded,
 
-    /// <summary>It waits for a decision by the organization's administrators, because its sponsor may no longer give what it gives. The same link works afterwards.</summary>
+    /// <summary>
+    /// It waits for a decision by the organization's administrators, because its sponsor may no longer give what it
+    /// gives. The same link works afterwards.
+    /// </summary>
     Blocked,
 }
 
@@ -47,7 +50,9 @@ public enum Viewer
     /// <summary>The address has an account, and its person is not signed in.</summary>
     MustSignIn,
 
-    /// <summary>The link was mailed, and the address has an account that never proved it: its password, or a new one, proves it.</summary>
+    /// <summary>
+    /// The link was mailed, and the address has an account that never proved it: its password, or a new one, proves it.
+    /// </summary>
     UnprovenAccount,
 
     /// <summary>The invited person is signed in.</summary>
@@ -56,7 +61,9 @@ public enum Viewer
     /// <summary>Another person is signed in.</summary>
     SomebodyElse,
 
-    /// <summary>Nobody is signed in, and the link does not prove the address: whether there is an account for it is not told.</summary>
+    /// <summary>
+    /// Nobody is signed in, and the link does not prove the address: whether there is an account for it is not told.
+    /// </summary>
     Undisclosed,
 }
 
@@ -84,8 +91,8 @@ public sealed record Offer(OfferState State, Viewer Viewer)
     public string? SignedInAs { get; init; }
 
     /// <summary>
-    /// Whether asking for a new link leads anywhere: expired, revoked because its sponsor lost the right, or open by a link that was
-    /// handed over, which then is mailed as well.
+    /// Whether asking for a new link leads anywhere: expired, revoked because its sponsor lost the right, or open by a
+    /// link that was handed over, which then is mailed as well.
     /// </summary>
     public bool CanAskForNew { get; init; }
 
@@ -103,8 +110,8 @@ public sealed record InvitationLink(string OrganizationSlug, Guid InvitationId, 
 public sealed record NewPerson(string FirstName, string LastName, string Password)
 {
     /// <summary>
-    /// Whether to take over an account that has the address and never proved it. Its sessions and API keys end, and its memberships are
-    /// suspended. Only a mailed link can do that. The default is false.
+    /// Whether to take over an account that has the address and never proved it. Its sessions and API keys end, and its
+    /// memberships are suspended. Only a mailed link can do that. The default is false.
     /// </summary>
     public bool TakeOver { get; init; }
 }
@@ -114,14 +121,23 @@ public sealed record NewPerson(string FirstName, string LastName, string Passwor
 /// <param name="Session">His new session, when he was not signed in before; its secret goes into the cookie.</param>
 public sealed record Joined(string OrganizationName, SignedIn? Session);
 
-/// <summary>What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.</summary>
+/// <summary>
+/// What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.
+/// </summary>
 public sealed class GuestService(
-    UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, AccountTakeover takeover, GuessLimits limits, TimeProvider clock)
+    UsherDb db, InvitationMails mails, PasswordService passwords, SessionService sessions, AccountTakeover takeover,
+    GuessLimits limits, TimeProvider clock)
 {
-    /// <summary>How many submissions of an organization's handed-over links may learn within a day that an address has an account.</summary>
+    /// <summary>
+    /// How many submissions of an organization's handed-over links may learn within a day that an address has an
+    /// account.
+    /// </summary>
     public const int MaxDisclosuresADay = 20;
 
-    /// <summary>A guest's request mails an invitation again only so long after its last mail: until then the mail that is out opens it.</summary>
+    /// <summary>
+    /// A guest's request mails an invitation again only so long after its last mail: until then the mail that is out
+    /// opens it.
+    /// </summary>
     public static readonly TimeSpan BetweenMails = TimeSpan.FromMinutes(5);
 
     /// <summary>A guest's request tells the administrators about an invitation at most once in this time.</summary>
@@ -129,33 +145,38 @@ public sealed class GuestService(
 
     /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
     public async Task<Offer> LookAsync(InvitationLink link, Guid? signedInUser, CancellationToken ct) =>
-        await FindAsync(link, ct) is { } found ? await DescribeAsync(found, signedInUser, ct) : new(OfferState.Unknown, Viewer.NewPerson);
+        await FindAsync(link, ct) is { } found
+            ? await DescribeAsync(found, signedInUser, ct)
+            : new(OfferState.Unknown, Viewer.NewPerson);
 
     /// <summary>
     /// A new person joins: the account is made, the invitation accepted and a session begun, in one commit. With
     /// <see cref="NewPerson.TakeOver"/>, an account that has the address and never proved it becomes this person's.
     /// </summary>
-    /// <returns>
-    /// The same person repeating it, with the same password, gets the same answer again. Refused with <c>must_sign_in</c> when there is an
-    /// account for the address, with <c>account_unproven</c> when there is one that could be taken over, with <c>invitation_…</c> for an
-    /// invitation that has ended, and with <c>too_many_account_checks</c> after <see cref="MaxDisclosuresADay"/> handed-over links of the
-    /// organization were submitted for addresses that have an account.
-    /// </returns>
-    public async Task<Result<Joined>> JoinAsync(InvitationLink link, NewPerson person, string? device, CancellationToken ct)
+    /// <returns> The same person repeating it, with the same password, gets the same answer again. Refused with
+    /// <c>must_sign_in</c> when there is an account for the address, with <c>account_unproven</c> when there is one
+    /// that could be taken over, with <c>invitation_…</c> for an invitation that has ended, and with
+    /// <c>too_many_account_checks</c> after <see cref="MaxDisclosuresADay"/> handed-over links of the organization were
+    /// submitted for addresses that have an account. </returns>
+    public async Task<Result<Joined>> JoinAsync(
+        InvitationLink link, NewPerson person, string? device, CancellationToken ct)
     {
         if (await FindAsync(link, ct) is not { } before) return InvitationErrors.LinkUnknown;
         if (!Text.IsName(person.FirstName)) return InvitationErrors.FirstNameInvalid;
         if (Text.Name(person.FirstName).Length is 0) return InvitationErrors.FirstNameMissing;
         if (!Text.IsName(person.LastName)) return InvitationErrors.LastNameInvalid;
-        if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, person.Password, device, ct);
+        if (before.Invitation.Status is InvitationStatus.Accepted)
+            return await RepeatAsync(before, person.Password, device, ct);
         if (PasswordRules.Check(person.Password, before.Member.Identifier) is { } weak) return weak;
         // Every submission is refused then: one that still joined would tell as much as one that is refused.
         var handedOver = !before.Used.ProvesAddress;
-        if (handedOver && await DisclosuresAsync(before.Organization.Id, ct) >= MaxDisclosuresADay) return InvitationErrors.TooManyDisclosures;
+        if (handedOver && await DisclosuresAsync(before.Organization.Id, ct) >= MaxDisclosuresADay)
+            return InvitationErrors.TooManyDisclosures;
         if (!(await passwords.HashAsync(person.Password, ct)).TryGet(out var hash, out var busy)) return busy;
 
         var joined = await (person.TakeOver ? db.RunLockedAsync(OnceAsync, ct) : db.RunAsync(OnceAsync, ct));
-        // A double click, or thirty: the others find it accepted, by this very person, or the account made since they looked.
+        // A double click, or thirty: the others find it accepted, by this very person, or the account made since they
+        // looked.
         if (await RepeatedAsync(joined, link, person.Password, device, ct) is { } again) return again;
         return handedOver && joined.Error == InvitationErrors.MustSignIn ? await DiscloseAsync(before, ct) : joined;
 
@@ -163,11 +184,13 @@ public sealed class GuestService(
         {
             if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
-            // Judged before anything is asked of the person: nobody signs in, or takes an account over, for an invitation that has ended.
+            // Judged before anything is asked of the person: nobody signs in, or takes an account over, for an
+            // invitation that has ended.
             if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
             await db.LockAccountAsync(found.Member.Identifier, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
-            if (accounts is []) return await AcceptAsync(found, accounts, userId: null, () => Task.FromResult(MakeAccount(found)), ct);
+            if (accounts is [])
+                return await AcceptAsync(found, accounts, userId: null, () => Task.FromResult(MakeAccount(found)), ct);
             var user = accounts[0].User;
             if (user.EmailProvedAt is not null || !found.Used.ProvesAddress) return InvitationErrors.MustSignIn;
             if (!person.TakeOver) return InvitationErrors.AccountUnproven;
@@ -178,7 +201,8 @@ public sealed class GuestService(
         {
             var now = clock.Now();
             var user = db.Add(User.Create(
-                found.Member.Identifier, found.Used.ProvesAddress, Text.Name(person.FirstName), Text.Name(person.LastName), hash, now));
+                found.Member.Identifier, found.Used.ProvesAddress, Text.Name(person.FirstName),
+                Text.Name(person.LastName), hash, now));
             return (user, BeginSession(found, user, now));
         }
 
@@ -187,7 +211,8 @@ public sealed class GuestService(
             db.Attach(user);
             await takeover.ApplyAsync(user, hash, ct);
             // Names, zone and language may be anybody's choice so far.
-            (user.FirstName, user.LastName, user.TimeZone, user.Locale) = (Text.Name(person.FirstName), Text.Name(person.LastName), null, null);
+            (user.FirstName, user.LastName, user.TimeZone, user.Locale) =
+                (Text.Name(person.FirstName), Text.Name(person.LastName), null, null);
             return (user, BeginSession(found, user, clock.Now()));
         }
 
@@ -200,24 +225,26 @@ public sealed class GuestService(
     }
 
     /// <summary>
-    /// The holder of a mailed link also knows the password of the account that has the address and never proved it: the address is proven
-    /// with this, and the invitation accepted. Nothing else about the account changes. A session alone does not do, as the password does
-    /// not come with it.
+    /// The holder of a mailed link also knows the password of the account that has the address and never proved it: the
+    /// address is proven with this, and the invitation accepted. Nothing else about the account changes. A session
+    /// alone does not do, as the password does not come with it.
     /// </summary>
-    /// <returns>
-    /// Repeating it gives the same answer. Refused with <c>credentials_wrong</c>, with <c>must_sign_in</c> when the address is proven already
-    /// or the link was handed over, with <c>invitation_…</c> for an invitation that has ended.
-    /// </returns>
-    public async Task<Result<Joined>> ProveAsync(InvitationLink link, string password, string? device, CancellationToken ct)
+    /// <returns> Repeating it gives the same answer. Refused with <c>credentials_wrong</c>, with <c>must_sign_in</c>
+    /// when the address is proven already or the link was handed over, with <c>invitation_…</c> for an invitation that
+    /// has ended. </returns>
+    public async Task<Result<Joined>> ProveAsync(
+        InvitationLink link, string password, string? device, CancellationToken ct)
     {
         if (await FindAsync(link, ct) is not { } before) return InvitationErrors.LinkUnknown;
-        if (before.Invitation.Status is InvitationStatus.Accepted) return await RepeatAsync(before, password, device, ct);
+        if (before.Invitation.Status is InvitationStatus.Accepted)
+            return await RepeatAsync(before, password, device, ct);
         if (!IsOpen(before, clock.Now(), out var ended)) return InvitationErrors.Ended(ended);
         if (!before.Used.ProvesAddress) return InvitationErrors.MustSignIn;
         var address = before.Member.Identifier;
         var account = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
         if (account?.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
-        if (!(await sessions.CheckAsync(account, address, password, ct)).TryGet(out var known, out var refused)) return refused;
+        if (!(await sessions.CheckAsync(account, address, password, ct)).TryGet(out var known, out var refused))
+            return refused;
 
         var joined = await db.RunAsync<Result<Joined>>(async () =>
         {
@@ -227,7 +254,8 @@ public sealed class GuestService(
             await db.LockAccountAsync(address, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             // Taken over, or given another password, since it was checked.
-            if (accounts is not [{ User: var user }] || user.SecurityStamp != known.SecurityStamp) return SessionService.Wrong;
+            if (accounts is not [{ User: var user }] || user.SecurityStamp != known.SecurityStamp)
+                return SessionService.Wrong;
             if (user.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
             return await AcceptAsync(found, accounts, user.Id, () => Task.FromResult(Prove(user)), ct);
         }, ct);
@@ -240,16 +268,15 @@ public sealed class GuestService(
             user.Prove(address, now);
             user.LastSignInAt = now;
             db.Add(UsherEvent.Record(
-                EventTypes.UserAddressProven, Actor.System(Organization.Installation), "user", user.Id, now, new() { ["email"] = address }));
+                EventTypes.UserAddressProven, Actor.System(Organization.Installation), "user", user.Id, now,
+                new() { ["email"] = address }));
             return (user, sessions.Add(user, device, now));
         }
     }
 
     /// <summary>The invited person, signed in, accepts. Repeating it gives the same answer.</summary>
-    /// <returns>
-    /// Refused with <c>invitation_not_yours</c> for another account, and with <c>account_unproven</c> when the link was mailed and the
-    /// account never proved its address: see <see cref="ProveAsync"/>.
-    /// </returns>
+    /// <returns> Refused with <c>invitation_not_yours</c> for another account, and with <c>account_unproven</c> when
+    /// the link was mailed and the account never proved its address: see <see cref="ProveAsync"/>. </returns>
     public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct)
     {
         string? stamp = null;
@@ -264,7 +291,8 @@ public sealed class GuestService(
             }
 
             var accounts = await AccountsAsync(found, userId, ct);
-            if (accounts.Find(a => a.User.Id == userId) is not { User: var user } || !HasAddress(found, user)) return InvitationErrors.NotYours;
+            if (accounts.Find(a => a.User.Id == userId) is not { User: var user } || !HasAddress(found, user))
+                return InvitationErrors.NotYours;
             // In a second run: the account was taken over since the first, and with that the session has ended.
             if ((stamp ??= user.SecurityStamp) != user.SecurityStamp) return InvitationErrors.NotYours;
             if (user.EmailProvedAt is null && Proves(found, clock.Now())) return InvitationErrors.AccountUnproven;
@@ -282,25 +310,31 @@ public sealed class GuestService(
     }
 
     /// <summary>The person does not want to join: the membership offered is removed.</summary>
-    /// <returns>Refused with <c>already_joined</c> for somebody who is a member without having a sign-in yet, an organization's owner say: nothing is offered to him.</returns>
-    public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) => db.RunAsync<Result<Offer>>(async () =>
+    /// <returns>Refused with <c>already_joined</c> for somebody who is a member without having a sign-in yet, an
+    /// organization's owner say: nothing is offered to him.</returns>
+    public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) =>
+        db.RunAsync<Result<Offer>>(async () =>
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
-        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state) return InvitationErrors.Ended(state);
+        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state)
+            return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
         if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
         found.Invitation.End(InvitationStatus.Declined, now);
         MemberService.EndMembership(db, graph.Organization, found.Member, actor, EventTypes.MemberRemoved, now);
-        db.Add(UsherEvent.Record(EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }));
+        db.Add(UsherEvent.Record(
+            EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now,
+            new() { ["email"] = found.Member.Identifier }));
         await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
     }, ct);
 
     /// <summary>
-    /// For an expired link, and for an open one that was handed over, a mail goes to the invited address; the sponsor stays, and so does the
-    /// link that was handed over. An invitation whose sponsor lost the right is brought to the administrators' notice.
+    /// For an expired link, and for an open one that was handed over, a mail goes to the invited address; the sponsor
+    /// stays, and so does the link that was handed over. An invitation whose sponsor lost the right is brought to the
+    /// administrators' notice.
     /// </summary>
     /// <returns>The offer as it is then, also where no mail was sent because one was sent shortly before.</returns>
     public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct)
@@ -309,7 +343,8 @@ public sealed class GuestService(
         return db.RunAsync(() => AskOnceAsync(link, address => may ??= limits.MaySendTo(address), ct), ct);
     }
 
-    private async Task<Result<Offer>> AskOnceAsync(InvitationLink link, Func<string, bool> maySendTo, CancellationToken ct)
+    private async Task<Result<Offer>> AskOnceAsync(
+        InvitationLink link, Func<string, bool> maySendTo, CancellationToken ct)
     {
         if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
         var now = clock.Now();
@@ -318,33 +353,45 @@ public sealed class GuestService(
         var actor = Actor.System(found.Organization.Id);
         if (state is OfferState.Expired or OfferState.Open)
         {
-            if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier)) return await DescribeAsync(found, null, ct);
+            if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier))
+                return await DescribeAsync(found, null, ct);
             var graph = await TrackAsync(found, ct);
             // What is still open ends when it was to end: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
             found.Sent(mails.Send(db, graph.Organization, found.Member, now, expires));
-            db.Add(UsherEvent.Record(EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
+            db.Add(UsherEvent.Record(
+                EventTypes.InvitationSent, actor, "invitation", found.Invitation.Id, now, cause: "guest_asked"));
         }
         else
         {
-            var invitation = await db.Invitations.SingleAsync(i => i.OrganizationId == found.Organization.Id && i.Id == found.Invitation.Id, ct);
+            var invitation = await db.Invitations.SingleAsync(
+                i => i.OrganizationId == found.Organization.Id && i.Id == found.Invitation.Id, ct);
             if (invitation.RequestedAt > now - BetweenRequests) return await DescribeAsync(found, null, ct);
             invitation.RequestedAt = now;
             var admins = await db.AdministratorsToTell(found.Organization.Id).Select(m => m.Identifier).ToListAsync(ct);
-            InvitationMails.TellAdmins(db, found.Organization, OutboxKind.InvitationRequested, admins, found.Member, found.Invitation.SponsorName, now);
-            db.Add(UsherEvent.Record(EventTypes.InvitationRequested, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
+            InvitationMails.TellAdmins(
+                db, found.Organization, OutboxKind.InvitationRequested, admins, found.Member,
+                found.Invitation.SponsorName, now);
+            db.Add(UsherEvent.Record(
+                EventTypes.InvitationRequested, actor, "member", found.Member.Id, now,
+                new() { ["email"] = found.Member.Identifier }));
         }
 
         await db.SaveChangesAsync(ct);
         return await DescribeAsync(found, null, ct);
     }
 
-    /// <summary>Mails their link to every place an address is a live member of without having joined. Tells nobody whether there was one.</summary>
+    /// <summary>
+    /// Mails their link to every place an address is a live member of without having joined. Tells nobody whether there
+    /// was one.
+    /// </summary>
     public async Task SendMyLinkAsync(string email, CancellationToken ct)
     {
         if (!EmailAddress.TryCanonical(email, out var canonical)) return;
         var places = await db.Members.AsNoTracking()
-            .Where(m => m.Identifier == canonical && m.UserId == null && m.Kind == MemberKind.Person && (m.Status == MemberStatus.Invited || m.Status == MemberStatus.Active))
+            .Where(m =>
+                m.Identifier == canonical && m.UserId == null && m.Kind == MemberKind.Person
+                    && (m.Status == MemberStatus.Invited || m.Status == MemberStatus.Active))
             .OrderBy(m => m.OrganizationId).Select(m => new { m.OrganizationId, m.Id }).Take(10).ToListAsync(ct);
         if (places is [] || !limits.MaySendTo(canonical)) return;
         foreach (var place in places)
@@ -352,11 +399,15 @@ public sealed class GuestService(
             await db.RunAsync(async () =>
             {
                 var graph = await AccessGraph.TrackAsync(db, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
-                if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member || graph.Organization.SuspendedAt is not null) return false;
+                if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member
+                        || graph.Organization.SuspendedAt is not null)
+                    return false;
                 var now = clock.Now();
                 if (WasMailedLately(member.PendingInvitation, now)) return false;
                 var invitation = mails.Send(db, graph.Organization, member, now);
-                db.Add(UsherEvent.Record(EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now, cause: "guest_asked"));
+                db.Add(UsherEvent.Record(
+                    EventTypes.InvitationSent, Actor.System(place.OrganizationId), "invitation", invitation.Id, now,
+                    cause: "guest_asked"));
                 await db.SaveChangesAsync(ct);
                 return true;
             }, ct);
@@ -364,20 +415,27 @@ public sealed class GuestService(
         }
     }
 
-    /// <summary>Whether a guest may be sent to an address after joining: only to origins the organization registered.</summary>
+    /// <summary>
+    /// Whether a guest may be sent to an address after joining: only to origins the organization registered.
+    /// </summary>
     public async Task<bool> MayReturnTo(InvitationLink link, string url, CancellationToken ct)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var target) || target.Scheme is not ("https" or "http") || target.UserInfo.Length > 0) return false;
-        var origins = await db.Organizations.AsNoTracking().Where(o => o.Slug == link.OrganizationSlug).Select(o => o.ReturnOrigins).SingleOrDefaultAsync(ct);
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var target) || target.Scheme is not ("https" or "http")
+                || target.UserInfo.Length > 0)
+            return false;
+        var origins = await db.Organizations.AsNoTracking().Where(o => o.Slug == link.OrganizationSlug)
+            .Select(o => o.ReturnOrigins).SingleOrDefaultAsync(ct);
         return origins?.Contains(target.GetLeftPart(UriPartial.Authority), StringComparer.OrdinalIgnoreCase) is true;
     }
 
     // A link handed over by other means is no mail, and one that was not delivered may be tried again.
     private static bool WasMailedLately(Invitation? invitation, DateTimeOffset now) =>
-        invitation is { Delivery: DeliveryState.Queued or DeliveryState.Sent, LastSentAt: { } sent } && sent > now - BetweenMails && invitation.ExpiresAt > now;
+        invitation is { Delivery: DeliveryState.Queued or DeliveryState.Sent, LastSentAt: { } sent }
+            && sent > now - BetweenMails && invitation.ExpiresAt > now;
 
     private sealed class Found(
-        Organization organization, Invitation invitation, Member member, InvitationSecret used, IReadOnlyList<InvitationSecret> secrets)
+        Organization organization, Invitation invitation, Member member, InvitationSecret used,
+        IReadOnlyList<InvitationSecret> secrets)
     {
         public Organization Organization => organization;
 
@@ -395,7 +453,7 @@ public sealed class GuestService(
         public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
 
         // The secret just mailed replaces the one that is held, if that was mailed.
-        public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets[^1] : Newest;
+        public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets.Last() : Newest;
     }
 
     // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
@@ -406,24 +464,34 @@ public sealed class GuestService(
         var rows = await (
             from organization in db.Organizations
             join invitation in db.Invitations on organization.Id equals invitation.OrganizationId
-            join member in db.Members on new { invitation.OrganizationId, Id = invitation.MemberId } equals new { member.OrganizationId, member.Id }
-            join secret in db.InvitationSecrets on new { invitation.OrganizationId, InvitationId = invitation.Id } equals new { secret.OrganizationId, secret.InvitationId }
-            where organization.Slug == link.OrganizationSlug && invitation.Id == link.InvitationId && organization.SuspendedAt == null
-            orderby secret.Sequence
-            select new { organization, invitation, member, secret }).AsNoTracking().ToListAsync(ct);
+            join member in db.Members on new
+            {
+                invitation.OrganizationId, Id = invitation.MemberId,
+            } equals new { member.OrganizationId, member.Id }
+            where organization.Slug == link.OrganizationSlug && invitation.Id == link.InvitationId
+                && organization.SuspendedAt == null
+            select new
+            {
+                organization, invitation, member, later = invitation.LaterSecrets.ToList(),
+            }).AsNoTracking().ToListAsync(ct);
+        if (rows is not [var row]) return null;
+        List<InvitationSecret> secrets = [.. row.invitation.FirstSecret(), .. row.later.OrderBy(s => s.Sequence)];
         var hash = Secret.Hash(link.Secret);
         InvitationSecret? used = null;
-        foreach (var row in rows)
-            if (CryptographicOperations.FixedTimeEquals(row.secret.Hash, hash)) used = row.secret;
-        return used is not null ? new(rows[0].organization, rows[0].invitation, rows[0].member, used, [.. rows.Select(r => r.secret)]) : null;
+        foreach (var secret in secrets)
+            if (CryptographicOperations.FixedTimeEquals(secret.Hash, hash)) used = secret;
+        return used is not null ? new(row.organization, row.invitation, row.member, used, secrets) : null;
     }
 
     // The state as the holder of this very secret sees it.
     private static OfferState StateOf(Found found, DateTimeOffset now) => found.Invitation.StatusAt(now) switch
     {
         // A member without a sign-in who is suspended is in already, and gets no further by it.
-        InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null || found.Member.Status is MemberStatus.Suspended => OfferState.Superseded,
-        InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence => OfferState.Replaced,
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null
+            || found.Member.Status is MemberStatus.Suspended =>
+            OfferState.Superseded,
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence =>
+            OfferState.Replaced,
         InvitationStatus.Pending when found.Invitation.BlockedAt is not null => OfferState.Blocked,
         InvitationStatus.Pending => OfferState.Open,
         InvitationStatus.Expired => OfferState.Expired,
@@ -437,7 +505,8 @@ public sealed class GuestService(
     {
         OfferState.Expired => found.Member is { IsLive: true, UserId: null },
         OfferState.Open => !found.Used.ProvesAddress,
-        OfferState.Revoked => found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code && found.Member.UserId is null,
+        OfferState.Revoked =>
+            found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code && found.Member.UserId is null,
         _ => false,
     };
 
@@ -451,9 +520,16 @@ public sealed class GuestService(
         var viewer = ViewerOf(found, viewerUser, accounts.Find(a => HasAddress(found, a.User))?.User, now);
         return new(state, viewer)
         {
-            OrganizationName = found.Organization.Name, Email = found.Member.ShownAs, FirstName = found.Member.FirstName, LastName = found.Member.LastName,
-            SponsorName = found.Invitation.SponsorKind is ActorKind.Member ? found.Invitation.SponsorName : "", ExpiresAt = found.Invitation.ExpiresAt,
-            NewerSentAt = state is OfferState.Replaced ? found.Newest.SentAt : null, SignedInAs = viewer is Viewer.SomebodyElse ? viewerUser!.Email ?? viewerUser.DisplayName : null,
+            OrganizationName = found.Organization.Name, Email = found.Member.ShownAs,
+            FirstName = found.Member.FirstName, LastName = found.Member.LastName,
+            SponsorName = found.Invitation.SponsorKind is ActorKind.Member
+                ? found.Invitation.SponsorName
+                : "", ExpiresAt = found.Invitation.ExpiresAt,
+            NewerSentAt = state is OfferState.Replaced
+                ? found.Newest.SentAt
+                : null, SignedInAs = viewer is Viewer.SomebodyElse
+                ? viewerUser!.Email ?? viewerUser.DisplayName
+                : null,
             CanAskForNew = CanAskForNew(found, now), HandedOver = !found.Used.ProvesAddress,
         };
     }
@@ -469,7 +545,8 @@ public sealed class GuestService(
     }
 
     // Of an open invitation the newest mailed secret, and no other.
-    private static bool Proves(Found found, DateTimeOffset now) => found.Used.ProvesAddress && IsOpen(found, now, out _);
+    private static bool Proves(Found found, DateTimeOffset now) =>
+        found.Used.ProvesAddress && IsOpen(found, now, out _);
 
     // One that was blocked is judged anew when it is accepted.
     private static bool IsOpen(Found found, DateTimeOffset now, out OfferState state) =>
@@ -477,7 +554,8 @@ public sealed class GuestService(
 
     private static bool HasAddress(Found found, User user) => user.NormalizedEmail == found.Member.Identifier;
 
-    /// <param name="IsMember">Whether he is a live member of the organization already, not by what the invitation offers.</param>
+    /// <param name="IsMember">Whether he is a live member of the organization already, not by what the invitation
+    /// offers.</param>
     private sealed record Account(User User, bool IsMember);
 
     // The account that has the invited address, and the one that is signed in.
@@ -485,18 +563,25 @@ public sealed class GuestService(
     {
         var (organization, member, email) = (found.Organization.Id, found.Member.Id, found.Member.Identifier);
         return db.Users.AsNoTracking().Where(u => u.NormalizedEmail == email || u.Id == signedInUser)
-            .Select(u => new Account(u, db.Members.Any(m => m.OrganizationId == organization && m.UserId == u.Id && m.Id != member && m.Status != MemberStatus.Removed))).ToListAsync(ct);
+            .Select(u =>
+                new Account(
+                    u,
+                    db.Members.Any(m =>
+                        m.OrganizationId == organization && m.UserId == u.Id && m.Id != member
+                            && m.Status != MemberStatus.Removed))).ToListAsync(ct);
     }
 
-    // The rule of joining, for new and known people alike. Nothing is touched before the last refusal; what makes, proves or takes over the
-    // account comes after it.
+    // The rule of joining, for new and known people alike. Nothing is touched before the last refusal; what makes,
+    // proves or takes over the account comes after it.
     private async Task<Result<Joined>> AcceptAsync(
-        Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person, CancellationToken ct)
+        Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person,
+        CancellationToken ct)
     {
         var now = clock.Now();
         if (!IsOpen(found, now, out var state)) return InvitationErrors.Ended(state);
         var graph = await TrackAsync(found, ct);
-        if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null }) return InvitationErrors.Ended(OfferState.Superseded);
+        if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null })
+            return InvitationErrors.Ended(OfferState.Superseded);
         if (!graph.SponsorStands(found.Member)) return await BlockAsync(found, now, ct);
 
         if (accounts.Exists(a => a.User.Id == userId && a.IsMember)) return InvitationErrors.AlreadyJoined;
@@ -504,8 +589,12 @@ public sealed class GuestService(
         var actor = Actor.Of(found.Member);
         found.Invitation.Accept(user.Id, now);
         found.Member.Join(user.Id, now);
-        db.Add(UsherEvent.Record(EventTypes.InvitationAccepted, actor, "invitation", found.Invitation.Id, now, new() { ["email"] = found.Member.Identifier }));
-        db.Add(UsherEvent.Record(EventTypes.MemberJoined, actor, "member", found.Member.Id, now, new() { ["email"] = found.Member.Identifier }));
+        db.Add(UsherEvent.Record(
+            EventTypes.InvitationAccepted, actor, "invitation", found.Invitation.Id, now,
+            new() { ["email"] = found.Member.Identifier }));
+        db.Add(UsherEvent.Record(
+            EventTypes.MemberJoined, actor, "member", found.Member.Id, now,
+            new() { ["email"] = found.Member.Identifier }));
         await db.SaveChangesAsync(ct);
         return new Joined(found.Organization.Name, session);
     }
@@ -517,28 +606,34 @@ public sealed class GuestService(
         found.Invitation.Block(now);
         db.Add(UsherEvent.Record(
             EventTypes.InvitationBlocked, Actor.System(found.Organization.Id), "invitation", found.Invitation.Id, now,
-            new() { ["email"] = found.Member.Identifier, ["sponsor"] = found.Member.SponsorName }, cause: InvitationErrors.SponsorLostRight.Code));
+            new() { ["email"] = found.Member.Identifier, ["sponsor"] = found.Member.SponsorName },
+            cause: InvitationErrors.SponsorLostRight.Code));
         await db.SaveChangesAsync(ct);
         return InvitationErrors.SponsorLostRight;
     }
 
     private async Task<bool> StandsAsync(Found found, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct) is { } graph
+        await AccessGraph.ReadAsync(
+            db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct) is { } graph
         && graph.Member(found.Member.Id) is { } member && graph.SponsorStands(member);
 
-    // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so; else the operation runs again.
+    // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so;
+    // else the operation runs again.
     private async Task<AccessGraph> TrackAsync(Found found, CancellationToken ct)
     {
-        var graph = await AccessGraph.ReadAsync(db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
+        var graph = await AccessGraph.ReadAsync(
+            db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
         var member = graph?.Member(found.Member.Id);
         var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
-        if (graph is null || member is null || invitation?.Version != found.Invitation.Version) throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");
+        if (graph is null || member is null || invitation?.Version != found.Invitation.Version)
+            throw new DbUpdateConcurrencyException("The invitation changed meanwhile.");
         graph.Track(db, [member.Identifier]);
         found.Take(member, invitation);
         return graph;
     }
 
-    // The same answer as the first time, where an operation found that its person had accepted meanwhile; null: nothing of that kind.
+    // The same answer as the first time, where an operation found that its person had accepted meanwhile; null: nothing
+    // of that kind.
     private async Task<Result<Joined>?> RepeatedAsync(
         Result<Joined> joined, InvitationLink link, string password, string? device, CancellationToken ct) =>
         joined.Error?.Code is "invitation_used" or "must_sign_in" or "credentials_wrong" or "account_unproven"
@@ -546,18 +641,22 @@ public sealed class GuestService(
             ? await RepeatAsync(after, password, device, ct)
             : (Result<Joined>?)null;
 
-    // The person who joined with this link comes again with the password: the same answer as the first time, and a session for this browser.
+    // The person who joined with this link comes again with the password: the same answer as the first time, and a
+    // session for this browser.
     private async Task<Result<Joined>> RepeatAsync(Found found, string password, string? device, CancellationToken ct)
     {
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
-        if (user?.NormalizedEmail != found.Member.Identifier || !found.Member.IsLive) return InvitationErrors.Ended(OfferState.Used);
+        if (user?.NormalizedEmail != found.Member.Identifier || !found.Member.IsLive)
+            return InvitationErrors.Ended(OfferState.Used);
         var again = await sessions.SignInAsync(user, password, device, ct);
         if (again.TryGet(out var session, out var refused)) return new Joined(found.Organization.Name, session);
         return refused.Kind is ErrorKind.TooMany ? refused : InvitationErrors.Ended(OfferState.Used);
     }
 
-    // A link that was handed over was submitted for an address that has an account. Each is recorded, and counted over all nodes.
-    private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) => db.RunLockedAsync<Result<Joined>>(async () =>
+    // A link that was handed over was submitted for an address that has an account. Each is recorded, and counted over
+    // all nodes.
+    private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) =>
+        db.RunLockedAsync<Result<Joined>>(async () =>
     {
         var (organization, now) = (found.Organization.Id, clock.Now());
         await db.LockAsync(organization, [], [], organizationToo: true, ct);
@@ -573,7 +672,9 @@ public sealed class GuestService(
     {
         var yesterday = clock.Now().AddDays(-1);
         return db.Events.CountAsync(
-            e => e.OrganizationId == organization && e.SubjectId == organization && e.Type == EventTypes.InvitationAccountDisclosed
+            e =>
+                e.OrganizationId == organization && e.SubjectId == organization
+                    && e.Type == EventTypes.InvitationAccountDisclosed
                 && e.OccurredAt > yesterday, ct);
     }
 }

@@ -44,10 +44,14 @@ public sealed record InvitationFilter
     /// <summary>Before.</summary>
     public DateTimeOffset? ExpiresTo { get; init; }
 
-    /// <summary>Whether they wait for an administrator's decision; see <see cref="Invitation.BlockedAt"/>. Null: either.</summary>
+    /// <summary>
+    /// Whether they wait for an administrator's decision; see <see cref="Invitation.BlockedAt"/>. Null: either.
+    /// </summary>
     public bool? Blocked { get; init; }
 
-    /// <summary>Whether bulk work is meant for every open invitation, with nothing else given. A list needs no such word.</summary>
+    /// <summary>
+    /// Whether bulk work is meant for every open invitation, with nothing else given. A list needs no such word.
+    /// </summary>
     public bool All { get; init; }
 
     /// <summary>Whether nothing is given that an invitation could fail to have.</summary>
@@ -61,12 +65,14 @@ public sealed record InvitationFilter
 
 /// <summary>A run of an organization's invitations.</summary>
 /// <param name="Order">By what.</param>
-/// <param name="After">What the order goes by of the last of the run before, an instant or an address; null for the first run and where the order is by creation.</param>
+/// <param name="After">What the order goes by of the last of the run before, an instant or an address; null for the
+/// first run and where the order is by creation.</param>
 /// <param name="AfterId">The id of that last one.</param>
 /// <param name="Limit">1 to <see cref="Access.MemberPage.MaxLimit"/>.</param>
 /// <param name="Now">By which states are judged.</param>
 /// <param name="Descending">Whether the order is turned around.</param>
-public sealed record InvitationPage(InvitationOrder Order, object? After, Guid? AfterId, int Limit, DateTimeOffset Now, bool Descending = false)
+public sealed record InvitationPage(
+    InvitationOrder Order, object? After, Guid? AfterId, int Limit, DateTimeOffset Now, bool Descending = false)
 {
     public InvitationFilter Filter { get; init; } = new();
 }

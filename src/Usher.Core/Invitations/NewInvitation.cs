@@ -24,7 +24,9 @@ public sealed record NewLevel(Reference Resource, AccessLevel Level)
     public Reach Reach => new(Level, Capabilities);
 }
 
-/// <summary>One person to invite. A set that is null means the organization's defaults, an empty one means none.</summary>
+/// <summary>
+/// One person to invite. A set that is null means the organization's defaults, an empty one means none.
+/// </summary>
 /// <param name="Email">As typed; see <see cref="EmailAddress"/>.</param>
 public sealed record NewInvitation(string Email)
 {
@@ -42,7 +44,10 @@ public sealed record NewInvitation(string Email)
     /// <summary>Entries to set; see <see cref="Core.Text.IsMetadata"/>.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>When it is to run out, 1 hour to 90 days from now; null: after the organization's, or the installation's, usual time.</summary>
+    /// <summary>
+    /// When it is to run out, 1 hour to 90 days from now; null: after the organization's, or the installation's, usual
+    /// time.
+    /// </summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>Null leaves what is stored; a new member is <c>user</c>.</summary>
@@ -57,19 +62,26 @@ public sealed record NewInvitation(string Email)
 
     public IReadOnlyList<Reference> Roles { get; init; } = [];
 
-    /// <summary>Levels to set; those on other resources stay as they are. Of two for one resource the last counts.</summary>
+    /// <summary>
+    /// Levels to set; those on other resources stay as they are. Of two for one resource the last counts.
+    /// </summary>
     public IReadOnlyList<NewLevel> Levels { get; init; } = [];
 }
 
 /// <summary>When the address belongs to somebody invited already.</summary>
 public enum OnPending
 {
-    /// <summary>Role and names are taken from the new request, grants are added, a fresh mail replaces the old one.</summary>
+    /// <summary>
+    /// Role and names are taken from the new request, grants are added, a fresh mail replaces the old one.
+    /// </summary>
     Refresh,
     Refuse,
     Skip,
 
-    /// <summary>As <see cref="Refresh"/> where the request offers something he is not offered yet; otherwise he is left untouched: no mail, no other sponsor.</summary>
+    /// <summary>
+    /// As <see cref="Refresh"/> where the request offers something he is not offered yet; otherwise he is left
+    /// untouched: no mail, no other sponsor.
+    /// </summary>
     RefreshIfChanged,
 }
 
@@ -103,17 +115,24 @@ public enum UnknownReferences
 /// <param name="OnPending">For somebody invited already.</param>
 /// <param name="OnActive">For a member.</param>
 /// <param name="OnRemoved">For a former member.</param>
-/// <param name="SendMail">Whether to mail the link; without, the member is invited and no invitation exists until somebody resends.</param>
+/// <param name="SendMail">Whether to mail the link; without, the member is invited and no invitation exists until
+/// somebody resends.</param>
 /// <param name="UnknownReferences">For what does not exist.</param>
 /// <param name="AllOrNothing">Whether one refused row stops all others.</param>
 /// <param name="Details">What the answer shows besides the member.</param>
-/// <param name="ActivateAtOnce">Whether the member is active without an invitation, because the organization's external identity provider signs its people in. Refused where it has none.</param>
-/// <param name="SeatsAlready">How many seats are taken besides those that are counted: by rows that a rehearsal in parts has let through before.</param>
+/// <param name="ActivateAtOnce">Whether the member is active without an invitation, because the organization's external
+/// identity provider signs its people in. Refused where it has none.</param>
+/// <param name="SeatsAlready">How many seats are taken besides those that are counted: by rows that a rehearsal in
+/// parts has let through before.</param>
 public sealed record InviteOptions(
-    OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences, bool AllOrNothing = false,
+    OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences,
+    bool AllOrNothing = false,
     MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false, int SeatsAlready = 0)
 {
-    /// <summary>Whether the link is in the answer, to hand over by other means; joining by it does not prove the address. Not with <see cref="SendMail"/>.</summary>
+    /// <summary>
+    /// Whether the link is in the answer, to hand over by other means; joining by it does not prove the address. Not
+    /// with <see cref="SendMail"/>.
+    /// </summary>
     public bool MintLink { get; init; }
 }
 
@@ -145,7 +164,8 @@ public enum InviteOutcome
 public sealed record IgnoredReference(string Set, string Text);
 
 /// <summary>One row's result, with the graph to show the member by.</summary>
-public sealed record Invited(Member Member, AccessGraph Graph, InviteOutcome Outcome, IReadOnlyList<IgnoredReference> Ignored)
+public sealed record Invited(
+    Member Member, AccessGraph Graph, InviteOutcome Outcome, IReadOnlyList<IgnoredReference> Ignored)
 {
     /// <summary>The link, where it was asked for; known here and nowhere else.</summary>
     public InvitationLink? Link { get; init; }
@@ -153,7 +173,8 @@ public sealed record Invited(Member Member, AccessGraph Graph, InviteOutcome Out
 
 /// <summary>What came of endorsing an offer.</summary>
 /// <param name="Member">The invited member.</param>
-/// <param name="Changed">Whether the actor is the sponsor now; false where the sponsor still may make the offer.</param>
+/// <param name="Changed">Whether the actor is the sponsor now; false where the sponsor still may make the
+/// offer.</param>
 public sealed record Endorsed(Member Member, bool Changed);
 
 /// <summary>An invitation with its member and the graph to show what it gives.</summary>

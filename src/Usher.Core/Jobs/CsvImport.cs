@@ -5,7 +5,9 @@ using CsvHelper.Configuration;
 
 namespace Usher.Core.Jobs;
 
-/// <summary>Rows as RFC 4180 has them. Lists within a cell are separated by semicolons; an empty cell says nothing.</summary>
+/// <summary>
+/// Rows as RFC 4180 has them. Lists within a cell are separated by semicolons; an empty cell says nothing.
+/// </summary>
 internal static class CsvImport
 {
     private const string MetadataPrefix = "metadata.";
@@ -29,9 +31,12 @@ internal static class CsvImport
     /// <exception cref="DecoderFallbackException">It is not UTF-8.</exception>
     public static async Task<Error?> ReadAsync(Stream body, ImportIds ids, ImportRows rows)
     {
-        using var text = new StreamReader(body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
+        using var text = new StreamReader(
+            body, new UTF8Encoding(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true),
+            detectEncodingFromByteOrderMarks: false);
         var bad = false;
-        using var parser = new CsvParser(text, new CsvConfiguration(CultureInfo.InvariantCulture) { BadDataFound = _ => bad = true });
+        using var parser = new CsvParser(
+            text, new CsvConfiguration(CultureInfo.InvariantCulture) { BadDataFound = _ => bad = true });
         Action<ImportDraft, string>[]? columns = null;
         while (await parser.ReadAsync())
         {
@@ -39,8 +44,12 @@ internal static class CsvImport
             var tooLong = columns is not null && Encoding.UTF8.GetByteCount(raw) > ImportReader.MaxRowBytes;
             string[] cells = tooLong ? [] : parser.Record ?? [];
 
-            // The parser takes what is left of the file for a cell that nothing closes. Quotes come in pairs wherever they may be.
-            if (bad || raw.AsSpan().Count('"') % 2 is not 0) return JobErrors.Malformed(rows.Total + (columns is null ? 0 : 1), $"a quote that does not belong there, or is not closed, in line {parser.RawRow}.");
+            // The parser takes what is left of the file for a cell that nothing closes. Quotes come in pairs wherever
+            // they may be.
+            if (bad || raw.AsSpan().Count('"') % 2 is not 0)
+                return JobErrors.Malformed(
+                    rows.Total + (columns is null ? 0 : 1),
+                    $"a quote that does not belong there, or is not closed, in line {parser.RawRow}.");
             if (columns is null)
             {
                 if (!Header(cells).TryGet(out columns, out var refused)) return refused;
@@ -66,16 +75,22 @@ internal static class CsvImport
         foreach (var name in trimmed)
         {
             var key = MetadataKey(name);
-            if (key is null ? !Setters.ContainsKey(ImportReader.Key(name)) : key is "") return JobErrors.ColumnUnknown(name);
-            if (!seen.Add(key is null ? ImportReader.Key(name) : MetadataPrefix + key)) return JobErrors.ColumnDoubled(name);
+            if (key is null ? !Setters.ContainsKey(ImportReader.Key(name)) : key is "")
+                return JobErrors.ColumnUnknown(name);
+            if (!seen.Add(key is null ? ImportReader.Key(name) : MetadataPrefix + key))
+                return JobErrors.ColumnDoubled(name);
         }
 
-        return trimmed.Select(name => MetadataKey(name) is { } key ? (row, text) => (row.Metadata ??= [])[key] = text : Setters[ImportReader.Key(name)]).ToArray();
+        return trimmed.Select(name =>
+            MetadataKey(name) is { } key ? (row, text) =>
+                (row.Metadata ??= [])[key] = text : Setters[ImportReader.Key(name)]).ToArray();
     }
 
-    private static string? MetadataKey(string name) => name.StartsWith(MetadataPrefix, StringComparison.OrdinalIgnoreCase) ? name[MetadataPrefix.Length..] : null;
+    private static string? MetadataKey(string name) =>
+        name.StartsWith(MetadataPrefix, StringComparison.OrdinalIgnoreCase) ? name[MetadataPrefix.Length..] : null;
 
-    private static string[] List(string cell) => cell.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    private static string[] List(string cell) =>
+        cell.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private static void AllResources(ImportDraft row, string text)
     {

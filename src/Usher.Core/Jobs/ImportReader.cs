@@ -23,8 +23,8 @@ public sealed record ImportBatch(int FirstRow, int Count, string Rows)
 }
 
 /// <summary>
-/// Reads a file of people to invite, as it comes in: at no time is more of it in memory than the row at hand and what was read before, as it will be stored. A file is
-/// refused as a whole, or else a bad row only refuses itself.
+/// Reads a file of people to invite, as it comes in: at no time is more of it in memory than the row at hand and what
+/// was read before, as it will be stored. A file is refused as a whole, or else a bad row only refuses itself.
 /// </summary>
 public static class ImportReader
 {
@@ -35,23 +35,33 @@ public static class ImportReader
     /// <summary>How many rows are carried out as one.</summary>
     public const int BatchSize = 500;
 
-    /// <summary>What a row can say, apart from <c>metadata.&lt;key&gt;</c>. Letter case and underscores aside.</summary>
+    /// <summary>
+    /// What a row can say, apart from <c>metadata.&lt;key&gt;</c>. Letter case and underscores aside.
+    /// </summary>
     public static IReadOnlyList<string> Columns { get; } =
-        ["email", "firstName", "lastName", "role", "permissions", "groups", "roles", "levels", "allResources", "locale", "timeZone"];
+        [
+            "email", "firstName", "lastName", "role", "permissions", "groups", "roles", "levels", "allResources",
+            "locale", "timeZone",
+        ];
 
     /// <summary>All rows of a file. Stops reading at whatever refuses it.</summary>
     /// <param name="body">Read once, from where it stands.</param>
     /// <param name="format">What it is.</param>
     /// <param name="ids">How ids are written in it.</param>
     /// <param name="ct">Cancels.</param>
-    public static async Task<Result<ImportFile>> ReadAsync(Stream body, ImportFormat format, ImportIds ids, CancellationToken ct)
+    public static async Task<Result<ImportFile>> ReadAsync(
+        Stream body, ImportFormat format, ImportIds ids, CancellationToken ct)
     {
         await using var limited = new LimitedStream(body, MaxBytes, ct);
         var rows = new ImportRows();
         Error? refusal;
         try
         {
-            refusal = format switch { ImportFormat.Csv => await CsvImport.ReadAsync(limited, ids, rows), ImportFormat.Json => await new JsonImport(ids, rows).ReadAsync(limited) };
+            refusal = format switch
+            {
+                ImportFormat.Csv => await CsvImport.ReadAsync(limited, ids, rows),
+                ImportFormat.Json => await new JsonImport(ids, rows).ReadAsync(limited),
+            };
         }
         catch (DecoderFallbackException)
         {
@@ -87,7 +97,8 @@ public static class ImportReader
             set => throw new NotSupportedException();
         }
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (Exceeded) return 0;
             var got = await inner.ReadAsync(buffer, ct);
@@ -95,9 +106,12 @@ public static class ImportReader
             return Exceeded ? 0 : got;
         }
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+        public override Task<int> ReadAsync(
+            byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Bodies are read asynchronously.");
+        public override int Read(byte[] buffer, int offset, int count) =>
+            throw new NotSupportedException("Bodies are read asynchronously.");
 
         public override void Flush()
         {

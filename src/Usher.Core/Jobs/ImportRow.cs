@@ -47,7 +47,9 @@ public sealed record ImportRow(string Email)
     /// <summary>The same as the one invite operation wants it.</summary>
     public NewInvitation ToInvitation() => new(Email)
     {
-        FirstName = FirstName, LastName = LastName, Role = Role, Permissions = Permissions, Groups = Groups, Roles = Roles ?? [],
+        FirstName = FirstName, LastName = LastName, Role = Role, Permissions = Permissions, Groups = Groups,
+        Roles = Roles
+            ?? [],
         Levels = [.. (Levels ?? []).Select(l => new NewLevel(l.Resource, l.Level) { Capabilities = l.Capabilities })],
         AllResources = AllResources, Locale = Locale, TimeZone = TimeZone, Metadata = Metadata ?? [],
     };
@@ -59,9 +61,13 @@ public sealed record ImportIds(Func<string, Guid?> Group, Func<string, Guid?> Ro
 /// <summary>A row while it is read: values as text, put where they belong, and whatever was wrong with them.</summary>
 internal sealed class ImportDraft(ImportIds ids)
 {
-    private static readonly string[] KnownCapabilities = [Capabilities.DeployAll, Capabilities.UpdateConfig, Capabilities.ManageConfigFiles];
-    private static readonly Dictionary<string, BuiltInRole> BuiltInRoles = Enum.GetValues<BuiltInRole>().ToDictionary(r => Data.SnakeCaseName.Of(r));
-    private static readonly Dictionary<string, AccessLevel> AccessLevels = Enum.GetValues<AccessLevel>().ToDictionary(l => Data.SnakeCaseName.Of(l));
+    private static readonly string[] KnownCapabilities = [
+        Capabilities.DeployAll, Capabilities.UpdateConfig, Capabilities.ManageConfigFiles,
+    ];
+    private static readonly Dictionary<string, BuiltInRole> BuiltInRoles = Enum.GetValues<BuiltInRole>()
+        .ToDictionary(r => Data.SnakeCaseName.Of(r));
+    private static readonly Dictionary<string, AccessLevel> AccessLevels = Enum.GetValues<AccessLevel>()
+        .ToDictionary(l => Data.SnakeCaseName.Of(l));
 
     private readonly List<RowFault> faults = [];
 
@@ -94,9 +100,11 @@ internal sealed class ImportDraft(ImportIds ids)
         else Fault(JobErrors.RoleUnknown(text));
     }
 
-    public void Groups(IEnumerable<string> texts) => groups = [.. texts.Select(t => ids.Group(t) is { } id ? new Reference(t, id) : Reference.Named(t))];
+    public void Groups(IEnumerable<string> texts) =>
+        groups = [.. texts.Select(t => ids.Group(t) is { } id ? new Reference(t, id) : Reference.Named(t))];
 
-    public void Roles(IEnumerable<string> texts) => roles = [.. texts.Select(t => ids.Role(t) is { } id ? new Reference(t, id) : Reference.Named(t))];
+    public void Roles(IEnumerable<string> texts) =>
+        roles = [.. texts.Select(t => ids.Role(t) is { } id ? new Reference(t, id) : Reference.Named(t))];
 
     /// <summary>Levels as a cell has them, each <c>resource=level+capability</c>.</summary>
     public void Levels(IReadOnlyList<string> texts)
@@ -104,7 +112,8 @@ internal sealed class ImportDraft(ImportIds ids)
         levels = [];
         for (var i = 0; i < texts.Count; i++)
         {
-            if (texts[i].Split('=', StringSplitOptions.TrimEntries) is [{ Length: > 0 } resource, var reach]) Level(i, resource, reach.Split('+', StringSplitOptions.TrimEntries), texts[i]);
+            if (texts[i].Split('=', StringSplitOptions.TrimEntries) is [{ Length: > 0 } resource, var reach])
+                Level(i, resource, reach.Split('+', StringSplitOptions.TrimEntries), texts[i]);
             else Fault(JobErrors.LevelInvalid(i, texts[i]));
         }
     }
@@ -114,15 +123,21 @@ internal sealed class ImportDraft(ImportIds ids)
     {
         string[] lower = [.. words.Select(w => w.ToLowerInvariant())];
         string[] named = [.. lower.Where(AccessLevels.ContainsKey)], capabilities = [.. lower.Except(named)];
-        if (named.Length > 1 || lower.Length is 0 || capabilities.Except(KnownCapabilities).Any()) Fault(JobErrors.LevelInvalid(index, shown));
-        else (levels ??= []).Add(new(new(resource, ids.Resource(resource)), named is [var level] ? AccessLevels[level] : AccessLevel.None, capabilities));
+        if (named.Length > 1 || lower.Length is 0 || capabilities.Except(KnownCapabilities).Any())
+            Fault(JobErrors.LevelInvalid(index, shown));
+        else
+            (levels ??= []).Add(new(
+                new(resource, ids.Resource(resource)), named is [var level] ? AccessLevels[level] : AccessLevel.None,
+                capabilities));
     }
 
     public void NoLevels() => levels = [];
 
-    public ImportRow ToRow() => new(Email.Length > EmailAddress.MaxLength + 64 ? Email[..EmailAddress.MaxLength] : Email)
+    public ImportRow ToRow() =>
+        new(Email.Length > EmailAddress.MaxLength + 64 ? Email[..EmailAddress.MaxLength] : Email)
     {
-        FirstName = FirstName, LastName = LastName, Role = role, Permissions = Permissions, Groups = groups, Roles = roles, Levels = levels, AllResources = AllResources,
+        FirstName = FirstName, LastName = LastName, Role = role, Permissions = Permissions, Groups = groups,
+        Roles = roles, Levels = levels, AllResources = AllResources,
         Locale = Locale, TimeZone = TimeZone, Metadata = Metadata, Faults = faults is [] ? null : faults,
     };
 }

@@ -17,7 +17,9 @@ public enum JobKind
     /// <summary>Ends every invitation of a filter.</summary>
     Revoke,
 
-    /// <summary>Makes the actor the sponsor of every invitation of a filter whose sponsor may no longer make it.</summary>
+    /// <summary>
+    /// Makes the actor the sponsor of every invitation of a filter whose sponsor may no longer make it.
+    /// </summary>
     Endorse,
 }
 
@@ -65,7 +67,10 @@ public enum RowOutcome
     Ended,
 }
 
-/// <summary>Work on many rows that goes on after its request was answered, and after a restart. Its rows lie in batches; each batch's outcomes are committed with what it changed.</summary>
+/// <summary>
+/// Work on many rows that goes on after its request was answered, and after a restart. Its rows lie in batches; each
+/// batch's outcomes are committed with what it changed.
+/// </summary>
 public sealed class Job : IVersioned
 {
     public required Guid OrganizationId { get; init; }
@@ -79,7 +84,9 @@ public sealed class Job : IVersioned
     /// <summary>Whether it only says what it would do.</summary>
     public bool DryRun { get; init; }
 
-    /// <summary>Who started it, and so stands for what it does. What he may do is asked anew with every batch.</summary>
+    /// <summary>
+    /// Who started it, and so stands for what it does. What he may do is asked anew with every batch.
+    /// </summary>
     public ActorKind ActorKind { get; init; }
 
     public Guid ActorId { get; init; }
@@ -115,7 +122,11 @@ public sealed class Job : IVersioned
     /// <summary>An event about it, with what it has come to so far.</summary>
     public UsherEvent Event(string type, Actor actor, DateTimeOffset now, string? cause = null)
     {
-        Dictionary<string, string> details = new() { ["kind"] = SnakeCaseName.Of(Kind), ["dry_run"] = DryRun ? "true" : "false", ["total"] = Total.ToString(CultureInfo.InvariantCulture) };
+        Dictionary<string, string> details = new()
+        {
+            ["kind"] = SnakeCaseName.Of(Kind), ["dry_run"] = DryRun ? "true" : "false",
+            ["total"] = Total.ToString(CultureInfo.InvariantCulture),
+        };
         foreach (var (outcome, count) in Counts) details[outcome] = count.ToString(CultureInfo.InvariantCulture);
         return UsherEvent.Record(type, actor, "job", Id, now, details, cause);
     }
@@ -159,7 +170,8 @@ public sealed class JobBatch
         {
             builder.ToTable("job_batches");
             builder.HasKey(b => new { b.OrganizationId, b.JobId, b.Sequence });
-            builder.HasOne<Job>().WithMany().HasForeignKey(b => new { b.OrganizationId, b.JobId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Job>().WithMany().HasForeignKey(b => new { b.OrganizationId, b.JobId })
+                .OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

@@ -5,7 +5,8 @@ using System.Text.Json.Serialization;
 namespace Usher.Core.Jobs;
 
 /// <summary>What became of one row of a job.</summary>
-/// <param name="Row">Its number: 1 for the first row of a file, the line that names the columns not counted, or for the oldest invitation.</param>
+/// <param name="Row">Its number: 1 for the first row of a file, the line that names the columns not counted, or for the
+/// oldest invitation.</param>
 /// <param name="Email">The address as the row has it.</param>
 /// <param name="Outcome">What became of it.</param>
 public sealed record JobRow(int Row, string Email, RowOutcome Outcome)
@@ -29,9 +30,12 @@ public sealed record JobRow(int Row, string Email, RowOutcome Outcome)
     public Guid? InvitationId { get; init; }
 
     /// <summary>A row that was not carried out.</summary>
-    public static JobRow Refused(int row, string email, RowOutcome outcome, IReadOnlyList<RowFault> faults) => new(row, email, outcome)
+    public static JobRow Refused(int row, string email, RowOutcome outcome, IReadOnlyList<RowFault> faults) =>
+        new(row, email, outcome)
     {
-        Code = faults[0].Code, Field = faults[0].Field, Detail = faults[0].Detail, Also = faults.Count > 1 ? [.. faults.Skip(1)] : null,
+        Code = faults[0].Code, Field = faults[0].Field, Detail = faults[0].Detail, Also = faults.Count > 1
+            ? [.. faults.Skip(1)]
+            : null,
     };
 }
 
@@ -40,7 +44,9 @@ internal static class JobJson
 {
     public static readonly JsonSerializerOptions Options = new()
     {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 

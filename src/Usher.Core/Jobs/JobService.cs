@@ -10,54 +10,91 @@ namespace Usher.Core.Jobs;
 
 /// <summary>How an import is to go.</summary>
 /// <param name="DryRun">Whether it only says what it would come to.</param>
-/// <param name="SendMail">Whether links are mailed; without, people are invited and no invitation exists until somebody resends.</param>
+/// <param name="SendMail">Whether links are mailed; without, people are invited and no invitation exists until somebody
+/// resends.</param>
 public sealed record ImportOptions(bool DryRun = false, bool SendMail = true);
 
-/// <summary>Starting, seeing and stopping jobs. All of it needs <c>user_management</c>; what a job may do is asked anew with every batch, by <see cref="JobRunner"/>.</summary>
+/// <summary>
+/// Starting, seeing and stopping jobs. All of it needs <c>user_management</c>; what a job may do is asked anew with
+/// every batch, by <see cref="JobRunner"/>.
+/// </summary>
 public sealed class JobService(UsherDb db, TimeProvider clock)
 {
     /// <summary>How long a job and its rows can be looked at after its end.</summary>
     public static readonly TimeSpan KeptFor = TimeSpan.FromDays(30);
 
-    /// <summary>How many jobs, or rows of one, a page has at most: a thousand, and one to see whether there are more.</summary>
+    /// <summary>
+    /// How many jobs, or rows of one, a page has at most: a thousand, and one to see whether there are more.
+    /// </summary>
     public const int MaxPage = 1_001;
 
-    /// <summary>Reads a file for an import, if the actor may start one at all: not a byte of it otherwise. Stores nothing.</summary>
-    public static async Task<Result<ImportFile>> ReadAsync(Actor actor, Stream body, ImportFormat format, ImportIds ids, CancellationToken ct) =>
-        actor.May(Permissions.UserManagement) ? await ImportReader.ReadAsync(body, format, ids, ct) : MemberErrors.NotAllowed;
+    /// <summary>
+    /// Reads a file for an import, if the actor may start one at all: not a byte of it otherwise. Stores nothing.
+    /// </summary>
+    public static async Task<Result<ImportFile>> ReadAsync(
+        Actor actor, Stream body, ImportFormat format, ImportIds ids, CancellationToken ct) =>
+        actor.May(Permissions.UserManagement)
+            ? await ImportReader.ReadAsync(body, format, ids, ct)
+            : MemberErrors.NotAllowed;
 
-    /// <summary>Reads a file and starts its import. Where the work may have to be repeated, as with an Idempotency-Key, read the file before: a body comes once.</summary>
-    public async Task<Result<Job>> ImportAsync(Actor actor, Stream body, ImportFormat format, ImportIds ids, ImportOptions options, CancellationToken ct) =>
-        (await ReadAsync(actor, body, format, ids, ct)).TryGet(out var file, out var refused) ? await ImportAsync(actor, file, options, ct) : refused;
+    /// <summary>
+    /// Reads a file and starts its import. Where the work may have to be repeated, as with an Idempotency-Key, read the
+    /// file before: a body comes once.
+    /// </summary>
+    public async Task<Result<Job>> ImportAsync(
+        Actor actor, Stream body, ImportFormat format, ImportIds ids, ImportOptions options, CancellationToken ct) =>
+        (await ReadAsync(actor, body, format, ids, ct)).TryGet(out var file, out var refused)
+            ? await ImportAsync(actor, file, options, ct)
+            : refused;
 
-    /// <summary>Starts inviting the people of a file. The job and all its rows are one commit; a worker does the rest.</summary>
-    public async Task<Result<Job>> ImportAsync(Actor actor, ImportFile file, ImportOptions options, CancellationToken ct)
+    /// <summary>
+    /// Starts inviting the people of a file. The job and all its rows are one commit; a worker does the rest.
+    /// </summary>
+    public async Task<Result<Job>> ImportAsync(
+        Actor actor, ImportFile file, ImportOptions options, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         return await db.RunAsync<Result<Job>>(async () =>
         {
-            var job = New(actor, Uuid.Create(clock.Now()), JobKind.Import, options.DryRun, file.Total, new() { [JobParameters.SendMail] = options.SendMail ? "true" : "false" });
+            var job = New(
+                actor, Uuid.Create(clock.Now()), JobKind.Import, options.DryRun, file.Total,
+                new() { [JobParameters.SendMail] = options.SendMail ? "true" : "false" });
             foreach (var (i, batch) in file.Batches.Index())
-                db.Add(new JobBatch { OrganizationId = job.OrganizationId, JobId = job.Id, Sequence = i + 1, FirstRow = batch.FirstRow, Count = batch.Count, Input = batch.Rows });
+                db.Add(
+                    new JobBatch
+                    {
+                        OrganizationId = job.OrganizationId, JobId = job.Id, Sequence = i + 1,
+                        FirstRow = batch.FirstRow, Count = batch.Count, Input = batch.Rows,
+                    });
             await db.SaveChangesAsync(ct);
             return job;
         }, ct);
     }
 
-    /// <summary>Starts mailing every pending or expired invitation of a filter anew; those made later are not among them. See <see cref="InvitationService.ResendAsync(Actor, Guid, CancellationToken)"/>.</summary>
-    /// <returns>The job; its total is how many there are now. Refused with <c>states_invalid</c> where the filter asks for any other state.</returns>
-    public Task<Result<Job>> ResendAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) => StartAsync(actor, JobKind.Resend, filter, dryRun, ct);
-
-    /// <summary>Starts ending every pending or expired invitation of a filter; those made later are not among them.</summary>
-    /// <returns>As <see cref="ResendAllAsync"/>.</returns>
-    public Task<Result<Job>> RevokeAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) => StartAsync(actor, JobKind.Revoke, filter, dryRun, ct);
+    /// <summary>
+    /// Starts mailing every pending or expired invitation of a filter anew; those made later are not among them. See
+    /// <see cref="InvitationService.ResendAsync(Actor, Guid, CancellationToken)"/>.
+    /// </summary>
+    /// <returns>The job; its total is how many there are now. Refused with <c>states_invalid</c> where the filter asks
+    /// for any other state.</returns>
+    public Task<Result<Job>> ResendAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) =>
+        StartAsync(actor, JobKind.Resend, filter, dryRun, ct);
 
     /// <summary>
-    /// Starts making the actor the sponsor of every pending or expired invitation of a filter whose sponsor may no longer make it; those made later are not among
-    /// them. See <see cref="InvitationService.EndorseAsync(Actor, IReadOnlyList{Guid}, CancellationToken)"/>.
+    /// Starts ending every pending or expired invitation of a filter; those made later are not among them.
     /// </summary>
     /// <returns>As <see cref="ResendAllAsync"/>.</returns>
-    public Task<Result<Job>> EndorseAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) => StartAsync(actor, JobKind.Endorse, filter, dryRun, ct);
+    public Task<Result<Job>> RevokeAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) =>
+        StartAsync(actor, JobKind.Revoke, filter, dryRun, ct);
+
+    /// <summary>
+    /// Starts making the actor the sponsor of every pending or expired invitation of a filter whose sponsor may no
+    /// longer make it; those made later are not among them. See
+    /// <see cref="InvitationService.EndorseAsync(Actor, IReadOnlyList{Guid}, CancellationToken)"/>.
+    /// </summary>
+    /// <returns>As <see cref="ResendAllAsync"/>.</returns>
+    public Task<Result<Job>> EndorseAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) =>
+        StartAsync(actor, JobKind.Endorse, filter, dryRun, ct);
 
     public async Task<Result<Job>> GetAsync(Actor actor, Guid id, CancellationToken ct)
     {
@@ -71,7 +108,8 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     /// <param name="limit">1 to 1,001.</param>
     /// <param name="kind">Of one kind alone.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<Result<IReadOnlyList<Job>>> PageAsync(Actor actor, Guid? after, int limit, JobKind? kind, CancellationToken ct)
+    public async Task<Result<IReadOnlyList<Job>>> PageAsync(
+        Actor actor, Guid? after, int limit, JobKind? kind, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         var jobs = db.Jobs.AsNoTracking().Where(j => j.OrganizationId == actor.OrganizationId);
@@ -87,7 +125,8 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
     /// <param name="after">The number of the last row of the run before; 0 for the first.</param>
     /// <param name="limit">1 to 1,001.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<Result<IReadOnlyList<JobRow>>> RowsAsync(Actor actor, Guid id, RowOutcome? outcome, int after, int limit, CancellationToken ct)
+    public async Task<Result<IReadOnlyList<JobRow>>> RowsAsync(
+        Actor actor, Guid id, RowOutcome? outcome, int after, int limit, CancellationToken ct)
     {
         if (!(await GetAsync(actor, id, ct)).TryGet(out _, out var refused)) return refused;
         List<JobRow> rows = [];
@@ -100,14 +139,20 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         return rows;
     }
 
-    /// <summary>All rows that have come to something, batch by batch: memory does not grow with their number. None of a job that is not there, or not the actor's to see.</summary>
-    public async IAsyncEnumerable<JobRow> StreamRowsAsync(Actor actor, Guid id, RowOutcome? outcome, [EnumeratorCancellation] CancellationToken ct)
+    /// <summary>
+    /// All rows that have come to something, batch by batch: memory does not grow with their number. None of a job that
+    /// is not there, or not the actor's to see.
+    /// </summary>
+    public async IAsyncEnumerable<JobRow> StreamRowsAsync(
+        Actor actor, Guid id, RowOutcome? outcome, [EnumeratorCancellation] CancellationToken ct)
     {
         if ((await GetAsync(actor, id, ct)).Error is not null) yield break;
         await foreach (var row in ReadRowsAsync(actor.OrganizationId, id, outcome, after: 0, ct)) yield return row;
     }
 
-    /// <summary>Stops a job. What it has done stays done; a batch that is under way is done as a whole or not at all.</summary>
+    /// <summary>
+    /// Stops a job. What it has done stays done; a batch that is under way is done as a whole or not at all.
+    /// </summary>
     /// <returns>The job as it is then. Refused with <c>job_ended</c> when it has ended.</returns>
     public async Task<Result<Job>> CancelAsync(Actor actor, Guid id, CancellationToken ct)
     {
@@ -131,24 +176,31 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         if (!await db.Jobs.AnyAsync(j => j.FinishedAt <= until, ct)) return 0;
         return await db.RunLockedAsync(async () =>
         {
-            var ids = await db.Jobs.Where(j => j.FinishedAt <= until).OrderBy(j => j.FinishedAt).Take(20).Select(j => j.Id).ToListAsync(ct);
+            var ids = await db.Jobs.Where(j => j.FinishedAt <= until).OrderBy(j => j.FinishedAt).Take(20)
+                .Select(j => j.Id).ToListAsync(ct);
             return await db.Jobs.Where(j => ids.Contains(j.Id)).ExecuteDeleteAsync(ct);
         }, ct);
     }
 
-    private async Task<Result<Job>> StartAsync(Actor actor, JobKind kind, InvitationFilter filter, bool dryRun, CancellationToken ct)
+    private async Task<Result<Job>> StartAsync(
+        Actor actor, JobKind kind, InvitationFilter filter, bool dryRun, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         if (filter.EmailPrefix is { } prefix && (string.IsNullOrWhiteSpace(prefix) || !Text.IsWellFormed(prefix)))
             return JobErrors.EmailPrefixInvalid;
         // Work on many never takes "nothing said" for "all".
         if (filter.NamesNothing != filter.All) return filter.All ? JobErrors.AllAndFilter : JobErrors.NothingNamed;
-        if (filter.States.Any(s => s is not (InvitationStatus.Pending or InvitationStatus.Expired))) return JobErrors.StatesInvalid;
+        if (filter.States.Any(s => s is not (InvitationStatus.Pending or InvitationStatus.Expired)))
+            return JobErrors.StatesInvalid;
         return await db.RunAsync<Result<Job>>(async () =>
         {
             var (id, now) = (Uuid.Create(clock.Now()), clock.Now());
-            var those = filter with { States = filter.States is [] ? [InvitationStatus.Pending, InvitationStatus.Expired] : filter.States, Before = id };
-            var total = await InvitationFacts.CountAsync(db, actor.OrganizationId, those, now, ct);
+            var those = filter with
+            {
+                States = filter.States is [] ? [InvitationStatus.Pending, InvitationStatus.Expired] : filter.States,
+                Before = id,
+            };
+            var total = await InvitationSearch.CountAsync(db, actor.OrganizationId, those, now, ct);
             var job = New(actor, id, kind, dryRun, total, new() { [JobParameters.Filter] = JobJson.Write(those) });
             await db.SaveChangesAsync(ct);
             return job;
@@ -160,7 +212,8 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         var now = clock.Now();
         var job = new Job
         {
-            OrganizationId = actor.OrganizationId, Id = id, Kind = kind, DryRun = dryRun, ActorKind = actor.Kind, ActorId = actor.Id, ActorName = actor.Name,
+            OrganizationId = actor.OrganizationId, Id = id, Kind = kind, DryRun = dryRun, ActorKind = actor.Kind,
+            ActorId = actor.Id, ActorName = actor.Name,
             Parameters = parameters, Total = total, CreatedAt = now,
         };
         db.Add(job);
@@ -168,12 +221,15 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         return job;
     }
 
-    private IQueryable<Job> Of(Actor actor, Guid id) => db.Jobs.Where(j => j.OrganizationId == actor.OrganizationId && j.Id == id);
+    private IQueryable<Job> Of(Actor actor, Guid id) =>
+        db.Jobs.Where(j => j.OrganizationId == actor.OrganizationId && j.Id == id);
 
-    private async IAsyncEnumerable<JobRow> ReadRowsAsync(Guid organization, Guid job, RowOutcome? outcome, int after, [EnumeratorCancellation] CancellationToken ct)
+    private async IAsyncEnumerable<JobRow> ReadRowsAsync(
+        Guid organization, Guid job, RowOutcome? outcome, int after, [EnumeratorCancellation] CancellationToken ct)
     {
         // Batches without a single such row are passed over by the database.
-        var batches = db.JobBatches.AsNoTracking().Where(b => b.OrganizationId == organization && b.JobId == job && b.Outcomes != null);
+        var batches = db.JobBatches.AsNoTracking()
+            .Where(b => b.OrganizationId == organization && b.JobId == job && b.Outcomes != null);
         if (outcome is { } wanted)
         {
             var mark = $"\"outcome\":{JobJson.Write(wanted)}";
@@ -183,7 +239,8 @@ public sealed class JobService(UsherDb db, TimeProvider clock)
         for (var sequence = 0; ;)
         {
             var passed = sequence;
-            var next = await batches.Where(b => b.Sequence > passed && b.FirstRow + b.Count > after + 1).OrderBy(b => b.Sequence).Select(b => new { b.Sequence, b.Outcomes }).FirstOrDefaultAsync(ct);
+            var next = await batches.Where(b => b.Sequence > passed && b.FirstRow + b.Count > after + 1)
+                .OrderBy(b => b.Sequence).Select(b => new { b.Sequence, b.Outcomes }).FirstOrDefaultAsync(ct);
             if (next is null) yield break;
             foreach (var row in JobJson.Read<List<JobRow>>(next.Outcomes!))
                 if (row.Row > after && (outcome ?? row.Outcome) == row.Outcome) yield return row;

@@ -53,7 +53,9 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
             }
             catch (JsonException)
             {
-                return Utf8.IsValid(buffer.AsSpan(0, filled)) || !ended ? JobErrors.Malformed(rows.Total + 1, "this is not JSON.") : JobErrors.NotUtf8;
+                return Utf8.IsValid(buffer.AsSpan(0, filled)) || !ended
+                    ? JobErrors.Malformed(rows.Total + 1, "this is not JSON.")
+                    : JobErrors.NotUtf8;
             }
         }
 
@@ -87,10 +89,14 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
             {
                 case (Stage.Start, JsonTokenType.StartObject): (stage, wrapped) = (Stage.Wrapper, true); break;
                 case (Stage.Start or Stage.Array, JsonTokenType.StartArray): stage = Stage.Rows; break;
-                case (Stage.Wrapper, JsonTokenType.PropertyName) when reader.ValueTextEquals("rows"): stage = Stage.Array; break;
+                case (Stage.Wrapper, JsonTokenType.PropertyName) when reader.ValueTextEquals("rows"):
+                    stage = Stage.Array;
+                    break;
                 case (Stage.Rows, _): stage = Stage.End; break;
                 case (Stage.End, JsonTokenType.EndObject) when wrapped: break;
-                default: return JobErrors.Malformed(rows.Total + 1, "it must be an array of objects, or an object with the one member rows.");
+                default:
+                    return JobErrors.Malformed(
+                        rows.Total + 1, "it must be an array of objects, or an object with the one member rows.");
             }
         }
 
@@ -142,13 +148,16 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
             case "groups": if (Texts(row, "groups", value) is { } groups) row.Groups(groups); break;
             case "roles": if (Texts(row, "roles", value) is { } roles) row.Roles(roles); break;
             case "levels": Levels(row, value); break;
-            case "allresources" when value.ValueKind is JsonValueKind.True or JsonValueKind.False: row.AllResources = value.GetBoolean(); break;
+            case "allresources" when value.ValueKind is JsonValueKind.True or JsonValueKind.False:
+                row.AllResources = value.GetBoolean();
+                break;
             case "allresources": row.Fault(JobErrors.TypeWrong("all_resources", "true or false")); break;
             case "locale": row.Locale = Text(row, "locale", value); break;
             case "timezone": row.TimeZone = Text(row, "time_zone", value); break;
             case "metadata" when value.ValueKind is JsonValueKind.Object:
                 foreach (var entry in value.EnumerateObject())
-                    if (Text(row, $"metadata/{entry.Name}", entry.Value) is { } text) (row.Metadata ??= [])[entry.Name] = text;
+                    if (Text(row, $"metadata/{entry.Name}", entry.Value) is { } text)
+                        (row.Metadata ??= [])[entry.Name] = text;
                 break;
             case "metadata": row.Fault(JobErrors.TypeWrong("metadata", "an object of texts")); break;
             default: row.Fault(JobErrors.FieldUnknown(name)); break;
@@ -171,13 +180,17 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
             var field = $"levels/{index}";
             if (one.ValueKind is not JsonValueKind.Object) row.Fault(JobErrors.TypeWrong(field, "an object"));
             else if (one.EnumerateObject().Select(m => m.Name).FirstOrDefault(n => n is not ("resource" or "level" or "capabilities")) is { } unknown) row.Fault(JobErrors.FieldUnknown(unknown) with { Field = field });
-            else if (!one.TryGetProperty("resource", out var named)) row.Fault(JobErrors.TypeWrong($"{field}/resource", "a text"));
+            else if (!one.TryGetProperty("resource", out var named)) row.Fault(JobErrors.TypeWrong(
+                $"{field}/resource", "a text"));
             else
             {
                 var resource = Text(row, $"{field}/resource", named);
                 var level = one.TryGetProperty("level", out var said) ? Text(row, $"{field}/level", said) : "none";
-                var capabilities = one.TryGetProperty("capabilities", out var listed) ? Texts(row, $"{field}/capabilities", listed) : [];
-                if (resource is not null && level is not null && capabilities is not null) row.Level(index, resource, [level, .. capabilities], level);
+                var capabilities = one.TryGetProperty("capabilities", out var listed)
+                    ? Texts(row, $"{field}/capabilities", listed)
+                    : [];
+                if (resource is not null && level is not null && capabilities is not null)
+                    row.Level(index, resource, [level, .. capabilities], level);
             }
 
             index++;

@@ -6,10 +6,19 @@ public sealed class GuessLimitOptions
     public const string Section = "Usher:GuestLimits";
 
     /// <summary>Failed passwords; the subject is the canonical e-mail address.</summary>
-    public GuessLimit Passwords { get; set; } = new() { PerClient = 30, PerSubject = 10, Window = TimeSpan.FromMinutes(1) };
+    public GuessLimit Passwords { get; set; } = new()
+    {
+        PerClient = 30, PerSubject = 10, Window = TimeSpan.FromMinutes(1),
+    };
 
-    /// <summary>Refused codes of mailed links, and refused answers given with them; the subject is the invitation or the change of address.</summary>
-    public GuessLimit Codes { get; set; } = new() { PerClient = 120, PerSubject = 30, Window = TimeSpan.FromMinutes(1) };
+    /// <summary>
+    /// Refused codes of mailed links, and refused answers given with them; the subject is the invitation or the change
+    /// of address.
+    /// </summary>
+    public GuessLimit Codes { get; set; } = new()
+    {
+        PerClient = 120, PerSubject = 30, Window = TimeSpan.FromMinutes(1),
+    };
 
     /// <summary>Mails that a guest makes the server send. The subject is the recipient, whoever asks.</summary>
     public GuessLimit Mails { get; set; } = new() { PerClient = 30, PerSubject = 5, Window = TimeSpan.FromHours(1) };
@@ -29,5 +38,6 @@ public sealed class GuessLimit
     /// <summary>1 second to 1 day.</summary>
     public TimeSpan Window { get; set; }
 
-    internal bool IsValid => PerClient > 0 && PerSubject > 0 && Window >= TimeSpan.FromSeconds(1) && Window <= TimeSpan.FromDays(1);
+    internal bool IsValid =>
+        PerClient > 0 && PerSubject > 0 && Window >= TimeSpan.FromSeconds(1) && Window <= TimeSpan.FromDays(1);
 }

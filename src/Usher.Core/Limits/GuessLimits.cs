@@ -16,12 +16,15 @@ public enum GuessKind
 }
 
 /// <summary>
-/// The counters of guesses. A guess is counted when it begins, so that many at once are no way around, and taken back when it succeeds: what counts are
-/// failures. Nothing here refuses a subject to all clients.
+/// The counters of guesses. A guess is counted when it begins, so that many at once are no way around, and taken back
+/// when it succeeds: what counts are failures. Nothing here refuses a subject to all clients.
 /// </summary>
 public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvider clock)
 {
-    /// <summary>So many failed passwords an hour for one address, from wherever, and an unknown browser must give a mailed code too.</summary>
+    /// <summary>
+    /// So many failed passwords an hour for one address, from wherever, and an unknown browser must give a mailed code
+    /// too.
+    /// </summary>
     public const int FailuresBeforeCode = 20;
 
     /// <summary>So many failures, and a known device is no longer exempt from the mailed code.</summary>
@@ -32,12 +35,16 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
 
     private readonly Pair passwords = new(options.Value.Passwords, clock);
     private readonly Pair codes = new(options.Value.Codes, clock);
-    private readonly WindowCounter mailsOfClient = new(options.Value.Mails.PerClient, options.Value.Mails.Window, clock);
+    private readonly WindowCounter mailsOfClient = new(
+        options.Value.Mails.PerClient, options.Value.Mails.Window, clock);
     private readonly WindowCounter mailsTo = new(options.Value.Mails.PerSubject, options.Value.Mails.Window, clock);
     private readonly WindowCounter failures = new(FailuresBeforeCode, CodeWindow, clock);
     private readonly WindowCounter devices = new(FailuresOfDevice, KnownDevice.Lifetime, clock);
 
-    /// <summary>How long a client must wait before it may try anything of this kind; null: not at all. Asked before a body is read.</summary>
+    /// <summary>
+    /// How long a client must wait before it may try anything of this kind; null: not at all. Asked before a body is
+    /// read.
+    /// </summary>
     public TimeSpan? WaitOf(GuessKind kind, RequestClient client) => !client.IsCounted ? null : kind switch
     {
         GuessKind.Passwords => passwords.PerClient.WaitOf(client.Name),
@@ -54,8 +61,10 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
     {
         var pair = kind is GuessKind.Passwords ? passwords : codes;
         var both = $"{client.Name} {subject}";
-        // The client first: one that has had enough neither fills memory with subjects nor uses up its tries for one of them.
-        if (client.IsCounted && pair.PerClient.TryTake(client.Name) is { } wait) return LimitErrors.TooMany with { RetryAfter = wait };
+        // The client first: one that has had enough neither fills memory with subjects nor uses up its tries for one of
+        // them.
+        if (client.IsCounted && pair.PerClient.TryTake(client.Name) is { } wait)
+            return LimitErrors.TooMany with { RetryAfter = wait };
         if (pair.PerSubject.TryTake(both) is not { } pause) return new Guess(Return);
         if (client.IsCounted) pair.PerClient.Return(client.Name);
         return LimitErrors.TooMany with { RetryAfter = pause };
@@ -67,7 +76,9 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
         }
     }
 
-    /// <summary>Counts a mail that a client asks for. Whether it is sent is for <see cref="MaySendTo"/> to say.</summary>
+    /// <summary>
+    /// Counts a mail that a client asks for. Whether it is sent is for <see cref="MaySendTo"/> to say.
+    /// </summary>
     /// <returns>Null, or how long to wait.</returns>
     public TimeSpan? TakeMail(RequestClient client) => client.IsCounted ? mailsOfClient.TryTake(client.Name) : null;
 
@@ -78,10 +89,14 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
     /// <summary>How long until the address may get another mail that a guest asks for; null: at once.</summary>
     public TimeSpan? WaitOfRecipient(string address) => mailsTo.WaitOf(address);
 
-    /// <summary>Whether sign-ins for an address failed so often that an unknown browser must give a mailed code.</summary>
+    /// <summary>
+    /// Whether sign-ins for an address failed so often that an unknown browser must give a mailed code.
+    /// </summary>
     public bool NeedsCode(string address) => failures.WaitOf(address) is not null;
 
-    /// <summary>Counts a failed password for an address, over all clients, and for the known device it came from.</summary>
+    /// <summary>
+    /// Counts a failed password for an address, over all clients, and for the known device it came from.
+    /// </summary>
     public void Failed(string address, KnownDevice? device)
     {
         failures.Add(address);
@@ -115,5 +130,6 @@ public sealed class Guess(Action succeeded)
 public static class LimitErrors
 {
     /// <summary>A limit is reached. Told together with <see cref="Error.RetryAfter"/>.</summary>
-    public static readonly Error TooMany = new(ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
+    public static readonly Error TooMany = new(
+        ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
 }

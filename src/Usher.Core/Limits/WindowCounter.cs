@@ -1,8 +1,8 @@
 namespace Usher.Core.Limits;
 
 /// <summary>
-/// Counts per key. A key's window begins with its first count and is forgotten when it has passed. Memory is bounded: of more than
-/// <paramref name="capacity"/> keys those not seen for longest are forgotten first.
+/// Counts per key. A key's window begins with its first count and is forgotten when it has passed. Memory is bounded:
+/// of more than <paramref name="capacity"/> keys those not seen for longest are forgotten first.
 /// </summary>
 /// <param name="limit">How many are let through in a window.</param>
 /// <param name="window">How long a window lasts.</param>
@@ -54,7 +54,8 @@ public sealed class WindowCounter(int limit, TimeSpan window, TimeProvider clock
         }
     }
 
-    // Two generations of keys: what is used moves to the young one, and what is left in the old one when they turn is forgotten.
+    // Two generations of keys: what is used moves to the young one, and what is left in the old one when they turn is
+    // forgotten.
     private Count? Find(string key, DateTimeOffset now, bool create)
     {
         if (now - turned > window || young.Count >= capacity / 2) (old, young, turned) = (young, [], now);

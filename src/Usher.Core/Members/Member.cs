@@ -26,7 +26,7 @@ public enum MemberStatus
 }
 
 /// <summary>A user's place in one organization, its own record, from the invitation on.</summary>
-public sealed class Member : IVersioned
+public sealed partial class Member : IVersioned
 {
     public required Guid OrganizationId { get; init; }
 
@@ -35,7 +35,9 @@ public sealed class Member : IVersioned
     /// <summary>Unique in the installation, growing per node, with gaps.</summary>
     public required long Number { get; init; }
 
-    /// <summary>The canonical e-mail, or <c>sa::name</c>. Unique in the organization among members that are not removed.</summary>
+    /// <summary>
+    /// The canonical e-mail, or <c>sa::name</c>. Unique in the organization among members that are not removed.
+    /// </summary>
     public required string Identifier { get; set; }
 
     /// <summary>The address as it was first typed; null for a service account.</summary>
@@ -78,7 +80,10 @@ public sealed class Member : IVersioned
     /// <summary>Whatever the product keeps with a member.</summary>
     public Dictionary<string, string> Metadata { get; set; } = [];
 
-    /// <summary>The actor who last made, edited, resent or endorsed the offer of this membership. Judged when the offer is accepted.</summary>
+    /// <summary>
+    /// The actor who last made, edited, resent or endorsed the offer of this membership. Judged when the offer is
+    /// accepted.
+    /// </summary>
     public Guid SponsorId { get; private set; }
 
     public ActorKind SponsorKind { get; private set; } = ActorKind.System;
@@ -94,12 +99,25 @@ public sealed class Member : IVersioned
 
     public int Version { get; set; }
 
-    public List<MemberPermission> Permissions { get; } = [];
+    /// <summary>Permissions, groups and roles that the member holds directly.</summary>
+    public Grants Grants { get; private set; } = Grants.None;
 
-    public List<GroupMember> Groups { get; } = [];
+    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    public GrantLog GrantLog { get; private set; } = GrantLog.None;
 
-    public List<RoleMember> Roles { get; } = [];
+    /// <summary>Whether there are rows of levels for this member.</summary>
+    public bool HasLevels { get; set; }
 
+    /// <summary>Names of the permissions held directly, in ordinal order.</summary>
+    public IReadOnlyList<string> Permissions => Grants.Permissions;
+
+    /// <summary>Ids of the groups the member was put into. Those of deleted groups mean nothing.</summary>
+    public IReadOnlyList<Guid> Groups => Grants.Groups;
+
+    /// <summary>Ids of the roles held directly. Those of deleted roles mean nothing.</summary>
+    public IReadOnlyList<Guid> Roles => Grants.Roles;
+
+    /// <summary>Levels on single resources.</summary>
     public List<ResourceAccess> Levels { get; } = [];
 
     public List<Invitation> Invitations { get; } = [];
@@ -116,10 +134,15 @@ public sealed class Member : IVersioned
 
     public bool IsLive => Status is not MemberStatus.Removed;
 
-    public Reach ReachOf(Guid resource) => Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
+    public Reach ReachOf(Guid resource) =>
+        Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
     /// <summary>An administrator by their own role, active or invited; see <see cref="LastAdmin"/>.</summary>
-    public bool IsAdmin => this is { Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin };
+    public bool IsAdmin =>
+        this is
+        {
+            Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin,
+        };
 
     /// <summary>A person who takes up a seat.</summary>
     public bool TakesSeat => Kind is MemberKind.Person && IsLive;
@@ -136,40 +159,49 @@ public sealed class Member : IVersioned
         (AllResources, AllResourcesGrantedBy, AllResourcesGrantedAt) = (all, by.Id, all ? now : null);
     }
 
-    public void Give(string permission, Actor by, DateTimeOffset now)
-    {
-        if (Permissions.Exists(p => p.Permission == permission)) return;
-        Permissions.Add(new() { OrganizationId = OrganizationId, MemberId = Id, Permission = permission, GrantedBy = by.Id, GrantedAt = now });
-    }
+    public void Give(string permission, Actor by, DateTimeOffset now) => Give(Grant.Permission(permission), by, now);
 
+    /// <summary>Membership of the system groups is implied and never stored.</summary>
     public void Give(Group group, Actor by, DateTimeOffset now)
     {
-        if (group.SystemKind is not SystemGroup.None || Groups.Exists(g => g.GroupId == group.Id)) return;
-        Groups.Add(new() { OrganizationId = OrganizationId, GroupId = group.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
+        if (group.SystemKind is SystemGroup.None) Give(Grant.Group(group.Id), by, now);
     }
 
-    public void Give(Role role, Actor by, DateTimeOffset now)
-    {
-        if (Roles.Exists(r => r.RoleId == role.Id)) return;
-        Roles.Add(new() { OrganizationId = OrganizationId, RoleId = role.Id, MemberId = Id, GrantedBy = by.Id, GrantedAt = now });
-    }
+    public void Give(Role role, Actor by, DateTimeOffset now) => Give(Grant.Role(role.Id), by, now);
 
-    /// <summary>Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the level away.</summary>
+    /// <summary>
+    /// Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the
+    /// level away.
+    /// </summary>
     public void Give(Guid resource, Reach reach, Actor by, DateTimeOffset now)
     {
         var row = Levels.Find(l => l.ResourceId == resource);
-        if (row is null) Levels.Add(row = new() { OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id });
+        if (row is null)
+            Levels.Add(
+                row = new()
+                {
+                    OrganizationId = OrganizationId, Id = Uuid.Create(now), ResourceId = resource, MemberId = Id,
+                });
         row.Set(reach, by, now);
+        HasLevels = true;
     }
 
-    public void Take(string permission) => Permissions.RemoveAll(p => p.Permission == permission);
+    public void Take(string permission) => Take(Grant.Permission(permission));
 
-    public void Take(Group group) => Groups.RemoveAll(g => g.GroupId == group.Id);
+    public void Take(Group group) => Take(Grant.Group(group.Id));
 
-    public void Take(Role role) => Roles.RemoveAll(r => r.RoleId == role.Id);
+    public void Take(Role role) => Take(Grant.Role(role.Id));
+
+    private void Give(Grant grant, Actor by, DateTimeOffset now)
+    {
+        if (!Grants.Contains(grant)) (Grants, GrantLog) = (Grants.With(grant), GrantLog.With(grant, by, now));
+    }
+
+    private void Take(Grant grant) => (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
 
     /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
-    public void Join(Guid userId, DateTimeOffset now) => (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
+    public void Join(Guid userId, DateTimeOffset now) =>
+        (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
 
     /// <summary>Somebody whose sign-in is another's matter is in at once, without a user.</summary>
     public void Activate() => Status = MemberStatus.Active;
@@ -177,19 +209,20 @@ public sealed class Member : IVersioned
     /// <summary>Names the person behind a member who is active already.</summary>
     public void Bind(Guid userId) => UserId = userId;
 
-    /// <summary>Makes an actor the sponsor of the offer: of this member and of every invitation of theirs that has not ended.</summary>
+    /// <summary>
+    /// Makes an actor the sponsor of the offer: of this member and of every invitation of theirs that has not ended.
+    /// </summary>
     public void SponsoredBy(Actor actor)
     {
         (SponsorId, SponsorKind, SponsorName) = (actor.Id, actor.Kind, actor.Name);
-        foreach (var invitation in Invitations.Where(i => !i.HasEnded)) invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
+        foreach (var invitation in Invitations.Where(i => !i.HasEnded))
+            invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
     }
 
     /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
     public void Remove(Actor by, DateTimeOffset now)
     {
-        Permissions.Clear();
-        Groups.Clear();
-        Roles.Clear();
+        (Grants, GrantLog) = (Grants.None, GrantLog.None);
         GiveAllResources(false, by, now);
         Give(BuiltInRole.User, by, now);
         (Status, RemovedAt) = (MemberStatus.Removed, now);
@@ -205,38 +238,18 @@ public sealed class Member : IVersioned
             builder.ToTable("members");
             builder.HasKey(m => new { m.OrganizationId, m.Id });
             builder.Property(m => m.Identifier).IsKeyText();
-            builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier").IsUnique().HasFilter("status <> 'removed'");
-            builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique().HasFilter("status <> 'removed' AND user_id IS NOT NULL");
+            builder.Ignore(m => m.Permissions).Ignore(m => m.Groups).Ignore(m => m.Roles);
+            builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier")
+                .IsUnique().HasFilter("status <> 'removed'");
+            builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique()
+                .HasFilter("status <> 'removed' AND user_id IS NOT NULL");
             builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
             builder.HasIndex(m => m.UserId);
             builder.HasIndex(m => new { m.OrganizationId, m.Status, m.Id });
             // An address is looked for in all organizations by whoever asks for his link, and at a sign-in.
-            builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier").HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
-        }
-    }
-}
-
-/// <summary>A permission granted directly.</summary>
-public sealed class MemberPermission : IGrantRow
-{
-    public required Guid OrganizationId { get; init; }
-
-    public required Guid MemberId { get; init; }
-
-    public required string Permission { get; init; }
-
-    public Guid GrantedBy { get; set; }
-
-    public DateTimeOffset GrantedAt { get; set; }
-
-    internal sealed class Mapping : IEntityTypeConfiguration<MemberPermission>
-    {
-        public void Configure(EntityTypeBuilder<MemberPermission> builder)
-        {
-            builder.ToTable("member_permissions");
-            builder.HasKey(p => new { p.OrganizationId, p.MemberId, p.Permission });
-            builder.HasOne<Member>().WithMany(m => m.Permissions).HasForeignKey(p => new { p.OrganizationId, p.MemberId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier")
+                .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
         }
     }
 }

@@ -6,15 +6,22 @@ namespace Usher.Core.Members;
 /// <summary>What to change about members. What is left out, or null where null is no value, stays as it is.</summary>
 public sealed record MemberChange
 {
-    /// <summary>0 to 120 characters, no control characters. The member's row alone: his user, if he has one, is his own.</summary>
+    /// <summary>
+    /// 0 to 120 characters, no control characters. The member's row alone: his user, if he has one, is his own.
+    /// </summary>
     public string? FirstName { get; init; }
 
     public string? LastName { get; init; }
 
-    /// <summary>As typed; see <see cref="EmailAddress"/>. For persons only. A pending invitation's link is void until somebody resends.</summary>
+    /// <summary>
+    /// As typed; see <see cref="EmailAddress"/>. For persons only. A pending invitation's link is void until somebody
+    /// resends.
+    /// </summary>
     public string? Email { get; init; }
 
-    /// <summary>TZ database name; null for none said, "" for none on purpose. See <see cref="Member.TimeZone"/>.</summary>
+    /// <summary>
+    /// TZ database name; null for none said, "" for none on purpose. See <see cref="Member.TimeZone"/>.
+    /// </summary>
     public Optional<string> TimeZone { get; init; }
 
     /// <summary>BCP 47, or none.</summary>
@@ -31,7 +38,10 @@ public sealed record MemberChange
 
     public BuiltInRole? Role { get; init; }
 
-    /// <summary>Whether he is an administrator. Taken away it leaves the role <c>user</c>; whoever is none keeps the role he has. Not with <see cref="Role"/>.</summary>
+    /// <summary>
+    /// Whether he is an administrator. Taken away it leaves the role <c>user</c>; whoever is none keeps the role he
+    /// has. Not with <see cref="Role"/>.
+    /// </summary>
     public bool? IsAdmin { get; init; }
 
     public bool? AllResources { get; init; }
@@ -52,7 +62,10 @@ public sealed record MemberChange
     /// <summary>Entries to set, or, with null, to take out; others stay. See <see cref="Text.IsMetadata"/>.</summary>
     public IReadOnlyDictionary<string, string?>? Metadata { get; init; }
 
-    /// <summary>When his invitation is to run out, 1 hour to 90 days from now; one that ran out is pending again. For those who have not joined.</summary>
+    /// <summary>
+    /// When his invitation is to run out, 1 hour to 90 days from now; one that ran out is pending again. For those who
+    /// have not joined.
+    /// </summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     internal bool MayTakeAdminAway => Suspended is true || IsAdmin is false || Role is not (null or BuiltInRole.Admin);
@@ -62,10 +75,13 @@ public sealed record MemberChange
 /// <param name="UnknownReferences">For groups, roles and resources that do not exist.</param>
 /// <param name="GrantsByAdminsOnly">Whether only an administrator may change what members hold.</param>
 /// <param name="Details">What the answer shows besides the members.</param>
-/// <param name="AdminsShowAll">Whether the surface shows an administrator with every permission and all resources: giving these to one who stays an administrator is then no change.</param>
-/// <param name="AllResourcesReplaceLevels">Whether whoever is newly given all resources loses the levels on single ones that the change does not set.</param>
+/// <param name="AdminsShowAll">Whether the surface shows an administrator with every permission and all resources:
+/// giving these to one who stays an administrator is then no change.</param>
+/// <param name="AllResourcesReplaceLevels">Whether whoever is newly given all resources loses the levels on single ones
+/// that the change does not set.</param>
 public sealed record MemberUpdateOptions(
-    UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None, bool AdminsShowAll = false, bool AllResourcesReplaceLevels = false)
+    UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None,
+    bool AdminsShowAll = false, bool AllResourcesReplaceLevels = false)
 {
     /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
     public IReadOnlyCollection<string>? IfMatch { get; init; }
@@ -73,14 +89,17 @@ public sealed record MemberUpdateOptions(
     /// <summary>Whether somebody who has joined is refused: it is the offer that is edited.</summary>
     public bool OnlyInvited { get; init; }
 
-    /// <summary>What becomes of pending invitations whose sponsor loses the right to make them by this change.</summary>
+    /// <summary>
+    /// What becomes of pending invitations whose sponsor loses the right to make them by this change.
+    /// </summary>
     public SponsoredAction Sponsored { get; init; }
 }
 
 /// <summary>How one surface wants members removed.</summary>
 /// <param name="RefuseAdmins">Whether an administrator has to be made something less first.</param>
 /// <param name="RefuseSelf">Whether nobody removes himself.</param>
-/// <param name="OnlyInvited">Whether somebody who has joined is refused: an offer is taken back, no membership ended.</param>
+/// <param name="OnlyInvited">Whether somebody who has joined is refused: an offer is taken back, no membership
+/// ended.</param>
 public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseSelf = false, bool OnlyInvited = false)
 {
     /// <summary>What the answer shows besides the members.</summary>
@@ -98,7 +117,9 @@ public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseS
 /// <param name="Unknown">Keys that are nobody's.</param>
 /// <param name="Ignored">References that were left out.</param>
 /// <param name="Graph">To show the members by.</param>
-public sealed record MemberSelection(IReadOnlyList<Member> Members, IReadOnlyList<MemberKey> Unknown, IReadOnlyList<IgnoredReference> Ignored, AccessGraph Graph)
+public sealed record MemberSelection(
+    IReadOnlyList<Member> Members, IReadOnlyList<MemberKey> Unknown, IReadOnlyList<IgnoredReference> Ignored,
+    AccessGraph Graph)
 {
     /// <summary>The invitation he was named by, where one was named so.</summary>
     public Invitation? Invitation { get; init; }

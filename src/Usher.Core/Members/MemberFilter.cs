@@ -41,15 +41,21 @@ public sealed record MemberFilter
     public IReadOnlyList<MemberCondition> Conditions { get; init; } = [];
 }
 
-/// <summary>One thing to ask of a member: some value of a field matches one of the texts, or, negated, none does.</summary>
+/// <summary>
+/// One thing to ask of a member: some value of a field matches one of the texts, or, negated, none does.
+/// </summary>
 /// <param name="Field">What is looked at.</param>
 /// <param name="Match">How, letter case aside.</param>
 /// <param name="Texts">One of them is enough.</param>
 /// <param name="Negated">Whether none may match.</param>
-public sealed record MemberCondition(MemberField Field, TextMatch Match, IReadOnlyList<string> Texts, bool Negated = false)
+public sealed record MemberCondition(
+    MemberField Field, TextMatch Match, IReadOnlyList<string> Texts, bool Negated = false)
 {
     /// <summary>Whether what is asked for is a permission there is, which an administrator then holds.</summary>
     internal bool AdminsHoldIt { get; init; } = true;
+
+    /// <summary>The names of the catalogue that a condition about permissions finds.</summary>
+    internal IReadOnlyList<string> Permissions { get; init; } = [];
 }
 
 public enum TextMatch
@@ -58,7 +64,10 @@ public enum TextMatch
     StartsWith,
     Exact,
 
-    /// <summary>The text itself, or what lies below it when periods are the levels: <c>a.b</c> finds <c>a.b</c> and <c>a.b.c</c>.</summary>
+    /// <summary>
+    /// The text itself, or what lies below it when periods are the levels: <c>a.b</c> finds <c>a.b</c> and
+    /// <c>a.b.c</c>.
+    /// </summary>
     Path,
 }
 
@@ -66,7 +75,10 @@ public static class TextMatching
 {
     extension(TextMatch match)
     {
-        /// <summary>Whether a value matches one of the texts, letter case aside: what a <see cref="MemberCondition"/> asks of a column, asked of a value.</summary>
+        /// <summary>
+        /// Whether a value matches one of the texts, letter case aside: what a <see cref="MemberCondition"/> asks of a
+        /// column, asked of a value.
+        /// </summary>
         public bool Finds(string value, IEnumerable<string> texts)
         {
             value = value.ToLowerInvariant();
@@ -114,6 +126,8 @@ public enum MemberField
     /// <summary>A key of his: its name or its id.</summary>
     Key,
 
-    /// <summary>When a key of his was used last, in milliseconds since the epoch; nothing before the first time.</summary>
+    /// <summary>
+    /// When a key of his was used last, in milliseconds since the epoch; nothing before the first time.
+    /// </summary>
     LastUse,
 }

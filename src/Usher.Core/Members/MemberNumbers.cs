@@ -4,7 +4,10 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Members;
 
-/// <summary>Hands out members' numbers from blocks this node has reserved: no request waits for a sequence, and two nodes never meet. Gaps are allowed.</summary>
+/// <summary>
+/// Hands out members' numbers from blocks this node has reserved: no request waits for a sequence, and two nodes never
+/// meet. Gaps are allowed.
+/// </summary>
 public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider clock) : IDisposable
 {
     private readonly Lock taking = new();
@@ -12,7 +15,10 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
     private long next;
     private long end;
 
-    /// <summary>The first of <paramref name="count"/> numbers in a row, 1 to 1,000. Reserves a block, in a transaction of its own, when this node's is used up.</summary>
+    /// <summary>
+    /// The first of <paramref name="count"/> numbers in a row, 1 to 1,000. Reserves a block, in a transaction of its
+    /// own, when this node's is used up.
+    /// </summary>
     /// <param name="count">1 to 1,000.</param>
     /// <param name="ct">Cancels.</param>
     /// <param name="db">The context of the operation they are for; null outside of any.</param>
@@ -62,7 +68,10 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
         while (true)
         {
             var last = await db.NumberBlocks.MaxAsync(b => (long?)b.First, ct);
-            var block = new NumberBlock { First = last is { } first ? first + NumberBlock.Size : 1, ReservedAt = clock.Now() };
+            var block = new NumberBlock
+            {
+                First = last is { } first ? first + NumberBlock.Size : 1, ReservedAt = clock.Now(),
+            };
             try
             {
                 db.Add(block);

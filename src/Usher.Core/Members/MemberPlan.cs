@@ -7,7 +7,8 @@ namespace Usher.Core.Members;
 
 /// <summary>A change with what it names found.</summary>
 internal sealed record Wanted(
-    MemberChange Change, string? Identifier, SetChange<Group>? Groups, SetChange<Role>? Roles, IReadOnlyList<(Guid Resource, Reach Reach)> Levels)
+    MemberChange Change, string? Identifier, SetChange<Group>? Groups, SetChange<Role>? Roles,
+    IReadOnlyList<(Guid Resource, Reach Reach)> Levels)
 {
     private static readonly MemberChange NothingElse = new();
 
@@ -18,7 +19,9 @@ internal sealed record Wanted(
     public static Wanted Of(SetChange<Role> roles) => new(NothingElse, null, null, roles, []);
 }
 
-/// <summary>What a change comes to for one member: only what differs. Made and judged before anything is touched.</summary>
+/// <summary>
+/// What a change comes to for one member: only what differs. Made and judged before anything is touched.
+/// </summary>
 internal sealed class MemberPlan
 {
     private readonly Wanted wanted;
@@ -37,19 +40,28 @@ internal sealed class MemberPlan
     {
         (Member, this.wanted) = (member, wanted);
         var change = wanted.Change;
-        var asked = change.IsAdmin switch { true => BuiltInRole.Admin, false when member.Role is BuiltInRole.Admin => BuiltInRole.User, _ => change.Role };
+        var asked = change.IsAdmin switch
+        {
+            true => BuiltInRole.Admin, false when member.Role is BuiltInRole.Admin => BuiltInRole.User,
+            _ => change.Role,
+        };
         role = asked is { } given && given != member.Role ? given : null;
         allResources = change.AllResources is { } all && all != member.AllResources ? all : null;
-        permissions = change.Permissions?.Against([.. member.Permissions.Select(p => p.Permission)]) ?? ([], []);
+        permissions = change.Permissions?.Against(member.Permissions) ?? ([], []);
         // He is shown with them already: whoever sends back what he was shown changes nothing.
-        if (how.AdminsShowAll && member.Role is BuiltInRole.Admin && role is null) (allResources, permissions) = (allResources is true ? null : allResources, ([], permissions.Removed));
+        if (how.AdminsShowAll && member.Role is BuiltInRole.Admin && role is null)
+            (allResources, permissions) = (allResources is true ? null : allResources, ([], permissions.Removed));
         // System groups are implied: they neither come nor go.
-        groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)]).Against([.. member.Groups.Select(g => graph.Group(g.GroupId)!)]) ?? ([], []);
-        roles = wanted.Roles?.Against([.. member.Roles.Select(r => graph.Role(r.RoleId)!)]) ?? ([], []);
+        groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)])
+            .Against([.. member.Groups.Select(graph.Group).OfType<Group>()])
+            ?? ([], []);
+        roles = wanted.Roles?.Against([.. graph.RolesOf(member.Roles)]) ?? ([], []);
         levels = [.. wanted.Levels.Where(l => Member.ReachOf(l.Resource) != l.Reach)];
         // A level of none says that somebody took it away: there is nothing left to go.
         levelsRemoved = change.ReplaceLevels || (how.AllResourcesReplaceLevels && allResources is true)
-            ? [.. member.Levels.Where(l => !l.Reach.IsNone).Select(l => l.ResourceId).Except(wanted.Levels.Select(l => l.Resource))] : [];
+            ? [
+                .. member.Levels.Where(l => !l.Reach.IsNone).Select(l => l.ResourceId)
+                    .Except(wanted.Levels.Select(l => l.Resource))] : [];
         suspended = change.Suspended is { } stop && stop != member.Status is MemberStatus.Suspended ? stop : null;
         metadata = change.Metadata is { } entries ? Merged(member.Metadata, entries) : null;
         readdressed = wanted.Identifier is { } identifier && identifier != member.Identifier;
@@ -62,7 +74,8 @@ internal sealed class MemberPlan
 
     /// <summary>Whether the member may have less afterwards, and so may lose the right to sponsor.</summary>
     public bool TakesAway =>
-        suspended is true || role is not null || allResources is false || permissions.Removed.Count + groups.Removed.Count + roles.Removed.Count > 0
+        suspended is true || role is not null || allResources is false
+            || permissions.Removed.Count + groups.Removed.Count + roles.Removed.Count > 0
         || levels.Count + levelsRemoved.Count > 0;
 
     /// <summary>Whether a suspended member is active again.</summary>
@@ -72,18 +85,27 @@ internal sealed class MemberPlan
     public bool Readdresses => readdressed;
 
     private bool ChangesGrants =>
-        role is not null || allResources is not null || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0 || levelsRemoved.Count > 0;
+        role is not null || allResources is not null
+            || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0
+            || levelsRemoved.Count > 0;
 
-    // Only somebody invited is offered anything: what a member holds is his, and an unused first link of his is nobody else's to stand for.
-    private bool ChangesOffer => Member.Status is MemberStatus.Invited && (ChangesGrants || readdressed || Extended.Any());
+    // Only somebody invited is offered anything: what a member holds is his, and an unused first link of his is nobody
+    // else's to stand for.
+    private bool ChangesOffer =>
+        Member.Status is MemberStatus.Invited && (ChangesGrants || readdressed || Extended.Any());
 
-    private IEnumerable<Invitation> Extended => wanted.Change.ExpiresAt is { } end ? Member.Invitations.Where(i => i.ExpiresAt != end) : [];
+    private IEnumerable<Invitation> Extended =>
+        wanted.Change.ExpiresAt is { } end ? Member.Invitations.Where(i => i.ExpiresAt != end) : [];
 
-    /// <summary>The plan, or why the actor may not carry it out; without options for a move that every surface wants alike.</summary>
-    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted) => Make(graph, actor, member, wanted, new(UnknownReferences.Refuse));
+    /// <summary>
+    /// The plan, or why the actor may not carry it out; without options for a move that every surface wants alike.
+    /// </summary>
+    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted) =>
+        Make(graph, actor, member, wanted, new(UnknownReferences.Refuse));
 
     /// <summary>The plan, or why the actor may not carry it out.</summary>
-    public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted, MemberUpdateOptions how)
+    public static Result<MemberPlan> Make(
+        AccessGraph graph, Actor actor, Member member, Wanted wanted, MemberUpdateOptions how)
     {
         var plan = new MemberPlan(graph, member, wanted, how);
         return plan.Refusal(graph, actor, how.GrantsByAdminsOnly) is { } refusal ? refusal : plan;
@@ -95,10 +117,14 @@ internal sealed class MemberPlan
     {
         Dictionary<string, string> details = [];
         var change = wanted.Change;
-        Guid[] groupsBefore = [.. Member.Groups.Select(g => g.GroupId)], rolesBefore = [.. Member.Roles.Select(r => r.RoleId)];
+        var before = Member.Grants;
         var changesOffer = ChangesOffer;
-        Set("first_name", Member.FirstName, change.FirstName is { } first ? Text.Name(first) : Member.FirstName, v => Member.FirstName = v);
-        Set("last_name", Member.LastName, change.LastName is { } last ? Text.Name(last) : Member.LastName, v => Member.LastName = v);
+        Set(
+            "first_name", Member.FirstName, change.FirstName is { } first ? Text.Name(first) : Member.FirstName,
+            v => Member.FirstName = v);
+        Set(
+            "last_name", Member.LastName, change.LastName is { } last ? Text.Name(last) : Member.LastName,
+            v => Member.LastName = v);
         Set("description", Member.Description, change.Description ?? Member.Description, v => Member.Description = v);
         Set("time_zone", Member.TimeZone, change.TimeZone.Or(Member.TimeZone), v => Member.TimeZone = v);
         Set("locale", Member.Locale, change.Locale.Or(Member.Locale), v => Member.Locale = v);
@@ -133,8 +159,13 @@ internal sealed class MemberPlan
         Change("groups", groups, g => g.Name, g => Member.Give(g, actor, now), g => Member.Take(g));
         Change("roles", roles, r => r.Name, r => Member.Give(r, actor, now), r => Member.Take(r));
         foreach (var (resource, reach) in levels) Member.Give(resource, reach, actor, now);
-        if (levels.Count > 0) details["levels_set"] = string.Join(' ', levels.Select(l => $"{l.Resource}={string.Join('+', [SnakeCaseName.Of(l.Reach.Level), .. l.Reach.Capabilities])}"));
+        if (levels.Count > 0)
+            details["levels_set"] = string.Join(
+                ' ',
+                levels.Select(l =>
+                    $"{l.Resource}={string.Join('+', [SnakeCaseName.Of(l.Reach.Level), .. l.Reach.Capabilities])}"));
         Member.Levels.RemoveAll(l => levelsRemoved.Contains(l.ResourceId));
+        Member.HasLevels = Member.Levels.Count > 0;
         if (levelsRemoved.Count > 0) details["levels_removed"] = string.Join(' ', levelsRemoved);
 
         if (change.ExpiresAt is { } end)
@@ -147,7 +178,7 @@ internal sealed class MemberPlan
         }
 
         if (changesOffer) Member.SponsoredBy(actor);
-        graph.Moved(Member, groupsBefore, rolesBefore);
+        graph.Moved(Member, before);
         return details;
 
         void Set<T>(string name, T before, T after, Action<T> set)
@@ -157,7 +188,9 @@ internal sealed class MemberPlan
             set(after);
         }
 
-        void Change<T>(string name, (IReadOnlyList<T> Added, IReadOnlyList<T> Removed) set, Func<T, string> shown, Action<T> give, Action<T> take)
+        void Change<T>(
+            string name, (IReadOnlyList<T> Added, IReadOnlyList<T> Removed) set, Func<T, string> shown, Action<T> give,
+            Action<T> take)
         {
             foreach (var one in set.Added) give(one);
             foreach (var one in set.Removed) take(one);
@@ -175,22 +208,34 @@ internal sealed class MemberPlan
         var holds = actor.CanGrant(Conferred(graph, given: true)) && actor.CanGrant(Conferred(graph, given: false));
         if (!graph.Pass(GrantingRule.ChangeGrantsHeld, holds)) return InvitationErrors.MoreThanYouHold;
 
-        var needsCover = readdressed || suspended is not null || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
+        var needsCover = readdressed || suspended is not null
+            || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
             || ChangesOffer; // whoever edits an offer stands for all of it
-        if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
+        if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited)
+            return InvitationErrors.AlreadyJoined;
         if (metadata?.Count > 50) return MemberErrors.MetadataInvalid;
-        if (needsCover && !graph.Pass(GrantingRule.ChangeCovers, graph.Covers(actor, Member))) return MemberErrors.NotCovered;
+        if (!graph.HasRoom(Member, groups.Added.Select(g => g.Id), roles.Added.Select(r => r.Id)))
+            return MemberErrors.TooManyGrants;
+        if (needsCover && !graph.Pass(GrantingRule.ChangeCovers, graph.Covers(actor, Member)))
+            return MemberErrors.NotCovered;
         // Others grant by address. Moved silently, it would lead their grants to another person.
-        if (readdressed && Member.Status is not MemberStatus.Invited && !graph.Pass(GrantingRule.JoinedAddress, actor.Access.IsAdmin)) return MemberErrors.AddressOfJoined;
+        if (readdressed && Member.Status is not MemberStatus.Invited
+                && !graph.Pass(GrantingRule.JoinedAddress, actor.Access.IsAdmin))
+            return MemberErrors.AddressOfJoined;
         if (suspended is not null && Member.Status is MemberStatus.Invited) return MemberErrors.NotJoined;
         if (wanted.Identifier is not { } identifier) return null;
         if (Member.Kind is not MemberKind.Person) return MemberErrors.NoAddress;
-        if (readdressed && graph.Organization.AllowedEmailDomains is { Count: > 0 } domains && !domains.Contains(EmailAddress.DomainOf(identifier))) return InvitationErrors.DomainNotAllowed;
-        return graph.Member(identifier) is { IsLive: true } other && other.Id != Member.Id ? InvitationErrors.AlreadyMember : null;
+        if (readdressed && graph.Organization.AllowedEmailDomains is { Count: > 0 } domains
+                && !domains.Contains(EmailAddress.DomainOf(identifier)))
+            return InvitationErrors.DomainNotAllowed;
+        return graph.Member(identifier) is { IsLive: true } other && other.Id != Member.Id
+            ? InvitationErrors.AlreadyMember
+            : null;
     }
 
     // Null when nothing in it differs.
-    private static Dictionary<string, string>? Merged(Dictionary<string, string> present, IReadOnlyDictionary<string, string?> entries)
+    private static Dictionary<string, string>? Merged(
+        Dictionary<string, string> present, IReadOnlyDictionary<string, string?> entries)
     {
         Dictionary<string, string> merged = new(present);
         var differs = false;

@@ -10,18 +10,25 @@ namespace Usher.Core.Members;
 internal static class Readdressing
 {
     /// <summary>
-    /// His invitations' links open no more, a mail with one that has not left is not sent, and an address he asked for himself is forgotten. In the caller's save;
-    /// the member is tracked.
+    /// His invitations' links open no more, a mail with one that has not left is not sent, and an address he asked for
+    /// himself is forgotten. In the caller's save; the member is tracked.
     /// </summary>
     public static async Task VoidAsync(UsherDb db, Member member, DateTimeOffset now, CancellationToken ct)
     {
         var (organization, id) = (member.OrganizationId, member.Id);
-        var open = await db.Invitations.Include(i => i.Secrets)
-            .Where(i => i.OrganizationId == organization && i.MemberId == id && (i.Status == InvitationStatus.Pending || i.Status == InvitationStatus.Expired)).ToListAsync(ct);
+        var open = await db.Invitations.Include(i => i.LaterSecrets)
+            .Where(i =>
+                i.OrganizationId == organization && i.MemberId == id
+                    && (i.Status == InvitationStatus.Pending || i.Status == InvitationStatus.Expired)).ToListAsync(ct);
         foreach (var invitation in open) invitation.VoidLinks();
         Guid?[] ids = [.. open.Select(i => i.Id)];
-        foreach (var mail in await db.OutboxMessages.Where(m => m.OrganizationId == organization && ids.Contains(m.InvitationId) && m.State == OutboxState.Queued).ToListAsync(ct))
+        foreach (var mail in await db.OutboxMessages.Where(m =>
+                m.OrganizationId == organization && ids.Contains(m.InvitationId)
+                    && m.State == OutboxState.Queued).ToListAsync(ct))
             (mail.State, mail.Secret) = (OutboxState.Abandoned, null);
-        foreach (var change in await db.AddressChanges.Where(c => c.OrganizationId == organization && c.MemberId == id && c.Status == AddressChangeStatus.Pending).ToListAsync(ct)) change.Supersede(now);
+        foreach (var change in await db.AddressChanges.Where(c =>
+                c.OrganizationId == organization && c.MemberId == id
+                    && c.Status == AddressChangeStatus.Pending).ToListAsync(ct))
+            change.Supersede(now);
     }
 }

@@ -7,8 +7,11 @@ using Usher.Core.Invitations;
 
 namespace Usher.Core.Members;
 
-/// <summary>A service account to make. It has what is given here and what its system group gives, no defaults.</summary>
-/// <param name="Name">With or without <c>sa::</c> before it; 1 to 120 characters of a-z, 0-9, '.', '_' and '-', letter case aside.</param>
+/// <summary>
+/// A service account to make. It has what is given here and what its system group gives, no defaults.
+/// </summary>
+/// <param name="Name">With or without <c>sa::</c> before it; 1 to 120 characters of a-z, 0-9, '.', '_' and '-', letter
+/// case aside.</param>
 public sealed record NewServiceAccount(string Name)
 {
     /// <summary>0 to 1,000 characters.</summary>
@@ -24,13 +27,18 @@ public sealed record NewServiceAccount(string Name)
     public IReadOnlyList<Reference> Roles { get; init; } = [];
 }
 
-/// <summary>Making members of kind service: keys only, no user, no seat. They are changed and removed like any member.</summary>
-public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogue catalogue, MemberNumbers numbers, TimeProvider clock)
+/// <summary>
+/// Making members of kind service: keys only, no user, no seat. They are changed and removed like any member.
+/// </summary>
+public sealed partial class ServiceAccountService(
+    UsherDb db, PermissionCatalogue catalogue, MemberNumbers numbers, TimeProvider clock)
 {
     /// <summary>What their identifiers begin with.</summary>
     public const string Prefix = "sa::";
 
-    /// <summary>How a service account is called in full: lower case, with the prefix. Null for what cannot be a name.</summary>
+    /// <summary>
+    /// How a service account is called in full: lower case, with the prefix. Null for what cannot be a name.
+    /// </summary>
     public static string? Canonical(string name)
     {
         var full = name.Trim().ToLowerInvariant();
@@ -48,7 +56,8 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
     }
 
     /// <summary>Makes a service account. What it is given, its maker must hold.</summary>
-    public async Task<Result<MemberView>> CreateAsync(Actor actor, NewServiceAccount given, UnknownReferences unknown, MemberDetails details, CancellationToken ct)
+    public async Task<Result<MemberView>> CreateAsync(
+        Actor actor, NewServiceAccount given, UnknownReferences unknown, MemberDetails details, CancellationToken ct)
     {
         if (Error.Of(Faults(given)) is { } fault) return fault;
         var identifier = Canonical(given.Name)!;
@@ -60,29 +69,39 @@ public sealed partial class ServiceAccountService(UsherDb db, PermissionCatalogu
             {
                 Identifiers = [identifier], Details = details,
             };
-            if (await AccessGraph.TrackAsync(db, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph) return MemberErrors.NotFound;
+            if (await AccessGraph.TrackAsync(
+                    db, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph)
+                return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             if (graph.Member(identifier) is { IsLive: true }) return MemberErrors.NameTaken;
             var named = new ReferenceReader(graph, unknown);
             var (groups, roles) = (named.Groups(given.Groups), named.Roles(given.Roles));
             if (named.Refused is { } refused) return refused;
+            if (!graph.HasRoom(null, groups.Select(g => g.Id), roles.Select(r => r.Id)))
+                return MemberErrors.TooManyGrants;
 
             var now = clock.Now();
             var member = new Member
             {
-                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Number = number, Identifier = identifier, FirstName = identifier[Prefix.Length..],
-                Description = given.Description, Kind = MemberKind.Service, Status = given.Active ? MemberStatus.Active : MemberStatus.Suspended, CreatedAt = now,
+                OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), Number = number, Identifier = identifier,
+                FirstName = identifier[Prefix.Length..],
+                Description = given.Description, Kind = MemberKind.Service, Status = given.Active
+                    ? MemberStatus.Active
+                    : MemberStatus.Suspended, CreatedAt = now,
             };
             member.Give(BuiltInRole.User, actor, now);
             foreach (var permission in given.Permissions) member.Give(permission, actor, now);
             foreach (var group in groups) member.Give(group, actor, now);
             foreach (var role in roles) member.Give(role, actor, now);
-            if (!graph.Pass(GrantingRule.ServiceAccountHeld, graph.Covers(today, member))) return InvitationErrors.MoreThanYouHold;
+            if (!graph.Pass(GrantingRule.ServiceAccountHeld, graph.Covers(today, member)))
+                return InvitationErrors.MoreThanYouHold;
 
             db.Add(member);
             graph.Add(member);
-            db.Add(UsherEvent.Record(EventTypes.MemberCreated, actor, "member", member.Id, now, new() { ["identifier"] = identifier, ["permissions"] = string.Join(' ', given.Permissions) }));
+            db.Add(UsherEvent.Record(
+                EventTypes.MemberCreated, actor, "member", member.Id, now,
+                new() { ["identifier"] = identifier, ["permissions"] = string.Join(' ', given.Permissions) }));
             await db.SaveChangesAsync(ct);
             return new MemberView(member, graph);
         }, ct);

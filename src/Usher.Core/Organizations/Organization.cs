@@ -4,10 +4,15 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Organizations;
 
-/// <summary>A customer's own place: its members, groups, roles, resources and invitations. Global table; nothing that every invite writes refers to it by foreign key.</summary>
+/// <summary>
+/// A customer's own place: its members, groups, roles, resources and invitations. Global table; nothing that every
+/// invite writes refers to it by foreign key.
+/// </summary>
 public sealed class Organization : IVersioned
 {
-    /// <summary>The reserved organization that sign-ins and operators' acts are recorded under. It has no row.</summary>
+    /// <summary>
+    /// The reserved organization that sign-ins and operators' acts are recorded under. It has no row.
+    /// </summary>
     public static readonly Guid Installation = Guid.Empty;
 
     public required Guid Id { get; init; }
@@ -26,7 +31,10 @@ public sealed class Organization : IVersioned
     /// <summary>Kept only while a limit is set.</summary>
     public int SeatsUsed { get; set; }
 
-    /// <summary>The identity provider that signs its people in, outside Usher; null: none, and members cannot be made active without joining.</summary>
+    /// <summary>
+    /// The identity provider that signs its people in, outside Usher; null: none, and members cannot be made active
+    /// without joining.
+    /// </summary>
     public string? ExternalIdentityProvider { get; set; }
 
     /// <summary>How long an invitation stays open, in seconds; null: the installation's setting.</summary>
@@ -47,6 +55,20 @@ public sealed class Organization : IVersioned
     public DateTimeOffset? SuspendedAt { get; set; }
 
     public int Version { get; set; }
+
+    /// <summary>
+    /// Another random value after every change to the settings, groups and roles; see
+    /// <see cref="OrganizationDefinitions"/>.
+    /// </summary>
+    public required Guid DefinitionsStamp { get; set; }
+
+    /// <summary>A copy of shared settings with the seats in use at the moment.</summary>
+    internal Organization Copy(int seatsUsed)
+    {
+        var copy = (Organization)MemberwiseClone();
+        copy.SeatsUsed = seatsUsed;
+        return copy;
+    }
 
     internal sealed class Mapping : IEntityTypeConfiguration<Organization>
     {

@@ -18,7 +18,9 @@ public enum OutboxKind
     /// <summary>To his old one: it was changed.</summary>
     AddressChanged,
 
-    /// <summary>To the organization's administrators, once a day: all invitations that wait for their decision.</summary>
+    /// <summary>
+    /// To the organization's administrators, once a day: all invitations that wait for their decision.
+    /// </summary>
     InvitationsBlocked,
 
     /// <summary>To a person who asked for it: the link that sets a new password.</summary>
@@ -27,13 +29,18 @@ public enum OutboxKind
     /// <summary>To a person: the password was changed or set anew.</summary>
     PasswordChanged,
 
-    /// <summary>To a person and to the administrators of their organizations: an operator handed over a reset link.</summary>
+    /// <summary>
+    /// To a person and to the administrators of their organizations: an operator handed over a reset link.
+    /// </summary>
     ResetLinkHandedOver,
 
     /// <summary>To a person who signs in: the code to give beside the password.</summary>
     SignInCode,
 
-    /// <summary>To the administrators of an organization: a membership is suspended because its account was taken over by the owner of its address.</summary>
+    /// <summary>
+    /// To the administrators of an organization: a membership is suspended because its account was taken over by the
+    /// owner of its address.
+    /// </summary>
     AccountTakenOver,
 
     /// <summary>To a person's new address: the link that confirms it for their own account.</summary>
@@ -52,7 +59,10 @@ public enum OutboxState
     Abandoned,
 }
 
-/// <summary>An e-mail to send. Committed with the change that caused it; the table is the queue. Rendered by the worker, in the worker's own time.</summary>
+/// <summary>
+/// An e-mail to send. Committed with the change that caused it; the table is the queue. Rendered by the worker, in the
+/// worker's own time.
+/// </summary>
 public sealed class OutboxMessage
 {
     public required Guid OrganizationId { get; init; }
@@ -81,7 +91,9 @@ public sealed class OutboxMessage
     /// <summary>How often sending has been tried.</summary>
     public int Attempts { get; set; }
 
-    /// <summary>Not before this. A worker that takes the message moves it a minute ahead: if it dies, another takes it then.</summary>
+    /// <summary>
+    /// Not before this. A worker that takes the message moves it a minute ahead: if it dies, another takes it then.
+    /// </summary>
     public required DateTimeOffset NextAttemptAt { get; set; }
 
     public required DateTimeOffset CreatedAt { get; init; }

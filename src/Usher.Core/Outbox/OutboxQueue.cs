@@ -19,19 +19,23 @@ public sealed record OpenedMessage(OutboxMessage Message, string? Secret)
 }
 
 /// <summary>
-/// The outbox as the worker sees it: claim, open, send, tell what came of it. At least once: a message whose claim ran out without an outcome is claimed
-/// again, by whichever node comes first.
+/// The outbox as the worker sees it: claim, open, send, tell what came of it. At least once: a message whose claim ran
+/// out without an outcome is claimed again, by whichever node comes first.
 /// </summary>
 public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider clock)
 {
-    /// <summary>How long a claim lasts. A node that dies with it loses it then; one that lives starts no sending that might outlast it.</summary>
+    /// <summary>
+    /// How long a claim lasts. A node that dies with it loses it then; one that lives starts no sending that might
+    /// outlast it.
+    /// </summary>
     public static readonly TimeSpan ClaimLength = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromHours(1);
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromDays(1);
     private const int MaxReasonLength = 500;
-    private const string Unreadable = "The secret of the link cannot be read with this installation's master key. Resend the invitation.";
+    private const string Unreadable =
+        "The secret of the link cannot be read with this installation's master key. Resend the invitation.";
 
     /// <summary>Takes up to <paramref name="max"/> messages that are due, the longest due first.</summary>
     /// <returns>Nobody else gets them before their <see cref="OutboxMessage.NextAttemptAt"/>.</returns>
@@ -52,8 +56,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             return due;
         }
 
-        // One statement, so that nodes that look at the same time share the work. MATERIALIZED, because a planner free to run the inner query more than
-        // once may take more than its limit.
+        // One statement, so that nodes that look at the same time share the work. MATERIALIZED, because a planner free
+        // to run the inner query more than once may take more than its limit.
         async Task<IReadOnlyList<OutboxMessage>> TakeSharedAsync() => await db.OutboxMessages
             .FromSql(
                 $"""
@@ -71,11 +75,15 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .ToListAsync(ct);
     }
 
-    /// <summary>Makes everything that waits due now. For a node that knows it is the only one, when it starts: what it had claimed before was its own.</summary>
+    /// <summary>
+    /// Makes everything that waits due now. For a node that knows it is the only one, when it starts: what it had
+    /// claimed before was its own.
+    /// </summary>
     public Task<int> TakeBackAsync(CancellationToken ct)
     {
         var now = clock.Now();
-        return db.RunLockedAsync(() => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt > now)
+        return db.RunLockedAsync(
+            () => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt > now)
             .ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, now), ct), ct);
     }
 
@@ -83,7 +91,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     /// <returns>Null when it is not to be sent; it is abandoned then.</returns>
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
-        if (message.Kind is OutboxKind.AddressChange or OutboxKind.UserAddressChange or OutboxKind.PasswordReset) return await OpenLinkAsync(message, ct);
+        if (message.Kind is OutboxKind.AddressChange or OutboxKind.UserAddressChange or OutboxKind.PasswordReset)
+            return await OpenLinkAsync(message, ct);
         if (message.Kind is OutboxKind.SignInCode) return await OpenSignInCodeAsync(message, ct);
         if (message.Kind is not OutboxKind.Invitation) return new(message, null);
 
@@ -92,18 +101,22 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
             .Select(i => new
             {
                 i.Status, i.ExpiresAt, i.Member.Identifier,
-                Newest = i.Secrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence)
-                    .Select(s => s.Hash).FirstOrDefault(),
+                Newest = i.LaterSecrets.Where(s => s.ProvesAddress).OrderByDescending(s => s.Sequence)
+                    .Select(s => s.Hash).FirstOrDefault()
+                    ?? (i.FirstSecretProvesAddress ? i.FirstSecretHash : null),
             })
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);
 
         // A newer mail or another address leaves this link dead: it would only confuse its reader.
-        if (invitation is not { Status: InvitationStatus.Pending or InvitationStatus.Expired } || invitation.Identifier != message.Recipient
+        if (
+            invitation is not { Status: InvitationStatus.Pending or InvitationStatus.Expired }
+                || invitation.Identifier != message.Recipient
             || (readable && !Secret.Hash(secret!).AsSpan().SequenceEqual(invitation.Newest)))
             await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
         else if (invitation.Status is InvitationStatus.Expired || invitation.ExpiresAt <= clock.Now())
-            await AbandonAsync(message, "The invitation expired before its mail could be sent.", DeliveryState.Failed, ct);
+            await AbandonAsync(
+                message, "The invitation expired before its mail could be sent.", DeliveryState.Failed, ct);
         else if (!readable)
             await AbandonAsync(message, Unreadable, DeliveryState.Failed, ct);
         else
@@ -116,20 +129,36 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     {
         var isOpen = await IsOpenAsync(message, ct);
         if (isOpen && TryReveal(message.Secret, out var secret)) return new(message, secret);
-        await AbandonAsync(message, isOpen ? "The secret of the link cannot be read with this installation's master key." : "no longer wanted", DeliveryState.None, ct);
+        await AbandonAsync(
+            message,
+            isOpen ? "The secret of the link cannot be read with this installation's master key." : "no longer wanted",
+            DeliveryState.None, ct);
         return null;
     }
 
     private Task<bool> IsOpenAsync(OutboxMessage message, CancellationToken ct)
     {
         var now = clock.Now();
-        var id = Guid.Parse(message.Parameters[message.Kind is OutboxKind.PasswordReset ? OutboxParameters.Reset : OutboxParameters.AddressChange]);
+        var id = Guid.Parse(
+            message.Parameters[
+                message.Kind is OutboxKind.PasswordReset ? OutboxParameters.Reset : OutboxParameters.AddressChange]);
         return message.Kind switch
         {
             OutboxKind.PasswordReset => db.PasswordResets.AnyAsync(
-                r => r.Id == id && r.UsedAt == null && r.ExpiresAt > now && !db.PasswordResets.Any(n => n.UserId == r.UserId && n.HandedOver == r.HandedOver && n.Id > r.Id), ct),
-            OutboxKind.UserAddressChange => db.UserAddressChanges.AnyAsync(c => c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
-            _ => db.AddressChanges.AnyAsync(c => c.OrganizationId == message.OrganizationId && c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
+                r =>
+                    r.Id == id && r.UsedAt == null && r.ExpiresAt > now
+                        && !db.PasswordResets.Any(n =>
+                               n.UserId == r.UserId && n.HandedOver == r.HandedOver && n.Id > r.Id),
+                           ct),
+            OutboxKind.UserAddressChange =>
+                db.UserAddressChanges.AnyAsync(
+                    c => c.Id == id && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now, ct),
+            _ =>
+                db.AddressChanges.AnyAsync(
+                    c =>
+                        c.OrganizationId == message.OrganizationId && c.Id == id
+                            && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now,
+                    ct),
         };
     }
 
@@ -137,8 +166,10 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     private async Task<OpenedMessage?> OpenSignInCodeAsync(OutboxMessage message, CancellationToken ct)
     {
         var now = clock.Now();
-        var newest = await db.SignInCodes.Where(c => c.Address == message.Recipient && c.ExpiresAt > now).Select(c => c.Hash).SingleOrDefaultAsync(ct);
-        if (newest is not null && TryReveal(message.Secret, out var code) && Secret.Hash(code.Replace("-", "", StringComparison.Ordinal)).AsSpan().SequenceEqual(newest))
+        var newest = await db.SignInCodes.Where(c => c.Address == message.Recipient && c.ExpiresAt > now)
+            .Select(c => c.Hash).SingleOrDefaultAsync(ct);
+        if (newest is not null && TryReveal(message.Secret, out var code)
+                && Secret.Hash(code.Replace("-", "", StringComparison.Ordinal)).AsSpan().SequenceEqual(newest))
             return new(message, code);
         await AbandonAsync(message, "no longer wanted", DeliveryState.None, ct);
         return null;
@@ -152,7 +183,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         {
             // Whoever holds the claim by now: it was sent.
             var marked = await db.OutboxMessages
-                .Where(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State != OutboxState.Sent)
+                .Where(m =>
+                    m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State != OutboxState.Sent)
                 .ExecuteUpdateAsync(set => set
                     .SetProperty(m => m.State, OutboxState.Sent)
                     .SetProperty(m => m.SentAt, now)
@@ -163,7 +195,10 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         }, ct);
     }
 
-    /// <summary>It could not be sent. Tried again later, about 10 seconds after the first failure and doubling up to an hour; given up when it is a day old.</summary>
+    /// <summary>
+    /// It could not be sent. Tried again later, about 10 seconds after the first failure and doubling up to an hour;
+    /// given up when it is a day old.
+    /// </summary>
     /// <param name="message">As it was claimed; without effect when somebody else has claimed it since.</param>
     /// <param name="reason">For the people who look at the invitation: what the mail system said.</param>
     /// <param name="permanent">Whether trying again is useless; then it is given up now.</param>
@@ -183,7 +218,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         await db.RunLockedAsync(async () =>
         {
             var marked = await Claimed(message)
-                .ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, next).SetProperty(m => m.LastError, reason), ct);
+                .ExecuteUpdateAsync(
+                    set => set.SetProperty(m => m.NextAttemptAt, next).SetProperty(m => m.LastError, reason), ct);
             if (marked > 0) await MoveDeliveryAsync(message, DeliveryState.Queued, reason, ct);
             return marked > 0;
         }, ct);
@@ -200,29 +236,42 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
                 .SetProperty(m => m.Secret, (byte[]?)null)
                 .SetProperty(m => m.LastError, reason), ct);
             var undeliverable = delivery is DeliveryState.Failed;
-            if (marked is 0 || !await MoveDeliveryAsync(message, delivery, undeliverable ? reason : null, ct) || !undeliverable) return false;
+            if (marked is 0 || !await MoveDeliveryAsync(message, delivery, undeliverable ? reason : null, ct)
+                    || !undeliverable)
+                return false;
 
             db.Add(UsherEvent.Record(
-                EventTypes.InvitationUndeliverable, Actor.System(message.OrganizationId), "invitation", message.InvitationId!.Value, now,
+                EventTypes.InvitationUndeliverable, Actor.System(message.OrganizationId), "invitation",
+                message.InvitationId!.Value, now,
                 new() { ["email"] = message.Recipient, ["reason"] = reason }, cause: "outbox"));
             await db.SaveChangesAsync(ct);
             return true;
         }, ct);
     }
 
-    // Only the newest mail speaks for the invitation; ids are in the order of their making. The version stays: how a mail fares changes nothing that somebody might be editing.
-    private async Task<bool> MoveDeliveryAsync(OutboxMessage message, DeliveryState delivery, string? reason, CancellationToken ct) =>
+    // Only the newest mail speaks for the invitation; ids are in the order of their making. The version stays: how a
+    // mail fares changes nothing that somebody might be editing.
+    private async Task<bool> MoveDeliveryAsync(
+        OutboxMessage message, DeliveryState delivery, string? reason, CancellationToken ct) =>
         message.Kind is OutboxKind.Invitation
         && await db.Invitations
-            .Where(i => i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId && !db.OutboxMessages.Any(m =>
-                m.OrganizationId == i.OrganizationId && m.InvitationId == i.Id && m.Kind == OutboxKind.Invitation && m.Id > message.Id))
-            .ExecuteUpdateAsync(set => set.SetProperty(i => i.Delivery, delivery).SetProperty(i => i.DeliveryReason, reason), ct) > 0;
+            .Where(
+                i =>
+                    i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId
+                        && !db.OutboxMessages.Any(m =>
+                m.OrganizationId == i.OrganizationId && m.InvitationId == i.Id && m.Kind == OutboxKind.Invitation
+                    && m.Id > message.Id))
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(i => i.Delivery, delivery).SetProperty(i => i.DeliveryReason, reason), ct) > 0;
 
-    private IQueryable<OutboxMessage> Due(DateTimeOffset now) => db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt <= now);
+    private IQueryable<OutboxMessage> Due(DateTimeOffset now) =>
+        db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt <= now);
 
     // Every claim counts an attempt, so the count tells one claim from the next.
     private IQueryable<OutboxMessage> Claimed(OutboxMessage message) => db.OutboxMessages
-        .Where(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State == OutboxState.Queued && m.Attempts == message.Attempts);
+        .Where(m =>
+            m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State == OutboxState.Queued
+                && m.Attempts == message.Attempts);
 
     private bool TryReveal(byte[]? hidden, [NotNullWhen(true)] out string? secret)
     {
@@ -238,7 +287,8 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
         return secret is not null;
     }
 
-    // A quarter of jitter either way, so that what failed together does not come back together. Whole milliseconds, as all instants here.
+    // A quarter of jitter either way, so that what failed together does not come back together. Whole milliseconds, as
+    // all instants here.
     private static TimeSpan Delay(int attempts)
     {
         var doubled = FirstDelay * Math.Pow(2, Math.Clamp(attempts - 1, 0, 20));
@@ -247,5 +297,6 @@ public sealed class OutboxQueue(UsherDb db, OutboxSecrets secrets, TimeProvider 
     }
 
     private static string OneLine(string reason) =>
-        string.Concat(reason.EnumerateRunes().Take(MaxReasonLength).Select(rune => Rune.IsControl(rune) ? " " : rune.ToString())).Trim();
+        string.Concat(reason.EnumerateRunes().Take(MaxReasonLength).Select(rune =>
+            Rune.IsControl(rune) ? " " : rune.ToString())).Trim();
 }

@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.DataProtection;
 
 namespace Usher.Core.Outbox;
 
-/// <summary>Keeps the one secret of a message unreadable in the database and its backups until the worker needs it.</summary>
+/// <summary>
+/// Keeps the one secret of a message unreadable in the database and its backups until the worker needs it.
+/// </summary>
 public sealed class OutboxSecrets(IDataProtectionProvider protection)
 {
     private readonly IDataProtector protector = protection.CreateProtector("Usher.Outbox.Secret.v1");

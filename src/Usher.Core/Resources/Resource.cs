@@ -19,7 +19,10 @@ public sealed class Resource : IVersioned, INamed
     /// <summary>How the name is compared; unique in the organization.</summary>
     public required string NameKey { get; set; }
 
-    /// <summary>The name in addresses: 1 to 63 characters of a-z, 0-9 and inner hyphens; unique in the organization; made from the first name.</summary>
+    /// <summary>
+    /// The name in addresses: 1 to 63 characters of a-z, 0-9 and inner hyphens; unique in the organization; made from
+    /// the first name.
+    /// </summary>
     public required string Slug { get; init; }
 
     /// <summary>What a surface keeps with it, such as <c>environment</c>.</summary>
@@ -44,7 +47,7 @@ public sealed class Resource : IVersioned, INamed
 }
 
 /// <summary>How far one member, or one group, reaches one resource. Survives the member's removal.</summary>
-public sealed class ResourceAccess : IGrantRow
+public sealed class ResourceAccess
 {
     public required Guid OrganizationId { get; init; }
 
@@ -78,14 +81,22 @@ public sealed class ResourceAccess : IGrantRow
     {
         public void Configure(EntityTypeBuilder<ResourceAccess> builder)
         {
-            builder.ToTable("resource_access", t => t.HasCheckConstraint("ck_resource_access_one_holder", "(member_id IS NULL) <> (group_id IS NULL)"));
+            builder.ToTable(
+                "resource_access",
+                t =>
+                    t.HasCheckConstraint("ck_resource_access_one_holder", "(member_id IS NULL) <> (group_id IS NULL)"));
             builder.HasKey(a => new { a.OrganizationId, a.Id });
             builder.Ignore(a => a.Reach);
-            builder.HasIndex(a => new { a.OrganizationId, a.MemberId, a.ResourceId }).IsUnique().HasFilter("member_id IS NOT NULL");
-            builder.HasIndex(a => new { a.OrganizationId, a.GroupId, a.ResourceId }).IsUnique().HasFilter("group_id IS NOT NULL");
-            builder.HasOne<Resource>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.ResourceId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasOne<Member>().WithMany(m => m.Levels).HasForeignKey(a => new { a.OrganizationId, a.MemberId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasOne<Group>().WithMany(g => g.Levels).HasForeignKey(a => new { a.OrganizationId, a.GroupId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasIndex(a => new { a.OrganizationId, a.MemberId, a.ResourceId }).IsUnique()
+                .HasFilter("member_id IS NOT NULL");
+            builder.HasIndex(a => new { a.OrganizationId, a.GroupId, a.ResourceId }).IsUnique()
+                .HasFilter("group_id IS NOT NULL");
+            builder.HasOne<Resource>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.ResourceId })
+                .OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Member>().WithMany(m => m.Levels).HasForeignKey(a => new { a.OrganizationId, a.MemberId })
+                .OnDelete(DeleteBehavior.Cascade);
+            builder.HasOne<Group>().WithMany().HasForeignKey(a => new { a.OrganizationId, a.GroupId })
+                .OnDelete(DeleteBehavior.Cascade);
         }
     }
 }

@@ -11,12 +11,19 @@ namespace Usher.Core.Resources;
 /// <summary>Why making or seeing a resource can be refused.</summary>
 public static class ResourceErrors
 {
-    public static readonly Error NotFound = new(ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not reach it.");
-    public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "This needs the permission resource_creation.");
-    public static readonly Error NotFully = new(ErrorKind.Forbidden, "resource_not_held", "Only who reaches a resource fully can change or delete it.");
-    public static readonly Error NameInvalid = new(ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
-    public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
-    public static readonly Error AttributesInvalid = new(ErrorKind.Invalid, "attributes_invalid", "Attributes are at most 1,000 characters each, none of them a control character.", "attributes");
+    public static readonly Error NotFound = new(
+        ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not reach it.");
+    public static readonly Error NotAllowed = new(
+        ErrorKind.Forbidden, "not_allowed", "This needs the permission resource_creation.");
+    public static readonly Error NotFully = new(
+        ErrorKind.Forbidden, "resource_not_held", "Only who reaches a resource fully can change or delete it.");
+    public static readonly Error NameInvalid = new(
+        ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
+    public static readonly Error NameTaken = new(
+        ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
+    public static readonly Error AttributesInvalid = new(
+        ErrorKind.Invalid, "attributes_invalid",
+        "Attributes are at most 1,000 characters each, none of them a control character.", "attributes");
 }
 
 public enum ResourceOrder
@@ -30,14 +37,21 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
 {
     private const int MaxAttributes = 50;
 
-    /// <summary>Makes a resource. Whoever makes one without already reaching everything reaches it fully: nobody makes what he then cannot see.</summary>
-    public Task<Result<Resource>> CreateAsync(Actor actor, string name, IReadOnlyDictionary<string, string> attributes, CancellationToken ct) =>
+    /// <summary>
+    /// Makes a resource. Whoever makes one without already reaching everything reaches it fully: nobody makes what he
+    /// then cannot see.
+    /// </summary>
+    public Task<Result<Resource>> CreateAsync(
+        Actor actor, string name, IReadOnlyDictionary<string, string> attributes, CancellationToken ct) =>
         db.RunAsync<Result<Resource>>(async () =>
         {
             if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
-            if (Error.Of(Faults(name, attributes.ToDictionary(a => a.Key, a => (string?)a.Value))) is { } fault) return fault;
+            if (Error.Of(Faults(name, attributes.ToDictionary(a => a.Key, a => (string?)a.Value))) is { } fault)
+                return fault;
             var (key, slug) = (Text.Key(name), Text.Slug(name));
-            var near = await db.Resources.Where(r => r.OrganizationId == actor.OrganizationId && (r.NameKey == key || r.Slug == slug || r.Slug.StartsWith(slug + "-")))
+            var near = await db.Resources.Where(r =>
+                r.OrganizationId == actor.OrganizationId
+                    && (r.NameKey == key || r.Slug == slug || r.Slug.StartsWith(slug + "-")))
                 .Select(r => new { r.NameKey, r.Slug }).ToListAsync(ct);
             if (near.Exists(r => r.NameKey == key)) return ResourceErrors.NameTaken;
 
@@ -48,18 +62,24 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             {
                 db.Add(new ResourceAccess
                 {
-                    OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), ResourceId = resource.Id, MemberId = actor.Id,
+                    OrganizationId = actor.OrganizationId, Id = Uuid.Create(now), ResourceId = resource.Id,
+                    MemberId = actor.Id,
                     Level = AccessLevel.Full, GrantedBy = Guid.Empty, GrantedAt = now,
                 });
+                var maker = await db.Members.SingleAsync(
+                    m => m.OrganizationId == actor.OrganizationId && m.Id == actor.Id, ct);
+                maker.HasLevels = true;
             }
 
-            db.Add(UsherEvent.Record(EventTypes.ResourceCreated, actor, "resource", resource.Id, now, new() { ["name"] = resource.Name }));
+            db.Add(UsherEvent.Record(
+                EventTypes.ResourceCreated, actor, "resource", resource.Id, now, new() { ["name"] = resource.Name }));
             await db.SaveChangesAsync(ct);
             return resource;
         }, ct);
 
     /// <summary>The resources an actor reaches at any level. Memory does not grow with their number.</summary>
-    public async IAsyncEnumerable<Resource> StreamAsync(Actor actor, ResourceOrder order, [EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<Resource> StreamAsync(
+        Actor actor, ResourceOrder order, [EnumeratorCancellation] CancellationToken ct)
     {
         var all = db.Resources.AsNoTracking().Where(r => r.OrganizationId == actor.OrganizationId);
         if (actor.Access.Everywhere is AccessLevel.None)
@@ -73,20 +93,27 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
         await foreach (var resource in ordered.AsAsyncEnumerable().WithCancellation(ct)) yield return resource;
     }
 
-    /// <summary>A resource by id, else by slug. One that the actor does not reach is answered like one that does not exist.</summary>
+    /// <summary>
+    /// A resource by id, else by slug. One that the actor does not reach is answered like one that does not exist.
+    /// </summary>
     public async Task<Result<Resource>> GetAsync(Actor actor, Reference reference, CancellationToken ct)
     {
         if (reference.Id is null && !OrganizationService.IsSlug(reference.Text)) return ResourceErrors.NotFound;
         var found = await db.Resources.AsNoTracking().SingleOrDefaultAsync(
-            r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
+            r =>
+                r.OrganizationId == actor.OrganizationId
+                    && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
         if (found is null) return ResourceErrors.NotFound;
-        return actor.Access.Everywhere is not AccessLevel.None || (await LevelsOfAsync(actor, ct)).Reaches(found.Id) ? found : ResourceErrors.NotFound;
+        return actor.Access.Everywhere is not AccessLevel.None || (await LevelsOfAsync(actor, ct)).Reaches(found.Id)
+            ? found
+            : ResourceErrors.NotFound;
     }
 
     /// <summary>A run of the resources an actor reaches at any level, oldest first.</summary>
     public async Task<IReadOnlyList<Resource>> PageAsync(Actor actor, Guid? after, int limit, CancellationToken ct)
     {
-        var run = db.Resources.AsNoTracking().Where(r => r.OrganizationId == actor.OrganizationId && (after == null || r.Id > after));
+        var run = db.Resources.AsNoTracking()
+            .Where(r => r.OrganizationId == actor.OrganizationId && (after == null || r.Id > after));
         if (actor.Access.Everywhere is AccessLevel.None)
         {
             var access = await LevelsOfAsync(actor, ct);
@@ -97,7 +124,10 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
         return await run.OrderBy(r => r.Id).Take(limit).ToListAsync(ct);
     }
 
-    /// <summary>Names a resource anew, or changes what is kept with it; its slug stays. Needs <c>resource_creation</c>, and to reach it fully.</summary>
+    /// <summary>
+    /// Names a resource anew, or changes what is kept with it; its slug stays. Needs <c>resource_creation</c>, and to
+    /// reach it fully.
+    /// </summary>
     /// <param name="actor">Who does it.</param>
     /// <param name="reference">By id or slug.</param>
     /// <param name="name">Null leaves it.</param>
@@ -105,20 +135,27 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
     /// <param name="ct">Cancels.</param>
     public Task<Result<Resource>> UpdateAsync(
-        Actor actor, Reference reference, string? name, IReadOnlyDictionary<string, string?>? attributes, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Resource>>(async () =>
+        Actor actor, Reference reference, string? name, IReadOnlyDictionary<string, string?>? attributes,
+        IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Resource>>(async () =>
         {
             if (Error.Of(Faults(name, attributes)) is { } fault) return fault;
-            if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused)) return refused;
+            if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
+                return refused;
             Dictionary<string, string> details = [];
             if (name is not null && Text.Name(name) != resource.Name)
             {
                 var key = Text.Key(name);
-                if (await db.Resources.AnyAsync(r => r.OrganizationId == actor.OrganizationId && r.NameKey == key && r.Id != resource.Id, ct)) return ResourceErrors.NameTaken;
+                if (await db.Resources.AnyAsync(
+                        r => r.OrganizationId == actor.OrganizationId && r.NameKey == key && r.Id != resource.Id, ct))
+                    return ResourceErrors.NameTaken;
                 details["renamed_from"] = resource.Name;
                 (resource.Name, resource.NameKey) = (Text.Name(name), key);
             }
 
-            var kept = resource.Attributes.Where(a => attributes?.ContainsKey(a.Key) is not true).Concat(attributes?.Where(a => a.Value is not null).Select(a => KeyValuePair.Create(a.Key, a.Value!)) ?? []).ToDictionary();
+            var kept = resource.Attributes.Where(a => attributes?.ContainsKey(a.Key) is not true)
+                .Concat(
+                    attributes?.Where(a => a.Value is not null).Select(a => KeyValuePair.Create(a.Key, a.Value!)) ?? [])
+                .ToDictionary();
             if (kept.Count > MaxAttributes) return ResourceErrors.AttributesInvalid;
             if (kept.Count != resource.Attributes.Count || kept.Except(resource.Attributes).Any())
             {
@@ -132,12 +169,18 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
             return resource;
         }, ct);
 
-    /// <summary>Deletes a resource, and with it everybody's level on it. Needs <c>resource_creation</c>, and to reach it fully.</summary>
-    public Task<Result<Resource>> DeleteAsync(Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => db.RunAsync<Result<Resource>>(async () =>
+    /// <summary>
+    /// Deletes a resource, and with it everybody's level on it. Needs <c>resource_creation</c>, and to reach it fully.
+    /// </summary>
+    public Task<Result<Resource>> DeleteAsync(
+        Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
+        db.RunAsync<Result<Resource>>(async () =>
     {
         if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused)) return refused;
         db.Remove(resource);
-        db.Add(UsherEvent.Record(EventTypes.ResourceDeleted, actor, "resource", resource.Id, clock.Now(), new() { ["name"] = resource.Name }));
+        db.Add(UsherEvent.Record(
+            EventTypes.ResourceDeleted, actor, "resource", resource.Id, clock.Now(),
+            new() { ["name"] = resource.Name }));
         await db.SaveChangesAsync(ct);
         return resource;
     }, ct);
@@ -146,32 +189,45 @@ public sealed class ResourceService(UsherDb db, TimeProvider clock)
     public static IEnumerable<Error> Faults(string? name, IReadOnlyDictionary<string, string?>? attributes)
     {
         if (name is not null && !Text.IsFilledName(name)) yield return ResourceErrors.NameInvalid;
-        if (attributes is not null && (attributes.Count > MaxAttributes || attributes.Any(a => !Text.IsMetadata(a.Key, a.Value ?? "")))) yield return ResourceErrors.AttributesInvalid;
+        if (attributes is not null
+                && (attributes.Count > MaxAttributes || attributes.Any(a => !Text.IsMetadata(a.Key, a.Value ?? ""))))
+            yield return ResourceErrors.AttributesInvalid;
     }
 
     // The resource itself, for somebody who may change it.
-    private async Task<Result<Resource>> FindAsync(Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct)
+    private async Task<Result<Resource>> FindAsync(
+        Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct)
     {
         if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
         if (reference.Id is null && !OrganizationService.IsSlug(reference.Text)) return ResourceErrors.NotFound;
         var access = actor.IsMember ? await LevelsOfAsync(actor, ct) : actor.Access;
-        var found = await db.Resources.SingleOrDefaultAsync(r => r.OrganizationId == actor.OrganizationId && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text), ct);
+        var found = await db.Resources.SingleOrDefaultAsync(
+            r =>
+                r.OrganizationId == actor.OrganizationId
+                    && (reference.Id != null ? r.Id == reference.Id : r.Slug == reference.Text),
+            ct);
         if (found is null || !access.Reaches(found.Id)) return ResourceErrors.NotFound;
         var reachesFully = access.LevelOn(found.Id) is AccessLevel.Full;
         if (!db.Runtime.Rules.Pass(GrantingRule.ResourceReachedFully, reachesFully)) return ResourceErrors.NotFully;
         return Precondition.Refuses(ifMatch, found) is { } outdated ? outdated : found;
     }
 
-    internal static Resource New(Guid organization, string name, Dictionary<string, string> attributes, HashSet<string> slugsTaken, DateTimeOffset now)
+    internal static Resource New(
+        Guid organization, string name, Dictionary<string, string> attributes, HashSet<string> slugsTaken,
+        DateTimeOffset now)
     {
         var slug = Text.Slug(name);
         return new()
         {
-            OrganizationId = organization, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = Text.Key(name), Attributes = attributes, CreatedAt = now,
-            Slug = Enumerable.Range(1, slugsTaken.Count + 1).Select(i => i is 1 ? slug : $"{slug}-{i}").First(s => !slugsTaken.Contains(s)),
+            OrganizationId = organization, Id = Uuid.Create(now), Name = Text.Name(name), NameKey = Text.Key(name),
+            Attributes = attributes, CreatedAt = now,
+            Slug = Enumerable.Range(1, slugsTaken.Count + 1).Select(i => i is 1 ? slug : $"{slug}-{i}")
+                .First(s => !slugsTaken.Contains(s)),
         };
     }
 
     private async Task<EffectiveAccess> LevelsOfAsync(Actor actor, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [actor.Id] }, ct) is { } graph ? graph.Today(actor).Access : EffectiveAccess.Nothing;
+        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [actor.Id] }, ct) is { } graph
+            ? graph.Today(actor).Access
+            : EffectiveAccess.Nothing;
 }

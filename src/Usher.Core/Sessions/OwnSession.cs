@@ -8,11 +8,12 @@ namespace Usher.Core.Sessions;
 internal sealed record OwnSession(Session Session, User User)
 {
     /// <summary>
-    /// Reads both anew, so that a session which was ended since the request began changes nothing. Under the account's lock, where one is
-    /// held, no reset can come between.
+    /// Reads both anew, so that a session which was ended since the request began changes nothing. Under the account's
+    /// lock, where one is held, no reset can come between.
     /// </summary>
     /// <returns>Null for a session that has ended.</returns>
-    public static async Task<OwnSession?> FindAsync(UsherDb db, SessionUser session, DateTimeOffset now, CancellationToken ct)
+    public static async Task<OwnSession?> FindAsync(
+        UsherDb db, SessionUser session, DateTimeOffset now, CancellationToken ct)
     {
         var found = await (
             from row in db.Sessions
@@ -22,6 +23,9 @@ internal sealed record OwnSession(Session Session, User User)
         return found is null ? null : new(found.row, found.user);
     }
 
-    /// <summary>Why the session may not change how the person signs in; null when the password was given lately.</summary>
-    public Error? Refusal(DateTimeOffset now) => now - Session.AuthenticatedAt < Session.StepUp ? null : AccountErrors.StepUpNeeded;
+    /// <summary>
+    /// Why the session may not change how the person signs in; null when the password was given lately.
+    /// </summary>
+    public Error? Refusal(DateTimeOffset now) =>
+        now - Session.AuthenticatedAt < Session.StepUp ? null : AccountErrors.StepUpNeeded;
 }

@@ -21,9 +21,11 @@ public sealed class OwnSessionService(UsherDb db, PasswordService passwords, Tim
 
     /// <summary>Ends one of the person's sessions, which may be this one.</summary>
     /// <returns>Refused with <c>session_not_found</c>, also for the session of another person.</returns>
-    public Task<Result<bool>> EndAsync(SessionUser session, Guid id, CancellationToken ct) => db.RunAsync<Result<bool>>(async () =>
+    public Task<Result<bool>> EndAsync(SessionUser session, Guid id, CancellationToken ct) =>
+        db.RunAsync<Result<bool>>(async () =>
     {
-        if (await db.Sessions.SingleOrDefaultAsync(s => s.UserId == session.UserId && s.Id == id, ct) is not { } found) return AccountErrors.SessionNotFound;
+        if (await db.Sessions.SingleOrDefaultAsync(s => s.UserId == session.UserId && s.Id == id, ct) is not { } found)
+            return AccountErrors.SessionNotFound;
         SignInEnding.EndSession(db, found, "signed_out", clock.Now());
         await db.SaveChangesAsync(ct);
         return true;
@@ -35,14 +37,19 @@ public sealed class OwnSessionService(UsherDb db, PasswordService passwords, Tim
     {
         await db.LockUserAsync(session.UserId, ct);
         var now = clock.Now();
-        var others = await db.Sessions.Where(s => s.UserId == session.UserId && s.Id != session.SessionId).ToListAsync(ct);
+        var others = await db.Sessions.Where(s => s.UserId == session.UserId && s.Id != session.SessionId)
+            .ToListAsync(ct);
         foreach (var other in others) SignInEnding.EndSession(db, other, "signed_out_others", now);
         if (others.Count > 0) await db.SaveChangesAsync(ct);
         return others.Count;
     }, ct);
 
-    /// <summary>The person gives the password again: for <see cref="Session.StepUp"/> the session may change how the person signs in.</summary>
-    /// <returns>The session as it is now. Refused with <c>password_wrong</c>, <c>passwords_busy</c> or <c>session_refused</c>.</returns>
+    /// <summary>
+    /// The person gives the password again: for <see cref="Session.StepUp"/> the session may change how the person
+    /// signs in.
+    /// </summary>
+    /// <returns>The session as it is now. Refused with <c>password_wrong</c>, <c>passwords_busy</c> or
+    /// <c>session_refused</c>.</returns>
     public async Task<Result<SessionUser>> ConfirmAsync(SessionUser session, string password, CancellationToken ct)
     {
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == session.UserId, ct);
@@ -51,7 +58,9 @@ public sealed class OwnSessionService(UsherDb db, PasswordService passwords, Tim
         return await db.RunAsync<Result<SessionUser>>(async () =>
         {
             var now = clock.Now();
-            if (await OwnSession.FindAsync(db, session, now, ct) is not { } own || own.User.SecurityStamp != user!.SecurityStamp) return AccountErrors.SessionRefused;
+            if (await OwnSession.FindAsync(db, session, now, ct) is not { } own
+                    || own.User.SecurityStamp != user!.SecurityStamp)
+                return AccountErrors.SessionRefused;
             own.Session.AuthenticatedAt = now;
             Record(EventTypes.UserSessionConfirmed, session, now);
             await db.SaveChangesAsync(ct);
@@ -66,6 +75,8 @@ public sealed class OwnSessionService(UsherDb db, PasswordService passwords, Tim
         return AccountErrors.PasswordWrong;
     }
 
-    private void Record(string type, SessionUser session, DateTimeOffset now, string? cause = null) => db.Add(UsherEvent.Record(
-        type, Actor.System(Organization.Installation), "user", session.UserId, now, new() { ["session"] = session.SessionId.ToString() }, cause));
+    private void Record(string type, SessionUser session, DateTimeOffset now, string? cause = null) =>
+        db.Add(UsherEvent.Record(
+        type, Actor.System(Organization.Installation), "user", session.UserId, now,
+        new() { ["session"] = session.SessionId.ToString() }, cause));
 }

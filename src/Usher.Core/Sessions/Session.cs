@@ -3,7 +3,10 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace Usher.Core.Sessions;
 
-/// <summary>One signed-in browser. Its cookie is only the secret this is the hash of, so deleting the row ends it on the next request, on every node.</summary>
+/// <summary>
+/// One signed-in browser. Its cookie is only the secret this is the hash of, so deleting the row ends it on the next
+/// request, on every node.
+/// </summary>
 public sealed class Session
 {
     /// <summary>How long after the password was given a session may change how the person signs in.</summary>
@@ -19,7 +22,9 @@ public sealed class Session
 
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When the password was last given in this session. Changes of credentials need it within the last 10 minutes.</summary>
+    /// <summary>
+    /// When the password was last given in this session. Changes of credentials need it within the last 10 minutes.
+    /// </summary>
     public required DateTimeOffset AuthenticatedAt { get; set; }
 
     /// <summary>When it was last used, to within a few minutes; see <see cref="SessionUsage"/>.</summary>

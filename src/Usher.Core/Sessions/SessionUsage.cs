@@ -4,7 +4,9 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Sessions;
 
-/// <summary>Remembers when sessions were used until a worker writes it down, so that no request writes for it.</summary>
+/// <summary>
+/// Remembers when sessions were used until a worker writes it down, so that no request writes for it.
+/// </summary>
 public sealed class SessionUsage
 {
     /// <summary>A use is written down when the one written down before is older than this.</summary>

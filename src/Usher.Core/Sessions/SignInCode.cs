@@ -5,8 +5,8 @@ using Usher.Core.Data;
 namespace Usher.Core.Sessions;
 
 /// <summary>
-/// A code mailed to an address after many failed sign-ins from anywhere. While failures last, a browser that has not signed in
-/// before must give it beside the password. One per address; a newer one replaces it.
+/// A code mailed to an address after many failed sign-ins from anywhere. While failures last, a browser that has not
+/// signed in before must give it beside the password. One per address; a newer one replaces it.
 /// </summary>
 public sealed class SignInCode
 {

@@ -16,21 +16,28 @@ public sealed record SignInProof(string? Code = null, KnownDevice? Device = null
 /// <summary>Why a sign-in is refused though its password may be right.</summary>
 public static class SignInErrors
 {
-    /// <summary>Sign-ins for the address failed too often, and this browser has not signed in before. The address gets a mail with a code.</summary>
+    /// <summary>
+    /// Sign-ins for the address failed too often, and this browser has not signed in before. The address gets a mail
+    /// with a code.
+    /// </summary>
     public static readonly Error CodeNeeded = new(
         ErrorKind.Unauthenticated, "sign_in_code_needed",
-        "Sign-ins for this address have failed many times. Send the code from the mail that was sent to it, too.", "code");
+        "Sign-ins for this address have failed many times. Send the code from the mail that was sent to it, too.",
+        "code");
 
     /// <summary>The code is not the one in the newest mail, or is too old.</summary>
     public static readonly Error CodeWrong = new(
-        ErrorKind.Unauthenticated, "sign_in_code_wrong", "This is not the code from the newest mail, or it is too old.", "code");
+        ErrorKind.Unauthenticated, "sign_in_code_wrong", "This is not the code from the newest mail, or it is too old.",
+        "code");
 }
 
 /// <summary>
-/// Keeps passwords from being guessed, without locking their owner out: failures are counted per client and address, and past
-/// <see cref="GuessLimits.FailuresBeforeCode"/> failures for an address over all clients a browser that did not sign in before must also give a mailed code.
+/// Keeps passwords from being guessed, without locking their owner out: failures are counted per client and address,
+/// and past <see cref="GuessLimits.FailuresBeforeCode"/> failures for an address over all clients a browser that did
+/// not sign in before must also give a mailed code.
 /// </summary>
-public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient client, OutboxSecrets secrets, TimeProvider clock)
+public sealed class SignInGuard(
+    UsherDb db, GuessLimits limits, IRequestClient client, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>An address gets no more than one code in this time.</summary>
     public static readonly TimeSpan BetweenCodes = TimeSpan.FromMinutes(10);
@@ -54,11 +61,15 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
             : refused;
     }
 
-    /// <summary>Asks for the mailed code where it is needed. Addresses with and without an account are treated alike; only the mail differs.</summary>
+    /// <summary>
+    /// Asks for the mailed code where it is needed. Addresses with and without an account are treated alike; only the
+    /// mail differs.
+    /// </summary>
     /// <returns>Why the password is not even looked at, or null.</returns>
     internal async Task<Error?> CheckAsync(SignInAttempt attempt, User? user, CancellationToken ct)
     {
-        if (attempt.Address is not { } address || !limits.NeedsCode(address) || IsExempt(attempt.Device, user)) return null;
+        if (attempt.Address is not { } address || !limits.NeedsCode(address) || IsExempt(attempt.Device, user))
+            return null;
         if (string.IsNullOrWhiteSpace(attempt.Code))
         {
             await SendCodeAsync(address, user, ct);
@@ -67,7 +78,8 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
 
         var (hash, now) = (Secret.Hash(Canonical(attempt.Code)), clock.Now());
         var sent = await db.SignInCodes.AsNoTracking().SingleOrDefaultAsync(c => c.Address == address, ct);
-        if (sent is not null && sent.ExpiresAt > now && CryptographicOperations.FixedTimeEquals(sent.Hash, hash)) return null;
+        if (sent is not null && sent.ExpiresAt > now && CryptographicOperations.FixedTimeEquals(sent.Hash, hash))
+            return null;
         if (sent is null || sent.ExpiresAt <= now) await SendCodeAsync(address, user, ct);
         else await CountWrongAsync(address, ct);
         attempt.Failed();
@@ -82,7 +94,8 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
     }
 
     /// <summary>The device that an account has just signed in with.</summary>
-    internal static KnownDevice DeviceOf(User user, DateTimeOffset now) => new(user.Id, user.SecurityStamp ?? "", Uuid.Create(now), now + KnownDevice.Lifetime);
+    internal static KnownDevice DeviceOf(User user, DateTimeOffset now) =>
+        new(user.Id, user.SecurityStamp ?? "", Uuid.Create(now), now + KnownDevice.Lifetime);
 
     /// <summary>Removes codes that are too old.</summary>
     public Task<int> SweepExpiredAsync(CancellationToken ct)
@@ -90,7 +103,8 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
         var now = clock.Now();
         return db.RunAsync(async () =>
         {
-            var old = await db.SignInCodes.Where(c => c.ExpiresAt <= now).OrderBy(c => c.ExpiresAt).Take(500).ToListAsync(ct);
+            var old = await db.SignInCodes.Where(c => c.ExpiresAt <= now).OrderBy(c => c.ExpiresAt).Take(500)
+                .ToListAsync(ct);
             db.RemoveRange(old);
             if (old.Count > 0) await db.SaveChangesAsync(ct);
             return old.Count;
@@ -98,7 +112,8 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
     }
 
     private bool IsExempt(KnownDevice? device, User? user) =>
-        device is not null && user is not null && device.UserId == user.Id && device.Stamp == user.SecurityStamp && device.ExpiresAt > clock.Now() && limits.IsExempt(device);
+        device is not null && user is not null && device.UserId == user.Id && device.Stamp == user.SecurityStamp
+            && device.ExpiresAt > clock.Now() && limits.IsExempt(device);
 
     // For an address without an account all but the mail is done, so that the time it takes tells nothing.
     private Task SendCodeAsync(string address, User? user, CancellationToken ct)
@@ -110,7 +125,9 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
             var now = clock.Now();
             var sent = await db.SignInCodes.SingleOrDefaultAsync(c => c.Address == address, ct);
             if (sent is not null && sent.CreatedAt > now - BetweenCodes) return false;
-            if (sent is null) db.Add(new SignInCode { Address = address, Hash = hash, CreatedAt = now, ExpiresAt = now + CodeLifetime });
+            if (sent is null)
+                db.Add(
+                    new SignInCode { Address = address, Hash = hash, CreatedAt = now, ExpiresAt = now + CodeLifetime });
             else (sent.Hash, sent.CreatedAt, sent.ExpiresAt, sent.Failures) = (hash, now, now + CodeLifetime, 0);
             if (user is not null) db.Add(MailOf(address, user, hidden, now));
             await db.SaveChangesAsync(ct);
@@ -128,17 +145,22 @@ public sealed class SignInGuard(UsherDb db, GuessLimits limits, IRequestClient c
 
     private static OutboxMessage MailOf(string address, User user, byte[] code, DateTimeOffset now) => new()
     {
-        OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = OutboxKind.SignInCode, Recipient = address, Language = user.Locale ?? "en",
+        OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = OutboxKind.SignInCode,
+        Recipient = address, Language = user.Locale
+            ?? "en",
         Secret = code, NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {
             [OutboxParameters.FirstName] = user.FirstName,
-            [OutboxParameters.Expires] = (now + CodeLifetime).ToString("O", System.Globalization.CultureInfo.InvariantCulture),
+            [OutboxParameters.Expires] = (now + CodeLifetime)
+                .ToString("O", System.Globalization.CultureInfo.InvariantCulture),
         },
     };
 
     // As it may be typed: with blanks and hyphens, in small letters, O for 0, I and L for 1.
-    private static string Canonical(string typed) => string.Concat(typed.ToUpperInvariant().Where(char.IsAsciiLetterOrDigit).Take(CodeLength + 1).Select(c => c switch
+    private static string Canonical(string typed) =>
+        string.Concat(
+            typed.ToUpperInvariant().Where(char.IsAsciiLetterOrDigit).Take(CodeLength + 1).Select(c => c switch
     {
         'O' => '0',
         'I' or 'L' => '1',

@@ -8,7 +8,9 @@ using Usher.Core.Outbox;
 
 namespace Usher.Core.Users;
 
-/// <summary>Mail about a person's own account, in the caller's save. It belongs to the installation and not to an organization.</summary>
+/// <summary>
+/// Mail about a person's own account, in the caller's save. It belongs to the installation and not to an organization.
+/// </summary>
 public sealed class AccountMails(OutboxSecrets secrets)
 {
     /// <summary>The link that sets a new password, to the account's address.</summary>
@@ -18,7 +20,8 @@ public sealed class AccountMails(OutboxSecrets secrets)
     /// <param name="secret">The link's secret.</param>
     /// <param name="returnTo">A path of this site to lead back to; null for none.</param>
     /// <param name="now">Now.</param>
-    public void SendReset(UsherDb db, User user, PasswordReset reset, string secret, string? returnTo, DateTimeOffset now)
+    public void SendReset(
+        UsherDb db, User user, PasswordReset reset, string secret, string? returnTo, DateTimeOffset now)
     {
         var parameters = About(user);
         parameters[OutboxParameters.Reset] = reset.Id.ToString();
@@ -43,13 +46,18 @@ public sealed class AccountMails(OutboxSecrets secrets)
     /// <summary>To the account's address, where it has one: the password was changed or set anew.</summary>
     public static void TellPasswordChanged(UsherDb db, User user, DateTimeOffset now)
     {
-        if (user.NormalizedEmail is { } address) db.Add(To(address, OutboxKind.PasswordChanged, user, About(user), now));
+        if (user.NormalizedEmail is { } address)
+            db.Add(To(address, OutboxKind.PasswordChanged, user, About(user), now));
     }
 
-    /// <summary>To the person, and to the administrators of every organization the person is a member of: an operator handed over a reset link.</summary>
+    /// <summary>
+    /// To the person, and to the administrators of every organization the person is a member of: an operator handed
+    /// over a reset link.
+    /// </summary>
     public static async Task TellLinkHandedOverAsync(UsherDb db, User user, DateTimeOffset now, CancellationToken ct)
     {
-        if (user.NormalizedEmail is { } address) db.Add(To(address, OutboxKind.ResetLinkHandedOver, user, About(user), now));
+        if (user.NormalizedEmail is { } address)
+            db.Add(To(address, OutboxKind.ResetLinkHandedOver, user, About(user), now));
         var places = await (
             from member in db.Members
             join organization in db.Organizations on member.OrganizationId equals organization.Id
@@ -58,7 +66,8 @@ public sealed class AccountMails(OutboxSecrets secrets)
             select new { Member = member, organization.Name }).AsNoTracking().ToListAsync(ct);
         foreach (var place in places)
         {
-            var admins = await db.AdministratorsToTell(place.Member.OrganizationId).Select(m => m.Identifier).ToListAsync(ct);
+            var admins = await db.AdministratorsToTell(place.Member.OrganizationId).Select(m => m.Identifier)
+                .ToListAsync(ct);
             foreach (var admin in admins) db.Add(ToAdmin(admin, place.Member, place.Name, now));
         }
     }
@@ -66,11 +75,13 @@ public sealed class AccountMails(OutboxSecrets secrets)
     // An administrator is told of the member, not of what the person is called elsewhere.
     private static OutboxMessage ToAdmin(string admin, Member member, string organization, DateTimeOffset now) => new()
     {
-        OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.ResetLinkHandedOver, Recipient = admin, Language = "en",
+        OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.ResetLinkHandedOver,
+        Recipient = admin, Language = "en",
         NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {
-            [OutboxParameters.Organization] = organization, [OutboxParameters.Person] = member.DisplayName, [OutboxParameters.Email] = member.Identifier,
+            [OutboxParameters.Organization] = organization, [OutboxParameters.Person] = member.DisplayName,
+            [OutboxParameters.Email] = member.Identifier,
         },
     };
 
@@ -80,9 +91,12 @@ public sealed class AccountMails(OutboxSecrets secrets)
     };
 
     private static OutboxMessage To(
-        string recipient, OutboxKind kind, User user, Dictionary<string, string> parameters, DateTimeOffset now, byte[]? secret = null) => new()
+        string recipient, OutboxKind kind, User user, Dictionary<string, string> parameters, DateTimeOffset now,
+        byte[]? secret = null) => new()
     {
-        OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = kind, Recipient = recipient, Language = user.Locale ?? "en",
+        OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = kind, Recipient = recipient,
+        Language = user.Locale
+            ?? "en",
         Secret = secret, NextAttemptAt = now, CreatedAt = now, Parameters = parameters,
     };
 }

@@ -16,7 +16,10 @@ public enum AddressChangeStatus
     Superseded,
 }
 
-/// <summary>A member's wish for another address, kept until mail to it is shown to reach him. Rules about it alone are here, pure: no database, no clock.</summary>
+/// <summary>
+/// A member's wish for another address, kept until mail to it is shown to reach him. Rules about it alone are here,
+/// pure: no database, no clock.
+/// </summary>
 public sealed class AddressChange
 {
     /// <summary>How long it can be confirmed.</summary>
@@ -49,14 +52,17 @@ public sealed class AddressChange
     /// <summary>When it was confirmed or superseded.</summary>
     public DateTimeOffset? EndedAt { get; private set; }
 
-    public static AddressChange Of(Member member, string identifier, string email, byte[] hash, DateTimeOffset now) => new()
+    public static AddressChange Of(Member member, string identifier, string email, byte[] hash, DateTimeOffset now) =>
+        new()
     {
-        OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id, OldIdentifier = member.Identifier, NewIdentifier = identifier, NewEmail = email,
+        OrganizationId = member.OrganizationId, Id = Uuid.Create(now), MemberId = member.Id,
+        OldIdentifier = member.Identifier, NewIdentifier = identifier, NewEmail = email,
         Hash = hash, CreatedAt = now, ExpiresAt = now + Lifetime,
     };
 
     /// <summary>Pending by the clock, and the member is still who asked for it.</summary>
-    public bool IsOpen(Member member, DateTimeOffset now) => Status is AddressChangeStatus.Pending && now < ExpiresAt && IsFor(member);
+    public bool IsOpen(Member member, DateTimeOffset now) =>
+        Status is AddressChangeStatus.Pending && now < ExpiresAt && IsFor(member);
 
     /// <summary>Whether the member is active and has the address he had when he asked.</summary>
     public bool IsFor(Member member) => member.Status is MemberStatus.Active && member.Identifier == OldIdentifier;
@@ -80,9 +86,12 @@ public sealed class AddressChange
         {
             builder.ToTable("address_changes");
             builder.HasKey(c => new { c.OrganizationId, c.Id });
-            // Hangs on the member, so that asking, confirming and whatever else happens to him exclude each other by his version.
-            builder.HasOne<Member>().WithMany(m => m.AddressChanges).HasForeignKey(c => new { c.OrganizationId, c.MemberId }).OnDelete(DeleteBehavior.Cascade);
-            builder.HasIndex(c => new { c.OrganizationId, c.MemberId }).HasDatabaseName("ix_address_changes_one_pending").IsUnique().HasFilter("status = 'pending'");
+            // Hangs on the member, so that asking, confirming and whatever else happens to him exclude each other by
+            // his version.
+            builder.HasOne<Member>().WithMany(m => m.AddressChanges)
+                .HasForeignKey(c => new { c.OrganizationId, c.MemberId }).OnDelete(DeleteBehavior.Cascade);
+            builder.HasIndex(c => new { c.OrganizationId, c.MemberId })
+                .HasDatabaseName("ix_address_changes_one_pending").IsUnique().HasFilter("status = 'pending'");
             builder.HasIndex(c => new { c.OrganizationId, c.MemberId, c.CreatedAt });
         }
     }

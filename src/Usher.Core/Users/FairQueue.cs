@@ -3,8 +3,9 @@ using Turn = System.Threading.Tasks.TaskCompletionSource<bool>;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// Turns at a few places, shared out among clients: the next turn goes to one client after another, so a client that waits with many delays only itself.
-/// When all waiting places are taken, the client with the most of them gives its newest up for one that has fewer.
+/// Turns at a few places, shared out among clients: the next turn goes to one client after another, so a client that
+/// waits with many delays only itself. When all waiting places are taken, the client with the most of them gives its
+/// newest up for one that has fewer.
 /// </summary>
 /// <param name="places">How many are at work at once.</param>
 /// <param name="maxWaiting">How many wait in all.</param>

@@ -4,7 +4,10 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
-/// <summary>A link that lets its holder set a new password for one account. It opens once, and only while it is the account's newest of its kind.</summary>
+/// <summary>
+/// A link that lets its holder set a new password for one account. It opens once, and only while it is the account's
+/// newest of its kind.
+/// </summary>
 public sealed class PasswordReset
 {
     /// <summary>How long a mailed link opens.</summary>
@@ -20,10 +23,15 @@ public sealed class PasswordReset
 
     public required Guid UserId { get; init; }
 
-    /// <summary>The account's canonical address when the link was made. The link is void once the account has another one; null: it had none.</summary>
+    /// <summary>
+    /// The account's canonical address when the link was made. The link is void once the account has another one; null:
+    /// it had none.
+    /// </summary>
     public string? Address { get; init; }
 
-    /// <summary>Whether an operator handed it over. One that was mailed proves the address; one handed over proves nothing.</summary>
+    /// <summary>
+    /// Whether an operator handed it over. One that was mailed proves the address; one handed over proves nothing.
+    /// </summary>
     public bool HandedOver { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -39,7 +47,8 @@ public sealed class PasswordReset
         var (secret, hash) = Secret.Create(Secret.ResetPrefix);
         return (new()
         {
-            Hash = hash, Id = Uuid.Create(now), UserId = user.Id, Address = user.NormalizedEmail, HandedOver = handedOver,
+            Hash = hash, Id = Uuid.Create(now), UserId = user.Id, Address = user.NormalizedEmail,
+            HandedOver = handedOver,
             CreatedAt = now, ExpiresAt = now + (handedOver ? HandedOverLifetime : MailedLifetime),
         }, secret);
     }

@@ -42,8 +42,8 @@ public sealed record PasswordResetView(PasswordResetState State)
     public DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>
-    /// Whether the account's address was never proven and this link proves it: the account's memberships are then suspended until an
-    /// administrator of each organization restores them.
+    /// Whether the account's address was never proven and this link proves it: the account's memberships are then
+    /// suspended until an administrator of each organization restores them.
     /// </summary>
     public bool TakesOver { get; init; }
 }
@@ -55,15 +55,17 @@ public sealed record HandedOverReset(PasswordResetLink Link, DateTimeOffset Expi
 
 /// <summary>Sets a new password for a person who cannot sign in. Looking at a link uses nothing up.</summary>
 public sealed class PasswordResetService(
-    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions, AccountTakeover takeover, GuessLimits limits,
+    UsherDb db, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions,
+    AccountTakeover takeover, GuessLimits limits,
     TimeProvider clock)
 {
     // A form sent twice arrives twice within this time.
     private static readonly TimeSpan Repetition = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// Mails a reset link to an address that has an account; to one that has none and an invitation that waits, the invitation. Nothing is
-    /// told to the caller, and each request costs one commit, whatever the address. An address that was sent enough lately gets nothing.
+    /// Mails a reset link to an address that has an account; to one that has none and an invitation that waits, the
+    /// invitation. Nothing is told to the caller, and each request costs one commit, whatever the address. An address
+    /// that was sent enough lately gets nothing.
     /// </summary>
     /// <param name="email">As it was typed.</param>
     /// <param name="returnTo">A path of this site to lead back to afterwards; null for none.</param>
@@ -90,12 +92,17 @@ public sealed class PasswordResetService(
         if (!known) await guests.SendMyLinkAsync(address, ct);
     }
 
-    /// <summary>Makes a link for an operator to hand over. It proves nothing. The person and the administrators of the person's organizations are told.</summary>
+    /// <summary>
+    /// Makes a link for an operator to hand over. It proves nothing. The person and the administrators of the person's
+    /// organizations are told.
+    /// </summary>
     /// <returns>Refused with <c>operator_only</c> or <c>user_not_found</c>.</returns>
-    public Task<Result<HandedOverReset>> HandOverAsync(Actor actor, Guid userId, CancellationToken ct) => db.RunAsync<Result<HandedOverReset>>(async () =>
+    public Task<Result<HandedOverReset>> HandOverAsync(Actor actor, Guid userId, CancellationToken ct) =>
+        db.RunAsync<Result<HandedOverReset>>(async () =>
     {
         if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
-        if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user) return AccountErrors.UserNotFound;
+        if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user)
+            return AccountErrors.UserNotFound;
         var now = clock.Now();
         var (reset, secret) = PasswordReset.Create(user, handedOver: true, now);
         db.Add(reset);
@@ -116,18 +123,18 @@ public sealed class PasswordResetService(
     }
 
     /// <summary>
-    /// Sets the new password and signs in. A mailed link proves the account's address; where it was not proven before, the owner of the
-    /// address takes the account over (<see cref="AccountTakeover"/>). All sessions, waiting address changes, other reset links and device
-    /// cookies of the account end. The address is told.
+    /// Sets the new password and signs in. A mailed link proves the account's address; where it was not proven before,
+    /// the owner of the address takes the account over (<see cref="AccountTakeover"/>). All sessions, waiting address
+    /// changes, other reset links and device cookies of the account end. The address is told.
     /// </summary>
-    /// <returns>
-    /// Refused with <c>password_reset_…</c>, or with <c>password_too_short</c>, <c>…_too_long</c>, <c>…_too_common</c>. Sending the same form
-    /// again within a minute signs in again.
-    /// </returns>
-    public async Task<Result<SignedIn>> CompleteAsync(PasswordResetLink link, string password, string? device, CancellationToken ct)
+    /// <returns> Refused with <c>password_reset_…</c>, or with <c>password_too_short</c>, <c>…_too_long</c>,
+    /// <c>…_too_common</c>. Sending the same form again within a minute signs in again. </returns>
+    public async Task<Result<SignedIn>> CompleteAsync(
+        PasswordResetLink link, string password, string? device, CancellationToken ct)
     {
         if (await FindAsync(link, track: false, ct) is not { } before) return AccountErrors.ResetUnknown;
-        if (StateOf(before, clock.Now()) is PasswordResetState.Used) return await RepeatAsync(link, password, device, ct);
+        if (StateOf(before, clock.Now()) is PasswordResetState.Used)
+            return await RepeatAsync(link, password, device, ct);
         if (ErrorOf(StateOf(before, clock.Now())) is { } ended) return ended;
         if (PasswordRules.Check(password, before.User.NormalizedEmail) is { } weak) return weak;
         if (!(await passwords.HashAsync(password, ct)).TryGet(out var hash, out var busy)) return busy;
@@ -139,20 +146,24 @@ public sealed class PasswordResetService(
             var now = clock.Now();
             return ErrorOf(StateOf(found, now)) is { } refusal ? refusal : await SetAsync(found, hash, device, now, ct);
         }, ct);
-        return done.Error is { } error && error == AccountErrors.ResetUsed ? await RepeatAsync(link, password, device, ct) : done;
+        return done.Error is { } error && error == AccountErrors.ResetUsed
+            ? await RepeatAsync(link, password, device, ct)
+            : done;
     }
 
     /// <summary>Removes links that ended or expired a day ago and more.</summary>
     public Task<int> SweepEndedAsync(CancellationToken ct) => db.RunAsync(async () =>
     {
         var before = clock.Now().AddDays(-1);
-        var ended = await db.PasswordResets.Where(r => r.ExpiresAt <= before).OrderBy(r => r.ExpiresAt).Take(500).ToListAsync(ct);
+        var ended = await db.PasswordResets.Where(r => r.ExpiresAt <= before).OrderBy(r => r.ExpiresAt).Take(500)
+            .ToListAsync(ct);
         db.RemoveRange(ended);
         if (ended.Count > 0) await db.SaveChangesAsync(ct);
         return ended.Count;
     }, ct);
 
-    private async Task<Result<SignedIn>> SetAsync(Found found, string hash, string? device, DateTimeOffset now, CancellationToken ct)
+    private async Task<Result<SignedIn>> SetAsync(
+        Found found, string hash, string? device, DateTimeOffset now, CancellationToken ct)
     {
         var (reset, user) = (found.Reset, found.User);
         if (TakesOver(found))
@@ -176,8 +187,10 @@ public sealed class PasswordResetService(
         return session;
     }
 
-    // The form came twice: the second one finds the link used, by the same person. Later, and with any other password, it is just used.
-    private async Task<Result<SignedIn>> RepeatAsync(PasswordResetLink link, string password, string? device, CancellationToken ct)
+    // The form came twice: the second one finds the link used, by the same person. Later, and with any other password,
+    // it is just used.
+    private async Task<Result<SignedIn>> RepeatAsync(
+        PasswordResetLink link, string password, string? device, CancellationToken ct)
     {
         if (await FindAsync(link, track: false, ct) is not { } found) return AccountErrors.ResetUnknown;
         if (found.Reset.UsedAt is not { } used || clock.Now() - used > Repetition) return AccountErrors.ResetUsed;
@@ -198,10 +211,12 @@ public sealed class PasswordResetService(
             select new
             {
                 reset, user,
-                HasNewer = db.PasswordResets.Any(r => r.UserId == reset.UserId && r.HandedOver == reset.HandedOver && r.Id > reset.Id),
+                HasNewer = db.PasswordResets.Any(r =>
+                    r.UserId == reset.UserId && r.HandedOver == reset.HandedOver && r.Id > reset.Id),
             };
         var row = await (track ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
-        if (row is null || !CryptographicOperations.FixedTimeEquals(row.reset.Hash, Secret.Hash(link.Secret))) return null;
+        if (row is null || !CryptographicOperations.FixedTimeEquals(row.reset.Hash, Secret.Hash(link.Secret)))
+            return null;
         return new(row.reset, row.user, row.HasNewer);
     }
 
@@ -226,6 +241,7 @@ public sealed class PasswordResetService(
         PasswordResetState.Void => AccountErrors.ResetVoid,
     };
 
-    private void Record(string type, Guid user, DateTimeOffset now, Dictionary<string, string> details, string? cause = null) =>
+    private void Record(
+        string type, Guid user, DateTimeOffset now, Dictionary<string, string> details, string? cause = null) =>
         db.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details, cause));
 }

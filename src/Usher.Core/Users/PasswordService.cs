@@ -17,8 +17,9 @@ public enum PasswordMatch
 }
 
 /// <summary>
-/// Hashes and checks passwords with Identity's hasher, on threads of its own and on half of the processors at most: a rush of joins must not starve everything
-/// else. The others wait, one client's after another's, and no more than <see cref="QueueLimit"/>; see <see cref="FairQueue"/>.
+/// Hashes and checks passwords with Identity's hasher, on threads of its own and on half of the processors at most: a
+/// rush of joins must not starve everything else. The others wait, one client's after another's, and no more than
+/// <see cref="QueueLimit"/>; see <see cref="FairQueue"/>.
 /// </summary>
 public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient? client = null)
 {
@@ -29,7 +30,8 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
     public const int QueueLimitOfClient = 64;
 
     /// <summary>More people sign in or join than there is room for.</summary>
-    public static readonly Error Busy = new(ErrorKind.TooMany, "passwords_busy", "Too many people are signing in right now. Try again in a minute.")
+    public static readonly Error Busy = new(
+        ErrorKind.TooMany, "passwords_busy", "Too many people are signing in right now. Try again in a minute.")
     {
         RetryAfter = TimeSpan.FromSeconds(10),
     };
@@ -37,17 +39,24 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
     private readonly FairQueue turns = new(Math.Max(1, Environment.ProcessorCount / 2), QueueLimit, QueueLimitOfClient);
     private string? decoy;
 
-    /// <summary>The hash to store, of the password as <see cref="PasswordRules.Prepare"/> has it. Slow on purpose; never called inside a transaction.</summary>
+    /// <summary>
+    /// The hash to store, of the password as <see cref="PasswordRules.Prepare"/> has it. Slow on purpose; never called
+    /// inside a transaction.
+    /// </summary>
     public Task<Result<string>> HashAsync(string password, CancellationToken ct) =>
         InTurnAsync(() => hasher.HashPassword(null!, PasswordRules.Prepare(password)), ct);
 
-    /// <summary>Whether it is the user's password. Without a user, or without his having one, as slow as with: answers must not tell.</summary>
+    /// <summary>
+    /// Whether it is the user's password. Without a user, or without his having one, as slow as with: answers must not
+    /// tell.
+    /// </summary>
     public async Task<Result<bool>> VerifyAsync(User? user, string password, CancellationToken ct) =>
-        (await MatchAsync(user, password, ct)).Match<Result<bool>>(match => match is not PasswordMatch.Wrong, error => error);
+        (await MatchAsync(user, password, ct))
+            .Match<Result<bool>>(match => match is not PasswordMatch.Wrong, error => error);
 
     /// <summary>
-    /// The same, and whether the hash should be made anew. A hash made before passwords were prepared is still found: after the prepared
-    /// form the typed one is tried.
+    /// The same, and whether the hash should be made anew. A hash made before passwords were prepared is still found:
+    /// after the prepared form the typed one is tried.
     /// </summary>
     public async Task<Result<PasswordMatch>> MatchAsync(User? user, string password, CancellationToken ct)
     {

@@ -2,19 +2,33 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
-/// <summary>Why somebody cannot change himself, or confirm his new address. What is wrong with a name, zone or address is in <see cref="Invitations.InvitationErrors"/>.</summary>
+/// <summary>
+/// Why somebody cannot change himself, or confirm his new address. What is wrong with a name, zone or address is in
+/// <see cref="Invitations.InvitationErrors"/>.
+/// </summary>
 public static class ProfileErrors
 {
-    public static readonly Error NotAPerson = new(ErrorKind.Forbidden, "not_a_person", "Only a person can do this: a service account has no profile of its own.");
-    public static readonly Error NotActive = new(ErrorKind.Forbidden, "member_not_active", "Only an active member can do this.");
-    public static readonly Error EmailTaken = new(ErrorKind.Conflict, "email_taken", "This address belongs to another member.", "email");
-    public static readonly Error TooManyChanges = new(ErrorKind.TooMany, "too_many_address_changes", "Too many new addresses were asked for within a day. Try again tomorrow.", "email");
-    public static readonly Error LinkUnknown = new(ErrorKind.NotFound, "address_change_unknown", "This link or code is not known.");
+    public static readonly Error NotAPerson = new(
+        ErrorKind.Forbidden, "not_a_person", "Only a person can do this: a service account has no profile of its own.");
+    public static readonly Error NotActive = new(
+        ErrorKind.Forbidden, "member_not_active", "Only an active member can do this.");
+    public static readonly Error EmailTaken = new(
+        ErrorKind.Conflict, "email_taken", "This address belongs to another member.", "email");
+    public static readonly Error TooManyChanges = new(
+        ErrorKind.TooMany, "too_many_address_changes",
+        "Too many new addresses were asked for within a day. Try again tomorrow.", "email");
+    public static readonly Error LinkUnknown = new(
+        ErrorKind.NotFound, "address_change_unknown", "This link or code is not known.");
 
     /// <summary>Told only to somebody who has shown that he reads the address's mail.</summary>
-    public static readonly Error AccountExists = EmailTaken with { Message = "Another account has this address already." };
+    public static readonly Error AccountExists = EmailTaken with
+    {
+        Message = "Another account has this address already.",
+    };
 
     /// <summary>It can no longer be confirmed; which way it ended is told by its state.</summary>
     public static Error Ended(AddressChangeState state) =>
-        new(ErrorKind.Gone, "address_change_" + SnakeCaseName.Of(state), "This new address can no longer be confirmed.");
+        new(
+            ErrorKind.Gone, "address_change_" + SnakeCaseName.Of(state),
+            "This new address can no longer be confirmed.");
 }

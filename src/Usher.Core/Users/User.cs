@@ -5,7 +5,10 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
-/// <summary>A person's own sign-in, global. No organization changes it. Identity keeps password, lockout, passkeys and second factor; the user name is the id.</summary>
+/// <summary>
+/// A person's own sign-in, global. No organization changes it. Identity keeps password, lockout, passkeys and second
+/// factor; the user name is the id.
+/// </summary>
 public sealed class User : IdentityUser<Guid>
 {
     public string FirstName { get; set; } = "";
@@ -18,8 +21,8 @@ public sealed class User : IdentityUser<Guid>
     public string? Locale { get; set; }
 
     /// <summary>
-    /// When the person showed that mail to the address reaches them. Null: not yet; the account can then be taken over by the person who
-    /// shows it.
+    /// When the person showed that mail to the address reaches them. Null: not yet; the account can then be taken over
+    /// by the person who shows it.
     /// </summary>
     public DateTimeOffset? EmailProvedAt { get; set; }
 
@@ -31,13 +34,17 @@ public sealed class User : IdentityUser<Guid>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Email ?? "";
 
     /// <summary>A new account. There is one for each address, proven or not.</summary>
-    public static User Create(string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now)
+    public static User Create(
+        string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now)
     {
         var id = Uuid.Create(now);
         return new()
         {
-            Id = id, UserName = id.ToString("N"), NormalizedUserName = id.ToString("N"), Email = email, NormalizedEmail = email, EmailConfirmed = proven,
-            EmailProvedAt = proven ? now : null, FirstName = firstName, LastName = lastName, PasswordHash = passwordHash,
+            Id = id, UserName = id.ToString("N"), NormalizedUserName = id.ToString("N"), Email = email,
+            NormalizedEmail = email, EmailConfirmed = proven,
+            EmailProvedAt = proven
+                ? now
+                : null, FirstName = firstName, LastName = lastName, PasswordHash = passwordHash,
             SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now,
         };
     }
@@ -50,8 +57,8 @@ public sealed class User : IdentityUser<Guid>
     }
 
     /// <summary>
-    /// The person who proved the address sets a new password. What the account was signed in with before no longer counts. See
-    /// <see cref="AccountTakeover"/> for what else ends.
+    /// The person who proved the address sets a new password. What the account was signed in with before no longer
+    /// counts. See <see cref="AccountTakeover"/> for what else ends.
     /// </summary>
     public void TakeOver(string passwordHash, DateTimeOffset now)
     {
@@ -61,8 +68,14 @@ public sealed class User : IdentityUser<Guid>
         Prove(NormalizedEmail!, now);
     }
 
-    /// <summary>Another password. What was signed in with the old one has to be ended by the caller; see <see cref="SignInEnding"/>.</summary>
-    /// <remarks>The new stamp ends the device cookies, and every sign-in that compared the password before and has not finished yet.</remarks>
+    /// <summary>
+    /// Another password. What was signed in with the old one has to be ended by the caller; see
+    /// <see cref="SignInEnding"/>.
+    /// </summary>
+    /// <remarks>
+    /// The new stamp ends the device cookies, and every sign-in that compared the password before and has not finished
+    /// yet.
+    /// </remarks>
     public void SetPassword(string hash)
     {
         (PasswordHash, SecurityStamp) = (hash, Guid.NewGuid().ToString("N"));
@@ -76,7 +89,9 @@ public sealed class User : IdentityUser<Guid>
         Stamp();
     }
 
-    /// <summary>Makes every operation fail, and run again, that read the account before this one and saves it after.</summary>
+    /// <summary>
+    /// Makes every operation fail, and run again, that read the account before this one and saves it after.
+    /// </summary>
     public void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
 
     internal sealed class Mapping : IEntityTypeConfiguration<User>
@@ -84,7 +99,8 @@ public sealed class User : IdentityUser<Guid>
         public void Configure(EntityTypeBuilder<User> builder)
         {
             builder.Property(u => u.NormalizedEmail).IsKeyText();
-            // Identity's own index is not unique. There is one account for an address, whether or not the address is proven.
+            // Identity's own index is not unique. There is one account for an address, whether or not the address is
+            // proven.
             builder.Metadata.RemoveIndex([builder.Metadata.FindProperty(nameof(NormalizedEmail))!]);
             builder.HasIndex(u => u.NormalizedEmail, "ix_users_email").IsUnique();
         }

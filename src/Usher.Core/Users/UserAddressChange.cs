@@ -4,7 +4,10 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
-/// <summary>A person's wish for another address of their own account. It counts once the link mailed to the new address is confirmed.</summary>
+/// <summary>
+/// A person's wish for another address of their own account. It counts once the link mailed to the new address is
+/// confirmed.
+/// </summary>
 public sealed class UserAddressChange
 {
     /// <summary>How long it can be confirmed.</summary>
@@ -33,7 +36,13 @@ public sealed class UserAddressChange
     public static (UserAddressChange Change, string Secret) Create(Guid userId, string address, DateTimeOffset now)
     {
         var (secret, hash) = Secret.Create(Secret.AddressPrefix);
-        return (new() { Id = Uuid.Create(now), UserId = userId, NewAddress = address, Hash = hash, CreatedAt = now, ExpiresAt = now + Lifetime }, secret);
+        return (
+            new()
+            {
+                Id = Uuid.Create(now), UserId = userId, NewAddress = address, Hash = hash, CreatedAt = now,
+                ExpiresAt = now + Lifetime,
+            },
+            secret);
     }
 
     /// <summary>Ends it for good. Without effect on one that has ended.</summary>
@@ -48,7 +57,8 @@ public sealed class UserAddressChange
         {
             builder.ToTable("user_address_changes");
             builder.HasKey(c => c.Id);
-            builder.HasIndex(c => c.UserId).HasDatabaseName("ix_user_address_changes_one_pending").IsUnique().HasFilter("status = 'pending'");
+            builder.HasIndex(c => c.UserId).HasDatabaseName("ix_user_address_changes_one_pending").IsUnique()
+                .HasFilter("status = 'pending'");
             builder.HasIndex(c => new { c.UserId, c.CreatedAt });
             builder.HasIndex(c => c.ExpiresAt);
             builder.HasOne<User>().WithMany().HasForeignKey(c => c.UserId).OnDelete(DeleteBehavior.Cascade);

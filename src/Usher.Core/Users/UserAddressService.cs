@@ -22,27 +22,36 @@ public sealed record NewUserAddress(AddressChangeState State)
     /// <summary>Whether the account has this address already and it only gets proven.</summary>
     public bool OnlyProves { get; init; }
 
-    /// <summary>What wrong passwords for the account are counted under: the address it signs in with, else its id. Not to be shown.</summary>
+    /// <summary>
+    /// What wrong passwords for the account are counted under: the address it signs in with, else its id. Not to be
+    /// shown.
+    /// </summary>
     public string GuessSubject { get; init; } = "";
 }
 
 /// <summary>
-/// A person changes, adds or proves the address of their own account. Only a session that gave the password lately can ask, and only mail to
-/// the new address together with the account's password confirms: neither a stolen session nor a stranger's mailbox is enough.
+/// A person changes, adds or proves the address of their own account. Only a session that gave the password lately can
+/// ask, and only mail to the new address together with the account's password confirms: neither a stolen session nor a
+/// stranger's mailbox is enough.
 /// </summary>
 public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordService passwords, TimeProvider clock)
 {
-    /// <summary>How many mails a person may ask for within a day: each goes to an address that the person names.</summary>
+    /// <summary>
+    /// How many mails a person may ask for within a day: each goes to an address that the person names.
+    /// </summary>
     public const int MaxAskedADay = 10;
 
-    /// <summary>Mails a link to the new address. A link mailed before no longer confirms. The account keeps its address until then.</summary>
-    /// <param name="session">The person's session. It must have given the password lately, unless the address is the account's own.</param>
+    /// <summary>
+    /// Mails a link to the new address. A link mailed before no longer confirms. The account keeps its address until
+    /// then.
+    /// </summary>
+    /// <param name="session">The person's session. It must have given the password lately, unless the address is the
+    /// account's own.</param>
     /// <param name="email">As it was typed.</param>
     /// <param name="ct">Cancels.</param>
-    /// <returns>
-    /// Refused with <c>email_invalid</c>, <c>email_unchanged</c>, <c>step_up_needed</c>, <c>session_refused</c> or <c>too_many_address_changes</c>.
-    /// That another account has the address is not told here.
-    /// </returns>
+    /// <returns> Refused with <c>email_invalid</c>, <c>email_unchanged</c>, <c>step_up_needed</c>,
+    /// <c>session_refused</c> or <c>too_many_address_changes</c>. That another account has the address is not told
+    /// here. </returns>
     public async Task<Result<UserAddressChange>> AskAsync(SessionUser session, string email, CancellationToken ct)
     {
         if (!EmailAddress.TryCanonical(email, out var address)) return InvitationErrors.EmailInvalid;
@@ -51,12 +60,16 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
             await db.LockUserAsync(session.UserId, ct);
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
-            if (address == own.User.NormalizedEmail && own.User.EmailProvedAt is not null) return AccountErrors.EmailUnchanged;
+            if (address == own.User.NormalizedEmail && own.User.EmailProvedAt is not null)
+                return AccountErrors.EmailUnchanged;
             if (address != own.User.NormalizedEmail && own.Refusal(now) is { } refusal) return refusal;
-            var lately = await db.UserAddressChanges.Where(c => c.UserId == session.UserId && c.CreatedAt > now.AddDays(-1)).ToListAsync(ct);
+            var lately = await db.UserAddressChanges.Where(c =>
+                c.UserId == session.UserId && c.CreatedAt > now.AddDays(-1)).ToListAsync(ct);
             if (lately.Count >= MaxAskedADay) return AccountErrors.TooManyAddressChanges;
 
-            foreach (var earlier in await db.UserAddressChanges.Where(c => c.UserId == session.UserId && c.Status == AddressChangeStatus.Pending).ToListAsync(ct)) earlier.Supersede(now);
+            foreach (var earlier in await db.UserAddressChanges.Where(c =>
+                    c.UserId == session.UserId && c.Status == AddressChangeStatus.Pending).ToListAsync(ct))
+                earlier.Supersede(now);
             var (change, secret) = UserAddressChange.Create(session.UserId, address, now);
             db.Add(change);
             mails.SendAddressChange(db, own.User, change, secret, now);
@@ -68,25 +81,26 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
 
     /// <summary>What a link shows to its holder. Changes nothing.</summary>
     public async Task<NewUserAddress> LookAsync(UserAddressLink link, CancellationToken ct) =>
-        await FindAsync(link, track: false, ct) is { } found ? Describe(found, clock.Now()) : new(AddressChangeState.Unknown);
+        await FindAsync(link, track: false, ct) is { } found
+            ? Describe(found, clock.Now())
+            : new(AddressChangeState.Unknown);
 
     /// <summary>
-    /// The new address becomes the account's, proven. An account that never proved it loses it and keeps its memberships. The old address is
-    /// told. Nobody is signed in, and the identifiers of the person's members stay.
+    /// The new address becomes the account's, proven. An account that never proved it loses it and keeps its
+    /// memberships. The old address is told. Nobody is signed in, and the identifiers of the person's members stay.
     /// </summary>
     /// <param name="link">The link that was mailed to the new address.</param>
     /// <param name="password">The account's password.</param>
     /// <param name="ct">Cancels.</param>
-    /// <returns>
-    /// Repeating it gives the same answer. Refused with <c>password_wrong</c>, <c>address_change_…</c>, or <c>email_taken</c> when another
-    /// account has proven the address.
-    /// </returns>
+    /// <returns> Repeating it gives the same answer. Refused with <c>password_wrong</c>, <c>address_change_…</c>, or
+    /// <c>email_taken</c> when another account has proven the address. </returns>
     public async Task<Result<NewUserAddress>> ConfirmAsync(UserAddressLink link, string password, CancellationToken ct)
     {
         if (await FindAsync(link, track: false, ct) is not { } before) return AccountErrors.AddressChangeUnknown;
         if (StateOf(before, clock.Now()) is AddressChangeState.Used) return Describe(before, clock.Now());
         if (ErrorOf(StateOf(before, clock.Now())) is { } ended) return ended;
-        if (!(await passwords.VerifyAsync(before.User, password, ct)).TryGet(out var isRight, out var busy)) return busy;
+        if (!(await passwords.VerifyAsync(before.User, password, ct)).TryGet(out var isRight, out var busy))
+            return busy;
         if (!isRight) return AccountErrors.PasswordWrong;
         return await db.RunLockedAsync<Result<NewUserAddress>>(async () =>
         {
@@ -106,7 +120,8 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
     public Task<int> SweepEndedAsync(CancellationToken ct) => db.RunAsync(async () =>
     {
         var before = clock.Now().AddDays(-1);
-        var ended = await db.UserAddressChanges.Where(c => c.ExpiresAt <= before).OrderBy(c => c.ExpiresAt).Take(500).ToListAsync(ct);
+        var ended = await db.UserAddressChanges.Where(c => c.ExpiresAt <= before).OrderBy(c => c.ExpiresAt).Take(500)
+            .ToListAsync(ct);
         db.RemoveRange(ended);
         if (ended.Count > 0) await db.SaveChangesAsync(ct);
         return ended.Count;
@@ -131,18 +146,25 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
         var rows =
             from change in db.UserAddressChanges
             join user in db.Users on change.UserId equals user.Id
-            from other in db.Users.Where(o => o.NormalizedEmail == change.NewAddress && o.Id != change.UserId).DefaultIfEmpty()
+            from other in db.Users.Where(o => o.NormalizedEmail == change.NewAddress && o.Id != change.UserId)
+                .DefaultIfEmpty()
             where change.Id == link.Id
-            select new { change, user, other, HasNewer = db.UserAddressChanges.Any(c => c.UserId == change.UserId && c.Id > change.Id) };
+            select new
+            {
+                change, user, other,
+                HasNewer = db.UserAddressChanges.Any(c => c.UserId == change.UserId && c.Id > change.Id),
+            };
         var row = await (track ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);
-        if (row is null || !CryptographicOperations.FixedTimeEquals(row.change.Hash, Secret.Hash(link.Secret))) return null;
+        if (row is null || !CryptographicOperations.FixedTimeEquals(row.change.Hash, Secret.Hash(link.Secret)))
+            return null;
         return new(row.change, row.user, row.other, row.HasNewer);
     }
 
     private static AddressChangeState StateOf(Found found, DateTimeOffset now) => found.Change switch
     {
         { Status: AddressChangeStatus.Used } => AddressChangeState.Used,
-        { Status: AddressChangeStatus.Superseded } => found.HasNewer ? AddressChangeState.Replaced : AddressChangeState.Void,
+        { Status: AddressChangeStatus.Superseded } =>
+            found.HasNewer ? AddressChangeState.Replaced : AddressChangeState.Void,
         var change when now >= change.ExpiresAt => AddressChangeState.Expired,
         _ => found.Other?.EmailProvedAt is null ? AddressChangeState.Open : AddressChangeState.Taken,
     };
@@ -159,10 +181,13 @@ public sealed class UserAddressService(UsherDb db, AccountMails mails, PasswordS
 
     private static NewUserAddress Describe(Found found, DateTimeOffset now) => new(StateOf(found, now))
     {
-        Email = found.Change.NewAddress, ExpiresAt = found.Change.ExpiresAt, OnlyProves = found.User.NormalizedEmail == found.Change.NewAddress,
+        Email = found.Change.NewAddress, ExpiresAt = found.Change.ExpiresAt,
+        OnlyProves = found.User.NormalizedEmail == found.Change.NewAddress,
         GuessSubject = found.User.NormalizedEmail ?? found.User.Id.ToString(),
     };
 
-    private void Record(string type, Guid user, DateTimeOffset now, string? before, string after) => db.Add(UsherEvent.Record(
-        type, Actor.System(Organization.Installation), "user", user, now, new() { ["email"] = before == after ? after : $"{before} → {after}" }));
+    private void Record(string type, Guid user, DateTimeOffset now, string? before, string after) =>
+        db.Add(UsherEvent.Record(
+        type, Actor.System(Organization.Installation), "user", user, now,
+        new() { ["email"] = before == after ? after : $"{before} → {after}" }));
 }

@@ -11,7 +11,8 @@ namespace Usher.Core.Users;
 
 /// <summary>One of a person's memberships.</summary>
 public sealed record Membership(
-    Guid MemberId, Guid OrganizationId, string OrganizationName, string OrganizationSlug, BuiltInRole Role, MemberStatus Status, DateTimeOffset JoinedAt);
+    Guid MemberId, Guid OrganizationId, string OrganizationName, string OrganizationSlug, BuiltInRole Role,
+    MemberStatus Status, DateTimeOffset JoinedAt);
 
 /// <summary>An account with its memberships.</summary>
 public sealed record Me(User User, IReadOnlyList<Membership> Memberships)
@@ -48,13 +49,16 @@ public sealed record UserChange
 /// <summary>A person's own account. Only the person changes it: no organization and no API key does.</summary>
 public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvider clock)
 {
-    /// <summary>The account and its memberships, by the organizations' names; null when there is no such account.</summary>
+    /// <summary>
+    /// The account and its memberships, by the organizations' names; null when there is no such account.
+    /// </summary>
     public async Task<Me?> MeAsync(Guid userId, CancellationToken ct)
     {
         var now = clock.Now();
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct);
         if (user is null) return null;
-        var pending = await db.UserAddressChanges.Where(c => c.UserId == userId && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now)
+        var pending = await db.UserAddressChanges.Where(c =>
+            c.UserId == userId && c.Status == AddressChangeStatus.Pending && c.ExpiresAt > now)
             .Select(c => c.NewAddress).SingleOrDefaultAsync(ct);
         return new(user, await MembershipsAsync(userId, ct)) { PendingEmail = pending };
     }
@@ -64,7 +68,8 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
     public async Task<Result<FoundUser>> FindAsync(Actor actor, string canonical, CancellationToken ct)
     {
         if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
-        var id = await db.Users.Where(u => u.NormalizedEmail == canonical).Select(u => (Guid?)u.Id).SingleOrDefaultAsync(ct);
+        var id = await db.Users.Where(u => u.NormalizedEmail == canonical).Select(u => (Guid?)u.Id)
+            .SingleOrDefaultAsync(ct);
         return new FoundUser(id is null ? null : await MeAsync(id.Value, ct));
     }
 
@@ -86,11 +91,15 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
         }
 
         if (change.LastName is { } last && !Text.IsName(last)) yield return InvitationErrors.LastNameInvalid;
-        if (change.TimeZone.Or(null) is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
+        if (change.TimeZone.Or(null) is { } zone && !Text.IsTimeZone(zone))
+            yield return InvitationErrors.TimeZoneUnknown;
         if (change.Locale.Or(null) is { } locale && !Text.IsLocale(locale)) yield return InvitationErrors.LocaleInvalid;
     }
 
-    /// <summary>Changes names, time zone and language of the person's own account. What organizations keep about their member stays.</summary>
+    /// <summary>
+    /// Changes names, time zone and language of the person's own account. What organizations keep about their member
+    /// stays.
+    /// </summary>
     /// <returns>Refused with the faults of the change, or <c>session_refused</c>.</returns>
     public async Task<Result<Me>> UpdateAsync(SessionUser session, UserChange change, CancellationToken ct)
     {
@@ -98,10 +107,15 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
         var refused = await db.RunAsync(async () =>
         {
             var now = clock.Now();
-            if (await OwnSession.FindAsync(db, session, now, ct) is not { User: var user }) return AccountErrors.SessionRefused;
+            if (await OwnSession.FindAsync(db, session, now, ct) is not { User: var user })
+                return AccountErrors.SessionRefused;
             Dictionary<string, string> details = [];
-            user.FirstName = Noted(details, "first_name", user.FirstName, change.FirstName is null ? user.FirstName : Text.Name(change.FirstName))!;
-            user.LastName = Noted(details, "last_name", user.LastName, change.LastName is null ? user.LastName : Text.Name(change.LastName))!;
+            user.FirstName = Noted(
+                details, "first_name", user.FirstName,
+                change.FirstName is null ? user.FirstName : Text.Name(change.FirstName))!;
+            user.LastName = Noted(
+                details, "last_name", user.LastName,
+                change.LastName is null ? user.LastName : Text.Name(change.LastName))!;
             user.TimeZone = Noted(details, "time_zone", user.TimeZone, change.TimeZone.Or(user.TimeZone));
             user.Locale = Noted(details, "locale", user.Locale, change.Locale.Or(user.Locale));
             if (details.Count is 0) return (Error?)null;
@@ -109,14 +123,19 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
             await db.SaveChangesAsync(ct);
             return null;
         }, ct);
-        return refused is not null ? refused : await MeAsync(session.UserId, ct) is { } me ? me : AccountErrors.SessionRefused;
+        return refused is not null
+            ? refused
+            : await MeAsync(session.UserId, ct) is { } me
+            ? me
+            : AccountErrors.SessionRefused;
     }
 
     /// <summary>
-    /// Sets another password. All other sessions, waiting address changes, reset links and device cookies of the account end; this session
-    /// goes on. The address is told.
+    /// Sets another password. All other sessions, waiting address changes, reset links and device cookies of the
+    /// account end; this session goes on. The address is told.
     /// </summary>
-    /// <returns>Refused with <c>step_up_needed</c>, <c>session_refused</c>, or <c>password_too_short</c>, <c>…_too_long</c>, <c>…_too_common</c>.</returns>
+    /// <returns>Refused with <c>step_up_needed</c>, <c>session_refused</c>, or <c>password_too_short</c>,
+    /// <c>…_too_long</c>, <c>…_too_common</c>.</returns>
     public async Task<Result<bool>> ChangePasswordAsync(SessionUser session, string password, CancellationToken ct)
     {
         if (clock.Now() >= session.ConfirmedUntil) return AccountErrors.StepUpNeeded;
@@ -128,7 +147,8 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
             if (own.Refusal(now) is { } refusal) return refusal;
-            await SignInEnding.ReplacePasswordAsync(db, own.User, hash, keep: session.SessionId, "password_changed", now, ct);
+            await SignInEnding.ReplacePasswordAsync(
+                db, own.User, hash, keep: session.SessionId, "password_changed", now, ct);
             AccountMails.TellPasswordChanged(db, own.User, now);
             Record(EventTypes.UserPasswordChanged, session.UserId, now, []);
             await db.SaveChangesAsync(ct);
@@ -139,10 +159,12 @@ public sealed class UserService(UsherDb db, PasswordService passwords, TimeProvi
     private Task<List<Membership>> MembershipsAsync(Guid userId, CancellationToken ct) => (
         from member in db.Members
         join organization in db.Organizations on member.OrganizationId equals organization.Id
-        where member.UserId == userId && (member.Status == MemberStatus.Active || member.Status == MemberStatus.Suspended)
+        where member.UserId == userId
+            && (member.Status == MemberStatus.Active || member.Status == MemberStatus.Suspended)
         orderby organization.Name, organization.Id
         select new Membership(
-            member.Id, organization.Id, organization.Name, organization.Slug, member.Role, member.Status, member.CreatedAt)).ToListAsync(ct);
+            member.Id, organization.Id, organization.Name, organization.Slug, member.Role, member.Status,
+            member.CreatedAt)).ToListAsync(ct);
 
     private static string? Noted(Dictionary<string, string> details, string name, string? before, string? after)
     {

@@ -25,7 +25,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Invitations.Invitation",
                 typeof(Invitation),
                 baseEntityType,
-                propertyCount: 21,
+                propertyCount: 25,
                 navigationCount: 2,
                 foreignKeyCount: 1,
                 unnamedIndexCount: 7,
@@ -142,6 +142,42 @@ namespace Usher.Migrations.Postgres.CompiledModel
             expiresAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             expiresAt.AddAnnotation("Relational:ColumnName", "expires_at");
 
+            var firstSecretHash = runtimeEntityType.AddProperty(
+                "FirstSecretHash",
+                typeof(byte[]),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretHash", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretHash>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            firstSecretHash.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            firstSecretHash.AddAnnotation("Relational:ColumnName", "first_secret_hash");
+
+            var firstSecretProvesAddress = runtimeEntityType.AddProperty(
+                "FirstSecretProvesAddress",
+                typeof(bool),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretProvesAddress", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretProvesAddress>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: false);
+            firstSecretProvesAddress.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            firstSecretProvesAddress.AddAnnotation("Relational:ColumnName", "first_secret_proves_address");
+
+            var firstSecretSentAt = runtimeEntityType.AddProperty(
+                "FirstSecretSentAt",
+                typeof(DateTimeOffset?),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretSentAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretSentAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            firstSecretSentAt.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            firstSecretSentAt.AddAnnotation("Relational:ColumnName", "first_secret_sent_at");
+
+            var firstSecretSequence = runtimeEntityType.AddProperty(
+                "FirstSecretSequence",
+                typeof(int),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretSequence", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretSequence>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: 0);
+            firstSecretSequence.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            firstSecretSequence.AddAnnotation("Relational:ColumnName", "first_secret_sequence");
+
             var lastSentAt = runtimeEntityType.AddProperty(
                 "LastSentAt",
                 typeof(DateTimeOffset?),
@@ -243,8 +279,8 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var index1 = runtimeEntityType.AddIndex(
                 new[] { organizationId, memberId },
                 unique: true);
-            index1.AddAnnotation("Relational:Filter", "status = 'pending'");
-            index1.AddAnnotation("Relational:Name", "ix_invitations_one_pending");
+            index1.AddAnnotation("Relational:Filter", "status IN ('pending', 'expired')");
+            index1.AddAnnotation("Relational:Name", "ix_invitations_open");
 
             var index2 = runtimeEntityType.AddIndex(
                 new[] { organizationId, expiresAt, id });

@@ -98,12 +98,12 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 deleteBehavior: DeleteBehavior.Cascade,
                 required: true);
 
-            var secrets = principalEntityType.AddNavigation("Secrets",
+            var laterSecrets = principalEntityType.AddNavigation("LaterSecrets",
                 runtimeForeignKey,
                 onDependent: false,
                 typeof(List<InvitationSecret>),
-                propertyInfo: typeof(Invitation).GetProperty("Secrets", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
-                fieldInfo: typeof(Invitation).GetField("<Secrets>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
+                propertyInfo: typeof(Invitation).GetProperty("LaterSecrets", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<LaterSecrets>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
 
             runtimeForeignKey.AddAnnotation("Relational:Name", "fk_invitation_secrets_invitations_organization_id_invitation_id");
             return runtimeForeignKey;

@@ -24,8 +24,8 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Members.Member",
                 typeof(Member),
                 baseEntityType,
-                propertyCount: 28,
-                navigationCount: 6,
+                propertyCount: 31,
+                navigationCount: 3,
                 unnamedIndexCount: 6,
                 namedIndexCount: 1,
                 keyCount: 1);
@@ -110,6 +110,33 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 fieldInfo: typeof(Member).GetField("<FirstName>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             firstName.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             firstName.AddAnnotation("Relational:ColumnName", "first_name");
+
+            var grantLog = runtimeEntityType.AddProperty(
+                "GrantLog",
+                typeof(GrantLog),
+                propertyInfo: typeof(Member).GetProperty("GrantLog", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<GrantLog>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantLogText());
+            grantLog.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            grantLog.AddAnnotation("Relational:ColumnName", "grant_log");
+
+            var grants = runtimeEntityType.AddProperty(
+                "Grants",
+                typeof(Grants),
+                propertyInfo: typeof(Member).GetProperty("Grants", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<Grants>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantsText());
+            grants.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            grants.AddAnnotation("Relational:ColumnName", "grants");
+
+            var hasLevels = runtimeEntityType.AddProperty(
+                "HasLevels",
+                typeof(bool),
+                propertyInfo: typeof(Member).GetProperty("HasLevels", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<HasLevels>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: false);
+            hasLevels.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            hasLevels.AddAnnotation("Relational:ColumnName", "has_levels");
 
             var identifier = runtimeEntityType.AddProperty(
                 "Identifier",

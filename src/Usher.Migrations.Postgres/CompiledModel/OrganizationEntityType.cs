@@ -21,7 +21,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Organizations.Organization",
                 typeof(Organization),
                 baseEntityType,
-                propertyCount: 14,
+                propertyCount: 15,
                 unnamedIndexCount: 1,
                 keyCount: 1);
 
@@ -61,6 +61,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var defaultPermissionsElementType = defaultPermissions.SetElementType(typeof(string));
             defaultPermissions.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             defaultPermissions.AddAnnotation("Relational:ColumnName", "default_permissions");
+
+            var definitionsStamp = runtimeEntityType.AddProperty(
+                "DefinitionsStamp",
+                typeof(Guid),
+                propertyInfo: typeof(Organization).GetProperty("DefinitionsStamp", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Organization).GetField("<DefinitionsStamp>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: new Guid("00000000-0000-0000-0000-000000000000"));
+            definitionsStamp.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            definitionsStamp.AddAnnotation("Relational:ColumnName", "definitions_stamp");
 
             var externalIdentityProvider = runtimeEntityType.AddProperty(
                 "ExternalIdentityProvider",

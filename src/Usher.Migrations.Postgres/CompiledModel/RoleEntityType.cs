@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 using Usher.Core.Access;
+using Usher.Core.Data;
 
 #pragma warning disable 219, 612, 618
 #nullable disable
@@ -20,8 +21,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 "Usher.Core.Access.Role",
                 typeof(Role),
                 baseEntityType,
-                propertyCount: 9,
-                navigationCount: 1,
+                propertyCount: 11,
                 unnamedIndexCount: 1,
                 keyCount: 1);
 
@@ -61,6 +61,24 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 fieldInfo: typeof(Role).GetField("<Description>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             description.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
             description.AddAnnotation("Relational:ColumnName", "description");
+
+            var grantLog = runtimeEntityType.AddProperty(
+                "GrantLog",
+                typeof(GrantLog),
+                propertyInfo: typeof(Role).GetProperty("GrantLog", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Role).GetField("<GrantLog>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantLogText());
+            grantLog.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            grantLog.AddAnnotation("Relational:ColumnName", "grant_log");
+
+            var grants = runtimeEntityType.AddProperty(
+                "Grants",
+                typeof(Grants),
+                propertyInfo: typeof(Role).GetProperty("Grants", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Role).GetField("<Grants>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantsText());
+            grants.AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.None);
+            grants.AddAnnotation("Relational:ColumnName", "grants");
 
             var name = runtimeEntityType.AddProperty(
                 "Name",

@@ -12,7 +12,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("4d80bd1a-2115-4a0d-9a49-cdfee1392ac9"), entityTypeCount: 32)
+            : base(skipDetectChanges: false, modelId: new Guid("8b1f128d-885e-45d3-b302-4f2fe56539af"), entityTypeCount: 27)
         {
         }
 
@@ -21,24 +21,19 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var identityUserClaim = IdentityUserClaimEntityType.Create(this);
             var identityUserLogin = IdentityUserLoginEntityType.Create(this);
             var identityUserToken = IdentityUserTokenEntityType.Create(this);
+            var deletedGrant = DeletedGrantEntityType.Create(this);
+            var memberGrant = MemberGrantEntityType.Create(this);
             var role = RoleEntityType.Create(this);
-            var roleGroup = RoleGroupEntityType.Create(this);
-            var roleMember = RoleMemberEntityType.Create(this);
-            var rolePermission = RolePermissionEntityType.Create(this);
             var apiKey = ApiKeyEntityType.Create(this);
             var dataProtectionKey = DataProtectionKeyEntityType.Create(this);
             var usherEvent = UsherEventEntityType.Create(this);
-            var usherEventDetails = UsherEventDetailsEntityType.Create(this);
             var group = GroupEntityType.Create(this);
-            var groupMember = GroupMemberEntityType.Create(this);
-            var groupPermission = GroupPermissionEntityType.Create(this);
             var idempotencyRecord = IdempotencyRecordEntityType.Create(this);
             var invitation = InvitationEntityType.Create(this);
             var invitationSecret = InvitationSecretEntityType.Create(this);
             var job = JobEntityType.Create(this);
             var jobBatch = JobBatchEntityType.Create(this);
             var member = MemberEntityType.Create(this);
-            var memberPermission = MemberPermissionEntityType.Create(this);
             var numberBlock = NumberBlockEntityType.Create(this);
             var organization = OrganizationEntityType.Create(this);
             var outboxMessage = OutboxMessageEntityType.Create(this);
@@ -54,19 +49,9 @@ namespace Usher.Migrations.Postgres.CompiledModel
             IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
             IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
             IdentityUserTokenEntityType.CreateForeignKey1(identityUserToken, user);
-            RoleGroupEntityType.CreateForeignKey1(roleGroup, group);
-            RoleGroupEntityType.CreateForeignKey2(roleGroup, role);
-            RoleMemberEntityType.CreateForeignKey1(roleMember, member);
-            RoleMemberEntityType.CreateForeignKey2(roleMember, role);
-            RolePermissionEntityType.CreateForeignKey1(rolePermission, role);
-            UsherEventDetailsEntityType.CreateForeignKey1(usherEventDetails, usherEvent);
-            GroupMemberEntityType.CreateForeignKey1(groupMember, group);
-            GroupMemberEntityType.CreateForeignKey2(groupMember, member);
-            GroupPermissionEntityType.CreateForeignKey1(groupPermission, group);
             InvitationEntityType.CreateForeignKey1(invitation, member);
             InvitationSecretEntityType.CreateForeignKey1(invitationSecret, invitation);
             JobBatchEntityType.CreateForeignKey1(jobBatch, job);
-            MemberPermissionEntityType.CreateForeignKey1(memberPermission, member);
             ResourceAccessEntityType.CreateForeignKey1(resourceAccess, group);
             ResourceAccessEntityType.CreateForeignKey2(resourceAccess, member);
             ResourceAccessEntityType.CreateForeignKey3(resourceAccess, resource);
@@ -78,24 +63,19 @@ namespace Usher.Migrations.Postgres.CompiledModel
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
             IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
+            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
+            MemberGrantEntityType.CreateAnnotations(memberGrant);
             RoleEntityType.CreateAnnotations(role);
-            RoleGroupEntityType.CreateAnnotations(roleGroup);
-            RoleMemberEntityType.CreateAnnotations(roleMember);
-            RolePermissionEntityType.CreateAnnotations(rolePermission);
             ApiKeyEntityType.CreateAnnotations(apiKey);
             DataProtectionKeyEntityType.CreateAnnotations(dataProtectionKey);
             UsherEventEntityType.CreateAnnotations(usherEvent);
-            UsherEventDetailsEntityType.CreateAnnotations(usherEventDetails);
             GroupEntityType.CreateAnnotations(group);
-            GroupMemberEntityType.CreateAnnotations(groupMember);
-            GroupPermissionEntityType.CreateAnnotations(groupPermission);
             IdempotencyRecordEntityType.CreateAnnotations(idempotencyRecord);
             InvitationEntityType.CreateAnnotations(invitation);
             InvitationSecretEntityType.CreateAnnotations(invitationSecret);
             JobEntityType.CreateAnnotations(job);
             JobBatchEntityType.CreateAnnotations(jobBatch);
             MemberEntityType.CreateAnnotations(member);
-            MemberPermissionEntityType.CreateAnnotations(memberPermission);
             NumberBlockEntityType.CreateAnnotations(numberBlock);
             OrganizationEntityType.CreateAnnotations(organization);
             OutboxMessageEntityType.CreateAnnotations(outboxMessage);
@@ -109,7 +89,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
             UserAddressChangeEntityType.CreateAnnotations(userAddressChange);
 
             AddAnnotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn);
-            AddAnnotation("ProductVersion", "10.0.14");
+            AddAnnotation("ProductVersion", "10.0.15");
             AddAnnotation("Relational:MaxIdentifierLength", 63);
         }
     }

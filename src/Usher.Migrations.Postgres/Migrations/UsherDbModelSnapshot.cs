@@ -18,7 +18,7 @@ namespace Usher.Migrations.Postgres.Migrations
         {
 #pragma warning disable 612, 618
             modelBuilder
-                .HasAnnotation("ProductVersion", "10.0.14")
+                .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
@@ -104,6 +104,52 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target")
+                        .UseCollation("C");
+
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target")
+                        .UseCollation("C");
+
+                    b.Property<Guid>("MemberId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("member_id");
+
+                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
+                        .HasName("pk_member_grants");
+
+                    b.ToTable("member_grants", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
                 {
                     b.Property<Guid>("OrganizationId")
@@ -122,6 +168,16 @@ namespace Usher.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grants");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -156,96 +212,6 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_roles_organization_id_name_key");
 
                     b.ToTable("roles", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleGroup", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("RoleId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("role_id");
-
-                    b.Property<Guid>("GroupId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("group_id");
-
-                    b.Property<DateTimeOffset>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "GroupId")
-                        .HasName("pk_role_groups");
-
-                    b.HasIndex("OrganizationId", "GroupId")
-                        .HasDatabaseName("ix_role_groups_organization_id_group_id");
-
-                    b.ToTable("role_groups", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleMember", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("RoleId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("role_id");
-
-                    b.Property<Guid>("MemberId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("member_id");
-
-                    b.Property<DateTimeOffset>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "MemberId")
-                        .HasName("pk_role_members");
-
-                    b.HasIndex("OrganizationId", "MemberId")
-                        .HasDatabaseName("ix_role_members_organization_id_member_id");
-
-                    b.ToTable("role_members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RolePermission", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("RoleId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("role_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("text")
-                        .HasColumnName("permission");
-
-                    b.Property<DateTimeOffset>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "Permission")
-                        .HasName("pk_role_permissions");
-
-                    b.ToTable("role_permissions", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.ApiKeys.ApiKey", b =>
@@ -358,6 +324,10 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("cause");
 
+                    b.Property<string>("Details")
+                        .HasColumnType("text")
+                        .HasColumnName("details");
+
                     b.Property<byte[]>("Hash")
                         .HasColumnType("bytea")
                         .HasColumnName("hash");
@@ -369,6 +339,10 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.Property<long?>("Position")
                         .HasColumnType("bigint")
                         .HasColumnName("position");
+
+                    b.Property<byte[]>("Salt")
+                        .HasColumnType("bytea")
+                        .HasColumnName("salt");
 
                     b.Property<Guid>("SubjectId")
                         .HasColumnType("uuid")
@@ -396,32 +370,6 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_events_organization_id_subject_id");
 
                     b.ToTable("events", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEventDetails", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("EventId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("event_id");
-
-                    b.Property<byte[]>("Salt")
-                        .IsRequired()
-                        .HasColumnType("bytea")
-                        .HasColumnName("salt");
-
-                    b.Property<string>("Values")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("values");
-
-                    b.HasKey("OrganizationId", "EventId")
-                        .HasName("pk_event_details");
-
-                    b.ToTable("event_details", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Groups.Group", b =>
@@ -454,6 +402,20 @@ namespace Usher.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grants");
+
+                    b.Property<bool>("HasLevels")
+                        .HasColumnType("boolean")
+                        .HasColumnName("has_levels");
 
                     b.Property<bool>("IsAdmin")
                         .HasColumnType("boolean")
@@ -509,65 +471,6 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasFilter("system_kind <> 'none'");
 
                     b.ToTable("groups", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupMember", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("GroupId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("group_id");
-
-                    b.Property<Guid>("MemberId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("member_id");
-
-                    b.Property<DateTimeOffset>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "GroupId", "MemberId")
-                        .HasName("pk_group_members");
-
-                    b.HasIndex("OrganizationId", "MemberId")
-                        .HasDatabaseName("ix_group_members_organization_id_member_id");
-
-                    b.ToTable("group_members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupPermission", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("GroupId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("group_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("text")
-                        .HasColumnName("permission");
-
-                    b.Property<DateTimeOffset>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "GroupId", "Permission")
-                        .HasName("pk_group_permissions");
-
-                    b.ToTable("group_permissions", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Idempotency.IdempotencyRecord", b =>
@@ -662,6 +565,22 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
+                    b.Property<byte[]>("FirstSecretHash")
+                        .HasColumnType("bytea")
+                        .HasColumnName("first_secret_hash");
+
+                    b.Property<bool>("FirstSecretProvesAddress")
+                        .HasColumnType("boolean")
+                        .HasColumnName("first_secret_proves_address");
+
+                    b.Property<DateTimeOffset?>("FirstSecretSentAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("first_secret_sent_at");
+
+                    b.Property<int>("FirstSecretSequence")
+                        .HasColumnType("integer")
+                        .HasColumnName("first_secret_sequence");
+
                     b.Property<DateTimeOffset?>("LastSentAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("last_sent_at");
@@ -715,8 +634,8 @@ namespace Usher.Migrations.Postgres.Migrations
 
                     b.HasIndex("OrganizationId", "MemberId")
                         .IsUnique()
-                        .HasDatabaseName("ix_invitations_one_pending")
-                        .HasFilter("status = 'pending'");
+                        .HasDatabaseName("ix_invitations_open")
+                        .HasFilter("status IN ('pending', 'expired')");
 
                     b.HasIndex("OrganizationId", "ExpiresAt", "Id")
                         .HasDatabaseName("ix_invitations_organization_id_expires_at_id");
@@ -934,6 +853,20 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("first_name");
 
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grants");
+
+                    b.Property<bool>("HasLevels")
+                        .HasColumnType("boolean")
+                        .HasColumnName("has_levels");
+
                     b.Property<string>("Identifier")
                         .IsRequired()
                         .HasColumnType("text")
@@ -1053,34 +986,6 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("members", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("MemberId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("member_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("text")
-                        .HasColumnName("permission");
-
-                    b.Property<DateTimeOffset>("GrantedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("granted_at");
-
-                    b.Property<Guid>("GrantedBy")
-                        .HasColumnType("uuid")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "MemberId", "Permission")
-                        .HasName("pk_member_permissions");
-
-                    b.ToTable("member_permissions", (string)null);
-                });
-
             modelBuilder.Entity("Usher.Core.Members.NumberBlock", b =>
                 {
                     b.Property<long>("First")
@@ -1116,6 +1021,10 @@ namespace Usher.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text[]")
                         .HasColumnName("default_permissions");
+
+                    b.Property<Guid>("DefinitionsStamp")
+                        .HasColumnType("uuid")
+                        .HasColumnName("definitions_stamp");
 
                     b.Property<string>("ExternalIdentityProvider")
                         .HasColumnType("text")
@@ -1757,87 +1666,6 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasConstraintName("fk_user_tokens_users_user_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.RoleGroup", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Roles")
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_groups_groups_organization_id_group_id");
-
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_groups_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleMember", b =>
-                {
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Roles")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_members_members_organization_id_member_id");
-
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_members_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RolePermission", b =>
-                {
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_permissions_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEventDetails", b =>
-                {
-                    b.HasOne("Usher.Core.Events.UsherEvent", null)
-                        .WithOne("Details")
-                        .HasForeignKey("Usher.Core.Events.UsherEventDetails", "OrganizationId", "EventId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_event_details_events_organization_id_event_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupMember", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_members_groups_organization_id_group_id");
-
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Groups")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_members_members_organization_id_member_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupPermission", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_permissions_groups_organization_id_group_id");
-                });
-
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
                     b.HasOne("Usher.Core.Members.Member", "Member")
@@ -1853,7 +1681,7 @@ namespace Usher.Migrations.Postgres.Migrations
             modelBuilder.Entity("Usher.Core.Invitations.InvitationSecret", b =>
                 {
                     b.HasOne("Usher.Core.Invitations.Invitation", null)
-                        .WithMany("Secrets")
+                        .WithMany("LaterSecrets")
                         .HasForeignKey("OrganizationId", "InvitationId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
@@ -1870,20 +1698,10 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasConstraintName("fk_job_batches_jobs_organization_id_job_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>
-                {
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_member_permissions_members_organization_id_member_id");
-                });
-
             modelBuilder.Entity("Usher.Core.Resources.ResourceAccess", b =>
                 {
                     b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Levels")
+                        .WithMany()
                         .HasForeignKey("OrganizationId", "GroupId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .HasConstraintName("fk_resource_access_groups_organization_id_group_id");
@@ -1942,43 +1760,18 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasConstraintName("fk_user_address_changes_users_user_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.Role", b =>
-                {
-                    b.Navigation("Permissions");
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEvent", b =>
-                {
-                    b.Navigation("Details");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.Group", b =>
-                {
-                    b.Navigation("Levels");
-
-                    b.Navigation("Permissions");
-
-                    b.Navigation("Roles");
-                });
-
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
-                    b.Navigation("Secrets");
+                    b.Navigation("LaterSecrets");
                 });
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
                     b.Navigation("AddressChanges");
 
-                    b.Navigation("Groups");
-
                     b.Navigation("Invitations");
 
                     b.Navigation("Levels");
-
-                    b.Navigation("Permissions");
-
-                    b.Navigation("Roles");
                 });
 #pragma warning restore 612, 618
         }

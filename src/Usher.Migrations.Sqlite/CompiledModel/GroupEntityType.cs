@@ -3,6 +3,7 @@ using System;
 using System.Reflection;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 
@@ -20,8 +21,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Groups.Group",
                 typeof(Group),
                 baseEntityType,
-                propertyCount: 15,
-                navigationCount: 3,
+                propertyCount: 18,
                 unnamedIndexCount: 3,
                 keyCount: 1);
 
@@ -86,6 +86,30 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 propertyInfo: typeof(Group).GetProperty("Description", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
                 fieldInfo: typeof(Group).GetField("<Description>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             description.AddAnnotation("Relational:ColumnName", "description");
+
+            var grantLog = runtimeEntityType.AddProperty(
+                "GrantLog",
+                typeof(GrantLog),
+                propertyInfo: typeof(Group).GetProperty("GrantLog", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Group).GetField("<GrantLog>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantLogText());
+            grantLog.AddAnnotation("Relational:ColumnName", "grant_log");
+
+            var grants = runtimeEntityType.AddProperty(
+                "Grants",
+                typeof(Grants),
+                propertyInfo: typeof(Group).GetProperty("Grants", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Group).GetField("<Grants>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantsText());
+            grants.AddAnnotation("Relational:ColumnName", "grants");
+
+            var hasLevels = runtimeEntityType.AddProperty(
+                "HasLevels",
+                typeof(bool),
+                propertyInfo: typeof(Group).GetProperty("HasLevels", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Group).GetField("<HasLevels>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: false);
+            hasLevels.AddAnnotation("Relational:ColumnName", "has_levels");
 
             var isAdmin = runtimeEntityType.AddProperty(
                 "IsAdmin",

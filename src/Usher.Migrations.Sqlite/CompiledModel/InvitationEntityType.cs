@@ -24,7 +24,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Invitations.Invitation",
                 typeof(Invitation),
                 baseEntityType,
-                propertyCount: 21,
+                propertyCount: 25,
                 navigationCount: 2,
                 foreignKeyCount: 1,
                 unnamedIndexCount: 7,
@@ -138,6 +138,39 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             expiresAt.SetSentinelFromProviderValue(-62135596800000L);
             expiresAt.AddAnnotation("Relational:ColumnName", "expires_at");
 
+            var firstSecretHash = runtimeEntityType.AddProperty(
+                "FirstSecretHash",
+                typeof(byte[]),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretHash", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretHash>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true);
+            firstSecretHash.AddAnnotation("Relational:ColumnName", "first_secret_hash");
+
+            var firstSecretProvesAddress = runtimeEntityType.AddProperty(
+                "FirstSecretProvesAddress",
+                typeof(bool),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretProvesAddress", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretProvesAddress>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: false);
+            firstSecretProvesAddress.AddAnnotation("Relational:ColumnName", "first_secret_proves_address");
+
+            var firstSecretSentAt = runtimeEntityType.AddProperty(
+                "FirstSecretSentAt",
+                typeof(DateTimeOffset?),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretSentAt", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretSentAt>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                nullable: true,
+                valueConverter: new Conventions.Milliseconds());
+            firstSecretSentAt.AddAnnotation("Relational:ColumnName", "first_secret_sent_at");
+
+            var firstSecretSequence = runtimeEntityType.AddProperty(
+                "FirstSecretSequence",
+                typeof(int),
+                propertyInfo: typeof(Invitation).GetProperty("FirstSecretSequence", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Invitation).GetField("<FirstSecretSequence>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: 0);
+            firstSecretSequence.AddAnnotation("Relational:ColumnName", "first_secret_sequence");
+
             var lastSentAt = runtimeEntityType.AddProperty(
                 "LastSentAt",
                 typeof(DateTimeOffset?),
@@ -234,8 +267,8 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var index1 = runtimeEntityType.AddIndex(
                 new[] { organizationId, memberId },
                 unique: true);
-            index1.AddAnnotation("Relational:Filter", "status = 'pending'");
-            index1.AddAnnotation("Relational:Name", "ix_invitations_one_pending");
+            index1.AddAnnotation("Relational:Filter", "status IN ('pending', 'expired')");
+            index1.AddAnnotation("Relational:Name", "ix_invitations_open");
 
             var index2 = runtimeEntityType.AddIndex(
                 new[] { organizationId, expiresAt, id });

@@ -23,8 +23,8 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Members.Member",
                 typeof(Member),
                 baseEntityType,
-                propertyCount: 28,
-                navigationCount: 6,
+                propertyCount: 31,
+                navigationCount: 3,
                 unnamedIndexCount: 6,
                 namedIndexCount: 1,
                 keyCount: 1);
@@ -105,6 +105,30 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 propertyInfo: typeof(Member).GetProperty("FirstName", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
                 fieldInfo: typeof(Member).GetField("<FirstName>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             firstName.AddAnnotation("Relational:ColumnName", "first_name");
+
+            var grantLog = runtimeEntityType.AddProperty(
+                "GrantLog",
+                typeof(GrantLog),
+                propertyInfo: typeof(Member).GetProperty("GrantLog", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<GrantLog>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantLogText());
+            grantLog.AddAnnotation("Relational:ColumnName", "grant_log");
+
+            var grants = runtimeEntityType.AddProperty(
+                "Grants",
+                typeof(Grants),
+                propertyInfo: typeof(Member).GetProperty("Grants", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<Grants>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantsText());
+            grants.AddAnnotation("Relational:ColumnName", "grants");
+
+            var hasLevels = runtimeEntityType.AddProperty(
+                "HasLevels",
+                typeof(bool),
+                propertyInfo: typeof(Member).GetProperty("HasLevels", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Member).GetField("<HasLevels>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                sentinel: false);
+            hasLevels.AddAnnotation("Relational:ColumnName", "has_levels");
 
             var identifier = runtimeEntityType.AddProperty(
                 "Identifier",

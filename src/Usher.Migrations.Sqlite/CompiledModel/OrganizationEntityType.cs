@@ -21,7 +21,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Organizations.Organization",
                 typeof(Organization),
                 baseEntityType,
-                propertyCount: 14,
+                propertyCount: 15,
                 unnamedIndexCount: 1,
                 keyCount: 1);
 
@@ -59,6 +59,15 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 fieldInfo: typeof(Organization).GetField("<DefaultPermissions>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             var defaultPermissionsElementType = defaultPermissions.SetElementType(typeof(string));
             defaultPermissions.AddAnnotation("Relational:ColumnName", "default_permissions");
+
+            var definitionsStamp = runtimeEntityType.AddProperty(
+                "DefinitionsStamp",
+                typeof(Guid),
+                propertyInfo: typeof(Organization).GetProperty("DefinitionsStamp", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Organization).GetField("<DefinitionsStamp>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.BigEndianUuid());
+            definitionsStamp.SetSentinelFromProviderValue(new byte[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 });
+            definitionsStamp.AddAnnotation("Relational:ColumnName", "definitions_stamp");
 
             var externalIdentityProvider = runtimeEntityType.AddProperty(
                 "ExternalIdentityProvider",

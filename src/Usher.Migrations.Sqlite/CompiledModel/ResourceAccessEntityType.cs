@@ -7,7 +7,6 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Usher.Core.Access;
 using Usher.Core.Data;
-using Usher.Core.Groups;
 using Usher.Core.Members;
 using Usher.Core.Resources;
 
@@ -142,13 +141,6 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 principalEntityType.FindKey(new[] { principalEntityType.FindProperty("OrganizationId"), principalEntityType.FindProperty("Id") }),
                 principalEntityType,
                 deleteBehavior: DeleteBehavior.Cascade);
-
-            var levels = principalEntityType.AddNavigation("Levels",
-                runtimeForeignKey,
-                onDependent: false,
-                typeof(List<ResourceAccess>),
-                propertyInfo: typeof(Group).GetProperty("Levels", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
-                fieldInfo: typeof(Group).GetField("<Levels>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
 
             runtimeForeignKey.AddAnnotation("Relational:Name", "fk_resource_access_groups_organization_id_group_id");
             return runtimeForeignKey;

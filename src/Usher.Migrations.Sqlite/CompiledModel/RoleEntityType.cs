@@ -20,8 +20,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 "Usher.Core.Access.Role",
                 typeof(Role),
                 baseEntityType,
-                propertyCount: 9,
-                navigationCount: 1,
+                propertyCount: 11,
                 unnamedIndexCount: 1,
                 keyCount: 1);
 
@@ -60,6 +59,22 @@ namespace Usher.Migrations.Sqlite.CompiledModel
                 propertyInfo: typeof(Role).GetProperty("Description", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
                 fieldInfo: typeof(Role).GetField("<Description>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly));
             description.AddAnnotation("Relational:ColumnName", "description");
+
+            var grantLog = runtimeEntityType.AddProperty(
+                "GrantLog",
+                typeof(GrantLog),
+                propertyInfo: typeof(Role).GetProperty("GrantLog", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Role).GetField("<GrantLog>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantLogText());
+            grantLog.AddAnnotation("Relational:ColumnName", "grant_log");
+
+            var grants = runtimeEntityType.AddProperty(
+                "Grants",
+                typeof(Grants),
+                propertyInfo: typeof(Role).GetProperty("Grants", BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                fieldInfo: typeof(Role).GetField("<Grants>k__BackingField", BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly),
+                valueConverter: new Conventions.GrantsText());
+            grants.AddAnnotation("Relational:ColumnName", "grants");
 
             var name = runtimeEntityType.AddProperty(
                 "Name",

@@ -11,7 +11,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("39ad8536-ab73-42eb-92ec-c803b854a99d"), entityTypeCount: 32)
+            : base(skipDetectChanges: false, modelId: new Guid("96657e28-f04c-4aa8-943a-7fe2e6ab5f28"), entityTypeCount: 27)
         {
         }
 
@@ -20,24 +20,19 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var identityUserClaim = IdentityUserClaimEntityType.Create(this);
             var identityUserLogin = IdentityUserLoginEntityType.Create(this);
             var identityUserToken = IdentityUserTokenEntityType.Create(this);
+            var deletedGrant = DeletedGrantEntityType.Create(this);
+            var memberGrant = MemberGrantEntityType.Create(this);
             var role = RoleEntityType.Create(this);
-            var roleGroup = RoleGroupEntityType.Create(this);
-            var roleMember = RoleMemberEntityType.Create(this);
-            var rolePermission = RolePermissionEntityType.Create(this);
             var apiKey = ApiKeyEntityType.Create(this);
             var dataProtectionKey = DataProtectionKeyEntityType.Create(this);
             var usherEvent = UsherEventEntityType.Create(this);
-            var usherEventDetails = UsherEventDetailsEntityType.Create(this);
             var group = GroupEntityType.Create(this);
-            var groupMember = GroupMemberEntityType.Create(this);
-            var groupPermission = GroupPermissionEntityType.Create(this);
             var idempotencyRecord = IdempotencyRecordEntityType.Create(this);
             var invitation = InvitationEntityType.Create(this);
             var invitationSecret = InvitationSecretEntityType.Create(this);
             var job = JobEntityType.Create(this);
             var jobBatch = JobBatchEntityType.Create(this);
             var member = MemberEntityType.Create(this);
-            var memberPermission = MemberPermissionEntityType.Create(this);
             var numberBlock = NumberBlockEntityType.Create(this);
             var organization = OrganizationEntityType.Create(this);
             var outboxMessage = OutboxMessageEntityType.Create(this);
@@ -53,19 +48,9 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
             IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
             IdentityUserTokenEntityType.CreateForeignKey1(identityUserToken, user);
-            RoleGroupEntityType.CreateForeignKey1(roleGroup, group);
-            RoleGroupEntityType.CreateForeignKey2(roleGroup, role);
-            RoleMemberEntityType.CreateForeignKey1(roleMember, member);
-            RoleMemberEntityType.CreateForeignKey2(roleMember, role);
-            RolePermissionEntityType.CreateForeignKey1(rolePermission, role);
-            UsherEventDetailsEntityType.CreateForeignKey1(usherEventDetails, usherEvent);
-            GroupMemberEntityType.CreateForeignKey1(groupMember, group);
-            GroupMemberEntityType.CreateForeignKey2(groupMember, member);
-            GroupPermissionEntityType.CreateForeignKey1(groupPermission, group);
             InvitationEntityType.CreateForeignKey1(invitation, member);
             InvitationSecretEntityType.CreateForeignKey1(invitationSecret, invitation);
             JobBatchEntityType.CreateForeignKey1(jobBatch, job);
-            MemberPermissionEntityType.CreateForeignKey1(memberPermission, member);
             ResourceAccessEntityType.CreateForeignKey1(resourceAccess, group);
             ResourceAccessEntityType.CreateForeignKey2(resourceAccess, member);
             ResourceAccessEntityType.CreateForeignKey3(resourceAccess, resource);
@@ -77,24 +62,19 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
             IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
             IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
+            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
+            MemberGrantEntityType.CreateAnnotations(memberGrant);
             RoleEntityType.CreateAnnotations(role);
-            RoleGroupEntityType.CreateAnnotations(roleGroup);
-            RoleMemberEntityType.CreateAnnotations(roleMember);
-            RolePermissionEntityType.CreateAnnotations(rolePermission);
             ApiKeyEntityType.CreateAnnotations(apiKey);
             DataProtectionKeyEntityType.CreateAnnotations(dataProtectionKey);
             UsherEventEntityType.CreateAnnotations(usherEvent);
-            UsherEventDetailsEntityType.CreateAnnotations(usherEventDetails);
             GroupEntityType.CreateAnnotations(group);
-            GroupMemberEntityType.CreateAnnotations(groupMember);
-            GroupPermissionEntityType.CreateAnnotations(groupPermission);
             IdempotencyRecordEntityType.CreateAnnotations(idempotencyRecord);
             InvitationEntityType.CreateAnnotations(invitation);
             InvitationSecretEntityType.CreateAnnotations(invitationSecret);
             JobEntityType.CreateAnnotations(job);
             JobBatchEntityType.CreateAnnotations(jobBatch);
             MemberEntityType.CreateAnnotations(member);
-            MemberPermissionEntityType.CreateAnnotations(memberPermission);
             NumberBlockEntityType.CreateAnnotations(numberBlock);
             OrganizationEntityType.CreateAnnotations(organization);
             OutboxMessageEntityType.CreateAnnotations(outboxMessage);
@@ -107,7 +87,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             UserEntityType.CreateAnnotations(user);
             UserAddressChangeEntityType.CreateAnnotations(userAddressChange);
 
-            AddAnnotation("ProductVersion", "10.0.14");
+            AddAnnotation("ProductVersion", "10.0.15");
         }
     }
 }

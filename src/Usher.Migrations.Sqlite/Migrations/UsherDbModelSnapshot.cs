@@ -14,7 +14,7 @@ namespace Usher.Migrations.Sqlite.Migrations
         protected override void BuildModel(ModelBuilder modelBuilder)
         {
 #pragma warning disable 612, 618
-            modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
+            modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
             modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
                 {
@@ -97,6 +97,50 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.Property<byte[]>("MemberId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("member_id");
+
+                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
+                        .HasName("pk_member_grants");
+
+                    b.ToTable("member_grants", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
@@ -115,6 +159,16 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -148,99 +202,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_roles_organization_id_name_key");
 
                     b.ToTable("roles", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleGroup", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("RoleId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("role_id");
-
-                    b.Property<byte[]>("GroupId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("group_id");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "GroupId")
-                        .HasName("pk_role_groups");
-
-                    b.HasIndex("OrganizationId", "GroupId")
-                        .HasDatabaseName("ix_role_groups_organization_id_group_id");
-
-                    b.ToTable("role_groups", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleMember", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("RoleId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("role_id");
-
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "MemberId")
-                        .HasName("pk_role_members");
-
-                    b.HasIndex("OrganizationId", "MemberId")
-                        .HasDatabaseName("ix_role_members_organization_id_member_id");
-
-                    b.ToTable("role_members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RolePermission", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("RoleId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("role_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permission");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "Permission")
-                        .HasName("pk_role_permissions");
-
-                    b.ToTable("role_permissions", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.ApiKeys.ApiKey", b =>
@@ -355,6 +316,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("cause");
 
+                    b.Property<string>("Details")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("details");
+
                     b.Property<byte[]>("Hash")
                         .HasColumnType("BLOB")
                         .HasColumnName("hash");
@@ -366,6 +331,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.Property<long?>("Position")
                         .HasColumnType("INTEGER")
                         .HasColumnName("position");
+
+                    b.Property<byte[]>("Salt")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("salt");
 
                     b.Property<byte[]>("SubjectId")
                         .IsRequired()
@@ -394,32 +363,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_events_organization_id_subject_id");
 
                     b.ToTable("events", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEventDetails", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("EventId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("event_id");
-
-                    b.Property<byte[]>("Salt")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("salt");
-
-                    b.Property<string>("Values")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("values");
-
-                    b.HasKey("OrganizationId", "EventId")
-                        .HasName("pk_event_details");
-
-                    b.ToTable("event_details", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Groups.Group", b =>
@@ -453,6 +396,20 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
+
+                    b.Property<bool>("HasLevels")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_levels");
 
                     b.Property<bool>("IsAdmin")
                         .HasColumnType("INTEGER")
@@ -508,67 +465,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasFilter("system_kind <> 'none'");
 
                     b.ToTable("groups", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupMember", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("GroupId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("group_id");
-
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "GroupId", "MemberId")
-                        .HasName("pk_group_members");
-
-                    b.HasIndex("OrganizationId", "MemberId")
-                        .HasDatabaseName("ix_group_members_organization_id_member_id");
-
-                    b.ToTable("group_members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupPermission", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("GroupId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("group_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permission");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "GroupId", "Permission")
-                        .HasName("pk_group_permissions");
-
-                    b.ToTable("group_permissions", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Idempotency.IdempotencyRecord", b =>
@@ -663,6 +559,22 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("expires_at");
 
+                    b.Property<byte[]>("FirstSecretHash")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("first_secret_hash");
+
+                    b.Property<bool>("FirstSecretProvesAddress")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_secret_proves_address");
+
+                    b.Property<long?>("FirstSecretSentAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_secret_sent_at");
+
+                    b.Property<int>("FirstSecretSequence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_secret_sequence");
+
                     b.Property<long?>("LastSentAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_sent_at");
@@ -718,8 +630,8 @@ namespace Usher.Migrations.Sqlite.Migrations
 
                     b.HasIndex("OrganizationId", "MemberId")
                         .IsUnique()
-                        .HasDatabaseName("ix_invitations_one_pending")
-                        .HasFilter("status = 'pending'");
+                        .HasDatabaseName("ix_invitations_open")
+                        .HasFilter("status IN ('pending', 'expired')");
 
                     b.HasIndex("OrganizationId", "ExpiresAt", "Id")
                         .HasDatabaseName("ix_invitations_organization_id_expires_at_id");
@@ -939,6 +851,20 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("first_name");
 
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
+
+                    b.Property<bool>("HasLevels")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_levels");
+
                     b.Property<string>("Identifier")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -1059,35 +985,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("members", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permission");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "MemberId", "Permission")
-                        .HasName("pk_member_permissions");
-
-                    b.ToTable("member_permissions", (string)null);
-                });
-
             modelBuilder.Entity("Usher.Core.Members.NumberBlock", b =>
                 {
                     b.Property<long>("First")
@@ -1123,6 +1020,11 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("default_permissions");
+
+                    b.Property<byte[]>("DefinitionsStamp")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("definitions_stamp");
 
                     b.Property<string>("ExternalIdentityProvider")
                         .HasColumnType("TEXT")
@@ -1767,87 +1669,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasConstraintName("fk_user_tokens_users_user_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.RoleGroup", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Roles")
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_groups_groups_organization_id_group_id");
-
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_groups_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleMember", b =>
-                {
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Roles")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_members_members_organization_id_member_id");
-
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_members_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RolePermission", b =>
-                {
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_permissions_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEventDetails", b =>
-                {
-                    b.HasOne("Usher.Core.Events.UsherEvent", null)
-                        .WithOne("Details")
-                        .HasForeignKey("Usher.Core.Events.UsherEventDetails", "OrganizationId", "EventId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_event_details_events_organization_id_event_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupMember", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_members_groups_organization_id_group_id");
-
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Groups")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_members_members_organization_id_member_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupPermission", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_permissions_groups_organization_id_group_id");
-                });
-
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
                     b.HasOne("Usher.Core.Members.Member", "Member")
@@ -1863,7 +1684,7 @@ namespace Usher.Migrations.Sqlite.Migrations
             modelBuilder.Entity("Usher.Core.Invitations.InvitationSecret", b =>
                 {
                     b.HasOne("Usher.Core.Invitations.Invitation", null)
-                        .WithMany("Secrets")
+                        .WithMany("LaterSecrets")
                         .HasForeignKey("OrganizationId", "InvitationId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
@@ -1880,20 +1701,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasConstraintName("fk_job_batches_jobs_organization_id_job_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>
-                {
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_member_permissions_members_organization_id_member_id");
-                });
-
             modelBuilder.Entity("Usher.Core.Resources.ResourceAccess", b =>
                 {
                     b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Levels")
+                        .WithMany()
                         .HasForeignKey("OrganizationId", "GroupId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .HasConstraintName("fk_resource_access_groups_organization_id_group_id");
@@ -1952,43 +1763,18 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasConstraintName("fk_user_address_changes_users_user_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.Role", b =>
-                {
-                    b.Navigation("Permissions");
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEvent", b =>
-                {
-                    b.Navigation("Details");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.Group", b =>
-                {
-                    b.Navigation("Levels");
-
-                    b.Navigation("Permissions");
-
-                    b.Navigation("Roles");
-                });
-
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
-                    b.Navigation("Secrets");
+                    b.Navigation("LaterSecrets");
                 });
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
                     b.Navigation("AddressChanges");
 
-                    b.Navigation("Groups");
-
                     b.Navigation("Invitations");
 
                     b.Navigation("Levels");
-
-                    b.Navigation("Permissions");
-
-                    b.Navigation("Roles");
                 });
 #pragma warning restore 612, 618
         }

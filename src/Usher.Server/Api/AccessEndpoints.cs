@@ -13,46 +13,71 @@ internal static class AccessEndpoints
 {
     public static void MapAccess(this RouteGroupBuilder organization)
     {
-        organization.MapPost("/access/check", CheckAsync).OnlyReads().CanRepeat().Takes(QueryParameter.Explain).WithTags("Access").Says<CheckAnswer>("May somebody do something?", """
+        organization.MapPost("/access/check", CheckAsync).OnlyReads().CanRepeat().Takes(QueryParameter.Explain)
+            .WithTags("Access").Says<CheckAnswer>("May somebody do something?", """
             One question, or with `checks` up to 1,000, answered in their order. About yourself freely, about others with `user_management`. Nobody who is invited or suspended may do anything.
             """);
-        organization.MapGet("/members/{member}/access", OfMemberAsync).Takes(QueryParameter.Explain).WithTags("Access").Says<MemberAccessDocument>("What a member holds", """
+        organization.MapGet("/members/{member}/access", OfMemberAsync).Takes(QueryParameter.Explain).WithTags("Access")
+            .Says<MemberAccessDocument>("What a member holds", """
             All sources united: role, permissions, roles, groups, levels. Of somebody invited or suspended, what he would hold. Yours freely, that of others with `user_management`.
             """);
-        organization.MapGet("/resources/{resource}/access", OfResourceAsync).TakesPages(QueryParameter.Explain).WithTags("Access").Says<Page<ReachingMemberDocument>>("Who reaches a resource", """
+        organization.MapGet("/resources/{resource}/access", OfResourceAsync).TakesPages(QueryParameter.Explain)
+            .WithTags("Access").Says<Page<ReachingMemberDocument>>("Who reaches a resource", """
             Everybody who reaches it by any way, oldest member first; also those who are invited or suspended, with that status. Needs `user_management`.
             """);
     }
 
-    private static async Task<IResult> CheckAsync(ApiQuery query, ApiBody<CheckRequest> body, Actor actor, AccessService access, CancellationToken ct)
+    private static async Task<IResult> CheckAsync(
+        ApiQuery query, ApiBody<CheckRequest> body, Actor actor, AccessService access, CancellationToken ct)
     {
         var explain = query.Flag("explain");
         if ((query.Refusal ?? body.Refusal()) is { } refusal) return refusal;
         var given = body.Value;
-        if (given.Checks is not null && given.IsOne) return ShapeErrors.Invalid("checks", "either many checks here, or one beside").ToHttp();
+        if (given.Checks is not null && given.IsOne)
+            return ShapeErrors.Invalid("checks", "either many checks here, or one beside").ToHttp();
         var checks = given.Checks is { } many ? many : [given];
         var answers = await access.CheckAsync(actor, [.. checks.Select(c => c.ToCheck())], explain, ct);
         // Of a single question there is no list to point into.
-        if (answers.Error is { } error) return (given.Checks is null ? Error.Of(error.Also.Prepend(error).Select(Alone))! : error).ToHttp();
+        if (answers.Error is { } error)
+            return (given.Checks is null ? Error.Of(error.Also.Prepend(error).Select(Alone))! : error).ToHttp();
         var results = answers.Value.Select(CheckResult.From).ToList();
-        return Answers.Ok(given.Checks is null ? new CheckAnswer { Allowed = results[0].Allowed, Reason = results[0].Reason, Grants = results[0].Grants } : new CheckAnswer { Allowed = results.TrueForAll(r => r.Allowed), Results = results });
+        return Answers.Ok(
+            given.Checks is null
+                ? new CheckAnswer
+                {
+                    Allowed = results[0].Allowed, Reason = results[0].Reason, Grants = results[0].Grants,
+                }
+                : new CheckAnswer { Allowed = results.TrueForAll(r => r.Allowed), Results = results });
 
-        static Error Alone(Error fault) => fault with { Also = [], Field = fault.Field?.StartsWith("checks/0", StringComparison.Ordinal) is true ? fault.Field["checks/0".Length..].TrimStart('/') : fault.Field };
+        static Error Alone(Error fault) =>
+            fault with
+            {
+                Also = [],
+                Field = fault.Field?.StartsWith("checks/0", StringComparison.Ordinal) is true
+                    ? fault.Field["checks/0".Length..].TrimStart('/')
+                    : fault.Field,
+            };
     }
 
-    private static async Task<IResult> OfMemberAsync(string member, ApiQuery query, Actor actor, AccessService access, CancellationToken ct)
+    private static async Task<IResult> OfMemberAsync(
+        string member, ApiQuery query, Actor actor, AccessService access, CancellationToken ct)
     {
         var explain = query.Flag("explain");
         if (query.Refusal is { } refusal) return refusal;
-        return (await access.OfMemberAsync(actor, new(Id: Ids.Member.Parse(member)), explain, ct)).ToHttp(found => Answers.Ok(MemberAccessDocument.From(found)));
+        return (await access.OfMemberAsync(actor, new(Id: Ids.Member.Parse(member)), explain, ct))
+            .ToHttp(found => Answers.Ok(MemberAccessDocument.From(found)));
     }
 
-    private static async Task<IResult> OfResourceAsync(string resource, ApiQuery query, Actor actor, AccessService access, CancellationToken ct)
+    private static async Task<IResult> OfResourceAsync(
+        string resource, ApiQuery query, Actor actor, AccessService access, CancellationToken ct)
     {
         var (explain, limit, after) = (query.Flag("explain"), query.Limit, query.After("created"));
         if (query.Refusal is { } refusal) return refusal;
-        return (await access.OfResourceAsync(actor, Named.Resource(resource), new(after?.Id, limit), explain, ct)).ToHttp(audience => Answers.Ok(
-            new Page<ReachingMemberDocument>([.. audience.Members.Select(ReachingMemberDocument.From)], audience.Next is { } next ? new Cursor("created", null, next).ToString() : null)));
+        return (await access.OfResourceAsync(actor, Named.Resource(resource), new(after?.Id, limit), explain, ct))
+            .ToHttp(audience => Answers.Ok(
+            new Page<ReachingMemberDocument>(
+                [.. audience.Members.Select(ReachingMemberDocument.From)],
+                audience.Next is { } next ? new Cursor("created", null, next).ToString() : null)));
     }
 }
 
@@ -78,7 +103,11 @@ internal record CheckQuestion
 
     public AccessCheck ToCheck() => new()
     {
-        Member = Member is null ? null : Named.Member(Member), Permission = Permission, Resource = Resource is null ? null : Named.Resource(Resource), Level = Level, Capability = Capability,
+        Member = Member is null
+            ? null
+            : Named.Member(Member), Permission = Permission, Resource = Resource is null
+            ? null
+            : Named.Resource(Resource), Level = Level, Capability = Capability,
     };
 }
 
@@ -122,7 +151,12 @@ internal sealed record CheckResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<IReadOnlyList<GrantStep>>? Grants { get; init; }
 
-    public static CheckResult From(AccessAnswer answer) => new() { MemberId = Ids.Member.Of(answer.Member.Id), Allowed = answer.Allowed, Reason = answer.Reason, Grants = GrantStep.From(answer.Grants) };
+    public static CheckResult From(AccessAnswer answer) =>
+        new()
+        {
+            MemberId = Ids.Member.Of(answer.Member.Id), Allowed = answer.Allowed, Reason = answer.Reason,
+            Grants = GrantStep.From(answer.Grants),
+        };
 }
 
 /// <summary>One step from a member to what he holds, such as: he is in this group.</summary>
@@ -149,12 +183,20 @@ internal sealed record GrantStep
     /// <summary>When; null for what has been so from the beginning.</summary>
     public required DateTimeOffset? GrantedAt { get; init; }
 
-    public static IReadOnlyList<IReadOnlyList<GrantStep>>? From(IReadOnlyList<AccessPath>? paths) => paths is null ? null : [.. paths.Select(p => (IReadOnlyList<GrantStep>)[.. p.Steps.Select(From)])];
+    public static IReadOnlyList<IReadOnlyList<GrantStep>>? From(IReadOnlyList<AccessPath>? paths) =>
+        paths is null ? null : [.. paths.Select(p => (IReadOnlyList<GrantStep>)[.. p.Steps.Select(From)])];
 
     private static GrantStep From(AccessStep step) => new()
     {
-        Kind = step.Kind, Name = step.SubjectName, GrantedBy = step.Granted?.Name, GrantedAt = step.Granted?.At, Level = step.Reach?.Level, Capabilities = step.Reach?.Capabilities,
-        Id = step.SubjectId is not { } id ? null : step.Kind switch { AccessStepKind.Role => Ids.Role.Of(id), AccessStepKind.Level => Ids.Resource.Of(id), _ => Ids.Group.Of(id) },
+        Kind = step.Kind, Name = step.SubjectName, GrantedBy = step.Granted?.Name, GrantedAt = step.Granted?.At,
+        Level = step.Reach?.Level, Capabilities = step.Reach?.Capabilities,
+        Id = step.SubjectId is not { } id
+            ? null
+            : step.Kind switch
+            {
+                AccessStepKind.Role => Ids.Role.Of(id), AccessStepKind.Level => Ids.Resource.Of(id),
+                _ => Ids.Group.Of(id),
+            },
     };
 }
 
@@ -188,14 +230,18 @@ internal sealed record MemberAccessDocument
 
     public static MemberAccessDocument From(MemberAccess access) => new()
     {
-        MemberId = Ids.Member.Of(access.Member.Id), Status = access.Member.Status, Role = access.Member.Role, IsAdmin = access.IsAdmin, AdminGrants = GrantStep.From(access.AdminGrants),
-        Permissions = [.. access.Permissions.Select(p => new HeldPermissionDocument { Name = p.Name, Grants = GrantStep.From(p.Grants) })],
+        MemberId = Ids.Member.Of(access.Member.Id), Status = access.Member.Status, Role = access.Member.Role,
+        IsAdmin = access.IsAdmin, AdminGrants = GrantStep.From(access.AdminGrants),
+        Permissions = [
+            .. access.Permissions.Select(p =>
+                new HeldPermissionDocument { Name = p.Name, Grants = GrantStep.From(p.Grants) })],
         Everywhere = access.Everywhere, EverywhereGrants = GrantStep.From(access.EverywhereGrants),
         Resources =
         [
             .. access.Resources.Select(r => new ReachedResourceDocument
             {
-                Resource = Ids.Resource.Of(r.Resource.Id), Name = r.Resource.Name, Slug = r.Resource.Slug, Level = r.Reach.Level, Capabilities = r.Reach.Capabilities, Grants = GrantStep.From(r.Grants),
+                Resource = Ids.Resource.Of(r.Resource.Id), Name = r.Resource.Name, Slug = r.Resource.Slug,
+                Level = r.Reach.Level, Capabilities = r.Reach.Capabilities, Grants = GrantStep.From(r.Grants),
             }),
         ],
     };
@@ -250,7 +296,9 @@ internal sealed record ReachingMemberDocument
 
     public static ReachingMemberDocument From(ReachingMember reaching) => new()
     {
-        MemberId = Ids.Member.Of(reaching.Member.Id), Kind = reaching.Member.Kind, Status = reaching.Member.Status, DisplayName = reaching.Member.DisplayName, Email = reaching.Member.Email,
-        Level = reaching.Reach.Level, Capabilities = reaching.Reach.Capabilities, Grants = GrantStep.From(reaching.Grants),
+        MemberId = Ids.Member.Of(reaching.Member.Id), Kind = reaching.Member.Kind, Status = reaching.Member.Status,
+        DisplayName = reaching.Member.DisplayName, Email = reaching.Member.Email,
+        Level = reaching.Reach.Level, Capabilities = reaching.Reach.Capabilities,
+        Grants = GrantStep.From(reaching.Grants),
     };
 }

@@ -11,14 +11,16 @@ namespace Usher.Server.Api;
 internal sealed record Page<T>(IReadOnlyList<T> Data, string? Next);
 
 /// <summary>One thing as an answer, with the tag of its version where it can be edited.</summary>
-internal sealed class Answer<T>(T body, int status = StatusCodes.Status200OK, string? tag = null, string? location = null) : IResult
+internal sealed class Answer<T>(
+    T body, int status = StatusCodes.Status200OK, string? tag = null, string? location = null) : IResult
 {
     public Task ExecuteAsync(HttpContext httpContext)
     {
         var (request, response) = (httpContext.Request, httpContext.Response);
         if (tag is not null) response.Headers.ETag = $"\"{tag}\"";
         if (location is not null) response.Headers.Location = location;
-        if (tag is not null && HttpMethods.IsGet(request.Method) && ETags.Read(request.Headers.IfNoneMatch, weak: true) is { } known && known.Contains(tag))
+        if (tag is not null && HttpMethods.IsGet(request.Method)
+                && ETags.Read(request.Headers.IfNoneMatch, weak: true) is { } known && known.Contains(tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return Task.CompletedTask;
@@ -26,7 +28,8 @@ internal sealed class Answer<T>(T body, int status = StatusCodes.Status200OK, st
 
         response.StatusCode = status;
         response.ContentType = "application/json; charset=utf-8";
-        return JsonSerializer.SerializeAsync(response.Body, body, ApiJson.Strict.GetTypeInfo(typeof(T)), httpContext.RequestAborted);
+        return JsonSerializer.SerializeAsync(
+            response.Body, body, ApiJson.Strict.GetTypeInfo(typeof(T)), httpContext.RequestAborted);
     }
 }
 
@@ -34,9 +37,11 @@ internal static class Answers
 {
     public static IResult Ok<T>(T body, string? tag = null) => new Answer<T>(body, tag: tag);
 
-    public static IResult Created<T>(T body, string location, string? tag = null) => new Answer<T>(body, StatusCodes.Status201Created, tag, location);
+    public static IResult Created<T>(T body, string location, string? tag = null) =>
+        new Answer<T>(body, StatusCodes.Status201Created, tag, location);
 
-    public static IResult Accepted<T>(T body, string location, string? tag = null) => new Answer<T>(body, StatusCodes.Status202Accepted, tag, location);
+    public static IResult Accepted<T>(T body, string location, string? tag = null) =>
+        new Answer<T>(body, StatusCodes.Status202Accepted, tag, location);
 
     public static IResult NoContent { get; } = TypedResults.NoContent();
 
@@ -54,7 +59,9 @@ internal static class ETags
     {
         if (string.IsNullOrEmpty(header) || header.Trim() is "*") return null;
         // What cannot be read is no version of anything: it matches nothing, rather than everything.
-        return EntityTagHeaderValue.TryParseList([header], out var tags) ? [.. tags.Where(t => weak || !t.IsWeak).Select(t => t.Tag.ToString().Trim('"'))] : [];
+        return EntityTagHeaderValue.TryParseList([header], out var tags)
+            ? [.. tags.Where(t => weak || !t.IsWeak).Select(t => t.Tag.ToString().Trim('"'))]
+            : [];
     }
 
     extension(HttpRequest request)

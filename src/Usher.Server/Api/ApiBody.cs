@@ -18,20 +18,29 @@ internal static class ShapeErrors
 {
     public static Error Missing(string field) => new(ErrorKind.Invalid, "property_missing", "This is needed.", field);
 
-    public static Error Unknown(string field, IEnumerable<string> known) => new(ErrorKind.Invalid, "property_unknown", $"There is no such property. There are: {string.Join(", ", known)}.", field);
+    public static Error Unknown(string field, IEnumerable<string> known) =>
+        new(
+            ErrorKind.Invalid, "property_unknown", $"There is no such property. There are: {string.Join(", ", known)}.",
+            field);
 
-    public static Error Doubled(string field) => new(ErrorKind.Invalid, "property_doubled", "This stands here twice.", field);
+    public static Error Doubled(string field) =>
+        new(ErrorKind.Invalid, "property_doubled", "This stands here twice.", field);
 
-    public static Error Invalid(string field, string expected) => new(ErrorKind.Invalid, "value_invalid", $"Expected {expected}.", field);
+    public static Error Invalid(string field, string expected) =>
+        new(ErrorKind.Invalid, "value_invalid", $"Expected {expected}.", field);
 
-    public static Error ParameterUnknown(string name, IEnumerable<string> known) => new(ErrorKind.Invalid, "parameter_unknown", $"There is no such parameter here. There are: {string.Join(", ", known)}.", "?" + name);
+    public static Error ParameterUnknown(string name, IEnumerable<string> known) =>
+        new(
+            ErrorKind.Invalid, "parameter_unknown",
+            $"There is no such parameter here. There are: {string.Join(", ", known)}.", "?" + name);
 
-    public static Error ParameterInvalid(string name, string expected) => new(ErrorKind.Invalid, "parameter_invalid", $"Expected {expected}.", "?" + name);
+    public static Error ParameterInvalid(string name, string expected) =>
+        new(ErrorKind.Invalid, "parameter_invalid", $"Expected {expected}.", "?" + name);
 }
 
 /// <summary>
-/// A body read against the shape of a record: whatever is missing, unknown or of the wrong sort is a fault with its pointer, and the rest is read all the same,
-/// so that the core can say what else is wrong with it.
+/// A body read against the shape of a record: whatever is missing, unknown or of the wrong sort is a fault with its
+/// pointer, and the rest is read all the same, so that the core can say what else is wrong with it.
 /// </summary>
 internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     where T : class
@@ -50,7 +59,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
         if (faults.Count is 0) return null;
         if (faults[0].Kind is not ErrorKind.Invalid || others is null) return new ErrorResult(Error.Of(faults)!);
         var missing = faults.Select(f => f.Field).ToHashSet(StringComparer.Ordinal);
-        return new ErrorResult(Error.Of(faults.Concat(others(Value).Where(e => e.Field is not null && !missing.Contains(e.Field))))!);
+        return new ErrorResult(
+            Error.Of(faults.Concat(others(Value).Where(e => e.Field is not null && !missing.Contains(e.Field))))!);
     }
 
     public static async ValueTask<ApiBody<T>?> BindAsync(HttpContext context, ParameterInfo parameter)
@@ -84,21 +94,25 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     // Notes what has not the right shape, and copies the rest where there is a writer.
     private sealed class Walk(FaultList faults, Utf8JsonWriter? writer)
     {
-        private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known = [];
+        private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known =
+            [];
 
         public bool Object(JsonElement element, JsonTypeInfo info, string at)
         {
             if (element.ValueKind is not JsonValueKind.Object) return Fault(at, "an object");
             writer?.WriteStartObject();
-            var known = Known.GetOrAdd(info, static of => of.Properties.ToFrozenDictionary(p => p.Name, StringComparer.Ordinal));
+            var known = Known.GetOrAdd(
+                info, static of => of.Properties.ToFrozenDictionary(p => p.Name, StringComparer.Ordinal));
             HashSet<string> seen = [];
             foreach (var member in element.EnumerateObject())
             {
                 if (faults.IsFull) break;
                 var field = Under(at, member.Name);
-                if (!known.TryGetValue(member.Name, out var property)) faults.Add(ShapeErrors.Unknown(field, known.Keys));
+                if (!known.TryGetValue(member.Name, out var property))
+                    faults.Add(ShapeErrors.Unknown(field, known.Keys));
                 else if (!seen.Add(member.Name)) faults.Add(ShapeErrors.Doubled(field));
-                else if (member.Value.ValueKind is JsonValueKind.Null && !MayBeNull(property)) faults.Add(ShapeErrors.Invalid(field, "a value, not null"));
+                else if (member.Value.ValueKind is JsonValueKind.Null
+                        && !MayBeNull(property)) faults.Add(ShapeErrors.Invalid(field, "a value, not null"));
                 else if (Fits(member.Value, property.PropertyType, field) && writer is not null)
                 {
                     writer.WritePropertyName(member.Name);
@@ -107,7 +121,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             }
 
             foreach (var property in info.Properties)
-                if (property.IsRequired && !seen.Contains(property.Name)) faults.Add(ShapeErrors.Missing(Under(at, property.Name)));
+                if (property.IsRequired && !seen.Contains(property.Name))
+                    faults.Add(ShapeErrors.Missing(Under(at, property.Name)));
             writer?.WriteEndObject();
             return true;
         }
@@ -129,7 +144,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                     {
                         if (faults.IsFull) break;
                         var place = Under(at, $"{index++}");
-                        if (one.ValueKind is JsonValueKind.Null) faults.Add(ShapeErrors.Invalid(place, "a value, not null"));
+                        if (one.ValueKind is JsonValueKind.Null)
+                            faults.Add(ShapeErrors.Invalid(place, "a value, not null"));
                         else Fits(one, type.GetGenericArguments()[0], place);
                     }
 
@@ -139,7 +155,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                     {
                         if (faults.IsFull) break;
                         var (value, place) = (type.GetGenericArguments()[1], Under(at, entry.Name));
-                        if (entry.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null)) faults.Add(ShapeErrors.Invalid(place, "a string"));
+                        if (entry.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
+                            faults.Add(ShapeErrors.Invalid(place, "a string"));
                         else Fits(entry.Value, value, place);
                     }
 
@@ -158,14 +175,16 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
 
                     break;
                 default:
-                    faults.Add(ShapeErrors.Invalid(at, info.Kind is JsonTypeInfoKind.Enumerable ? "an array" : "an object"));
+                    faults.Add(ShapeErrors.Invalid(
+                        at, info.Kind is JsonTypeInfoKind.Enumerable ? "an array" : "an object"));
                     break;
             }
 
             return faults.Count == before;
         }
 
-        // Without escapes, which may bring half a surrogate pair in, it is told from the bytes: no string is made only to be thrown away.
+        // Without escapes, which may bring half a surrogate pair in, it is told from the bytes: no string is made only
+        // to be thrown away.
         private static bool IsPlainText(JsonElement element)
         {
             if (element.ValueKind is not JsonValueKind.String) return false;
@@ -180,22 +199,33 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
         }
 
         private static bool MayBeNull(JsonPropertyInfo property) =>
-            property.PropertyType.IsValueType ? Nullable.GetUnderlyingType(property.PropertyType) is not null || IsOptional(property.PropertyType) : property.IsSetNullable;
+            property.PropertyType.IsValueType
+                ? Nullable.GetUnderlyingType(property.PropertyType) is not null || IsOptional(property.PropertyType)
+                : property.IsSetNullable;
 
-        private static bool IsOptional(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Optional<>);
+        private static bool IsOptional(Type type) =>
+            type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Optional<>);
 
         private static string Expected(Type type)
         {
             type = IsOptional(type) ? type.GetGenericArguments()[0] : type;
             type = Nullable.GetUnderlyingType(type) ?? type;
-            if (type.IsEnum) return "one of " + string.Join(", ", Enum.GetNames(type).Select(Core.Data.SnakeCaseName.Of));
-            return type == typeof(string) ? "a string" : type == typeof(bool) ? "true or false" : type == typeof(int) ? "a whole number" : "an instant as in 2026-11-22T08:00:00Z";
+            if (type.IsEnum)
+                return "one of " + string.Join(", ", Enum.GetNames(type).Select(Core.Data.SnakeCaseName.Of));
+            return type == typeof(string)
+                ? "a string"
+                : type == typeof(bool)
+                ? "true or false"
+                : type == typeof(int)
+                ? "a whole number"
+                : "an instant as in 2026-11-22T08:00:00Z";
         }
 
         private static string Under(string at, string name)
         {
             // RFC 6901; a name is cut, for an error is not a way to send text around.
-            var part = (name.Length > 64 ? name[..64] : name).Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+            var part = (name.Length > 64 ? name[..64] : name).Replace("~", "~0", StringComparison.Ordinal)
+                .Replace("/", "~1", StringComparison.Ordinal);
             return at is "" ? part : $"{at}/{part}";
         }
     }

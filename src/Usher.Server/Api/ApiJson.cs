@@ -9,7 +9,8 @@ namespace Usher.Server.Api;
 
 /// <summary>Our own API's JSON: camelCase, enums in snake_case, instants in UTC with milliseconds.</summary>
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, GenerationMode = JsonSourceGenerationMode.Metadata,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
+    GenerationMode = JsonSourceGenerationMode.Metadata,
     Converters = [typeof(SnakeCaseEnums), typeof(OptionalValues), typeof(UtcInstant)])]
 [JsonSerializable(typeof(AcceptRequest))]
 [JsonSerializable(typeof(AddressRequest))]
@@ -98,7 +99,10 @@ internal sealed partial class ApiJson : JsonSerializerContext
         public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;
 
         public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
-            ((JsonConverterFactory)Activator.CreateInstance(typeof(JsonStringEnumConverter<>).MakeGenericType(typeToConvert), new SnakeCase(), false)!).CreateConverter(typeToConvert, options)!;
+            (
+                (JsonConverterFactory)Activator.CreateInstance(
+                    typeof(JsonStringEnumConverter<>).MakeGenericType(typeToConvert), new SnakeCase(),
+                    false)!).CreateConverter(typeToConvert, options)!;
 
         private sealed class SnakeCase : JsonNamingPolicy
         {
@@ -109,18 +113,23 @@ internal sealed partial class ApiJson : JsonSerializerContext
     // A property that is left out keeps the default, which says so.
     private sealed class OptionalValues : JsonConverterFactory
     {
-        public override bool CanConvert(Type typeToConvert) => typeToConvert.IsGenericType && typeToConvert.GetGenericTypeDefinition() == typeof(Optional<>);
+        public override bool CanConvert(Type typeToConvert) =>
+            typeToConvert.IsGenericType && typeToConvert.GetGenericTypeDefinition() == typeof(Optional<>);
 
         public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
-            (JsonConverter)Activator.CreateInstance(typeof(OptionalValue<>).MakeGenericType(typeToConvert.GetGenericArguments()))!;
+            (JsonConverter)Activator.CreateInstance(typeof(OptionalValue<>).MakeGenericType(
+                typeToConvert.GetGenericArguments()))!;
     }
 
     private sealed class OptionalValue<T> : JsonConverter<Optional<T>>
     {
         public override bool HandleNull => true;
 
-        public override Optional<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.TokenType is JsonTokenType.Null ? default(T) : JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T)));
+        public override Optional<T> Read(
+            ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.Null
+                ? default(T)
+                : JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T)));
 
         public override void Write(Utf8JsonWriter writer, Optional<T> value, JsonSerializerOptions options) =>
             JsonSerializer.Serialize(writer, value.Or(default), options.GetTypeInfo(typeof(T)));
@@ -128,8 +137,11 @@ internal sealed partial class ApiJson : JsonSerializerContext
 
     private sealed class UtcInstant : JsonConverter<DateTimeOffset>
     {
-        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.TokenType is JsonTokenType.String && Instants.TryParse(reader.GetString()!, out var instant) ? instant : throw new JsonException();
+        public override DateTimeOffset Read(
+            ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.String && Instants.TryParse(reader.GetString()!, out var instant)
+                ? instant
+                : throw new JsonException();
 
         public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)
         {
@@ -147,7 +159,10 @@ internal static class Instants
 
     public static string Of(DateTimeOffset instant) => new(Write(instant, stackalloc char[Widest]));
 
-    /// <summary>What there is of <paramref name="text"/> afterwards. A page has hundreds of these, and a format of one's own costs several times the round-trip format, which is cut here.</summary>
+    /// <summary>
+    /// What there is of <paramref name="text"/> afterwards. A page has hundreds of these, and a format of one's own
+    /// costs several times the round-trip format, which is cut here.
+    /// </summary>
     public static ReadOnlySpan<char> Write(DateTimeOffset instant, Span<char> text)
     {
         instant.UtcDateTime.TryFormat(text, out _, "O", CultureInfo.InvariantCulture);
@@ -159,8 +174,11 @@ internal static class Instants
     public static bool TryParse(string text, out DateTimeOffset instant)
     {
         instant = default;
-        if (text.Length is < 17 or > 35 || text[10] is not 'T' || !(text[^1] is 'Z' || text[^6] is '+' or '-')) return false;
-        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed)) return false;
+        if (text.Length is < 17 or > 35 || text[10] is not 'T' || !(text[^1] is 'Z' || text[^6] is '+' or '-'))
+            return false;
+        if (!DateTimeOffset.TryParse(
+                text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed))
+            return false;
         instant = DateTimeOffset.FromUnixTimeMilliseconds(parsed.ToUnixTimeMilliseconds());
         return true;
     }

@@ -11,46 +11,67 @@ internal static class ApiKeyEndpoints
     public static void MapApiKeys(this RouteGroupBuilder organization)
     {
         var keys = organization.MapGroup("/api-keys").WithTags("API keys");
-        keys.MapGet("", ListAsync).TakesPages(new QueryParameter("member", typeof(string), "Only this member's (`mem_…`).")).Says<Page<ApiKeyDocument>>("List API keys", "Your own; with `token_management` everybody's. Oldest first.");
+        keys.MapGet("", ListAsync)
+            .TakesPages(new QueryParameter("member", typeof(string), "Only this member's (`mem_…`)."))
+            .Says<Page<ApiKeyDocument>>(
+                "List API keys", "Your own; with `token_management` everybody's. Oldest first.");
         keys.MapPost("", MakeAsync).CanRepeat().Says<NewApiKeyDocument>("Make an API key", """
             For yourself, or with `token_management` for a member who holds nothing you do not hold. A member has at most 100. The secret is shown once.
             """, StatusCodes.Status201Created);
         keys.MapGet("/{key}", GetAsync).Says<ApiKeyDocument>("Get an API key");
         keys.MapPatch("/{key}", RenameAsync).CanRehearse().Says<ApiKeyDocument>("Rename an API key");
-        keys.MapDelete("/{key}", DeleteAsync).CanRehearse().SaysNothing("Revoke an API key", "It is refused from the very next request on. The key that makes the request cannot revoke itself.");
+        keys.MapDelete("/{key}", DeleteAsync).CanRehearse()
+            .SaysNothing(
+                "Revoke an API key",
+                "It is refused from the very next request on. The key that makes the request cannot revoke itself.");
     }
 
     private static async Task<IResult> ListAsync(ApiQuery query, Actor actor, ApiKeyService keys, CancellationToken ct)
     {
         var (limit, after, member) = (query.Limit, query.After("created"), query.Id("member", Ids.Member));
         if (query.Refusal is { } refusal) return refusal;
-        return (await keys.PageAsync(actor, member, after?.Id, limit + 1, ct)).ToHttp(read => Answers.Ok(Cursor.Page(read, limit, ApiKeyDocument.From, k => new Cursor("created", null, k.Id))));
+        return (await keys.PageAsync(actor, member, after?.Id, limit + 1, ct)).ToHttp(read =>
+            Answers.Ok(Cursor.Page(read, limit, ApiKeyDocument.From, k => new Cursor("created", null, k.Id))));
     }
 
-    private static async Task<IResult> MakeAsync(string organization, ApiBody<ApiKeyRequest> body, HttpContext http, Actor actor, ApiKeyService keys, CancellationToken ct)
+    private static async Task<IResult> MakeAsync(
+        string organization, ApiBody<ApiKeyRequest> body, HttpContext http, Actor actor, ApiKeyService keys,
+        CancellationToken ct)
     {
         if (body.Refusal(given => keys.Faults(given.Name, given.ExpiresAt)) is { } refusal) return refusal;
         var given = body.Value;
-        var member = given.Member is null ? actor.IsMember ? actor.Id : Guid.AllBitsSet : Ids.Member.Parse(given.Member);
-        return (await keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct)).ToHttp(made =>
+        var member = given.Member is null
+            ? actor.IsMember
+            ? actor.Id
+            : Guid.AllBitsSet
+            : Ids.Member.Parse(given.Member);
+        return (await keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct))
+            .ToHttp(made =>
         {
             http.Bears(made.Member.Id, Permissions.TokenManagement);
             return Answers.Created(
                 new NewApiKeyDocument { ApiKey = ApiKeyDocument.From(made.Key), Secret = made.Secret },
-                $"{UsherApi.Prefix}/organizations/{organization}/api-keys/{Ids.ApiKey.Of(made.Key.Id)}", Precondition.TagOf(made.Key));
+                $"{UsherApi.Prefix}/organizations/{organization}/api-keys/{Ids.ApiKey.Of(made.Key.Id)}",
+                Precondition.TagOf(made.Key));
         });
     }
 
-    private static async Task<IResult> GetAsync(string key, Actor actor, ApiKeyService keys, CancellationToken ct) => (await keys.GetAsync(actor, Ids.ApiKey.Parse(key), ct)).ToHttp(Show);
+    private static async Task<IResult> GetAsync(string key, Actor actor, ApiKeyService keys, CancellationToken ct) =>
+        (await keys.GetAsync(actor, Ids.ApiKey.Parse(key), ct)).ToHttp(Show);
 
-    private static async Task<IResult> RenameAsync(string key, ApiBody<ApiKeyChangeRequest> body, HttpRequest request, Actor actor, ApiKeyService keys, CancellationToken ct)
+    private static async Task<IResult> RenameAsync(
+        string key, ApiBody<ApiKeyChangeRequest> body, HttpRequest request, Actor actor, ApiKeyService keys,
+        CancellationToken ct)
     {
         if (body.Refusal(given => keys.Faults(given.Name, null)) is { } refusal) return refusal;
-        return (await keys.RenameAsync(actor, Ids.ApiKey.Parse(key), body.Value.Name, request.IfMatch, ct)).ToHttp(Show);
+        return (await keys.RenameAsync(actor, Ids.ApiKey.Parse(key), body.Value.Name, request.IfMatch, ct))
+            .ToHttp(Show);
     }
 
-    private static async Task<IResult> DeleteAsync(string key, HttpRequest request, Actor actor, Caller caller, ApiKeyService keys, CancellationToken ct) =>
-        (await keys.DeleteAsync(actor, Ids.ApiKey.Parse(key), caller.KeyId, request.IfMatch, ct)).ToHttp(_ => Answers.NoContent);
+    private static async Task<IResult> DeleteAsync(
+        string key, HttpRequest request, Actor actor, Caller caller, ApiKeyService keys, CancellationToken ct) =>
+        (await keys.DeleteAsync(actor, Ids.ApiKey.Parse(key), caller.KeyId, request.IfMatch, ct))
+            .ToHttp(_ => Answers.NoContent);
 
     private static IResult Show(ApiKey key) => Answers.Ok(ApiKeyDocument.From(key), Precondition.TagOf(key));
 }
@@ -83,7 +104,8 @@ internal sealed record ApiKeyDocument
 
     public static ApiKeyDocument From(ApiKey key) => new()
     {
-        Id = Ids.ApiKey.Of(key.Id), MemberId = Ids.Member.Of(key.MemberId!.Value), Name = key.Name, Hint = key.Hint, ReadOnly = key.ReadOnly, Status = key.Status, CreatedAt = key.CreatedAt,
+        Id = Ids.ApiKey.Of(key.Id), MemberId = Ids.Member.Of(key.MemberId!.Value), Name = key.Name, Hint = key.Hint,
+        ReadOnly = key.ReadOnly, Status = key.Status, CreatedAt = key.CreatedAt,
         ExpiresAt = key.ExpiresAt, LastUsedAt = key.LastUsedAt,
     };
 }

@@ -15,10 +15,14 @@ namespace Usher.Server.Api;
 /// <param name="Many">Whether it may have several values, by commas or repeated.</param>
 internal sealed record QueryParameter(string Name, Type Type, string Description, bool Many = false)
 {
-    public static readonly QueryParameter Limit = new("limit", typeof(int), "How many at most: 1 to 1,000. Default: 50.");
+    public static readonly QueryParameter Limit = new(
+        "limit", typeof(int), "How many at most: 1 to 1,000. Default: 50.");
     public static readonly QueryParameter After = new("after", typeof(string), "The `next` of the page before.");
-    public static readonly QueryParameter DryRun = new("dryRun", typeof(bool), "`true`: everything is judged and answered as if it were done, and nothing is.");
-    public static readonly QueryParameter Explain = new("explain", typeof(bool), "`true`: with the chain of role, group and grant that gives it, and who gave that when.");
+    public static readonly QueryParameter DryRun = new(
+        "dryRun", typeof(bool), "`true`: everything is judged and answered as if it were done, and nothing is.");
+    public static readonly QueryParameter Explain = new(
+        "explain", typeof(bool),
+        "`true`: with the chain of role, group and grant that gives it, and who gave that when.");
 }
 
 /// <summary>Reads a query; what is unknown or of the wrong sort is a fault, and all faults are told at once.</summary>
@@ -34,10 +38,13 @@ internal sealed class ApiQuery
     {
         this.request = request;
         if (!request.QueryString.HasValue) return;
-        string[] known = [.. request.HttpContext.GetEndpoint()!.Metadata.GetOrderedMetadata<QueryParameter>().Select(p => p.Name)];
-        foreach (var name in request.Query.Keys.Except(known, StringComparer.Ordinal)) faults.Add(ShapeErrors.ParameterUnknown(name, known));
+        string[] known = [
+            .. request.HttpContext.GetEndpoint()!.Metadata.GetOrderedMetadata<QueryParameter>().Select(p => p.Name)];
+        foreach (var name in request.Query.Keys.Except(known, StringComparer.Ordinal))
+            faults.Add(ShapeErrors.ParameterUnknown(name, known));
         foreach (var (name, values) in request.Query)
-            if (values.Any(v => v is null || !Core.Text.IsWellFormed(v))) faults.Add(ShapeErrors.ParameterInvalid(name, "text without control characters"));
+            if (values.Any(v => v is null || !Core.Text.IsWellFormed(v)))
+                faults.Add(ShapeErrors.ParameterInvalid(name, "text without control characters"));
     }
 
     public static ValueTask<ApiQuery?> BindAsync(HttpContext context) => new(new ApiQuery(context.Request));
@@ -45,38 +52,63 @@ internal sealed class ApiQuery
     public IResult? Refusal => Error.Of(faults) is { } error ? new ErrorResult(error) : null;
 
     public int Limit => Text("limit") is not { } text ? DefaultLimit
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= MaxLimit ? limit
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+            && limit is >= 1 and <= MaxLimit
+            ? limit
         : Wrong("limit", "a whole number from 1 to 1,000", DefaultLimit);
 
     public bool Has(string name) => request.Query.ContainsKey(name);
 
-    public bool Flag(string name) => Text(name) switch { null or "false" => false, "true" => true, _ => Wrong(name, "true or false", false) };
+    public bool Flag(string name) =>
+        Text(name) switch { null or "false" => false, "true" => true, _ => Wrong(name, "true or false", false) };
 
-    public string? Text(string name) => request.Query[name] is [{ Length: > 0 } one] ? one : request.Query[name] is [_, _, ..] ? Wrong<string?>(name, "one value", null) : null;
+    public string? Text(string name) =>
+        request.Query[name] is [{ Length: > 0 } one]
+            ? one
+            : request.Query[name] is [_, _, ..]
+            ? Wrong<string?>(name, "one value", null)
+            : null;
 
-    public DateTimeOffset? Instant(string name) => Text(name) is not { } text ? null : Instants.TryParse(text, out var instant) ? instant : Wrong<DateTimeOffset?>(name, "an instant as in 2026-11-22T08:00:00Z", null);
+    public DateTimeOffset? Instant(string name) =>
+        Text(name) is not { } text
+            ? null
+            : Instants.TryParse(text, out var instant)
+            ? instant
+            : Wrong<DateTimeOffset?>(name, "an instant as in 2026-11-22T08:00:00Z", null);
 
-    public Guid? Id(string name, Ids kind) => Text(name) is not { } text ? null : kind.TryParse(text, out var id) ? id : Wrong<Guid?>(name, $"an id that begins with {kind.Prefix}", null);
+    public Guid? Id(string name, Ids kind) =>
+        Text(name) is not { } text
+            ? null
+            : kind.TryParse(text, out var id)
+            ? id
+            : Wrong<Guid?>(name, $"an id that begins with {kind.Prefix}", null);
 
     public T? Enum<T>(string name)
         where T : struct, Enum => Text(name) is not { } text ? null : Parse<T>(name, text);
 
     public IReadOnlyList<T> Enums<T>(string name)
-        where T : struct, Enum => [.. request.Query[name].SelectMany(v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries)).Select(v => Parse<T>(name, v)).OfType<T>().Distinct()];
+        where T : struct, Enum =>
+            [
+                .. request.Query[name].SelectMany(v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
+                    .Select(v => Parse<T>(name, v)).OfType<T>().Distinct()];
 
     /// <summary>What a list is ordered by: a word, with a minus before it the other way round.</summary>
     public (string By, bool Descending) Sort(params IReadOnlyList<string> words)
     {
         var text = Text("sort") ?? words[0];
         var by = text.TrimStart('-');
-        return words.Contains(by) && text.Length - by.Length <= 1 ? (by, by.Length < text.Length) : Wrong("sort", $"one of {string.Join(", ", words)}, or with a - before it", (words[0], false));
+        return words.Contains(by) && text.Length - by.Length <= 1
+            ? (by, by.Length < text.Length)
+            : Wrong("sort", $"one of {string.Join(", ", words)}, or with a - before it", (words[0], false));
     }
 
     /// <summary>Where a page begins, as an earlier answer has said it: only with the order it was said for.</summary>
     public Cursor? After(string order)
     {
         if (Text("after") is not { } text) return null;
-        return Cursor.Parse(text) is { } cursor && cursor.Order == order ? cursor : Wrong<Cursor?>("after", "the `next` of an earlier page in the same order", null);
+        return Cursor.Parse(text) is { } cursor && cursor.Order == order
+            ? cursor
+            : Wrong<Cursor?>("after", "the `next` of an earlier page in the same order", null);
     }
 
     private T Wrong<T>(string name, string expected, T instead)
@@ -94,19 +126,28 @@ internal sealed class ApiQuery
     }
 }
 
-/// <summary>A place in a list: the order, what it goes by of the last one shown, and its id. Opaque to clients.</summary>
+/// <summary>
+/// A place in a list: the order, what it goes by of the last one shown, and its id. Opaque to clients.
+/// </summary>
 internal sealed record Cursor(string Order, string? Key, Guid Id)
 {
-    public override string ToString() => Base64Url.EncodeToString(Encoding.UTF8.GetBytes($"{Order}\n{Json.ShortId.Of(Id)}\n{Key}"));
+    public override string ToString() =>
+        Base64Url.EncodeToString(Encoding.UTF8.GetBytes($"{Order}\n{Json.ShortId.Of(Id)}\n{Key}"));
 
     public static Cursor? Parse(string text)
     {
         if (text.Length > 2_000 || !Base64Url.IsValid(text)) return null;
         var parts = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(text)).Split('\n', 3);
-        return parts is [var order, var id, var key] && Json.ShortId.Parse(id) is { } parsed && Core.Text.IsWellFormed(key) ? new(order, key is "" ? null : key, parsed) : null;
+        return parts is [var order, var id, var key] && Json.ShortId.Parse(id) is { } parsed
+            && Core.Text.IsWellFormed(key)
+            ? new(order, key is "" ? null : key, parsed)
+            : null;
     }
 
     /// <summary>One more than a page was read to know whether there is another.</summary>
-    public static Page<TOut> Page<T, TOut>(IReadOnlyList<T> read, int limit, Func<T, TOut> shown, Func<T, Cursor> place) =>
-        read.Count > limit ? new([.. read.Take(limit).Select(shown)], place(read[limit - 1]).ToString()) : new([.. read.Select(shown)], null);
+    public static Page<TOut> Page<T, TOut>(
+        IReadOnlyList<T> read, int limit, Func<T, TOut> shown, Func<T, Cursor> place) =>
+        read.Count > limit
+            ? new([.. read.Take(limit).Select(shown)], place(read[limit - 1]).ToString())
+            : new([.. read.Select(shown)], null);
 }

@@ -34,7 +34,11 @@ internal sealed record LevelDocument
            let resource = graph.Resource(Reference.To(row.ResourceId))
            where resource is not null
            orderby resource.Id
-           select new LevelDocument { Resource = Ids.Resource.Of(resource.Id), Name = resource.Name, Slug = resource.Slug, Level = row.Level, Capabilities = row.Reach.Capabilities },
+           select new LevelDocument
+           {
+               Resource = Ids.Resource.Of(resource.Id), Name = resource.Name, Slug = resource.Slug, Level = row.Level,
+               Capabilities = row.Reach.Capabilities,
+           },
     ];
 }
 
@@ -57,28 +61,37 @@ internal static class References
     extension(Named)
     {
         /// <summary>A group by id, else by name.</summary>
-        public static Reference Group(string text) => Ids.Group.TryParse(text, out var id) ? new(text, id) : Reference.Named(text);
+        public static Reference Group(string text) =>
+            Ids.Group.TryParse(text, out var id) ? new(text, id) : Reference.Named(text);
 
         /// <summary>A role by id, else by name.</summary>
-        public static Reference Role(string text) => Ids.Role.TryParse(text, out var id) ? new(text, id) : Reference.Named(text);
+        public static Reference Role(string text) =>
+            Ids.Role.TryParse(text, out var id) ? new(text, id) : Reference.Named(text);
 
         /// <summary>A resource by id, else by slug.</summary>
         public static Reference Resource(string text) => new(text, Ids.Resource.TryParse(text, out var id) ? id : null);
 
         /// <summary>A member by id, else by identifier: an e-mail address or <c>sa::name</c>.</summary>
         public static MemberKey Member(string text) =>
-            Ids.Member.TryParse(text, out var id) ? new(Id: id) : new(Identifier: EmailAddress.TryCanonical(text, out var canonical) ? canonical : text.ToLowerInvariant());
+            Ids.Member.TryParse(text, out var id)
+                ? new(Id: id)
+                : new(
+                    Identifier: EmailAddress.TryCanonical(text, out var canonical)
+                        ? canonical
+                        : text.ToLowerInvariant());
 
         public static IReadOnlyList<Reference> Groups(IEnumerable<string> texts) => [.. texts.Select(Named.Group)];
 
         public static IReadOnlyList<Reference> Roles(IEnumerable<string> texts) => [.. texts.Select(Named.Role)];
 
-        public static IReadOnlyList<NewLevel> Levels(IEnumerable<LevelRequest> levels) => [.. levels.Select(l => l.ToLevel())];
+        public static IReadOnlyList<NewLevel> Levels(IEnumerable<LevelRequest> levels) =>
+            [.. levels.Select(l => l.ToLevel())];
     }
 
     extension<T>(IReadOnlyList<T>? elements)
     {
         /// <summary>A set to be exactly this; null, which leaves it as it is, where nothing was said.</summary>
-        public SetChange<TOther>? To<TOther>(Func<IEnumerable<T>, IReadOnlyList<TOther>> named) => elements is null ? null : SetChange.To(named(elements));
+        public SetChange<TOther>? To<TOther>(Func<IEnumerable<T>, IReadOnlyList<TOther>> named) =>
+            elements is null ? null : SetChange.To(named(elements));
     }
 }

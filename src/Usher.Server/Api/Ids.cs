@@ -2,7 +2,10 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Api;
 
-/// <summary>Ids as our own API writes them: what they are of, and the UUID in 22 characters of base64url, such as <c>mem_AZqxW8c1dUeXk0m3v5q7Cw</c>.</summary>
+/// <summary>
+/// Ids as our own API writes them: what they are of, and the UUID in 22 characters of base64url, such as
+/// <c>mem_AZqxW8c1dUeXk0m3v5q7Cw</c>.
+/// </summary>
 internal sealed class Ids
 {
     public static readonly Ids Organization = new("org_");
@@ -32,7 +35,8 @@ internal sealed class Ids
     }
 
     /// <summary>The same for what mailed links name: also as the UUID that stands in the link.</summary>
-    public bool TryParseLinked(string text, out Guid id) => TryParse(text, out id) || Guid.TryParseExact(text, "D", out id);
+    public bool TryParseLinked(string text, out Guid id) =>
+        TryParse(text, out id) || Guid.TryParseExact(text, "D", out id);
 
     /// <summary>The id, or, for what is none of this kind, one that nothing has: it is then simply not found.</summary>
     public Guid Parse(string text) => TryParse(text, out var id) ? id : Guid.AllBitsSet;

@@ -45,10 +45,15 @@ internal sealed record InvitationDocument
 
     public required IReadOnlyDictionary<string, string> Metadata { get; init; }
 
-    /// <summary>Who last made, edited or resent it, and so stands for what it gives: at acceptance he must still hold it.</summary>
+    /// <summary>
+    /// Who last made, edited or resent it, and so stands for what it gives: at acceptance he must still hold it.
+    /// </summary>
     public required SponsorDocument Sponsor { get; init; }
 
-    /// <summary>Whether it waits for an administrator's decision, because its sponsor may no longer give what it gives. `endorse` or `resend` ends that.</summary>
+    /// <summary>
+    /// Whether it waits for an administrator's decision, because its sponsor may no longer give what it gives.
+    /// `endorse` or `resend` ends that.
+    /// </summary>
     public required bool Blocked { get; init; }
 
     /// <summary>Since when it waits.</summary>
@@ -78,14 +83,22 @@ internal sealed record InvitationDocument
         var (invitation, member, graph) = (view.Invitation, view.Member, view.Graph);
         return new()
         {
-            Id = Ids.Invitation.Of(invitation.Id), State = invitation.StatusAt(now), MemberId = Ids.Member.Of(member.Id), Email = member.ShownAs,
-            FirstName = member.FirstName, LastName = member.LastName, Locale = member.Locale, TimeZone = member.TimeZone, Role = member.Role, AllResources = member.AllResources,
-            Permissions = [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
-            Groups = MemberDocument.GroupsOf(member, graph), Roles = MemberDocument.RolesOf(member, graph), Levels = LevelDocument.From(member.Levels, graph), Metadata = member.Metadata,
-            Sponsor = new(invitation.SponsorKind, invitation.SponsorKind is ActorKind.Member ? Ids.Member.Of(invitation.SponsorId) : null, invitation.SponsorName),
+            Id = Ids.Invitation.Of(invitation.Id), State = invitation.StatusAt(now),
+            MemberId = Ids.Member.Of(member.Id), Email = member.ShownAs,
+            FirstName = member.FirstName, LastName = member.LastName, Locale = member.Locale,
+            TimeZone = member.TimeZone, Role = member.Role, AllResources = member.AllResources,
+            Permissions = member.Permissions,
+            Groups = MemberDocument.GroupsOf(member, graph), Roles = MemberDocument.RolesOf(member, graph),
+            Levels = LevelDocument.From(member.Levels, graph), Metadata = member.Metadata,
+            Sponsor = new(
+                invitation.SponsorKind,
+                invitation.SponsorKind is ActorKind.Member ? Ids.Member.Of(invitation.SponsorId) : null,
+                invitation.SponsorName),
             Blocked = invitation is { HasEnded: false, BlockedAt: not null }, BlockedAt = invitation.BlockedAt,
-            CreatedAt = invitation.CreatedAt, ExpiresAt = invitation.ExpiresAt, SentCount = invitation.SentCount, LastSentAt = invitation.LastSentAt,
-            Delivery = new(invitation.Delivery, invitation.DeliveryReason), AcceptedAt = invitation.AcceptedAt, EndedAt = invitation.EndedAt, EndReason = invitation.EndReason,
+            CreatedAt = invitation.CreatedAt, ExpiresAt = invitation.ExpiresAt, SentCount = invitation.SentCount,
+            LastSentAt = invitation.LastSentAt,
+            Delivery = new(invitation.Delivery, invitation.DeliveryReason), AcceptedAt = invitation.AcceptedAt,
+            EndedAt = invitation.EndedAt, EndReason = invitation.EndReason,
         };
     }
 }
@@ -101,7 +114,10 @@ internal sealed record SponsorDocument(ActorKind Kind, string? MemberId, string 
 /// <param name="Reason">Why it could not be delivered.</param>
 internal sealed record DeliveryDocument(DeliveryState State, string? Reason);
 
-/// <summary>Whom to invite, and what to offer. What is left out is none, but for permissions and groups: there the organization's defaults.</summary>
+/// <summary>
+/// Whom to invite, and what to offer. What is left out is none, but for permissions and groups: there the
+/// organization's defaults.
+/// </summary>
 internal sealed record InvitationRequest
 {
     /// <summary>One plain address.</summary>
@@ -141,13 +157,18 @@ internal sealed record InvitationRequest
     /// <summary>1 hour to 90 days from now; left out: after the organization's usual time.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>`mail` sends the link; `link` shows it in the answer, once, to hand over by other means. Default: `mail`.</summary>
+    /// <summary>
+    /// `mail` sends the link; `link` shows it in the answer, once, to hand over by other means. Default: `mail`.
+    /// </summary>
     public LinkDelivery? Delivery { get; init; }
 
     public NewInvitation ToInvitation() => new(Email ?? "")
     {
-        FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role, AllResources = AllResources, Permissions = Permissions,
-        Groups = Groups is null ? null : Named.Groups(Groups), Roles = Named.Roles(Roles ?? []), Levels = Named.Levels(Levels ?? []),
+        FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role,
+        AllResources = AllResources, Permissions = Permissions,
+        Groups = Groups is null
+            ? null
+            : Named.Groups(Groups), Roles = Named.Roles(Roles ?? []), Levels = Named.Levels(Levels ?? []),
         Metadata = Metadata ?? new Dictionary<string, string>(), ExpiresAt = ExpiresAt,
     };
 }
@@ -163,7 +184,9 @@ internal sealed record NewInvitationDocument
 {
     public required InvitationDocument Invitation { get; init; }
 
-    /// <summary>The link, where it was asked for: shown here and never again. Joining by it does not prove the address.</summary>
+    /// <summary>
+    /// The link, where it was asked for: shown here and never again. Joining by it does not prove the address.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Link { get; init; }
 }
@@ -171,7 +194,9 @@ internal sealed record NewInvitationDocument
 /// <summary>What to change about an open invitation. What is left out stays; a list replaces the one before.</summary>
 internal sealed record InvitationChangeRequest
 {
-    /// <summary>A new address voids the links that are out: the invitation stays open, unsent until you resend it.</summary>
+    /// <summary>
+    /// A new address voids the links that are out: the invitation stays open, unsent until you resend it.
+    /// </summary>
     public string? Email { get; init; }
 
     public string? FirstName { get; init; }
@@ -204,8 +229,11 @@ internal sealed record InvitationChangeRequest
 
     public MemberChange ToChange() => new()
     {
-        Email = Email, FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role, AllResources = AllResources,
-        Permissions = Permissions.To<string, string>(p => [.. p]), Groups = Groups.To(Named.Groups), Roles = Roles.To(Named.Roles),
-        Levels = Named.Levels(Levels ?? []), ReplaceLevels = Levels is not null, Metadata = Metadata, ExpiresAt = ExpiresAt,
+        Email = Email, FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role,
+        AllResources = AllResources,
+        Permissions = Permissions.To<string, string>(p => [.. p]), Groups = Groups.To(Named.Groups),
+        Roles = Roles.To(Named.Roles),
+        Levels = Named.Levels(Levels ?? []), ReplaceLevels = Levels is not null, Metadata = Metadata,
+        ExpiresAt = ExpiresAt,
     };
 }

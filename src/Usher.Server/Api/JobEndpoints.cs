@@ -17,16 +17,29 @@ namespace Usher.Server.Api;
 internal static class JobEndpoints
 {
     private static readonly ImportIds ImportNames = new(
-        text => Ids.Group.TryParse(text, out var id) ? id : null, text => Ids.Role.TryParse(text, out var id) ? id : null, text => Ids.Resource.TryParse(text, out var id) ? id : null);
+        text =>
+            Ids.Group.TryParse(text, out var id) ? id : null, text =>
+                Ids.Role.TryParse(text, out var id) ? id : null, text =>
+                    Ids.Resource.TryParse(text, out var id) ? id : null);
 
     private static readonly QueryParameter Outcome = new("outcome", typeof(RowOutcome), "Only rows that came to this.");
-    private static readonly QueryParameter Rehearse = QueryParameter.DryRun with { Description = "`true`: the job only says what it would do." };
+    private static readonly QueryParameter Rehearse = QueryParameter.DryRun with
+    {
+        Description = "`true`: the job only says what it would do.",
+    };
 
     public static void MapJobs(this RouteGroupBuilder organization)
     {
         var imports = organization.MapGroup("/imports").WithTags("Bulk");
-        imports.MapPost("", ImportAsync).CanRepeat().Takes(Rehearse, new QueryParameter("sendMail", typeof(bool), "`false`: people are invited, and no link exists until you resend. Default: `true`."))
-            .WithMetadata(new AcceptsMetadata(["application/json", "text/csv"], typeof(ImportRequest)), new RequestSizeLimitAttribute(ImportReader.MaxBytes + 1024))
+        imports.MapPost("", ImportAsync).CanRepeat()
+            .Takes(
+                Rehearse,
+                new QueryParameter(
+                    "sendMail", typeof(bool),
+                    "`false`: people are invited, and no link exists until you resend. Default: `true`."))
+            .WithMetadata(
+                new AcceptsMetadata(["application/json", "text/csv"], typeof(ImportRequest)),
+                new RequestSizeLimitAttribute(ImportReader.MaxBytes + 1024))
             .Says<JobDocument>("Import people", """
                 Up to 50,000, each with his own role, permissions, groups, levels and names; at most 32 MiB. A file that cannot be read changes nothing; a row that is refused refuses only itself.
                 The same file again changes nothing and sends no mail.
@@ -34,10 +47,19 @@ internal static class JobEndpoints
         Map(imports, JobKind.Import);
 
         var invitations = organization.MapGroup("/invitations").WithTags("Bulk");
-        invitations.MapPost("/resend", ResendAllAsync).CanRepeat().Takes(Rehearse).Says<JobDocument>("Resend many invitations", "Those of a filter that are pending or expired when the job comes to them; none made later.", StatusCodes.Status202Accepted);
-        invitations.MapPost("/revoke", RevokeAllAsync).CanRepeat().Takes(Rehearse).Says<JobDocument>("Revoke many invitations", "Those of a filter that are pending or expired when the job comes to them; none made later.", StatusCodes.Status202Accepted);
+        invitations.MapPost("/resend", ResendAllAsync).CanRepeat().Takes(Rehearse)
+            .Says<JobDocument>(
+                "Resend many invitations",
+                "Those of a filter that are pending or expired when the job comes to them; none made later.",
+                StatusCodes.Status202Accepted);
+        invitations.MapPost("/revoke", RevokeAllAsync).CanRepeat().Takes(Rehearse)
+            .Says<JobDocument>(
+                "Revoke many invitations",
+                "Those of a filter that are pending or expired when the job comes to them; none made later.",
+                StatusCodes.Status202Accepted);
 
-        invitations.MapPost("/endorse", EndorseAllAsync).CanRepeat().Takes(Rehearse).Says<JobDocument>("Endorse many invitations", """
+        invitations.MapPost("/endorse", EndorseAllAsync).CanRepeat().Takes(Rehearse)
+            .Says<JobDocument>("Endorse many invitations", """
             Of those of a filter that are pending or expired when the job comes to them: you become the sponsor of each whose sponsor may no longer give what it gives,
             as far as you hold it, and the same links work again. The others come to `unchanged`.
             """, StatusCodes.Status202Accepted);
@@ -48,65 +70,92 @@ internal static class JobEndpoints
     private static void Map(RouteGroupBuilder jobs, JobKind? kind)
     {
         var (word, words) = kind is null ? ("a job", "jobs") : ("an import", "imports");
-        jobs.MapGet("", (ApiQuery query, Actor actor, JobService service, CancellationToken ct) => ListAsync(kind, query, actor, service, ct)).TakesPages()
+        jobs.MapGet(
+            "",
+            (ApiQuery query, Actor actor, JobService service, CancellationToken ct) =>
+                ListAsync(kind, query, actor, service, ct)).TakesPages()
             .Says<Page<JobDocument>>($"List {words}", "Newest first. They are kept for 30 days after their end.");
         jobs.MapGet("/{job}", GetAsync).Says<JobDocument>($"Get {word}", "With how far it is.");
-        jobs.MapGet("/{job}/rows", ListRowsAsync).TakesPages(Outcome).Says<Page<JobRowDocument>>($"List the rows of {word}", "Those that have come to something, in their order.");
-        jobs.MapGet("/{job}/rows.csv", DownloadAsync).Takes(Outcome).Produces(StatusCodes.Status200OK, contentType: "text/csv").WithSummary($"Download the rows of {word}")
-            .WithDescription("The same as a file. A cell that a spreadsheet would take for a formula has an apostrophe before it.");
-        jobs.MapPost("/{job}/cancel", CancelAsync).CanRepeat().Says<JobDocument>($"Cancel {word}", "What it has done stays done.");
+        jobs.MapGet("/{job}/rows", ListRowsAsync).TakesPages(Outcome)
+            .Says<Page<JobRowDocument>>(
+                $"List the rows of {word}", "Those that have come to something, in their order.");
+        jobs.MapGet("/{job}/rows.csv", DownloadAsync).Takes(Outcome)
+            .Produces(StatusCodes.Status200OK, contentType: "text/csv").WithSummary($"Download the rows of {word}")
+            .WithDescription(
+                "The same as a file. A cell that a spreadsheet would take for a formula has an apostrophe before it.");
+        jobs.MapPost("/{job}/cancel", CancelAsync).CanRepeat()
+            .Says<JobDocument>($"Cancel {word}", "What it has done stays done.");
     }
 
-    private static async Task<IResult> ImportAsync(string organization, ApiQuery query, HttpRequest request, Actor actor, JobService jobs, CancellationToken ct)
+    private static async Task<IResult> ImportAsync(
+        string organization, ApiQuery query, HttpRequest request, Actor actor, JobService jobs, CancellationToken ct)
     {
         var options = new ImportOptions(query.Flag("dryRun"), query.Text("sendMail") is null || query.Flag("sendMail"));
         if (query.Refusal is { } refusal) return refusal;
         if (Format(request) is not { } format) return HostErrors.WrongMediaType.ToHttp();
         if (request.Body.CanSeek) request.Body.Position = 0; // of a request that lost a race
-        return (await jobs.ImportAsync(actor, request.Body, format, ImportNames, options, ct)).ToHttp(job => Started(job, organization, "imports"));
+        return (await jobs.ImportAsync(actor, request.Body, format, ImportNames, options, ct))
+            .ToHttp(job => Started(job, organization, "imports"));
     }
 
-    private static Task<IResult> ResendAllAsync(string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs, CancellationToken ct) =>
+    private static Task<IResult> ResendAllAsync(
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs,
+        CancellationToken ct) =>
         StartAsync(organization, query, body, (filter, dryRun) => jobs.ResendAllAsync(actor, filter, dryRun, ct));
 
-    private static Task<IResult> RevokeAllAsync(string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs, CancellationToken ct) =>
+    private static Task<IResult> RevokeAllAsync(
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs,
+        CancellationToken ct) =>
         StartAsync(organization, query, body, (filter, dryRun) => jobs.RevokeAllAsync(actor, filter, dryRun, ct));
 
     private static Task<IResult> EndorseAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs, CancellationToken ct) =>
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Actor actor, JobService jobs,
+        CancellationToken ct) =>
         StartAsync(organization, query, body, (filter, dryRun) => jobs.EndorseAllAsync(actor, filter, dryRun, ct));
 
-    private static async Task<IResult> StartAsync(string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Func<InvitationFilter, bool, Task<Result<Job>>> start)
+    private static async Task<IResult> StartAsync(
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body,
+        Func<InvitationFilter, bool, Task<Result<Job>>> start)
     {
         var dryRun = query.Flag("dryRun");
         if ((query.Refusal ?? body.Refusal()) is { } refusal) return refusal;
         FaultList faults = [];
         var filter = body.Value.ToFilter(faults);
-        return Error.Of(faults) is { } fault ? fault.ToHttp() : (await start(filter, dryRun)).ToHttp(job => Started(job, organization, "jobs"));
+        return Error.Of(faults) is { } fault
+            ? fault.ToHttp()
+            : (await start(filter, dryRun)).ToHttp(job => Started(job, organization, "jobs"));
     }
 
-    private static async Task<IResult> ListAsync(JobKind? kind, ApiQuery query, Actor actor, JobService jobs, CancellationToken ct)
+    private static async Task<IResult> ListAsync(
+        JobKind? kind, ApiQuery query, Actor actor, JobService jobs, CancellationToken ct)
     {
         var (limit, after) = (query.Limit, query.After("-created"));
         if (query.Refusal is { } refusal) return refusal;
-        return (await jobs.PageAsync(actor, after?.Id, limit + 1, kind, ct)).ToHttp(read => Answers.Ok(Cursor.Page(read, limit, JobDocument.From, j => new Cursor("-created", null, j.Id))));
+        return (await jobs.PageAsync(actor, after?.Id, limit + 1, kind, ct)).ToHttp(read =>
+            Answers.Ok(Cursor.Page(read, limit, JobDocument.From, j => new Cursor("-created", null, j.Id))));
     }
 
     private static async Task<IResult> GetAsync(string job, Actor actor, JobService jobs, CancellationToken ct) =>
-        (await jobs.GetAsync(actor, Ids.Job.Parse(job), ct)).ToHttp(found => Answers.Ok(JobDocument.From(found), Precondition.TagOf(found)));
+        (await jobs.GetAsync(actor, Ids.Job.Parse(job), ct))
+            .ToHttp(found => Answers.Ok(JobDocument.From(found), Precondition.TagOf(found)));
 
-    private static async Task<IResult> ListRowsAsync(string job, ApiQuery query, Actor actor, JobService jobs, CancellationToken ct)
+    private static async Task<IResult> ListRowsAsync(
+        string job, ApiQuery query, Actor actor, JobService jobs, CancellationToken ct)
     {
         var (limit, outcome, place) = (query.Limit, query.Enum<RowOutcome>("outcome"), query.After("row"));
         var row = 0;
-        if (place is not null && !int.TryParse(place.Key, NumberStyles.None, CultureInfo.InvariantCulture, out row)) return ShapeErrors.ParameterInvalid("after", "the `next` of an earlier page").ToHttp();
+        if (place is not null && !int.TryParse(place.Key, NumberStyles.None, CultureInfo.InvariantCulture, out row))
+            return ShapeErrors.ParameterInvalid("after", "the `next` of an earlier page").ToHttp();
         if (query.Refusal is { } refusal) return refusal;
         var id = Ids.Job.Parse(job);
         return (await jobs.RowsAsync(actor, id, outcome, row, limit + 1, ct)).ToHttp(read =>
-            Answers.Ok(Cursor.Page(read, limit, JobRowDocument.From, r => new Cursor("row", r.Row.ToString(CultureInfo.InvariantCulture), id))));
+            Answers.Ok(Cursor.Page(
+                read, limit, JobRowDocument.From,
+                r => new Cursor("row", r.Row.ToString(CultureInfo.InvariantCulture), id))));
     }
 
-    private static async Task<IResult> DownloadAsync(string job, ApiQuery query, Actor actor, JobService jobs, CancellationToken ct)
+    private static async Task<IResult> DownloadAsync(
+        string job, ApiQuery query, Actor actor, JobService jobs, CancellationToken ct)
     {
         var outcome = query.Enum<RowOutcome>("outcome");
         if (query.Refusal is { } refusal) return refusal;
@@ -115,12 +164,22 @@ internal static class JobEndpoints
         return TypedResults.Stream(async stream =>
         {
             await using var text = new StreamWriter(stream);
-            await using var csv = new CsvWriter(text, new CsvConfiguration(CultureInfo.InvariantCulture) { InjectionOptions = InjectionOptions.Escape, InjectionEscapeCharacter = '\'' });
+            await using var csv = new CsvWriter(
+                text,
+                new CsvConfiguration(CultureInfo.InvariantCulture)
+                {
+                    InjectionOptions = InjectionOptions.Escape, InjectionEscapeCharacter = '\'',
+                });
             await WriteAsync(csv, ["row", "email", "outcome", "code", "pointer", "detail", "memberId", "invitationId"]);
             await foreach (var row in jobs.StreamRowsAsync(actor, id, outcome, ct))
             {
                 var shown = JobRowDocument.From(row);
-                await WriteAsync(csv, [$"{shown.Row}", shown.Email, SnakeCaseName.Of(shown.Outcome), shown.Code, shown.Pointer, shown.Detail, shown.MemberId, shown.InvitationId]);
+                await WriteAsync(
+                    csv,
+                    [
+                        $"{shown.Row}", shown.Email, SnakeCaseName.Of(shown.Outcome), shown.Code, shown.Pointer,
+                        shown.Detail, shown.MemberId, shown.InvitationId,
+                    ]);
             }
         }, "text/csv; charset=utf-8", $"{job}.csv");
     }
@@ -132,15 +191,20 @@ internal static class JobEndpoints
     }
 
     private static async Task<IResult> CancelAsync(string job, Actor actor, JobService jobs, CancellationToken ct) =>
-        (await jobs.CancelAsync(actor, Ids.Job.Parse(job), ct)).ToHttp(cancelled => Answers.Ok(JobDocument.From(cancelled), Precondition.TagOf(cancelled)));
+        (await jobs.CancelAsync(actor, Ids.Job.Parse(job), ct))
+            .ToHttp(cancelled => Answers.Ok(JobDocument.From(cancelled), Precondition.TagOf(cancelled)));
 
     private static IResult Started(Job job, string organization, string path) =>
-        Answers.Accepted(JobDocument.From(job), $"{UsherApi.Prefix}/organizations/{organization}/{path}/{Ids.Job.Of(job.Id)}", Precondition.TagOf(job));
+        Answers.Accepted(
+            JobDocument.From(job), $"{UsherApi.Prefix}/organizations/{organization}/{path}/{Ids.Job.Of(job.Id)}",
+            Precondition.TagOf(job));
 
     private static ImportFormat? Format(HttpRequest request)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type)) return null;
-        if (type.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase)) return null;
+        if (type.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+                && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+            return null;
         return type.MediaType.Equals("text/csv", StringComparison.OrdinalIgnoreCase) ? ImportFormat.Csv
             : type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) ? ImportFormat.Json : null;
     }
@@ -182,8 +246,10 @@ internal sealed record JobDocument
 
     public static JobDocument From(Job job) => new()
     {
-        Id = Ids.Job.Of(job.Id), Kind = job.Kind, Status = job.Status, DryRun = job.DryRun, Total = job.Total, Done = job.Counts.Values.Sum(), Counts = job.Counts, StartedBy = job.ActorName,
-        CreatedAt = job.CreatedAt, StartedAt = job.StartedAt, FinishedAt = job.FinishedAt, FailureReason = job.FailureReason,
+        Id = Ids.Job.Of(job.Id), Kind = job.Kind, Status = job.Status, DryRun = job.DryRun, Total = job.Total,
+        Done = job.Counts.Values.Sum(), Counts = job.Counts, StartedBy = job.ActorName,
+        CreatedAt = job.CreatedAt, StartedAt = job.StartedAt, FinishedAt = job.FinishedAt,
+        FailureReason = job.FailureReason,
     };
 }
 
@@ -211,8 +277,14 @@ internal sealed record JobRowDocument
 
     public static JobRowDocument From(JobRow row) => new()
     {
-        Row = row.Row, Email = row.Email, Outcome = row.Outcome, Code = row.Code, Pointer = row.Field is { } field ? Fault.PointerOf(field) : null, Detail = row.Detail,
-        MemberId = row.MemberId is { } member ? Ids.Member.Of(member) : null, InvitationId = row.InvitationId is { } invitation ? Ids.Invitation.Of(invitation) : null,
+        Row = row.Row, Email = row.Email, Outcome = row.Outcome, Code = row.Code, Pointer = row.Field is { } field
+            ? Fault.PointerOf(field)
+            : null, Detail = row.Detail,
+        MemberId = row.MemberId is { } member
+            ? Ids.Member.Of(member)
+            : null, InvitationId = row.InvitationId is { } invitation
+            ? Ids.Invitation.Of(invitation)
+            : null,
     };
 }
 
@@ -223,7 +295,9 @@ internal sealed record ImportRequest
     public required IReadOnlyList<ImportRowRequest> Rows { get; init; }
 }
 
-/// <summary>One of them. What is left out is none, but for permissions and groups: there the organization's defaults.</summary>
+/// <summary>
+/// One of them. What is left out is none, but for permissions and groups: there the organization's defaults.
+/// </summary>
 internal sealed record ImportRowRequest
 {
     public required string Email { get; init; }
@@ -253,7 +327,10 @@ internal sealed record ImportRowRequest
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
 
-/// <summary>Which invitations. All that is given must hold. For every open one say `all`; a filter that names nothing is refused.</summary>
+/// <summary>
+/// Which invitations. All that is given must hold. For every open one say `all`; a filter that names nothing is
+/// refused.
+/// </summary>
 internal sealed record InvitationFilterRequest
 {
     /// <summary>`true`: every pending or expired invitation. Given alone.</summary>
@@ -292,8 +369,12 @@ internal sealed record InvitationFilterRequest
         if (States is []) faults.Add(JobErrors.StatesInvalid);
         return new()
         {
-            All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role, GroupId = Id(Group, Ids.Group, "group", faults), RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
-            SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo, ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
+            All = All is true, Blocked = Blocked, States = States
+                ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role,
+                   GroupId = Id(Group, Ids.Group, "group", faults),
+                   RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
+            SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo,
+            ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
         };
     }
 

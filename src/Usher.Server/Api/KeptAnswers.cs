@@ -31,31 +31,44 @@ internal static class KeptAnswers
             http.Features.Set(sent);
         }
 
-        return new(response.StatusCode, Kept.Where(response.Headers.ContainsKey).ToDictionary(n => n, n => response.Headers[n].ToString()), body.ToArray())
+        return new(
+            response.StatusCode,
+            Kept.Where(response.Headers.ContainsKey).ToDictionary(n => n, n => response.Headers[n].ToString()),
+            body.ToArray())
         {
             Secret = http.Features.Get<SecretOf>(),
         };
     }
 
-    /// <summary>Says that the answer bears a member's secret, so that a repeat gives it only to a caller who may still have it.</summary>
-    public static void Bears(this HttpContext http, Guid member, string permission) => http.Features.Set(new SecretOf(member, permission));
+    /// <summary>
+    /// Says that the answer bears a member's secret, so that a repeat gives it only to a caller who may still have it.
+    /// </summary>
+    public static void Bears(this HttpContext http, Guid member, string permission) =>
+        http.Features.Set(new SecretOf(member, permission));
 
     /// <summary>What makes a request the same as another: method, path, query, media type and body.</summary>
     public static async Task<byte[]> HashAsync(HttpRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method}\n{request.Path}{request.QueryString}\n{request.ContentType}\n"));
+        hash.AppendData(
+            Encoding.UTF8.GetBytes($"{request.Method}\n{request.Path}{request.QueryString}\n{request.ContentType}\n"));
         request.Body.Position = 0;
         var buffer = new byte[16 * 1024];
-        for (int read; (read = await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted)) > 0;) hash.AppendData(buffer, 0, read);
+        for (int read; (read = await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted)) > 0;)
+            hash.AppendData(buffer, 0, read);
         request.Body.Position = 0;
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Keeps the body of a request that may come again, before anything reads it: in memory when it is short, else in a file; see <see cref="SpilledBodies"/>.</summary>
+    /// <summary>
+    /// Keeps the body of a request that may come again, before anything reads it: in memory when it is short, else in a
+    /// file; see <see cref="SpilledBodies"/>.
+    /// </summary>
     public static void UseRepeatableBodies(this WebApplication app) => app.Use((http, next) =>
     {
-        if (http.Request.Headers.ContainsKey("Idempotency-Key") && http.GetEndpoint()?.Metadata.GetMetadata<ApiRoutes.Repeatable>() is not null) SpilledBodies.Buffer(http);
+        if (http.Request.Headers.ContainsKey("Idempotency-Key")
+                && http.GetEndpoint()?.Metadata.GetMetadata<ApiRoutes.Repeatable>() is not null)
+            SpilledBodies.Buffer(http);
         return next(http);
     });
 }

@@ -63,7 +63,10 @@ internal sealed record MemberDocument
 
     public required DateTimeOffset? LastSignInAt { get; init; }
 
-    /// <summary>In the answer to a change that took away the right to make them: what became of the member's pending invitations.</summary>
+    /// <summary>
+    /// In the answer to a change that took away the right to make them: what became of the member's pending
+    /// invitations.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SponsoredDocument? SponsoredInvitations { get; init; }
 
@@ -74,18 +77,24 @@ internal sealed record MemberDocument
         {
             Id = Ids.Member.Of(member.Id), Kind = member.Kind, Status = member.Status, Email = member.Email,
             DisplayName = member.Kind is MemberKind.Service ? member.Identifier : member.DisplayName,
-            FirstName = member.FirstName, LastName = member.LastName, Description = member.Description, Locale = member.Locale, TimeZone = member.TimeZone, Role = member.Role,
-            AllResources = member.AllResources, Permissions = [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], Groups = GroupsOf(member, graph),
-            Roles = RolesOf(member, graph), Levels = LevelDocument.From(member.Levels, graph), SsoId = member.SsoId, Metadata = member.Metadata,
-            InvitationId = member.Invitations.Find(i => !i.HasEnded) is { } invitation ? Ids.Invitation.Of(invitation.Id) : null, CreatedAt = member.CreatedAt, LastSignInAt = member.LastSignInAt,
+            FirstName = member.FirstName, LastName = member.LastName, Description = member.Description,
+            Locale = member.Locale, TimeZone = member.TimeZone, Role = member.Role,
+            AllResources = member.AllResources, Permissions = member.Permissions, Groups = GroupsOf(member, graph),
+            Roles = RolesOf(member, graph), Levels = LevelDocument.From(member.Levels, graph), SsoId = member.SsoId,
+            Metadata = member.Metadata,
+            InvitationId = member.Invitations.Find(i => !i.HasEnded) is { } invitation
+                ? Ids.Invitation.Of(invitation.Id)
+                : null, CreatedAt = member.CreatedAt, LastSignInAt = member.LastSignInAt,
         };
     }
 
     public static IReadOnlyList<Named> GroupsOf(Member member, AccessGraph graph) =>
-        [.. member.Groups.Select(g => graph.Group(g.GroupId)).OfType<Core.Groups.Group>().OrderBy(g => g.Id).Select(g => new Named(Ids.Group.Of(g.Id), g.Name))];
+        [
+            .. member.Groups.Select(graph.Group).OfType<Core.Groups.Group>().OrderBy(g => g.Id)
+                .Select(g => new Named(Ids.Group.Of(g.Id), g.Name))];
 
     public static IReadOnlyList<Named> RolesOf(Member member, AccessGraph graph) =>
-        [.. member.Roles.Select(r => graph.Role(r.RoleId)).OfType<Role>().OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))];
+        [.. graph.RolesOf(member.Roles).OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))];
 }
 
 /// <summary>What to change about a member. What is left out stays; a list replaces the one before.</summary>
@@ -132,8 +141,10 @@ internal sealed record MemberChangeRequest
 
     public MemberChange ToChange() => new()
     {
-        Email = Email, FirstName = FirstName, LastName = LastName, Description = Description, Locale = Locale, TimeZone = TimeZone, SsoId = SsoId, Suspended = Suspended, Role = Role,
-        AllResources = AllResources, Permissions = Permissions.To<string, string>(p => [.. p]), Groups = Groups.To(Named.Groups), Roles = Roles.To(Named.Roles),
+        Email = Email, FirstName = FirstName, LastName = LastName, Description = Description, Locale = Locale,
+        TimeZone = TimeZone, SsoId = SsoId, Suspended = Suspended, Role = Role,
+        AllResources = AllResources, Permissions = Permissions.To<string, string>(p => [.. p]),
+        Groups = Groups.To(Named.Groups), Roles = Roles.To(Named.Roles),
         Levels = Named.Levels(Levels ?? []), ReplaceLevels = Levels is not null, Metadata = Metadata,
     };
 }
@@ -154,12 +165,18 @@ internal sealed record ServiceAccountRequest
     /// <summary>By id or name.</summary>
     public IReadOnlyList<string>? Roles { get; init; }
 
-    public NewServiceAccount ToAccount() => new(Name ?? "") { Description = Description ?? "", Permissions = Permissions ?? [], Groups = Named.Groups(Groups ?? []), Roles = Named.Roles(Roles ?? []) };
+    public NewServiceAccount ToAccount() =>
+        new(Name ?? "")
+        {
+            Description = Description ?? "", Permissions = Permissions ?? [], Groups = Named.Groups(Groups ?? []),
+            Roles = Named.Roles(Roles ?? []),
+        };
 }
 
 /// <summary>A member who was removed.</summary>
 /// <param name="Id">`mem_…`</param>
-/// <param name="SponsoredInvitations">What became of the pending invitations the member was the sponsor of; null where there were none.</param>
+/// <param name="SponsoredInvitations">What became of the pending invitations the member was the sponsor of; null where
+/// there were none.</param>
 internal sealed record RemovedMemberDocument(string Id, SponsoredDocument? SponsoredInvitations);
 
 /// <summary>What became of pending invitations whose sponsor lost the right to make them.</summary>

@@ -8,14 +8,18 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Organizations, which are the operator's to make and to end, and the settings of one, which are its administrators'.</summary>
+/// <summary>
+/// Organizations, which are the operator's to make and to end, and the settings of one, which are its administrators'.
+/// </summary>
 internal static class OrganizationEndpoints
 {
     /// <summary>All of them.</summary>
     public static void MapOrganizations(this RouteGroupBuilder api)
     {
-        var organizations = api.MapGroup("/organizations").WithTags("Organizations").RequireAuthorization(Policies.Api, Policies.Operator);
-        organizations.MapGet("", ListAsync).TakesPages().Says<Page<OrganizationDocument>>("List organizations", "Oldest first. Needs an operator's key.");
+        var organizations = api.MapGroup("/organizations").WithTags("Organizations")
+            .RequireAuthorization(Policies.Api, Policies.Operator);
+        organizations.MapGet("", ListAsync).TakesPages()
+            .Says<Page<OrganizationDocument>>("List organizations", "Oldest first. Needs an operator's key.");
         organizations.MapPost("", MakeAsync).CanRepeat().Says<NewOrganizationDocument>("Make an organization", """
             With its first administrator, who is active from the start, so that there is never none. His key, and the link by which he sets his password, are shown once. Needs an operator's key.
             """, StatusCodes.Status201Created);
@@ -24,10 +28,17 @@ internal static class OrganizationEndpoints
     /// <summary>One.</summary>
     public static void MapOrganization(this RouteGroupBuilder organization)
     {
-        organization.MapGet("", GetAsync).WithTags("Organizations").Says<OrganizationDocument>("Get an organization", "By slug or id: the one of your key, or with an operator's key any.");
+        organization.MapGet("", GetAsync).WithTags("Organizations")
+            .Says<OrganizationDocument>(
+                "Get an organization", "By slug or id: the one of your key, or with an operator's key any.");
         var ending = organization.MapGroup("").WithTags("Organizations").RequireAuthorization(Policies.Operator);
-        ending.MapPost("/suspend", SuspendAsync).CanRehearse().CanRepeat().Says<OrganizationDocument>("Suspend an organization", "Nobody's key or session acts in it, and no link of it opens, until it is resumed. Nothing is lost. Needs an operator's key.");
-        ending.MapPost("/resume", ResumeAsync).CanRehearse().CanRepeat().Says<OrganizationDocument>("Resume an organization", "Needs an operator's key.");
+        ending.MapPost("/suspend", SuspendAsync).CanRehearse().CanRepeat()
+            .Says<OrganizationDocument>(
+                "Suspend an organization",
+                "Nobody's key or session acts in it, and no link of it opens, until it is resumed. Nothing is lost. "
+                + "Needs an operator's key.");
+        ending.MapPost("/resume", ResumeAsync).CanRehearse().CanRepeat()
+            .Says<OrganizationDocument>("Resume an organization", "Needs an operator's key.");
         ending.MapDelete("", DeleteAsync).CanRehearse().Says<DeletedOrganizationDocument>("Delete an organization", """
             With every row of it, its events included; people keep their sign-ins. It must be suspended. With `dryRun=true` the answer says what would go. Needs an operator's key.
             """);
@@ -39,44 +50,65 @@ internal static class OrganizationEndpoints
             """);
     }
 
-    private static async Task<IResult> ListAsync(ApiQuery query, Actor actor, OrganizationService organizations, CancellationToken ct)
+    private static async Task<IResult> ListAsync(
+        ApiQuery query, Actor actor, OrganizationService organizations, CancellationToken ct)
     {
         var (limit, after) = (query.Limit, query.After("created"));
         if (query.Refusal is { } refusal) return refusal;
-        return (await organizations.PageAsync(actor, after?.Id, limit + 1, ct)).ToHttp(read => Answers.Ok(Cursor.Page(read, limit, OrganizationDocument.From, o => new Cursor("created", null, o.Id))));
+        return (await organizations.PageAsync(actor, after?.Id, limit + 1, ct)).ToHttp(read =>
+            Answers.Ok(Cursor.Page(read, limit, OrganizationDocument.From, o => new Cursor("created", null, o.Id))));
     }
 
-    private static async Task<IResult> MakeAsync(ApiBody<OrganizationRequest> body, Actor actor, OrganizationService organizations, Links links, CancellationToken ct)
+    private static async Task<IResult> MakeAsync(
+        ApiBody<OrganizationRequest> body, Actor actor, OrganizationService organizations, Links links,
+        CancellationToken ct)
     {
         if (body.Refusal(given => OrganizationService.Faults(given.ToOrganization())) is { } refusal) return refusal;
-        return (await organizations.CreateAsync(actor, body.Value.ToOrganization(), ct)).ToHttp(made => Answers.Created(new NewOrganizationDocument
+        return (await organizations.CreateAsync(actor, body.Value.ToOrganization(), ct))
+            .ToHttp(made => Answers.Created(new NewOrganizationDocument
         {
-            Organization = OrganizationDocument.From(made.Organization), OwnerId = Ids.Member.Of(made.Owner.Id), ApiKey = made.ApiKey, Link = made.OwnerLink is { } link ? links.Join(link) : null,
+            Organization = OrganizationDocument.From(made.Organization), OwnerId = Ids.Member.Of(made.Owner.Id),
+            ApiKey = made.ApiKey, Link = made.OwnerLink is { } link
+                ? links.Join(link)
+                : null,
         }, $"{UsherApi.Prefix}/organizations/{made.Organization.Slug}", Precondition.TagOf(made.Organization)));
     }
 
-    private static async Task<IResult> GetAsync(Actor actor, OrganizationService organizations, CancellationToken ct) => (await organizations.GetAsync(actor, ct)).ToHttp(view => Show(view.Organization));
+    private static async Task<IResult> GetAsync(Actor actor, OrganizationService organizations, CancellationToken ct) =>
+        (await organizations.GetAsync(actor, ct)).ToHttp(view => Show(view.Organization));
 
-    private static async Task<IResult> SuspendAsync(HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
+    private static async Task<IResult> SuspendAsync(
+        HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
         (await organizations.SuspendAsync(actor, suspended: true, request.IfMatch, ct)).ToHttp(Show);
 
-    private static async Task<IResult> ResumeAsync(HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
+    private static async Task<IResult> ResumeAsync(
+        HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
         (await organizations.SuspendAsync(actor, suspended: false, request.IfMatch, ct)).ToHttp(Show);
 
-    private static async Task<IResult> DeleteAsync(HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
-        (await organizations.DeleteAsync(actor, request.IfMatch, ct)).ToHttp(gone => Answers.Ok(new DeletedOrganizationDocument(gone)));
+    private static async Task<IResult> DeleteAsync(
+        HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct) =>
+        (await organizations.DeleteAsync(actor, request.IfMatch, ct))
+            .ToHttp(gone => Answers.Ok(new DeletedOrganizationDocument(gone)));
 
-    private static async Task<IResult> GetSettingsAsync(Actor actor, OrganizationService organizations, CancellationToken ct) => (await organizations.GetSettingsAsync(actor, ct)).ToHttp(ShowSettings);
+    private static async Task<IResult> GetSettingsAsync(
+        Actor actor, OrganizationService organizations, CancellationToken ct) =>
+        (await organizations.GetSettingsAsync(actor, ct)).ToHttp(ShowSettings);
 
-    private static async Task<IResult> ChangeSettingsAsync(ApiBody<SettingsRequest> body, HttpRequest request, Actor actor, OrganizationService organizations, CancellationToken ct)
+    private static async Task<IResult> ChangeSettingsAsync(
+        ApiBody<SettingsRequest> body, HttpRequest request, Actor actor, OrganizationService organizations,
+        CancellationToken ct)
     {
         if (body.Refusal(given => organizations.Faults(given.ToChange())) is { } refusal) return refusal;
-        return (await organizations.ChangeAsync(actor, body.Value.ToChange() with { IfMatch = request.IfMatch }, MemberDetails.None, ct)).ToHttp(ShowSettings);
+        return (await organizations.ChangeAsync(
+            actor, body.Value.ToChange() with { IfMatch = request.IfMatch }, MemberDetails.None,
+            ct)).ToHttp(ShowSettings);
     }
 
-    private static IResult Show(Organization organization) => Answers.Ok(OrganizationDocument.From(organization), Precondition.TagOf(organization));
+    private static IResult Show(Organization organization) =>
+        Answers.Ok(OrganizationDocument.From(organization), Precondition.TagOf(organization));
 
-    private static IResult ShowSettings(DefaultsView view) => Answers.Ok(SettingsDocument.From(view), Precondition.TagOf(view.Organization));
+    private static IResult ShowSettings(DefaultsView view) =>
+        Answers.Ok(SettingsDocument.From(view), Precondition.TagOf(view.Organization));
 }
 
 /// <summary>A customer's own place.</summary>
@@ -101,7 +133,8 @@ internal sealed record OrganizationDocument
 
     public static OrganizationDocument From(Organization organization) => new()
     {
-        Id = Ids.Organization.Of(organization.Id), Slug = organization.Slug, Name = organization.Name, TimeZone = organization.TimeZone, Suspended = organization.SuspendedAt is not null,
+        Id = Ids.Organization.Of(organization.Id), Slug = organization.Slug, Name = organization.Name,
+        TimeZone = organization.TimeZone, Suspended = organization.SuspendedAt is not null,
         SuspendedAt = organization.SuspendedAt, CreatedAt = organization.CreatedAt,
     };
 }
@@ -128,7 +161,9 @@ internal sealed record OrganizationRequest
 
     public NewOrganization ToOrganization() => new(Slug ?? "", Name ?? "", Owner?.Email ?? "")
     {
-        TimeZone = TimeZone ?? "Etc/UTC", ExternalIdentityProvider = ExternalIdentityProvider, OwnerFirstName = Owner?.FirstName ?? "", OwnerLastName = Owner?.LastName ?? "", Resources = Resources ?? [],
+        TimeZone = TimeZone
+            ?? "Etc/UTC", ExternalIdentityProvider = ExternalIdentityProvider, OwnerFirstName = Owner?.FirstName
+            ?? "", OwnerLastName = Owner?.LastName ?? "", Resources = Resources ?? [],
     };
 }
 
@@ -198,9 +233,16 @@ internal sealed record SettingsDocument
         var organization = view.Organization;
         return new()
         {
-            Name = organization.Name, TimeZone = organization.TimeZone, InvitationLifetimeSeconds = organization.InvitationLifetimeSeconds, AllowedEmailDomains = organization.AllowedEmailDomains,
-            DefaultPermissions = organization.DefaultPermissions, DefaultGroups = [.. view.Groups.Select(g => new Named(Ids.Group.Of(g.Id), g.Name))], ReturnOrigins = organization.ReturnOrigins,
-            ExternalIdentityProvider = organization.ExternalIdentityProvider, SeatLimit = organization.SeatLimit, SeatsUsed = organization.SeatLimit is null ? null : organization.SeatsUsed,
+            Name = organization.Name, TimeZone = organization.TimeZone,
+            InvitationLifetimeSeconds = organization.InvitationLifetimeSeconds,
+            AllowedEmailDomains = organization.AllowedEmailDomains,
+            DefaultPermissions = organization.DefaultPermissions,
+            DefaultGroups = [.. view.Groups.Select(g => new Named(Ids.Group.Of(g.Id), g.Name))],
+            ReturnOrigins = organization.ReturnOrigins,
+            ExternalIdentityProvider = organization.ExternalIdentityProvider, SeatLimit = organization.SeatLimit,
+            SeatsUsed = organization.SeatLimit is null
+                ? null
+                : organization.SeatsUsed,
         };
     }
 }
@@ -232,8 +274,15 @@ internal sealed record SettingsRequest
 
     public OrganizationChange ToChange() => new()
     {
-        Name = Name, TimeZone = TimeZone, AllowedEmailDomains = AllowedEmailDomains, DefaultPermissions = DefaultPermissions, DefaultGroups = DefaultGroups is null ? null : Named.Groups(DefaultGroups),
+        Name = Name, TimeZone = TimeZone, AllowedEmailDomains = AllowedEmailDomains,
+        DefaultPermissions = DefaultPermissions, DefaultGroups = DefaultGroups is null
+            ? null
+            : Named.Groups(DefaultGroups),
         ReturnOrigins = ReturnOrigins, ExternalIdentityProvider = ExternalIdentityProvider, SeatLimit = SeatLimit,
-        InvitationLifetime = InvitationLifetimeSeconds.IsGiven ? InvitationLifetimeSeconds.Or(null) is { } seconds ? TimeSpan.FromSeconds(seconds) : (TimeSpan?)null : default(Optional<TimeSpan?>),
+        InvitationLifetime = InvitationLifetimeSeconds.IsGiven
+            ? InvitationLifetimeSeconds.Or(null) is { } seconds
+            ? TimeSpan.FromSeconds(seconds)
+            : (TimeSpan?)null
+            : default(Optional<TimeSpan?>),
     };
 }

@@ -10,99 +10,131 @@ using Usher.Server.Pages;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// A person's own account, by their own session (`Authorization: Bearer uss_…`). No API key changes an account. What changes how the person
-/// signs in needs the password given within the last 10 minutes: else the answer is 403 `step_up_needed`, and `POST /usher/v1/sessions/current/confirm` takes the password.
+/// A person's own account, by their own session (`Authorization: Bearer uss_…`). No API key changes an account. What
+/// changes how the person signs in needs the password given within the last 10 minutes: else the answer is 403
+/// `step_up_needed`, and `POST /usher/v1/sessions/current/confirm` takes the password.
 /// </summary>
 internal static class OwnAccountEndpoints
 {
     public static void MapOwnAccount(this RouteGroupBuilder api)
     {
         var me = api.MapGroup("/me").WithTags("Own account").RequireAuthorization(Policies.Session);
-        me.MapGet("", GetAsync).TakesSession(needed: true).WithName("getMe").Says<MeDocument>("Get your account", "With your memberships, and until when this session may change how you sign in.");
+        me.MapGet("", GetAsync).TakesSession(needed: true).WithName("getMe")
+            .Says<MeDocument>(
+                "Get your account", "With your memberships, and until when this session may change how you sign in.");
         me.MapPatch("", UpdateAsync).TakesSession(needed: true).WithName("updateMe").Says<MeDocument>(
-            "Change your names, time zone and language", "Your account alone. What an organization keeps about its member stays.");
-        me.MapPut("/password", SetPasswordAsync).TakesSession(needed: true).WithName("setMyPassword").SaysNothing("Change your password", """
+            "Change your names, time zone and language",
+            "Your account alone. What an organization keeps about its member stays.");
+        me.MapPut("/password", SetPasswordAsync).TakesSession(needed: true).WithName("setMyPassword")
+            .SaysNothing("Change your password", """
             Ends your other sessions, waiting address changes and reset links. Your address is told. Needs the password within the last 10 minutes.
             """);
-        me.MapPost("/address", AskAsync).CanRepeat().TakesSession(needed: true).WithName("changeMyAddress").SaysAccepted("Ask for another address", """
+        me.MapPost("/address", AskAsync).CanRepeat().TakesSession(needed: true).WithName("changeMyAddress")
+            .SaysAccepted("Ask for another address", """
             Mails a link to the new address; the account keeps the old one until the link is confirmed there, within 24 hours. With the account's own address, when it is not proven yet, the link proves it.
             Any other address needs the password within the last 10 minutes.
             """).ProducesProblem(StatusCodes.Status429TooManyRequests);
-        me.MapGet("/sessions", ListSessionsAsync).TakesSession(needed: true).WithName("listMySessions").Says<Page<OwnSessionDocument>>("List your sessions", "The last used first; at most 200.");
-        me.MapDelete("/sessions", EndOthersAsync).TakesSession(needed: true).WithName("endMyOtherSessions").SaysNothing("Sign out everywhere else", "Ends all your sessions but this one.");
-        me.MapDelete("/sessions/{session}", EndSessionAsync).TakesSession(needed: true).WithName("endMySession").SaysNothing("Sign out one session", "It may be this one.");
-        me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization").SaysNothing(
+        me.MapGet("/sessions", ListSessionsAsync).TakesSession(needed: true).WithName("listMySessions")
+            .Says<Page<OwnSessionDocument>>("List your sessions", "The last used first; at most 200.");
+        me.MapDelete("/sessions", EndOthersAsync).TakesSession(needed: true).WithName("endMyOtherSessions")
+            .SaysNothing("Sign out everywhere else", "Ends all your sessions but this one.");
+        me.MapDelete("/sessions/{session}", EndSessionAsync).TakesSession(needed: true).WithName("endMySession")
+            .SaysNothing("Sign out one session", "It may be this one.");
+        me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization")
+            .SaysNothing(
             "Leave an organization", "Your membership ends at once. The last administrator who can act cannot leave.");
-        me.MapPost("/memberships/{member}/agree", AgreeAsync).CanRepeat().TakesSession(needed: true).WithName("agreeToMembership").SaysNothing(
+        me.MapPost("/memberships/{member}/agree", AgreeAsync).CanRepeat().TakesSession(needed: true)
+            .WithName("agreeToMembership").SaysNothing(
             "Agree to an offered membership", """
             One that an organization with an identity provider of its own made for your proven address: see `offers` of your account.
             Agreeing again changes nothing.
             """);
-        me.MapPost("/memberships/{member}/decline", DeclineAsync).CanRepeat().TakesSession(needed: true).WithName("declineMembership").SaysNothing(
-            "Decline an offered membership", "The membership is removed. The last administrator who can act cannot decline.");
+        me.MapPost("/memberships/{member}/decline", DeclineAsync).CanRepeat().TakesSession(needed: true)
+            .WithName("declineMembership").SaysNothing(
+            "Decline an offered membership",
+            "The membership is removed. The last administrator who can act cannot decline.");
 
         var session = api.MapGroup("/sessions/current").WithTags("Own account").RequireAuthorization(Policies.Session);
-        session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession").Says<StepUpDocument>("Give the password again", """
+        session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession")
+            .Says<StepUpDocument>("Give the password again", """
             For 10 minutes this session may then change how you sign in. Wrong passwords count like those at sign-in.
             """);
     }
 
     private static async Task<IResult> GetAsync(
-        SessionUser session, UserService users, MembershipService memberships, TimeProvider clock, CancellationToken ct) =>
+        SessionUser session, UserService users, MembershipService memberships, TimeProvider clock,
+        CancellationToken ct) =>
         await users.MeAsync(session.UserId, ct) is { } me
             ? Answers.Ok(MeDocument.From(me, await memberships.OffersAsync(session.UserId, ct), session, clock.Now()))
             : AccountErrors.SessionRefused.ToHttp();
 
     private static async Task<IResult> UpdateAsync(
-        ApiBody<UserChangeRequest> body, SessionUser session, UserService users, MembershipService memberships, TimeProvider clock,
+        ApiBody<UserChangeRequest> body, SessionUser session, UserService users, MembershipService memberships,
+        TimeProvider clock,
         CancellationToken ct)
     {
         if (body.Refusal(given => UserService.Faults(given.ToChange())) is { } refusal) return refusal;
-        if (!(await users.UpdateAsync(session, body.Value.ToChange(), ct)).TryGet(out var me, out var refused)) return refused.ToHttp();
+        if (!(await users.UpdateAsync(session, body.Value.ToChange(), ct)).TryGet(out var me, out var refused))
+            return refused.ToHttp();
         return Answers.Ok(MeDocument.From(me, await memberships.OffersAsync(session.UserId, ct), session, clock.Now()));
     }
 
-    private static async Task<IResult> SetPasswordAsync(ApiBody<PasswordRequest> body, SessionUser session, UserService users, CancellationToken ct)
+    private static async Task<IResult> SetPasswordAsync(
+        ApiBody<PasswordRequest> body, SessionUser session, UserService users, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
         return (await users.ChangePasswordAsync(session, body.Value.Password, ct)).ToHttp(_ => Answers.NoContent);
     }
 
     private static async Task<IResult> AskAsync(
-        ApiBody<AddressRequest> body, HttpContext http, SessionUser session, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
+        ApiBody<AddressRequest> body, HttpContext http, SessionUser session, UserAddressService addresses,
+        GuestLimits limits, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (EmailAddress.TryCanonical(body.Value.Email, out var address) && limits.Mail(http, address) is { } wait) return GuestEndpoints.Wait(wait);
-        return (await addresses.AskAsync(session, body.Value.Email, ct)).ToHttp(_ => TypedResults.Accepted((string?)null));
+        if (EmailAddress.TryCanonical(body.Value.Email, out var address) && limits.Mail(http, address) is { } wait)
+            return GuestEndpoints.Wait(wait);
+        return (await addresses.AskAsync(session, body.Value.Email, ct))
+            .ToHttp(_ => TypedResults.Accepted((string?)null));
     }
 
-    private static async Task<IResult> ListSessionsAsync(SessionUser session, OwnSessionService sessions, CancellationToken ct) =>
-        Answers.Ok(new Page<OwnSessionDocument>([.. (await sessions.ListAsync(session.UserId, ct)).Select(s => OwnSessionDocument.From(s, session))], Next: null));
+    private static async Task<IResult> ListSessionsAsync(
+        SessionUser session, OwnSessionService sessions, CancellationToken ct) =>
+        Answers.Ok(new Page<OwnSessionDocument>(
+            [.. (await sessions.ListAsync(session.UserId, ct)).Select(s => OwnSessionDocument.From(s, session))],
+            Next: null));
 
-    private static async Task<IResult> EndOthersAsync(SessionUser session, OwnSessionService sessions, CancellationToken ct)
+    private static async Task<IResult> EndOthersAsync(
+        SessionUser session, OwnSessionService sessions, CancellationToken ct)
     {
         await sessions.EndOthersAsync(session, ct);
         return Answers.NoContent;
     }
 
-    private static async Task<IResult> EndSessionAsync(string session, SessionUser current, OwnSessionService sessions, CancellationToken ct) =>
+    private static async Task<IResult> EndSessionAsync(
+        string session, SessionUser current, OwnSessionService sessions, CancellationToken ct) =>
         (await sessions.EndAsync(current, Ids.Session.Parse(session), ct)).ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> LeaveAsync(string member, SessionUser session, MemberService members, CancellationToken ct) =>
+    private static async Task<IResult> LeaveAsync(
+        string member, SessionUser session, MemberService members, CancellationToken ct) =>
         (await members.LeaveAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> AgreeAsync(string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
+    private static async Task<IResult> AgreeAsync(
+        string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
         (await memberships.AgreeAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> DeclineAsync(string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
+    private static async Task<IResult> DeclineAsync(
+        string member, SessionUser session, MembershipService memberships, CancellationToken ct) =>
         (await memberships.DeclineAsync(session.UserId, Ids.Member.Parse(member), ct)).ToHttp(_ => Answers.NoContent);
 
     private static async Task<IResult> ConfirmAsync(
-        ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
+        ApiBody<PasswordRequest> body, HttpContext http, SessionUser session, OwnSessionService sessions,
+        GuestLimits limits, CancellationToken ct)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait) return GuestEndpoints.Wait(wait);
-        return (await sessions.ConfirmAsync(session, body.Value.Password, ct)).ToHttp(confirmed => Answers.Ok(new StepUpDocument(Ids.Session.Of(confirmed.SessionId), confirmed.ConfirmedUntil)));
+        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait)
+            return GuestEndpoints.Wait(wait);
+        return (await sessions.ConfirmAsync(session, body.Value.Password, ct)).ToHttp(confirmed =>
+            Answers.Ok(new StepUpDocument(Ids.Session.Of(confirmed.SessionId), confirmed.ConfirmedUntil)));
     }
 }
 
@@ -141,12 +173,18 @@ internal sealed record MeDocument
     /// <summary>Memberships that organizations made for your proven address, and that wait for you to agree.</summary>
     public required IReadOnlyList<OfferedMembershipDocument> Offers { get; init; }
 
-    public static MeDocument From(Me me, IReadOnlyList<OwnMembership> offers, SessionUser session, DateTimeOffset now) => new()
+    public static MeDocument From(
+        Me me, IReadOnlyList<OwnMembership> offers, SessionUser session, DateTimeOffset now) =>
+        new()
     {
-        Id = Ids.User.Of(me.User.Id), Email = me.Email, EmailProven = me.EmailProved, PendingEmail = me.PendingEmail, FirstName = me.User.FirstName,
-        LastName = me.User.LastName, TimeZone = me.User.TimeZone, Locale = me.User.Locale, CreatedAt = me.User.CreatedAt,
-        Session = new(Ids.Session.Of(session.SessionId), now < session.ConfirmedUntil, session.ConfirmedUntil, session.ExpiresAt),
-        Memberships = [.. me.Memberships.Select(MembershipDocument.From)], Offers = [.. offers.Select(OfferedMembershipDocument.From)],
+        Id = Ids.User.Of(me.User.Id), Email = me.Email, EmailProven = me.EmailProved, PendingEmail = me.PendingEmail,
+        FirstName = me.User.FirstName,
+        LastName = me.User.LastName, TimeZone = me.User.TimeZone, Locale = me.User.Locale,
+        CreatedAt = me.User.CreatedAt,
+        Session = new(
+            Ids.Session.Of(session.SessionId), now < session.ConfirmedUntil, session.ConfirmedUntil, session.ExpiresAt),
+        Memberships = [.. me.Memberships.Select(MembershipDocument.From)],
+        Offers = [.. offers.Select(OfferedMembershipDocument.From)],
     };
 }
 
@@ -155,7 +193,8 @@ internal sealed record MeDocument
 /// <param name="Confirmed">Whether it may change how the person signs in.</param>
 /// <param name="ConfirmedUntil">Until when it may, or might.</param>
 /// <param name="ExpiresAt">When it ends.</param>
-internal sealed record OwnStateDocument(string Id, bool Confirmed, DateTimeOffset ConfirmedUntil, DateTimeOffset ExpiresAt);
+internal sealed record OwnStateDocument(
+    string Id, bool Confirmed, DateTimeOffset ConfirmedUntil, DateTimeOffset ExpiresAt);
 
 /// <summary>A membership of a person.</summary>
 internal sealed record MembershipDocument
@@ -173,8 +212,10 @@ internal sealed record MembershipDocument
 
     public static MembershipDocument From(Membership membership) => new()
     {
-        MemberId = Ids.Member.Of(membership.MemberId), Role = membership.Role, Status = membership.Status, Since = membership.JoinedAt,
-        Organization = new(Ids.Organization.Of(membership.OrganizationId), membership.OrganizationSlug, membership.OrganizationName),
+        MemberId = Ids.Member.Of(membership.MemberId), Role = membership.Role, Status = membership.Status,
+        Since = membership.JoinedAt,
+        Organization = new(
+            Ids.Organization.Of(membership.OrganizationId), membership.OrganizationSlug, membership.OrganizationName),
     };
 }
 
@@ -214,7 +255,8 @@ internal sealed record UserChangeRequest
     /// <summary>BCP 47; null: none.</summary>
     public Optional<string> Locale { get; init; }
 
-    public UserChange ToChange() => new() { FirstName = FirstName, LastName = LastName, TimeZone = TimeZone, Locale = Locale };
+    public UserChange ToChange() =>
+        new() { FirstName = FirstName, LastName = LastName, TimeZone = TimeZone, Locale = Locale };
 }
 
 internal sealed record PasswordRequest
@@ -253,7 +295,8 @@ internal sealed record OwnSessionDocument
 
     public static OwnSessionDocument From(Session session, SessionUser current) => new()
     {
-        Id = Ids.Session.Of(session.Id), Device = session.Device, CreatedAt = session.CreatedAt, LastSeenAt = session.LastSeenAt,
+        Id = Ids.Session.Of(session.Id), Device = session.Device, CreatedAt = session.CreatedAt,
+        LastSeenAt = session.LastSeenAt,
         ExpiresAt = session.ExpiresAt, Current = session.Id == current.SessionId,
     };
 }

@@ -11,75 +11,98 @@ using Usher.Server.Pages;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// A person who cannot sign in sets a new password by a mailed link, and the holder of the link to a new address confirms it. No key: the
-/// code of the link is what counts. For products that show pages of their own.
+/// A person who cannot sign in sets a new password by a mailed link, and the holder of the link to a new address
+/// confirms it. No key: the code of the link is what counts. For products that show pages of their own.
 /// </summary>
 internal static class PasswordResetEndpoints
 {
     public static void MapPasswordResets(this RouteGroupBuilder api)
     {
         var resets = api.MapGroup("/password-resets").WithTags("Getting back in").AllowAnonymous();
-        resets.MapPost("", RequestAsync).LimitedBy(GuessKind.Mails).CanRepeat().WithName("requestPasswordReset").SaysAccepted("Ask for a reset link", """
+        resets.MapPost("", RequestAsync).LimitedBy(GuessKind.Mails).CanRepeat().WithName("requestPasswordReset")
+            .SaysAccepted("Ask for a reset link", """
             Mails a link that sets a new password: it works once, for an hour, and only the newest one works. The answer is the same whether or not the address has an account. An address
             without an account and with an invitation that waits gets the invitation.
             """).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
-        resets.MapPost("/{reset}/check", CheckAsync).LimitedBy(GuessKind.Codes).CanRepeat().WithName("checkPasswordReset").Says<PasswordResetDocument>(
-            "Look at a reset link", "What the holder of a link may know of it. Changes nothing, however often it is called.");
-        resets.MapPost("/{reset}/complete", CompleteAsync).LimitedBy(GuessKind.Codes).CanRepeat().WithName("completePasswordReset").Says<SessionDocument>("Set a new password", """
+        resets.MapPost("/{reset}/check", CheckAsync).LimitedBy(GuessKind.Codes).CanRepeat()
+            .WithName("checkPasswordReset").Says<PasswordResetDocument>(
+            "Look at a reset link",
+            "What the holder of a link may know of it. Changes nothing, however often it is called.");
+        resets.MapPost("/{reset}/complete", CompleteAsync).LimitedBy(GuessKind.Codes).CanRepeat()
+            .WithName("completePasswordReset").Says<SessionDocument>("Set a new password", """
             Ends every session of the account, its waiting address changes and its other reset links, and signs the person in. A mailed link also proves the address: where it was never proven before,
             the account's memberships are suspended until an administrator of each organization restores them.
             """, StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status410Gone);
 
         var changes = api.MapGroup("/address-changes").WithTags("Getting back in").AllowAnonymous();
-        changes.MapPost("/{change}/confirm", ConfirmAsync).LimitedBy(GuessKind.Codes).CanRepeat().WithName("confirmAddressChange").Says<OwnAddressDocument>("Confirm a new address", """
+        changes.MapPost("/{change}/confirm", ConfirmAsync).LimitedBy(GuessKind.Codes).CanRepeat()
+            .WithName("confirmAddressChange").Says<OwnAddressDocument>("Confirm a new address", """
             The address that the link was mailed to becomes the address of the account, proven. Needs the account's password too. Signs nobody in. The old address is told.
             """).ProducesProblem(StatusCodes.Status410Gone);
     }
 
-    private static async Task<IResult> RequestAsync(ApiBody<PasswordResetRequest> body, [AsParameters] Services services)
+    private static async Task<IResult> RequestAsync(
+        ApiBody<PasswordResetRequest> body, [AsParameters] Services services)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (!EmailAddress.TryCanonical(body.Value.Email, out var address)) return InvitationErrors.EmailInvalid.ToHttp();
+        if (!EmailAddress.TryCanonical(body.Value.Email, out var address))
+            return InvitationErrors.EmailInvalid.ToHttp();
         var returnTo = body.Value.ReturnTo;
-        if (returnTo is not null && LocalPath.OrNull(returnTo) is null) return ShapeErrors.Invalid("return_to", "a path of this site that begins with one slash").ToHttp();
+        if (returnTo is not null && LocalPath.OrNull(returnTo) is null)
+            return ShapeErrors.Invalid("return_to", "a path of this site that begins with one slash").ToHttp();
         if (services.Limits.Mail(services.Http) is { } wait) return GuestEndpoints.Wait(wait);
         await services.Resets.RequestAsync(address, returnTo, services.Ct);
         return TypedResults.Accepted((string?)null);
     }
 
-    private static async Task<IResult> CheckAsync(string reset, ApiBody<CodeRequest> body, [AsParameters] Services services)
+    private static async Task<IResult> CheckAsync(
+        string reset, ApiBody<CodeRequest> body, [AsParameters] Services services)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (services.Limits.Code(services.Http, Subject(Ids.PasswordReset, reset)) is { } wait) return GuestEndpoints.Wait(wait);
+        if (services.Limits.Code(services.Http, Subject(Ids.PasswordReset, reset)) is { } wait)
+            return GuestEndpoints.Wait(wait);
         if (!Ids.PasswordReset.TryParseLinked(reset, out var id)) return AccountErrors.ResetUnknown.ToHttp();
         var found = await services.Resets.LookAsync(new(id, body.Value.Code.Trim()), services.Ct);
-        return found.State is PasswordResetState.Unknown ? AccountErrors.ResetUnknown.ToHttp() : Answers.Ok(PasswordResetDocument.From(found));
+        return found.State is PasswordResetState.Unknown
+            ? AccountErrors.ResetUnknown.ToHttp()
+            : Answers.Ok(PasswordResetDocument.From(found));
     }
 
-    private static async Task<IResult> CompleteAsync(string reset, ApiBody<CodePasswordRequest> body, [AsParameters] Services services)
+    private static async Task<IResult> CompleteAsync(
+        string reset, ApiBody<CodePasswordRequest> body, [AsParameters] Services services)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (services.Limits.Code(services.Http, Subject(Ids.PasswordReset, reset)) is { } wait) return GuestEndpoints.Wait(wait);
+        if (services.Limits.Code(services.Http, Subject(Ids.PasswordReset, reset)) is { } wait)
+            return GuestEndpoints.Wait(wait);
         if (!Ids.PasswordReset.TryParseLinked(reset, out var id)) return AccountErrors.ResetUnknown.ToHttp();
-        return (await services.Resets.CompleteAsync(new(id, body.Value.Code.Trim()), body.Value.Password, services.Http.Device, services.Ct))
-            .ToHttp(session => Answers.Created(SessionDocument.From(session, services.Devices), "/usher/v1/sessions/current"));
+        return (await services.Resets.CompleteAsync(
+            new(id, body.Value.Code.Trim()), body.Value.Password, services.Http.Device, services.Ct))
+            .ToHttp(session =>
+                Answers.Created(SessionDocument.From(session, services.Devices), "/usher/v1/sessions/current"));
     }
 
-    private static async Task<IResult> ConfirmAsync(string change, ApiBody<CodePasswordRequest> body, [AsParameters] Services services)
+    private static async Task<IResult> ConfirmAsync(
+        string change, ApiBody<CodePasswordRequest> body, [AsParameters] Services services)
     {
         if (body.Refusal() is { } refusal) return refusal;
-        if (services.Limits.Code(services.Http, Subject(Ids.AddressChange, change)) is { } wait) return GuestEndpoints.Wait(wait);
+        if (services.Limits.Code(services.Http, Subject(Ids.AddressChange, change)) is { } wait)
+            return GuestEndpoints.Wait(wait);
         if (!Ids.AddressChange.TryParseLinked(change, out var id)) return AccountErrors.AddressChangeUnknown.ToHttp();
         var link = new UserAddressLink(id, body.Value.Code.Trim());
         var found = await services.Addresses.LookAsync(link, services.Ct);
-        if (found.State is AddressChangeState.Open && services.Limits.Password(services.Http, found.GuessSubject) is { } pause) return GuestEndpoints.Wait(pause);
-        return (await services.Addresses.ConfirmAsync(link, body.Value.Password, services.Ct)).ToHttp(confirmed => Answers.Ok(new OwnAddressDocument(confirmed.Email, Proven: true)));
+        if (found.State is AddressChangeState.Open
+                && services.Limits.Password(services.Http, found.GuessSubject) is { } pause)
+            return GuestEndpoints.Wait(pause);
+        return (await services.Addresses.ConfirmAsync(link, body.Value.Password, services.Ct))
+            .ToHttp(confirmed => Answers.Ok(new OwnAddressDocument(confirmed.Email, Proven: true)));
     }
 
     // One subject for every spelling of an id, and one for all that is none.
     private static string Subject(Ids kind, string text) => kind.TryParseLinked(text, out var id) ? id.ToString() : "";
 
-    private sealed record Services(HttpContext Http, PasswordResetService Resets, UserAddressService Addresses, GuestLimits Limits, DeviceTokens Devices, CancellationToken Ct);
+    private sealed record Services(
+        HttpContext Http, PasswordResetService Resets, UserAddressService Addresses, GuestLimits Limits,
+        DeviceTokens Devices, CancellationToken Ct);
 }
 
 internal sealed record PasswordResetRequest
@@ -97,7 +120,9 @@ internal sealed record CodePasswordRequest
     /// <example>usp_…</example>
     public required string Code { get; init; }
 
-    /// <summary>To set: 12 to 256 characters, not one of the common ones. To confirm an address: the account's present one.</summary>
+    /// <summary>
+    /// To set: 12 to 256 characters, not one of the common ones. To confirm an address: the account's present one.
+    /// </summary>
     public required string Password { get; init; }
 }
 
@@ -111,7 +136,10 @@ internal sealed record PasswordResetDocument
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>Whether the address was never proven: using the link suspends the account's memberships until administrators restore them.</summary>
+    /// <summary>
+    /// Whether the address was never proven: using the link suspends the account's memberships until administrators
+    /// restore them.
+    /// </summary>
     public required bool TakesOver { get; init; }
 
     public static PasswordResetDocument From(PasswordResetView view) =>

@@ -5,7 +5,9 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Refusals as RFC 9457 problem details, with a stable <c>code</c> and every fault of the input with its JSON pointer.</summary>
+/// <summary>
+/// Refusals as RFC 9457 problem details, with a stable <c>code</c> and every fault of the input with its JSON pointer.
+/// </summary>
 internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFormat
 {
     public const string MediaType = "application/problem+json";
@@ -63,7 +65,8 @@ internal sealed record Problem
         var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).Take(FaultList.Max).ToList());
         return new()
         {
-            Type = $"{site}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode, Detail = first.Message, Code = first.Code,
+            Type = $"{site}/docs/errors#{first.Code}", Title = TitleOf(first.Kind), Status = first.StatusCode,
+            Detail = first.Message, Code = first.Code,
             Errors = all.Exists(e => e.Field is not null) ? [.. all.Select(Fault.From)] : null,
         };
     }
@@ -113,5 +116,7 @@ internal sealed record Fault
     /// <summary>A field of the core's as a pointer into a body of ours.</summary>
     internal static string PointerOf(string field) => field is "" ? "" : "/" + CamelCase(field);
 
-    private static string CamelCase(string field) => string.Concat(field.Select((c, i) => i > 0 && field[i - 1] is '_' ? char.ToUpperInvariant(c) : c)).Replace("_", "", StringComparison.Ordinal);
+    private static string CamelCase(string field) =>
+        string.Concat(field.Select((c, i) => i > 0 && field[i - 1] is '_' ? char.ToUpperInvariant(c) : c))
+            .Replace("_", "", StringComparison.Ordinal);
 }

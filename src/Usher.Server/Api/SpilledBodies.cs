@@ -5,8 +5,9 @@ using Usher.Server.Startup;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// Bodies of requests that are read more than once. Beyond 64 KiB they lie in a folder of the data directory and never in the system's one for temporary files:
-/// they hold people's addresses. What a killed server leaves there is deleted at the next start.
+/// Bodies of requests that are read more than once. Beyond 64 KiB they lie in a folder of the data directory and never
+/// in the system's one for temporary files: they hold people's addresses. What a killed server leaves there is deleted
+/// at the next start.
 /// </summary>
 internal static class SpilledBodies
 {
@@ -21,7 +22,9 @@ internal static class SpilledBodies
         http.Response.RegisterForDispose(body);
     }
 
-    /// <summary>Deletes what an earlier process left. A file that another node has open stays readable for it.</summary>
+    /// <summary>
+    /// Deletes what an earlier process left. A file that another node has open stays readable for it.
+    /// </summary>
     public static void DeleteAll(ServerOptions options)
     {
         if (!Directory.Exists(FolderOf(options))) return;
@@ -35,7 +38,8 @@ internal static class SpilledBodies
         }
     }
 
-    private static string FolderOf(ServerOptions options) => Path.GetFullPath(Path.Combine(options.DataDirectory, "requests"));
+    private static string FolderOf(ServerOptions options) =>
+        Path.GetFullPath(Path.Combine(options.DataDirectory, "requests"));
 
     private static string Made(string folder)
     {

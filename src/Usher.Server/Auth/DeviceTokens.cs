@@ -7,8 +7,8 @@ using Usher.Core.Limits;
 namespace Usher.Server.Auth;
 
 /// <summary>
-/// A known device as a browser's cookie, or a product's back end, keeps it: encrypted text that opens nothing. It only exempts from the code that is mailed
-/// while sign-ins for an address fail.
+/// A known device as a browser's cookie, or a product's back end, keeps it: encrypted text that opens nothing. It only
+/// exempts from the code that is mailed while sign-ins for an address fail.
 /// </summary>
 public sealed class DeviceTokens(IDataProtectionProvider protection, SiteCookies site, TimeProvider clock)
 {
@@ -19,7 +19,9 @@ public sealed class DeviceTokens(IDataProtectionProvider protection, SiteCookies
     private readonly string name = site.HostName("usher_device");
 
     public string Of(KnownDevice device) =>
-        protector.Protect(string.Create(CultureInfo.InvariantCulture, $"{device.UserId:N} {device.Id:N} {device.ExpiresAt.ToUnixTimeMilliseconds()} {device.Stamp}"));
+        protector.Protect(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{device.UserId:N} {device.Id:N} {device.ExpiresAt.ToUnixTimeMilliseconds()} {device.Stamp}"));
 
     /// <summary>Null for what is not one of this installation's, or too old.</summary>
     public KnownDevice? Read(string? token)
@@ -29,7 +31,8 @@ public sealed class DeviceTokens(IDataProtectionProvider protection, SiteCookies
         {
             if (protector.Unprotect(token).Split(' ', 4) is not [var user, var id, var ends, var stamp]) return null;
             var device = new KnownDevice(
-                Guid.ParseExact(user, "N"), stamp, Guid.ParseExact(id, "N"), DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(ends, CultureInfo.InvariantCulture)));
+                Guid.ParseExact(user, "N"), stamp, Guid.ParseExact(id, "N"),
+                DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(ends, CultureInfo.InvariantCulture)));
             return device.ExpiresAt > clock.Now() ? device : null;
         }
         catch (Exception e) when (e is CryptographicException or FormatException)

@@ -13,23 +13,30 @@ namespace Usher.Server.Auth;
 public static class KeyErrors
 {
     public static readonly Error Missing = new(ErrorKind.Unauthenticated, "key_missing", "An API key is needed.");
-    public static readonly Error Refused = new(ErrorKind.Unauthenticated, "key_refused", "This API key is not known or may no longer act.");
-    public static readonly Error OfOperator = Refused with { Message = "An operator's key opens Usher's own API alone." };
+    public static readonly Error Refused = new(
+        ErrorKind.Unauthenticated, "key_refused", "This API key is not known or may no longer act.");
+    public static readonly Error OfOperator = Refused with
+    {
+        Message = "An operator's key opens Usher's own API alone.",
+    };
     public static readonly Error ReadOnly = new(ErrorKind.Forbidden, "key_read_only", "This API key may only read.");
     public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "You may not do this.");
 }
 
 /// <summary>
-/// One key in four forms, on every API surface: <c>Authorization: ApiKey K</c>, <c>Authorization: Bearer K</c>, <c>X-AUTH-TOKEN: K</c> and Basic
-/// <c>email:K</c>, whose name must be the member's own. The key says the organization.
+/// One key in four forms, on every API surface: <c>Authorization: ApiKey K</c>, <c>Authorization: Bearer K</c>,
+/// <c>X-AUTH-TOKEN: K</c> and Basic <c>email:K</c>, whose name must be the member's own. The key says the organization.
 /// </summary>
-public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, CallerService callers)
+public sealed class KeyAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
+    CallerService callers)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public new const string Scheme = "Key";
 
     // That somebody calls; who, is a feature of the request.
-    private static readonly AuthenticateResult Known = AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));
+    private static readonly AuthenticateResult Known = AuthenticateResult.Success(new(
+        new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));
 
     private Error refusal = KeyErrors.Missing;
 
@@ -37,21 +44,30 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
     {
         if (Read(Request) is not { } given) return AuthenticateResult.NoResult();
         refusal = KeyErrors.Refused;
-        if ((await callers.FindAsync(given.Secret, Context.RequestAborted) ?? await callers.FindOperatorAsync(given.Secret, Context.RequestAborted)) is not { } caller) return AuthenticateResult.Fail("refused");
+        if ((
+                await callers.FindAsync(given.Secret, Context.RequestAborted)
+                    ?? await callers.FindOperatorAsync(given.Secret, Context.RequestAborted)) is not { } caller)
+            return AuthenticateResult.Fail("refused");
         if (given.Name is { } name && !IsNameOf(caller, name)) return AuthenticateResult.Fail("refused");
         Context.Features.Set(caller);
         return Known;
     }
 
-    protected override Task HandleChallengeAsync(AuthenticationProperties properties) => new ErrorResult(refusal).ExecuteAsync(Context);
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>
+        new ErrorResult(refusal).ExecuteAsync(Context);
 
     private static bool IsNameOf(Caller caller, string name) =>
         string.Equals(caller.Identifier, name, StringComparison.OrdinalIgnoreCase)
         || (EmailAddress.TryCanonical(name, out var canonical) && canonical == caller.Identifier);
 
-    /// <summary>The key that came with a request, in whichever form; null without one, and for a session's token.</summary>
+    /// <summary>
+    /// The key that came with a request, in whichever form; null without one, and for a session's token.
+    /// </summary>
     internal static string? SecretOf(HttpRequest request) =>
-        Read(request) is { Secret: { Length: > 0 } secret } && !secret.StartsWith(Core.Secret.SessionPrefix, StringComparison.Ordinal) ? secret : null;
+        Read(request) is { Secret: { Length: > 0 } secret }
+            && !secret.StartsWith(Core.Secret.SessionPrefix, StringComparison.Ordinal)
+            ? secret
+            : null;
 
     private static (string Secret, string? Name)? Read(HttpRequest request)
     {
@@ -60,13 +76,17 @@ public sealed class KeyAuthentication(IOptionsMonitor<AuthenticationSchemeOption
             var space = authorization.IndexOf(' ', StringComparison.Ordinal);
             if (space < 0) return ("", null);
             var (scheme, value) = (authorization[..space], authorization[(space + 1)..].Trim());
-            if (scheme.Equals("ApiKey", StringComparison.OrdinalIgnoreCase) || scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase)) return (value, null);
+            if (scheme.Equals("ApiKey", StringComparison.OrdinalIgnoreCase)
+                    || scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+                return (value, null);
             return scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) ? ReadBasic(value) : ("", null);
         }
 
         if (request.Headers["X-AUTH-TOKEN"] is not [{ } token, ..]) return null;
         const string bearer = "Bearer ";
-        return (token.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? token[bearer.Length..].Trim() : token.Trim(), null);
+        return (
+            token.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? token[bearer.Length..].Trim() : token.Trim(),
+            null);
     }
 
     private static (string Secret, string? Name) ReadBasic(string value)

@@ -31,23 +31,41 @@ public static class Policies
     {
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ExplainedRefusals>();
         return services.AddAuthorizationBuilder()
-            .AddPolicy(Key, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
-                .AddRequirements(new RequireCaller(KeyErrors.OfOperator, (caller, _) => !caller.IsOperator), MayWrite()))
-            .AddPolicy(Api, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser().AddRequirements(MayWrite(), new RequireOrganization()))
-            .AddPolicy(Operator, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(OrganizationErrors.NotAllowed, (caller, _) => caller.IsOperator)))
-            .AddPolicy(Session, policy => policy.AddAuthenticationSchemes(SessionTokenAuthentication.SchemeName).RequireAuthenticatedUser())
+            .AddPolicy(
+                Key, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
+                .AddRequirements(
+                    new RequireCaller(KeyErrors.OfOperator, (caller, _) => !caller.IsOperator), MayWrite()))
+            .AddPolicy(
+                Api,
+                policy =>
+                    policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
+                        .AddRequirements(MayWrite(), new RequireOrganization()))
+            .AddPolicy(
+                Operator,
+                policy =>
+                    policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(
+                        OrganizationErrors.NotAllowed, (caller, _) => caller.IsOperator)))
+            .AddPolicy(
+                Session,
+                policy =>
+                    policy.AddAuthenticationSchemes(SessionTokenAuthentication.SchemeName).RequireAuthenticatedUser())
             .AddPolicy(UserManagement, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
-                .AddRequirements(new RequireCaller(KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
+                .AddRequirements(new RequireCaller(
+                    KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
     }
 
-    /// <summary>Marks a route that only reads, though its method writes elsewhere: a search whose conditions are a body.</summary>
+    /// <summary>
+    /// Marks a route that only reads, though its method writes elsewhere: a search whose conditions are a body.
+    /// </summary>
     public static TBuilder OnlyReads<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(ReadsAnyway.Instance);
 
-    private static RequireCaller MayWrite() => new(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || Reads(http));
+    private static RequireCaller MayWrite() =>
+        new(KeyErrors.ReadOnly, (caller, http) => !caller.ReadOnly || Reads(http));
 
     private static bool Reads(HttpContext http) =>
-        HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) || http.GetEndpoint()?.Metadata.GetMetadata<ReadsAnyway>() is not null;
+        HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method)
+            || http.GetEndpoint()?.Metadata.GetMetadata<ReadsAnyway>() is not null;
 
     private sealed class ReadsAnyway
     {
@@ -59,9 +77,12 @@ public static class Policies
     {
         private readonly AuthorizationMiddlewareResultHandler framework = new();
 
-        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        public Task HandleAsync(
+            RequestDelegate next, HttpContext context, AuthorizationPolicy policy,
+            PolicyAuthorizationResult authorizeResult)
         {
-            var refused = authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<IExplained>().FirstOrDefault();
+            var refused = authorizeResult.AuthorizationFailure?.FailedRequirements.OfType<IExplained>()
+                .FirstOrDefault();
             return authorizeResult.Forbidden && refused is not null
                 ? new ErrorResult(refused.Error).ExecuteAsync(context)
                 : framework.HandleAsync(next, context, policy, authorizeResult);
@@ -76,20 +97,25 @@ internal interface IExplained : IAuthorizationRequirement
 }
 
 /// <summary>
-/// The organization in the path is the caller's own, by slug or id; an operator enters any there is. To others it does not exist.
+/// The organization in the path is the caller's own, by slug or id; an operator enters any there is. To others it does
+/// not exist.
 /// </summary>
 public sealed class RequireOrganization : AuthorizationHandler<RequireOrganization>, IExplained
 {
     public Error Error => OrganizationErrors.NotFound;
 
-    protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, RequireOrganization requirement)
+    protected override async Task HandleRequirementAsync(
+        AuthorizationHandlerContext context, RequireOrganization requirement)
     {
         if (context.Resource is not HttpContext http || http.Features.Get<Caller>() is not { } caller) return;
         if (http.Request.RouteValues.TryGetValue("organization", out var value) && value is string named)
         {
             Guid? id = Ids.Organization.TryParse(named, out var parsed) ? parsed : null;
             var entered = caller.IsOperator
-                ? OrganizationService.IsSlug(named) || id is not null ? await http.RequestServices.GetRequiredService<CallerService>().EnterAsync(caller, id, named, http.RequestAborted) : null
+                ? OrganizationService.IsSlug(named) || id is not null
+                    ? await http.RequestServices.GetRequiredService<CallerService>()
+                        .EnterAsync(caller, id, named, http.RequestAborted)
+                    : null
                 : named == caller.OrganizationSlug || id == caller.Actor.OrganizationId ? caller : null;
             if (entered is null) return;
             http.Features.Set(entered);
@@ -100,14 +126,18 @@ public sealed class RequireOrganization : AuthorizationHandler<RequireOrganizati
 }
 
 /// <summary>A condition on the caller.</summary>
-public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds) : AuthorizationHandler<RequireCaller>, IExplained
+public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds)
+    : AuthorizationHandler<RequireCaller>,
+IExplained
 {
     public Error Error => error;
 
     // The framework asks every handler about every requirement of its type: each answers for itself alone.
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, RequireCaller requirement)
     {
-        if (requirement == this && context.Resource is HttpContext http && http.Features.Get<Caller>() is { } caller && holds(caller, http)) context.Succeed(requirement);
+        if (requirement == this && context.Resource is HttpContext http && http.Features.Get<Caller>() is { } caller
+                && holds(caller, http))
+            context.Succeed(requirement);
         return Task.CompletedTask;
     }
 }

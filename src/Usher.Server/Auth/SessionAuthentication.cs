@@ -8,17 +8,23 @@ using Usher.Server.Pages;
 
 namespace Usher.Server.Auth;
 
-/// <summary>Who is signed in, by the session cookie: one read of the database per request, none without a cookie. Sends a browser that must sign in to the page for it.</summary>
+/// <summary>
+/// Who is signed in, by the session cookie: one read of the database per request, none without a cookie. Sends a
+/// browser that must sign in to the page for it.
+/// </summary>
 public sealed class SessionAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, SessionService sessions, SessionCookie cookie)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
+    SessionService sessions, SessionCookie cookie)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Session";
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (cookie.Read(Request) is not { } secret || !Secret.IsWellFormed(secret, Secret.SessionPrefix)) return AuthenticateResult.NoResult();
-        if (await sessions.FindAsync(secret, Context.RequestAborted) is not { } user) return AuthenticateResult.Fail("The session has ended.");
+        if (cookie.Read(Request) is not { } secret || !Secret.IsWellFormed(secret, Secret.SessionPrefix))
+            return AuthenticateResult.NoResult();
+        if (await sessions.FindAsync(secret, Context.RequestAborted) is not { } user)
+            return AuthenticateResult.Fail("The session has ended.");
 
         Context.Features.Set(user);
         var identity = new ClaimsIdentity(SchemeName);
@@ -31,12 +37,15 @@ public sealed class SessionAuthentication(
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         // What was posted is lost by the detour, so only a page that was asked for is worth coming back to.
-        var back = HttpMethods.IsGet(Request.Method) || HttpMethods.IsHead(Request.Method) ? $"{Request.Path}{Request.QueryString}" : null;
+        var back = HttpMethods.IsGet(Request.Method) || HttpMethods.IsHead(Request.Method)
+            ? $"{Request.Path}{Request.QueryString}"
+            : null;
         return PageResults.SeeOther(LocalPath.SignIn(back)).ExecuteAsync(Context);
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
-        PageResults.Error(StatusCodes.Status403Forbidden, "You are signed in, but this page is not for you.").ExecuteAsync(Context);
+        PageResults.Error(StatusCodes.Status403Forbidden, "You are signed in, but this page is not for you.")
+            .ExecuteAsync(Context);
 }
 
 public static class SessionAuthenticationExtensions
@@ -51,7 +60,8 @@ public static class SessionAuthenticationExtensions
         }
 
         /// <summary>The browser's session, or null. As cheap as <see cref="SignedInUserAsync"/>.</summary>
-        public async Task<SessionUser?> SessionAsync() => await http.SignedInUserAsync() is null ? null : http.Features.Get<SessionUser>();
+        public async Task<SessionUser?> SessionAsync() =>
+            await http.SignedInUserAsync() is null ? null : http.Features.Get<SessionUser>();
 
         /// <summary>The browser's own description, to tell sessions apart by.</summary>
         public string? Device => http.Request.Headers.UserAgent is [{ Length: > 0 } agent, ..] ? agent : null;

@@ -10,11 +10,12 @@ using Usher.Server.Errors;
 namespace Usher.Server.Auth;
 
 /// <summary>
-/// A person's session as <c>Authorization: Bearer uss_…</c>, for Usher's own API. Never the cookie: what a browser sends by itself must not be
-/// enough to change an account.
+/// A person's session as <c>Authorization: Bearer uss_…</c>, for Usher's own API. Never the cookie: what a browser
+/// sends by itself must not be enough to change an account.
 /// </summary>
 public sealed class SessionTokenAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, SessionService sessions)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
+    SessionService sessions)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "SessionToken";
@@ -23,14 +24,18 @@ public sealed class SessionTokenAuthentication(
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (Request.Headers.Authorization is not [{ } header] || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)) return AuthenticateResult.NoResult();
+        if (Request.Headers.Authorization is not [{ } header]
+                || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+            return AuthenticateResult.NoResult();
         var token = header[Bearer.Length..].Trim();
         if (!Secret.IsWellFormed(token, Secret.SessionPrefix)) return AuthenticateResult.NoResult();
-        if (await sessions.FindAsync(token, Context.RequestAborted) is not { } session) return AuthenticateResult.Fail("The session has ended.");
+        if (await sessions.FindAsync(token, Context.RequestAborted) is not { } session)
+            return AuthenticateResult.Fail("The session has ended.");
         Context.Features.Set(session);
         var identity = new ClaimsIdentity([new(ClaimTypes.NameIdentifier, session.UserId.ToString())], SchemeName);
         return AuthenticateResult.Success(new(new ClaimsPrincipal(identity), SchemeName));
     }
 
-    protected override Task HandleChallengeAsync(AuthenticationProperties properties) => new ErrorResult(AccountErrors.SessionRefused).ExecuteAsync(Context);
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>
+        new ErrorResult(AccountErrors.SessionRefused).ExecuteAsync(Context);
 }

@@ -22,6 +22,9 @@ public class DialectOptions
 /// <summary>DeployHQ's has one host per account.</summary>
 public sealed class DeployHqOptions : DialectOptions
 {
-    /// <summary>The domain below which the first label must be the organization's slug; null: the key alone says the organization.</summary>
+    /// <summary>
+    /// The domain below which the first label must be the organization's slug; null: the key alone says the
+    /// organization.
+    /// </summary>
     public string? Domain { get; set; }
 }

@@ -38,21 +38,33 @@ public static class ErrorStatus
 /// <summary>Refusals of the host itself, before any operation.</summary>
 public static class HostErrors
 {
-    public static readonly Error RouteNotFound = new(ErrorKind.NotFound, "route_not_found", "There is nothing at this address.");
-    public static readonly Error WrongMethod = new(ErrorKind.WrongMethod, "wrong_method", "This address does not take that method.");
-    public static readonly Error WrongMediaType = new(ErrorKind.WrongMediaType, "wrong_media_type", "The body must be JSON.");
+    public static readonly Error RouteNotFound = new(
+        ErrorKind.NotFound, "route_not_found", "There is nothing at this address.");
+    public static readonly Error WrongMethod = new(
+        ErrorKind.WrongMethod, "wrong_method", "This address does not take that method.");
+    public static readonly Error WrongMediaType = new(
+        ErrorKind.WrongMediaType, "wrong_media_type", "The body must be JSON.");
     public static readonly Error NotJson = new(ErrorKind.Malformed, "not_json", "The body is not valid JSON.");
     public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request cannot be read.");
-    public static readonly Error TooLarge = new(ErrorKind.TooLarge, "too_large", "The body is longer than the server reads.");
+    public static readonly Error TooLarge = new(
+        ErrorKind.TooLarge, "too_large", "The body is longer than the server reads.");
 
-    /// <summary>A list, or the whole body where <paramref name="field"/> is "", has more values than are read.</summary>
+    /// <summary>
+    /// A list, or the whole body where <paramref name="field"/> is "", has more values than are read.
+    /// </summary>
     public static Error TooManyValues(string field, int most) => new(
         ErrorKind.Invalid, "too_many_values",
-        string.Create(CultureInfo.InvariantCulture, $"{(field is "" ? "The body" : field)} has too many values. At most {most:N0} are read."), field);
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(field is "" ? "The body" : field)} has too many values. At most {most:N0} are read."),
+        field);
 
-    public static readonly Error Internal = new(ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
+    public static readonly Error Internal = new(
+        ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
     public static readonly Error Unavailable =
-        new(ErrorKind.Unavailable, "unavailable", "The server cannot reach its database at the moment. Try again in a few seconds.")
+        new(
+            ErrorKind.Unavailable, "unavailable",
+            "The server cannot reach its database at the moment. Try again in a few seconds.")
         {
             // A failover of PostgreSQL takes some seconds.
             RetryAfter = TimeSpan.FromSeconds(5),

@@ -11,15 +11,15 @@ public static class PostedForm
 
     private static readonly FormOptions Limits = new()
     {
-        // In memory: nothing of a form is ever written to a file. Twice the size, so that a form that is too long is told as that.
-        MemoryBufferThreshold = 2 * MaxBytes, BufferBodyLengthLimit = 2 * MaxBytes, MultipartBodyLengthLimit = 2 * MaxBytes, ValueLengthLimit = 2 * MaxBytes,
+        // In memory: nothing of a form is ever written to a file. Twice the size, so that a form that is too long is
+        // told as that.
+        MemoryBufferThreshold = 2 * MaxBytes, BufferBodyLengthLimit = 2 * MaxBytes,
+        MultipartBodyLengthLimit = 2 * MaxBytes, ValueLengthLimit = 2 * MaxBytes,
     };
 
     /// <summary>Reads a form that was posted. A second call, and the framework, get what the first has read.</summary>
-    /// <returns>
-    /// The fields. Refused with <c>wrong_media_type</c> for what is no form, with <c>too_large</c> beyond 64 KiB, and with <c>unreadable</c> for a form that
-    /// breaks the rules of its media type.
-    /// </returns>
+    /// <returns> The fields. Refused with <c>wrong_media_type</c> for what is no form, with <c>too_large</c> beyond 64
+    /// KiB, and with <c>unreadable</c> for a form that breaks the rules of its media type. </returns>
     public static async Task<Result<FormCollection>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         if (!request.HasFormContentType) return HostErrors.WrongMediaType with { Message = "The body must be a form." };
@@ -34,9 +34,12 @@ public static class PostedForm
         {
             return HostErrors.TooLarge;
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or ArgumentException or FormatException or NotSupportedException)
+        catch (Exception e) when (
+            e is InvalidDataException or IOException or ArgumentException or FormatException or NotSupportedException)
         {
-            return HostErrors.Unreadable; // no boundary, a part that does not end, headers that are none, more fields than a form may have, text in UTF-7
+            // no boundary, a part that does not end, headers that are none, more fields than a form may have, text in
+            // UTF-7
+            return HostErrors.Unreadable;
         }
     }
 }

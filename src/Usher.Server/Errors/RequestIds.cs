@@ -1,8 +1,8 @@
 namespace Usher.Server.Errors;
 
 /// <summary>
-/// The id of a request: a new UUID for each, in the header <c>X-Request-Id</c> of every answer and in every line that the log has about a failed one. What a
-/// client sends in that header is not read.
+/// The id of a request: a new UUID for each, in the header <c>X-Request-Id</c> of every answer and in every line that
+/// the log has about a failed one. What a client sends in that header is not read.
 /// </summary>
 public static class RequestIds
 {
@@ -27,6 +27,7 @@ public static class RequestIds
 
     private sealed class WithId(Func<string, IResult> answer) : IResult
     {
-        public Task ExecuteAsync(HttpContext httpContext) => answer(httpContext.TraceIdentifier).ExecuteAsync(httpContext);
+        public Task ExecuteAsync(HttpContext httpContext) =>
+            answer(httpContext.TraceIdentifier).ExecuteAsync(httpContext);
     }
 }

@@ -19,17 +19,22 @@ public sealed class Surfaces
 
     public void Add(Surface surface) => surfaces.Add(surface);
 
-    public Surface? Of(PathString path) => surfaces.Where(s => path.StartsWithSegments(s.Prefix, StringComparison.OrdinalIgnoreCase)).MaxBy(s => s.Prefix.Length);
+    public Surface? Of(PathString path) =>
+        surfaces.Where(s => path.StartsWithSegments(s.Prefix, StringComparison.OrdinalIgnoreCase))
+            .MaxBy(s => s.Prefix.Length);
 
-    public IErrorFormat FormatOf(HttpContext http) => Of(http.Request.Path)?.Format ?? (IsNavigation(http.Request) ? PageErrors.Instance : Fallback);
+    public IErrorFormat FormatOf(HttpContext http) =>
+        Of(http.Request.Path)?.Format ?? (IsNavigation(http.Request) ? PageErrors.Instance : Fallback);
 
     private static bool IsNavigation(HttpRequest request) =>
-        request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) || request.Headers["Sec-Fetch-Mode"] == "navigate";
+        request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
+            || request.Headers["Sec-Fetch-Mode"] == "navigate";
 
     private sealed class PlainErrors : IErrorFormat
     {
         public IResult Write(IReadOnlyList<Error> errors) => RequestIds.Result(id =>
-            TypedResults.Problem(errors[0].Message, statusCode: errors[0].StatusCode, extensions: Extensions(errors[0], id)));
+            TypedResults.Problem(
+                errors[0].Message, statusCode: errors[0].StatusCode, extensions: Extensions(errors[0], id)));
 
         private static Dictionary<string, object?> Extensions(Error error, string id) =>
             error.StatusCode >= StatusCodes.Status500InternalServerError ? new() { ["requestId"] = id } : [];
@@ -50,16 +55,20 @@ internal sealed class PageErrors : IErrorFormat
 
 public static class SurfaceExtensions
 {
-    /// <summary>Opens a group of routes under a prefix whose errors are said in one format, by the routes and by the one fallback after routing alike.</summary>
-    public static RouteGroupBuilder MapSurface(this WebApplication app, string prefix, IErrorFormat format, bool jsonSuffix = false)
+    /// <summary>
+    /// Opens a group of routes under a prefix whose errors are said in one format, by the routes and by the one
+    /// fallback after routing alike.
+    /// </summary>
+    public static RouteGroupBuilder MapSurface(
+        this WebApplication app, string prefix, IErrorFormat format, bool jsonSuffix = false)
     {
         app.Services.GetRequiredService<Surfaces>().Add(new(prefix, format, jsonSuffix));
         return app.MapGroup(prefix).WithMetadata(format);
     }
 
     /// <summary>
-    /// Clients of these APIs write paths loosely: doubled and trailing slashes, <c>.json</c>. Such paths are set right before routing, without a redirect, which
-    /// would lose a body.
+    /// Clients of these APIs write paths loosely: doubled and trailing slashes, <c>.json</c>. Such paths are set right
+    /// before routing, without a redirect, which would lose a body.
     /// </summary>
     public static void UseTolerantPaths(this WebApplication app)
     {
@@ -67,7 +76,8 @@ public static class SurfaceExtensions
         app.Use((http, next) =>
         {
             var path = http.Request.Path.Value ?? "";
-            if (path.Contains("//", StringComparison.Ordinal) || path.EndsWith('/') || path.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+            if (path.Contains("//", StringComparison.Ordinal) || path.EndsWith('/')
+                    || path.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
             {
                 var tidy = "/" + string.Join('/', path.Split('/', StringSplitOptions.RemoveEmptyEntries));
                 var bare = tidy.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? tidy[..^".json".Length] : tidy;
@@ -78,7 +88,10 @@ public static class SurfaceExtensions
         });
     }
 
-    /// <summary>Gives every empty refusal of the framework (no such route, wrong method, wrong media type) the body of its surface.</summary>
+    /// <summary>
+    /// Gives every empty refusal of the framework (no such route, wrong method, wrong media type) the body of its
+    /// surface.
+    /// </summary>
     public static void UseSurfaceStatusPages(this WebApplication app) => app.UseStatusCodePages(context =>
     {
         var http = context.HttpContext;

@@ -4,18 +4,21 @@ using Usher.Core.Data;
 namespace Usher.Server.Errors;
 
 /// <summary>
-/// Turns what was thrown into an answer of the right surface. The client and the log get different texts with the same request id.
+/// Turns what was thrown into an answer of the right surface. The client and the log get different texts with the same
+/// request id.
 /// </summary>
 public sealed partial class UsherExceptionHandler(ILogger<UsherExceptionHandler> logger) : IExceptionHandler
 {
-    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    public async ValueTask<bool> TryHandleAsync(
+        HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (httpContext.RequestAborted.IsCancellationRequested) return true; // The client has hung up.
         var outage = Outage.Find(exception);
         var error = exception switch
         {
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => HostErrors.TooLarge,
-            BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => HostErrors.WrongMediaType,
+            BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } =>
+                HostErrors.WrongMediaType,
             BadHttpRequestException => HostErrors.Unreadable,
             _ => outage is null ? HostErrors.Internal : HostErrors.Unavailable,
         };
@@ -28,17 +31,24 @@ public sealed partial class UsherExceptionHandler(ILogger<UsherExceptionHandler>
         return true;
     }
 
-    // The pattern and not the path: some APIs have a key in the path, and a mailed link that was mangled on its way has its code there.
+    // The pattern and not the path: some APIs have a key in the path, and a mailed link that was mangled on its way has
+    // its code there.
     private static string RouteOf(HttpContext http) =>
-        http.Features.Get<IExceptionHandlerFeature>()?.Endpoint is RouteEndpoint { RoutePattern.RawText: { } pattern } ? pattern.TrimEnd('/') : "(no route)";
+        http.Features.Get<IExceptionHandlerFeature>()?.Endpoint is RouteEndpoint { RoutePattern.RawText: { } pattern }
+            ? pattern.TrimEnd('/')
+            : "(no route)";
 
     private static partial class Log
     {
         [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "{Method} {Route} failed. Request {RequestId}.")]
-        public static partial void Failed(ILogger logger, Exception exception, string method, string route, string requestId);
+        public static partial void Failed(
+            ILogger logger, Exception exception, string method, string route, string requestId);
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Error,
-            Message = "{Method} {Route} was answered 503, because the database is not available: {Reason} Request {RequestId}.")]
-        public static partial void Unavailable(ILogger logger, string method, string route, string requestId, string reason);
+            Message =
+                "{Method} {Route} was answered 503, because the database is not available: {Reason} Request "
+                + "{RequestId}.")]
+        public static partial void Unavailable(
+            ILogger logger, string method, string route, string requestId, string reason);
     }
 }

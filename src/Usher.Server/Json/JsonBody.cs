@@ -7,14 +7,17 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Json;
 
-/// <summary>Bodies of clients that were written for another server: read as they come, judged member by member.</summary>
+/// <summary>
+/// Bodies of clients that were written for another server: read as they come, judged member by member.
+/// </summary>
 public static class JsonBody
 {
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = JsonBounds.MaxDepth };
 
     /// <summary>
-    /// The body as JSON, an empty one as undefined; valid until the request ends. Refused when it is no JSON, of a media type that is none, or has more
-    /// values than <see cref="JsonBounds"/> lets through; without a media type it is taken for JSON.
+    /// The body as JSON, an empty one as undefined; valid until the request ends. Refused when it is no JSON, of a
+    /// media type that is none, or has more values than <see cref="JsonBounds"/> lets through; without a media type it
+    /// is taken for JSON.
     /// </summary>
     public static async Task<Result<JsonElement>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
@@ -39,12 +42,15 @@ public static class JsonBody
         var length = 0;
         try
         {
-            for (int read; length != request.ContentLength && (read = await request.Body.ReadAsync(buffer.AsMemory(length), ct)) > 0;)
+            for (int read;
+                length != request.ContentLength
+                    && (read = await request.Body.ReadAsync(buffer.AsMemory(length), ct)) > 0;)
             {
                 length += read;
                 if (length < buffer.Length || length == request.ContentLength) continue;
                 // What has begun to come is given room at once: each size in between would stay in the pool.
-                var longer = ArrayPool<byte>.Shared.Rent((int)Math.Max(buffer.Length * 2, Math.Min(request.ContentLength ?? 0, UsherBuilder.MaxBodyBytes)));
+                var longer = ArrayPool<byte>.Shared.Rent((int)Math.Max(
+                    buffer.Length * 2, Math.Min(request.ContentLength ?? 0, UsherBuilder.MaxBodyBytes)));
                 buffer.AsSpan(0, length).CopyTo(longer);
                 ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
                 buffer = longer;
@@ -74,7 +80,8 @@ public static class JsonBody
         }
     }
 
-    // DeployHQ's page shows its curl line with a backslash at the end of every line, inside the quotes: pasted as it stands, they arrive. No JSON has one there.
+    // DeployHQ's page shows its curl line with a backslash at the end of every line, inside the quotes: pasted as it
+    // stands, they arrive. No JSON has one there.
     private static void JoinLines(Span<byte> body)
     {
         for (var i = 0; i + 1 < body.Length; i++)
@@ -82,9 +89,12 @@ public static class JsonBody
     }
 
     private static bool IsJson(string contentType) => MediaTypeHeaderValue.TryParse(contentType, out var type)
-        && (type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase) || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase));
+        && (
+               type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase)
+                   || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase));
 
-    // A name with half of a surrogate pair is no text, and comparing it with another throws. Only an escape can bring one in.
+    // A name with half of a surrogate pair is no text, and comparing it with another throws. Only an escape can bring
+    // one in.
     private static bool NamesAreText(JsonElement document)
     {
         var raw = JsonMarshal.GetRawUtf8Value(document);
@@ -124,12 +134,18 @@ public static class JsonBody
 
     extension(JsonElement element)
     {
-        /// <summary>A member of an object, where null counts as absent; null when there is none, or no object.</summary>
+        /// <summary>
+        /// A member of an object, where null counts as absent; null when there is none, or no object.
+        /// </summary>
         public JsonElement? Member(string name) =>
-            element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind is not JsonValueKind.Null ? value : null;
+            element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out var value)
+                && value.ValueKind is not JsonValueKind.Null
+                ? value
+                : null;
 
         /// <summary>Whether a member is there at all, null included.</summary>
-        public bool Has(string name) => element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out _);
+        public bool Has(string name) =>
+            element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out _);
 
         /// <summary>The text of a string; null for any other kind, and for text that is no Unicode.</summary>
         public string? Text

@@ -6,8 +6,8 @@ using Usher.Server.Errors;
 namespace Usher.Server.Json;
 
 /// <summary>
-/// How many values a JSON body may have. Bodies are scanned for it before they are parsed, without allocating, so that 4 MB of <c>{},{},…</c> cost no more
-/// than reading them.
+/// How many values a JSON body may have. Bodies are scanned for it before they are parsed, without allocating, so that
+/// 4 MB of <c>{},{},…</c> cost no more than reading them.
 /// </summary>
 public static class JsonBounds
 {
@@ -39,15 +39,18 @@ public static class JsonBounds
                 {
                     case JsonTokenType.PropertyName:
                         ref var parent = ref levels[depth];
-                        (parent.NameStart, parent.NameLength) = ((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
-                        if (++parent.Count > MaxMembers) return HostErrors.TooManyValues(Path(body, levels[..depth]), MaxMembers);
+                        (parent.NameStart, parent.NameLength) =
+                            ((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length);
+                        if (++parent.Count > MaxMembers)
+                            return HostErrors.TooManyValues(Path(body, levels[..depth]), MaxMembers);
                         continue;
                     case JsonTokenType.EndArray or JsonTokenType.EndObject:
                         continue;
                 }
 
                 if (++values > MaxValues) return HostErrors.TooManyValues("", MaxValues);
-                if (levels[depth].IsArray && ++levels[depth].Count > MaxEntries) return HostErrors.TooManyValues(Path(body, levels[..depth]), MaxEntries);
+                if (levels[depth].IsArray && ++levels[depth].Count > MaxEntries)
+                    return HostErrors.TooManyValues(Path(body, levels[..depth]), MaxEntries);
                 if (reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject)
                     levels[depth + 1] = new() { IsArray = reader.TokenType is JsonTokenType.StartArray };
             }

@@ -11,7 +11,9 @@ public static class ShortId
     public static Guid? Parse(string text)
     {
         Span<byte> bytes = stackalloc byte[18];
-        if (text.Length is not 22 || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length is not 16) return null;
+        if (text.Length is not 22 || !Base64Url.IsValid(text)
+                || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length is not 16)
+            return null;
         var id = new Guid(bytes[..16], bigEndian: true);
         return Of(id) == text ? id : null;
     }

@@ -9,15 +9,17 @@ using Usher.Server.Errors;
 namespace Usher.Server.Limits;
 
 /// <summary>
-/// What a request must pass before its body is read, where anybody may send it: the size, and the limits of its client. A route is one of those unless it asks
-/// for authorization.
+/// What a request must pass before its body is read, where anybody may send it: the size, and the limits of its client.
+/// A route is one of those unless it asks for authorization.
 /// </summary>
 internal static class GuestGate
 {
     /// <summary>The longest body of a route without authorization.</summary>
     public const int MaxGuestBodyBytes = 64 * 1024;
 
-    /// <summary>Says what a client of this route may guess or cause: one that has had enough is refused before its body is read.</summary>
+    /// <summary>
+    /// Says what a client of this route may guess or cause: one that has had enough is refused before its body is read.
+    /// </summary>
     public static TBuilder LimitedBy<TBuilder>(this TBuilder route, GuessKind kind)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new Limited(kind));
 
@@ -26,7 +28,9 @@ internal static class GuestGate
     {
         app.Use(async (http, next) =>
         {
-            if (http.GetEndpoint() is { } endpoint && IsForGuests(endpoint) && !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method)
+            if (
+                http.GetEndpoint() is { } endpoint && IsForGuests(endpoint) && !HttpMethods.IsGet(http.Request.Method)
+                    && !HttpMethods.IsHead(http.Request.Method)
                 && await RefusalAsync(http, endpoint) is { } refusal)
             {
                 await new ErrorResult(refusal).ExecuteAsync(http);
@@ -46,11 +50,14 @@ internal static class GuestGate
 
         var services = http.RequestServices;
         var client = await OfOperatorAsync(http, services.GetRequiredService<HttpRequestClient>().Of(http));
-        return services.GetRequiredService<GuessLimits>().WaitOf(limited.Kind, client) is { } wait ? LimitErrors.TooMany with { RetryAfter = wait } : null;
+        return services.GetRequiredService<GuessLimits>().WaitOf(limited.Kind, client) is { } wait
+            ? LimitErrors.TooMany with { RetryAfter = wait }
+            : null;
     }
 
     private static bool IsForGuests(Endpoint endpoint) =>
-        endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null || endpoint.Metadata.GetMetadata<IAuthorizeData>() is null;
+        endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null
+            || endpoint.Metadata.GetMetadata<IAuthorizeData>() is null;
 
     // A product's back end sends what many people type from one address. An operator's key says that it may.
     private static async Task<RequestClient> OfOperatorAsync(HttpContext http, RequestClient client)

@@ -6,7 +6,10 @@ using Usher.Server.Auth;
 
 namespace Usher.Server.Limits;
 
-/// <summary>The client of the request at hand. Behind a trusted proxy its address is the one that the proxy tells; see <see cref="ProxyExtensions"/>.</summary>
+/// <summary>
+/// The client of the request at hand. Behind a trusted proxy its address is the one that the proxy tells; see
+/// <see cref="ProxyExtensions"/>.
+/// </summary>
 internal sealed class HttpRequestClient(IHttpContextAccessor accessor, DeviceTokens devices) : IRequestClient
 {
     public RequestClient Current => accessor.HttpContext is { } http ? Of(http) : RequestClient.None;

@@ -21,7 +21,8 @@ namespace Usher.Server.Limits;
 /// <param name="Window">In which time; "" where time plays no part.</param>
 /// <param name="Answer">What is answered beyond it.</param>
 /// <param name="Setting">Which setting changes it; "" none.</param>
-internal sealed record LimitRow(string Counted, string Per, string Most, string Window, string Answer, string Setting = "");
+internal sealed record LimitRow(
+    string Counted, string Per, string Most, string Window, string Answer, string Setting = "");
 
 /// <summary>All limits. Each number stands where it is enforced; here they are only listed.</summary>
 internal static class LimitTable
@@ -33,9 +34,15 @@ internal static class LimitTable
     /// <summary>How much a request may bring.</summary>
     public static IReadOnlyList<LimitRow> Sizes { get; } =
     [
-        new("bytes of a body", "request to a route without authorization: pages, sessions, joining", Of(GuestGate.MaxGuestBodyBytes / 1024) + " KiB", "", "413 `too_large`"),
-        new("bytes of a body", "request to any other route", Of(UsherBuilder.MaxBodyBytes / 1024 / 1024) + " MiB", "", "413 `too_large`"),
-        new("bytes of a file to import", "request", Of(ImportReader.MaxBytes / 1024 / 1024) + " MiB", "", "413 `too_large`"),
+        new(
+            "bytes of a body", "request to a route without authorization: pages, sessions, joining",
+            Of(GuestGate.MaxGuestBodyBytes / 1024) + " KiB", "", "413 `too_large`"),
+        new(
+            "bytes of a body", "request to any other route", Of(UsherBuilder.MaxBodyBytes / 1024 / 1024) + " MiB", "",
+            "413 `too_large`"),
+        new(
+            "bytes of a file to import", "request", Of(ImportReader.MaxBytes / 1024 / 1024) + " MiB", "",
+            "413 `too_large`"),
         new("bytes of a row", "file to import", Of(ImportReader.MaxRowBytes / 1024) + " KiB", "", "the row is refused"),
         new("rows", "file to import", Of(ImportReader.MaxRows), "", "422 `too_many_rows`"),
         new("values", "JSON body", Of(JsonBounds.MaxValues), "", "422 `too_many_values`"),
@@ -50,32 +57,68 @@ internal static class LimitTable
         new("conditions", "Wavefront search", Of(SearchRequest.MaxTerms), "", "400"),
         new("values of all conditions", "Wavefront search", Of(SearchRequest.MaxTexts), "", "400"),
         new("characters of a value", "Wavefront search", Of(SearchRequest.MaxTextLength), "", "400"),
-        new("seconds of the database's work", "search, page of a list", Of((int)new SearchOptions().TimeLimit.TotalSeconds), "", "422 `search_too_slow`", "`Usher:Search:TimeLimit`"),
+        new(
+            "seconds of the database's work", "search, page of a list",
+            Of((int)new SearchOptions().TimeLimit.TotalSeconds), "", "422 `search_too_slow`",
+            "`Usher:Search:TimeLimit`"),
     ];
 
     /// <summary>How often something may be tried.</summary>
     public static IReadOnlyList<LimitRow> Rates { get; } =
     [
-        new("failed passwords", "client", Of(Guesses.Passwords.PerClient), Of(Guesses.Passwords.Window), TooMany, "`Usher:GuestLimits:Passwords:PerClient`, `:Window`"),
-        new("failed passwords", "client and address", Of(Guesses.Passwords.PerSubject), Of(Guesses.Passwords.Window), TooMany, "`Usher:GuestLimits:Passwords:PerSubject`, `:Window`"),
-        new("failed passwords", "address, all clients together", Of(GuessLimits.FailuresBeforeCode), Of(GuessLimits.CodeWindow), "401 `sign_in_code_needed`: an unknown device needs the mailed code too"),
-        new("failed passwords", "known device", Of(GuessLimits.FailuresOfDevice), Of(KnownDevice.Lifetime), "the device counts as unknown"),
-        new("mails with a sign-in code", "address", "1", Of(SignInGuard.BetweenCodes), "no further mail; the code in the last one still works"),
-        new("passwords waiting to be hashed", "client", Of(PasswordService.QueueLimitOfClient), "", "429 `passwords_busy`"),
-        new("passwords waiting to be hashed", "server process", Of(PasswordService.QueueLimit), "", "429 `passwords_busy`, for a client that has the most waiting"),
-        new("refused codes of links", "client", Of(Guesses.Codes.PerClient), Of(Guesses.Codes.Window), TooMany, "`Usher:GuestLimits:Codes:PerClient`, `:Window`"),
-        new("refused codes of links", "client and invitation, address change or password reset", Of(Guesses.Codes.PerSubject), Of(Guesses.Codes.Window), TooMany, "`Usher:GuestLimits:Codes:PerSubject`, `:Window`"),
-        new("mails a guest asks for", "client", Of(Guesses.Mails.PerClient), Of(Guesses.Mails.Window), TooMany, "`Usher:GuestLimits:Mails:PerClient`, `:Window`"),
-        new("mails a guest asks for", "recipient, all clients together", Of(Guesses.Mails.PerSubject), Of(Guesses.Mails.Window), "the ordinary answer, and no mail", "`Usher:GuestLimits:Mails:PerSubject`, `:Window`"),
-        new("mails a guest asks for", "invitation", "1", Of(GuestService.BetweenMails), "the ordinary answer; the link in the last mail still works"),
-        new("new addresses of an account asked for", "person", Of(UserAddressService.MaxAskedADay), Of(TimeSpan.FromDays(1)), "429 `too_many_address_changes`"),
-        new("requests to the administrators", "invitation", "1", Of(GuestService.BetweenRequests), "the ordinary answer, and no mail"),
+        new(
+            "failed passwords", "client", Of(Guesses.Passwords.PerClient), Of(Guesses.Passwords.Window), TooMany,
+            "`Usher:GuestLimits:Passwords:PerClient`, `:Window`"),
+        new(
+            "failed passwords", "client and address", Of(Guesses.Passwords.PerSubject), Of(Guesses.Passwords.Window),
+            TooMany, "`Usher:GuestLimits:Passwords:PerSubject`, `:Window`"),
+        new(
+            "failed passwords", "address, all clients together", Of(GuessLimits.FailuresBeforeCode),
+            Of(GuessLimits.CodeWindow), "401 `sign_in_code_needed`: an unknown device needs the mailed code too"),
+        new(
+            "failed passwords", "known device", Of(GuessLimits.FailuresOfDevice), Of(KnownDevice.Lifetime),
+            "the device counts as unknown"),
+        new(
+            "mails with a sign-in code", "address", "1", Of(SignInGuard.BetweenCodes),
+            "no further mail; the code in the last one still works"),
+        new(
+            "passwords waiting to be hashed", "client", Of(PasswordService.QueueLimitOfClient), "",
+            "429 `passwords_busy`"),
+        new(
+            "passwords waiting to be hashed", "server process", Of(PasswordService.QueueLimit), "",
+            "429 `passwords_busy`, for a client that has the most waiting"),
+        new(
+            "refused codes of links", "client", Of(Guesses.Codes.PerClient), Of(Guesses.Codes.Window), TooMany,
+            "`Usher:GuestLimits:Codes:PerClient`, `:Window`"),
+        new(
+            "refused codes of links", "client and invitation, address change or password reset",
+            Of(Guesses.Codes.PerSubject), Of(Guesses.Codes.Window), TooMany,
+            "`Usher:GuestLimits:Codes:PerSubject`, `:Window`"),
+        new(
+            "mails a guest asks for", "client", Of(Guesses.Mails.PerClient), Of(Guesses.Mails.Window), TooMany,
+            "`Usher:GuestLimits:Mails:PerClient`, `:Window`"),
+        new(
+            "mails a guest asks for", "recipient, all clients together", Of(Guesses.Mails.PerSubject),
+            Of(Guesses.Mails.Window), "the ordinary answer, and no mail",
+            "`Usher:GuestLimits:Mails:PerSubject`, `:Window`"),
+        new(
+            "mails a guest asks for", "invitation", "1", Of(GuestService.BetweenMails),
+            "the ordinary answer; the link in the last mail still works"),
+        new(
+            "new addresses of an account asked for", "person", Of(UserAddressService.MaxAskedADay),
+            Of(TimeSpan.FromDays(1)), "429 `too_many_address_changes`"),
+        new(
+            "requests to the administrators", "invitation", "1", Of(GuestService.BetweenRequests),
+            "the ordinary answer, and no mail"),
     ];
 
     /// <summary>A table of the page.</summary>
     public static string Markdown(IEnumerable<LimitRow> rows) => string.Concat(
-        rows.Select(r => $"| {r.Counted} | {r.Per} | {r.Most} | {(r.Window is "" ? "–" : r.Window)} | {r.Answer} | {(r.Setting is "" ? "–" : r.Setting)} |\n")
-            .Prepend("|---|---|---|---|---|---|\n").Prepend("| counted | per | most | window | beyond it | setting |\n"));
+        rows.Select(r =>
+            $"| {r.Counted} | {r.Per} | {r.Most} | {(r.Window is "" ? "–" : r.Window)} | {r.Answer} | "
+            + $"{(r.Setting is "" ? "–" : r.Setting)} |\n")
+            .Prepend("|---|---|---|---|---|---|\n")
+                .Prepend("| counted | per | most | window | beyond it | setting |\n"));
 
     private static string Of(int number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
@@ -87,5 +130,6 @@ internal static class LimitTable
         _ => Unit(window.TotalSeconds, "second"),
     };
 
-    private static string Unit(double number, string unit) => string.Create(CultureInfo.InvariantCulture, $"{number:0.#} {unit}{(number is 1 ? "" : "s")}");
+    private static string Unit(double number, string unit) =>
+        string.Create(CultureInfo.InvariantCulture, $"{number:0.#} {unit}{(number is 1 ? "" : "s")}");
 }

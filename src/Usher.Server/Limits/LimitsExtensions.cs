@@ -11,10 +11,14 @@ internal static class LimitsExtensions
     public static void AddUsherLimits(this IServiceCollection services)
     {
         services.AddOptions<GuessLimitOptions>().BindConfiguration(GuessLimitOptions.Section)
-            .Validate(limits => limits.AreValid, $"{GuessLimitOptions.Section}: every limit is at least 1, every window a second to a day.")
+            .Validate(
+                limits => limits.AreValid,
+                $"{GuessLimitOptions.Section}: every limit is at least 1, every window a second to a day.")
             .ValidateOnStart();
         services.AddOptions<SearchOptions>().BindConfiguration(SearchOptions.Section)
-            .Validate(search => search.IsValid, $"{SearchOptions.Section}:TimeLimit must be 10 milliseconds to 1 minute (00:00:00.010 to 00:01:00).")
+            .Validate(
+                search => search.IsValid,
+                $"{SearchOptions.Section}:TimeLimit must be 10 milliseconds to 1 minute (00:00:00.010 to 00:01:00).")
             .ValidateOnStart();
         services.AddUsherProxies();
         services.AddSingleton<GuessLimits>();

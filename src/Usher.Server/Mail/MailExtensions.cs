@@ -8,15 +8,16 @@ namespace Usher.Server.Mail;
 public static class MailExtensions
 {
     /// <summary>
-    /// All that takes mail out of the outbox. What puts it there is registered elsewhere: the database, <see cref="OutboxDoorbell"/>,
-    /// <see cref="OutboxSecrets"/>, <see cref="ServerOptions"/>.
+    /// All that takes mail out of the outbox. What puts it there is registered elsewhere: the database,
+    /// <see cref="OutboxDoorbell"/>, <see cref="OutboxSecrets"/>, <see cref="ServerOptions"/>.
     /// </summary>
     public static IServiceCollection AddUsherMail(this IServiceCollection services)
     {
         services.AddOptions<MailOptions>().BindConfiguration(MailOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<MailOptions>, ValidateMailOptions>();
         services.TryAddSingleton<Links>();
-        services.AddSingleton<IMailTransport>(provider => provider.GetRequiredService<IOptions<MailOptions>>().Value.Transport switch
+        services.AddSingleton<IMailTransport>(
+            provider => provider.GetRequiredService<IOptions<MailOptions>>().Value.Transport switch
         {
             MailTransports.Smtp => ActivatorUtilities.CreateInstance<SmtpTransport>(provider),
             MailTransports.Sendmail => ActivatorUtilities.CreateInstance<SendmailTransport>(provider),

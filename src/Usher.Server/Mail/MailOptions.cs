@@ -15,14 +15,17 @@ public sealed class MailOptions
     public string From { get; set; } = "Usher <no-reply@localhost.localdomain>";
 
     /// <summary>
-    /// Where <c>folder</c> puts one .eml file per mail. By default <c>mail</c> in the data directory; relative to the working directory. The files hold live
-    /// links.
+    /// Where <c>folder</c> puts one .eml file per mail. By default <c>mail</c> in the data directory; relative to the
+    /// working directory. The files hold live links.
     /// </summary>
     public string? Folder { get; set; }
 
     public SmtpOptions Smtp { get; set; } = new();
 
-    /// <summary>The program that <c>sendmail</c> pipes each mail to: Sendmail itself, or what Postfix, Exim, msmtp and others install in its place.</summary>
+    /// <summary>
+    /// The program that <c>sendmail</c> pipes each mail to: Sendmail itself, or what Postfix, Exim, msmtp and others
+    /// install in its place.
+    /// </summary>
     public string Sendmail { get; set; } = "/usr/sbin/sendmail";
 }
 
@@ -38,7 +41,9 @@ public sealed class SmtpOptions
 {
     public string Host { get; set; } = "";
 
-    /// <summary>587 is for submission with STARTTLS, 25 is a relay's. 465, where TLS comes first, is not spoken.</summary>
+    /// <summary>
+    /// 587 is for submission with STARTTLS, 25 is a relay's. 465, where TLS comes first, is not spoken.
+    /// </summary>
     public int Port { get; set; } = 587;
 
     /// <summary>Absent: no login.</summary>
@@ -48,8 +53,9 @@ public sealed class SmtpOptions
     public string? Password { get; set; }
 
     /// <summary>
-    /// Whether to demand STARTTLS and a certificate that this machine trusts (its own store, and what the environment variable SSL_CERT_FILE names); a server
-    /// without it gets no mail. Off only for a server on this machine or on a network of its own.
+    /// Whether to demand STARTTLS and a certificate that this machine trusts (its own store, and what the environment
+    /// variable SSL_CERT_FILE names); a server without it gets no mail. Off only for a server on this machine or on a
+    /// network of its own.
     /// </summary>
     public bool StartTls { get; set; } = true;
 }
@@ -57,7 +63,9 @@ public sealed class SmtpOptions
 internal sealed class ValidateMailOptions : IValidateOptions<MailOptions>
 {
     public ValidateOptionsResult Validate(string? name, MailOptions options) =>
-        Problem(options) is { } problem ? ValidateOptionsResult.Fail($"{MailOptions.Section}:{problem}") : ValidateOptionsResult.Success;
+        Problem(options) is { } problem
+            ? ValidateOptionsResult.Fail($"{MailOptions.Section}:{problem}")
+            : ValidateOptionsResult.Success;
 
     private static string? Problem(MailOptions options)
     {
@@ -67,7 +75,10 @@ internal sealed class ValidateMailOptions : IValidateOptions<MailOptions>
         {
             MailTransports.Folder => null,
             MailTransports.Smtp => Problem(options.Smtp) is { } problem ? $"Smtp:{problem}" : null,
-            MailTransports.Sendmail => File.Exists(options.Sendmail) ? null : "Sendmail must name a program that exists when Usher:Mail:Transport is sendmail.",
+            MailTransports.Sendmail =>
+                File.Exists(options.Sendmail)
+                    ? null
+                    : "Sendmail must name a program that exists when Usher:Mail:Transport is sendmail.",
             _ => "Transport must be folder, smtp or sendmail.",
         };
     }

@@ -7,7 +7,8 @@ using Usher.Core.Outbox;
 namespace Usher.Server.Mail;
 
 /// <summary>Turns an outbox message into the mail a person reads. English so far.</summary>
-public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory logs, Links links, IOptions<MailOptions> options)
+public sealed class MailRenderer(
+    IServiceScopeFactory scopes, ILoggerFactory logs, Links links, IOptions<MailOptions> options)
 {
     public Task<OutgoingMail> RenderAsync(OpenedMessage opened) => opened.Message.Kind switch
     {
@@ -32,9 +33,13 @@ public sealed class MailRenderer(IServiceScopeFactory scopes, ILoggerFactory log
         var facts = new MailFacts(opened, links);
         var parameters = ParameterView.FromDictionary(new Dictionary<string, object?> { ["Facts"] = facts });
         await using var scope = scopes.CreateAsyncScope(); // the framework's renderer asks for scoped services
-        await using var renderer = new HtmlRenderer(scope.ServiceProvider, logs); // keeps what it rendered: one for each mail
-        var html = await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<T>(parameters)).ToHtmlString());
+        // keeps what it rendered: one for each mail
+        await using var renderer = new HtmlRenderer(scope.ServiceProvider, logs);
+        var html = await renderer.Dispatcher.InvokeAsync(async () =>
+            (await renderer.RenderComponentAsync<T>(parameters)).ToHtmlString());
         var message = opened.Message;
-        return new(message.Id, new MailAddress(options.Value.From), message.Recipient, T.Subject(facts), T.Text(facts), html, $"<{message.Id:D}@{links.Host}>");
+        return new(
+            message.Id, new MailAddress(options.Value.From), message.Recipient, T.Subject(facts), T.Text(facts), html,
+            $"<{message.Id:D}@{links.Host}>");
     }
 }

@@ -17,10 +17,12 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
     {
         var bytes = WithUnixLines(Mime.Bytes(mail));
 
-        // No shell. -i: a line with a single dot is text; -f: where bounces go; behind -- nothing is an option, though addresses may begin with a hyphen.
+        // No shell. -i: a line with a single dot is text; -f: where bounces go; behind -- nothing is an option, though
+        // addresses may begin with a hyphen.
         var start = new ProcessStartInfo(options.Value.Sendmail, ["-i", "-f", mail.From.Address, "--", mail.To])
         {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         using var program = Start(start);
         try
@@ -32,9 +34,12 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
             if (program.ExitCode is 0) return;
 
             // Whoever it left running in the background may hold its output open for long.
-            var said = await Task.WhenAny(complaint, Task.Delay(TimeSpan.FromSeconds(1), ct)) == complaint ? (await complaint).Trim() : "";
+            var said = await Task.WhenAny(complaint, Task.Delay(TimeSpan.FromSeconds(1), ct)) == complaint
+                ? (await complaint).Trim()
+                : "";
             var (code, permanent) = (program.ExitCode, program.ExitCode is DataError or NoUser or NoHost);
-            throw new MailException($"sendmail {code}", $"The mail program ended with exit code {code}. {said}".Trim(), permanent);
+            throw new MailException(
+                $"sendmail {code}", $"The mail program ended with exit code {code}. {said}".Trim(), permanent);
         }
         catch (OperationCanceledException)
         {
@@ -51,7 +56,8 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
         }
         catch (Win32Exception e)
         {
-            throw new MailException("sendmail start", $"The mail program could not be started: {e.Message}", permanent: false, e);
+            throw new MailException(
+                "sendmail start", $"The mail program could not be started: {e.Message}", permanent: false, e);
         }
     }
 
@@ -71,7 +77,8 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
     private static async Task<string> ReadStartAsync(StreamReader output, CancellationToken ct)
     {
         var (text, block) = (new StringBuilder(), new char[1024]);
-        while (await output.ReadAsync(block, ct) is > 0 and var read) text.Append(block, 0, Math.Min(read, MaxComplaint - text.Length));
+        while (await output.ReadAsync(block, ct) is > 0 and var read)
+            text.Append(block, 0, Math.Min(read, MaxComplaint - text.Length));
         return text.ToString();
     }
 

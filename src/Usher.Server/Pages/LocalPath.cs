@@ -7,7 +7,10 @@ public static class LocalPath
 
     /// <summary>The path when it cannot lead away from this site and fits into a Location header; else null.</summary>
     public static string? OrNull(string? path) =>
-        path is ['/', ..] and not ['/', '/' or '\\', ..] && path.Length <= MaxLength && path.All(c => c is > ' ' and < '\x7f') ? path : null;
+        path is ['/', ..] and not ['/', '/' or '\\', ..] && path.Length <= MaxLength
+            && path.All(c => c is > ' ' and < '\x7f')
+            ? path
+            : null;
 
     /// <summary>The sign-in page, coming back to a path afterwards.</summary>
     public static string SignIn(string? returnTo) => With("/sign-in", returnTo);

@@ -3,8 +3,9 @@ using Microsoft.Extensions.Options;
 namespace Usher.Server.Pages;
 
 /// <summary>
-/// Whether a browser says that one of our own pages sent a form. Browsers set these headers themselves; no page can. A form that they vouch for needs no token:
-/// several pages opened at once each set the cookie of their token, and only the last one stays. Without the headers (an old browser) the token decides.
+/// Whether a browser says that one of our own pages sent a form. Browsers set these headers themselves; no page can. A
+/// form that they vouch for needs no token: several pages opened at once each set the cookie of their token, and only
+/// the last one stays. Without the headers (an old browser) the token decides.
 /// </summary>
 internal static class OwnPage
 {
@@ -16,9 +17,12 @@ internal static class OwnPage
         return headers.Origin is [{ Length: > 0 } origin] && IsOurs(origin, http);
     }
 
-    // By the public address; or by the host that the browser asked, for a server that is also reached under another name.
+    // By the public address; or by the host that the browser asked, for a server that is also reached under another
+    // name.
     private static bool IsOurs(string origin, HttpContext http) =>
-        string.Equals(origin, http.RequestServices.GetRequiredService<IOptions<ServerOptions>>().Value.PublicUrl, StringComparison.OrdinalIgnoreCase)
+        string.Equals(
+            origin, http.RequestServices.GetRequiredService<IOptions<ServerOptions>>().Value.PublicUrl,
+            StringComparison.OrdinalIgnoreCase)
         || (Uri.TryCreate(origin, UriKind.Absolute, out var from)
             && string.Equals(from.Authority, http.Request.Host.Value, StringComparison.OrdinalIgnoreCase));
 }

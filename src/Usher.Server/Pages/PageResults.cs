@@ -7,16 +7,22 @@ namespace Usher.Server.Pages;
 public static class PageResults
 {
     /// <summary>A component as a whole page.</summary>
-    public static IResult Page<TPage>(object parameters, int status = StatusCodes.Status200OK) where TPage : IComponent =>
+    public static IResult Page<TPage>(object parameters, int status = StatusCodes.Status200OK)
+        where TPage : IComponent =>
         new RazorComponentResult<TPage>(parameters) { StatusCode = status };
 
-    /// <summary>What a browser's navigation sees when it comes to nothing. Can also be written where another page has failed half-way.</summary>
+    /// <summary>
+    /// What a browser's navigation sees when it comes to nothing. Can also be written where another page has failed
+    /// half-way.
+    /// </summary>
     /// <param name="status">400 to 599.</param>
-    /// <param name="message">One or two sentences for the person in front of it; no secret, nothing of the cause.</param>
+    /// <param name="message">One or two sentences for the person in front of it; no secret, nothing of the
+    /// cause.</param>
     public static IResult Error(int status, string message) => new ErrorResult(status, message);
 
     /// <summary>303, so that reloading the next page posts nothing twice.</summary>
-    /// <param name="path">A path of this site. Redirects never leave it: the form-action of our content security policy holds for them too.</param>
+    /// <param name="path">A path of this site. Redirects never leave it: the form-action of our content security policy
+    /// holds for them too.</param>
     public static IResult SeeOther(string path) => new SeeOtherResult(path);
 
     /// <summary>429 with its page, and when to come again.</summary>
@@ -28,8 +34,12 @@ public static class PageResults
 
     internal static IResult TooMany(TimeSpan wait)
     {
-        var time = wait < TimeSpan.FromMinutes(2) ? "in a minute or two" : $"in about {(int)Math.Ceiling(wait.TotalMinutes)} minutes";
-        return Error(StatusCodes.Status429TooManyRequests, $"That was tried too often in a short time. Nothing is lost; try again {time}.");
+        var time = wait < TimeSpan.FromMinutes(2)
+            ? "in a minute or two"
+            : $"in about {(int)Math.Ceiling(wait.TotalMinutes)} minutes";
+        return Error(
+            StatusCodes.Status429TooManyRequests,
+            $"That was tried too often in a short time. Nothing is lost; try again {time}.");
     }
 
     private sealed class SeeOtherResult(string path) : IResult
@@ -46,14 +56,16 @@ public static class PageResults
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
-            // The page that failed has initialised the request's own services already; they refuse to be initialised again.
+            // The page that failed has initialised the request's own services already; they refuse to be initialised
+            // again.
             var services = httpContext.RequestServices;
             await using var scope = services.CreateAsyncScope();
             httpContext.RequestServices = scope.ServiceProvider;
             try
             {
                 var id = status >= StatusCodes.Status500InternalServerError ? httpContext.TraceIdentifier : null;
-                await Page<ErrorPage>(new { Status = status, Message = message, RequestId = id }, status).ExecuteAsync(httpContext);
+                await Page<ErrorPage>(new { Status = status, Message = message, RequestId = id }, status)
+                    .ExecuteAsync(httpContext);
             }
             finally
             {

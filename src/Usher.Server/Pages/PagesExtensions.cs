@@ -12,7 +12,10 @@ using Usher.Server.Pages.SignIn;
 
 namespace Usher.Server.Pages;
 
-/// <summary>The hosted pages: Razor components, rendered on the server, that work without script. Each handler answers with one of <see cref="PageResults"/>.</summary>
+/// <summary>
+/// The hosted pages: Razor components, rendered on the server, that work without script. Each handler answers with one
+/// of <see cref="PageResults"/>.
+/// </summary>
 public static class PagesExtensions
 {
     internal static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
@@ -25,7 +28,8 @@ public static class PagesExtensions
         {
             antiforgery.Cookie.Name = site.HostName("usher_form");
             antiforgery.Cookie.Path = "/";
-            // Not Strict: a link opened from a web mail would come without the cookie, and the new one would break every form that is open already.
+            // Not Strict: a link opened from a web mail would come without the cookie, and the new one would break
+            // every form that is open already.
             antiforgery.Cookie.SameSite = SameSiteMode.Lax;
             antiforgery.Cookie.SecurePolicy = site.Secure ? CookieSecurePolicy.Always : CookieSecurePolicy.None;
             antiforgery.SuppressXFrameOptionsHeader = true; // SecurityHeaders sets a stricter one
@@ -36,14 +40,16 @@ public static class PagesExtensions
         services.AddSingleton<CheckedConfirmations>();
         services.AddSingleton<CheckedOwnConfirmations>();
         services.AddSingleton<CheckedResets>();
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
+        services.AddAuthentication()
+            .AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
         return services;
     }
 
     public static void MapUsherPages(this IEndpointRouteBuilder app)
     {
         app.MapStaticAssets();
-        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(PageErrors.Instance).AddEndpointFilter(RequireOwnFormAsync);
+        var pages = app.MapGroup("").ExcludeFromDescription().WithMetadata(PageErrors.Instance)
+            .AddEndpointFilter(RequireOwnFormAsync);
         pages.MapJoin();
         pages.MapConfirm();
         pages.MapConfirmOwn();
@@ -53,22 +59,30 @@ public static class PagesExtensions
         pages.MapDocs();
     }
 
-    // Instead of the framework's middleware, whose refusal is an exception or an empty answer: here a person reads what to do.
-    private static async ValueTask<object?> RequireOwnFormAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    // Instead of the framework's middleware, whose refusal is an exception or an empty answer: here a person reads what
+    // to do.
+    private static async ValueTask<object?> RequireOwnFormAsync(
+        EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        // Behind a proxy that ends TLS the request itself is plain, and the framework would refuse to set the form's secure cookie.
+        // Behind a proxy that ends TLS the request itself is plain, and the framework would refuse to set the form's
+        // secure cookie.
         if (http.RequestServices.GetRequiredService<SiteCookies>().Secure) http.Request.Scheme = Uri.UriSchemeHttps;
         if (!HttpMethods.IsPost(http.Request.Method)) return await next(context);
         if ((await PostedForm.ReadAsync(http.Request, http.RequestAborted)).Error is { } refused)
         {
-            var message = refused.Kind is ErrorKind.WrongMediaType ? "Only the form on the page can be sent here." : "The form could not be read.";
+            var message = refused.Kind is ErrorKind.WrongMediaType
+                ? "Only the form on the page can be sent here."
+                : "The form could not be read.";
             return PageResults.Error(refused.StatusCode, message);
         }
 
-        if (OwnPage.Sent(http) || await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http)) return await next(context);
+        if (OwnPage.Sent(http)
+                || await http.RequestServices.GetRequiredService<IAntiforgery>().IsRequestValidAsync(http))
+            return await next(context);
         return PageResults.Error(
             StatusCodes.Status400BadRequest,
-            "The form came without the cookie that belongs to it. Either cookies are switched off, or the page was open for very long. Open the page, or the link in your mail, once more.");
+            "The form came without the cookie that belongs to it. Either cookies are switched off, or the page was "
+            + "open for very long. Open the page, or the link in your mail, once more.");
     }
 }

@@ -1,6 +1,8 @@
 namespace Usher.Server.Startup;
 
-/// <summary>Bound from <c>Usher:Bootstrap</c>: the first organization, made when there is none and never touched again.</summary>
+/// <summary>
+/// Bound from <c>Usher:Bootstrap</c>: the first organization, made when there is none and never touched again.
+/// </summary>
 public sealed class BootstrapOptions
 {
     public const string Section = "Usher:Bootstrap";
@@ -24,7 +26,9 @@ public sealed class BootstrapOrganization
     /// <summary>TZ database name. Default: Etc/UTC.</summary>
     public string TimeZone { get; set; } = "Etc/UTC";
 
-    /// <summary>What the identity provider that signs its people in is called; null: none, and people join by invitation only.</summary>
+    /// <summary>
+    /// What the identity provider that signs its people in is called; null: none, and people join by invitation only.
+    /// </summary>
     public string? ExternalIdentityProvider { get; set; }
 
     /// <summary>Names of resources it begins with. Default: none.</summary>

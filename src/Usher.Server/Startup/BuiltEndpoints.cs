@@ -4,14 +4,15 @@ using Microsoft.Extensions.Primitives;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// All endpoints, built once, beside whatever else the start has to do. The framework would build them twice while nothing else happens: for authorization before it
-/// listens, and for routing while the first request waits.
+/// All endpoints, built once, beside whatever else the start has to do. The framework would build them twice while
+/// nothing else happens: for authorization before it listens, and for routing while the first request waits.
 /// </summary>
 internal sealed class BuiltEndpoints : EndpointDataSource
 {
     private readonly Lazy<IReadOnlyList<Endpoint>> endpoints;
 
-    private BuiltEndpoints(EndpointDataSource[] sources) => endpoints = new(() => [.. sources.SelectMany(source => source.Endpoints)]);
+    private BuiltEndpoints(EndpointDataSource[] sources) =>
+        endpoints = new(() => [.. sources.SelectMany(source => source.Endpoints)]);
 
     public override IReadOnlyList<Endpoint> Endpoints => endpoints.Value;
 

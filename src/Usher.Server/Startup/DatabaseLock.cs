@@ -4,8 +4,9 @@ using Npgsql;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// Lets one node at a time set up a PostgreSQL database: schema, keys, first organization. The others wait. It is an advisory lock of a transaction, so it also
-/// works behind a connection pooler, and ends with the node however that ends.
+/// Lets one node at a time set up a PostgreSQL database: schema, keys, first organization. The others wait. It is an
+/// advisory lock of a transaction, so it also works behind a connection pooler, and ends with the node however that
+/// ends.
 /// </summary>
 internal sealed class DatabaseLock : IAsyncDisposable
 {
@@ -22,7 +23,8 @@ internal sealed class DatabaseLock : IAsyncDisposable
     /// <param name="creator">Makes the database.</param>
     /// <param name="ct">Ends the wait.</param>
     /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
-    public static async Task<DatabaseLock> TakeAsync(string connectionString, IRelationalDatabaseCreator creator, CancellationToken ct)
+    public static async Task<DatabaseLock> TakeAsync(
+        string connectionString, IRelationalDatabaseCreator creator, CancellationToken ct)
     {
         try
         {
@@ -30,7 +32,8 @@ internal sealed class DatabaseLock : IAsyncDisposable
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InvalidCatalogName)
         {
-            await using var server = await LockAsync(new NpgsqlConnectionStringBuilder(connectionString) { Database = "postgres" }.ToString(), ct);
+            await using var server = await LockAsync(
+                new NpgsqlConnectionStringBuilder(connectionString) { Database = "postgres" }.ToString(), ct);
             if (!await creator.ExistsAsync(ct)) await creator.CreateAsync(ct);
         }
 
@@ -45,7 +48,8 @@ internal sealed class DatabaseLock : IAsyncDisposable
 
     private static async Task<DatabaseLock> LockAsync(string connectionString, CancellationToken ct)
     {
-        var taken = new DatabaseLock(new(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ToString()));
+        var taken = new DatabaseLock(new(
+            new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ToString()));
         try
         {
             await taken.connection.OpenAsync(ct);

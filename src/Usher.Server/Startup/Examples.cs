@@ -8,7 +8,11 @@ internal static class Examples
 {
     public static string Of(CreatedOrganization created, string url, string key)
     {
-        var levels = string.Join(",", created.Resources.Zip(["FULL", "READONLY", "NONE"], (r, level) => $$"""{"account":"{{ShortId.Of(r.Id)}}","level":"{{level}}"}"""));
+        var levels = string.Join(
+            ",",
+            created.Resources.Zip(
+                ["FULL", "READONLY", "NONE"],
+                (r, level) => $$"""{"account":"{{ShortId.Of(r.Id)}}","level":"{{level}}"}"""));
         return $$$$"""
 
             Invite somebody, in each of the three products' own words:

@@ -7,7 +7,10 @@ using Usher.Core.Data;
 
 namespace Usher.Server.Startup;
 
-/// <summary>The key that wraps the Data Protection keys in the database. It lives in a file of its own and is in no backup of the database.</summary>
+/// <summary>
+/// The key that wraps the Data Protection keys in the database. It lives in a file of its own and is in no backup of
+/// the database.
+/// </summary>
 public sealed class MasterKey
 {
     private const int Size = 32;
@@ -15,7 +18,9 @@ public sealed class MasterKey
 
     private MasterKey(byte[] key) => this.key = key;
 
-    /// <summary>Reads the file; where <paramref name="mayCreate"/>, makes it first, readable by its owner alone.</summary>
+    /// <summary>
+    /// Reads the file; where <paramref name="mayCreate"/>, makes it first, readable by its owner alone.
+    /// </summary>
     public static MasterKey Open(string file, bool mayCreate)
     {
         try
@@ -23,11 +28,15 @@ public sealed class MasterKey
             if (!File.Exists(file) && mayCreate)
             {
                 using var stream = new FileStream(file, PrivateFiles.Opening(FileMode.CreateNew, FileAccess.Write));
-                stream.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(RandomNumberGenerator.GetBytes(Size))));
+                stream.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(
+                    RandomNumberGenerator.GetBytes(Size))));
                 stream.Flush(flushToDisk: true);
             }
 
-            return new(Convert.FromBase64String(File.ReadAllText(file).Trim()) is { Length: Size } key ? key : throw new FormatException());
+            return new(
+                Convert.FromBase64String(File.ReadAllText(file).Trim()) is { Length: Size } key
+                    ? key
+                    : throw new FormatException());
         }
         catch (FormatException)
         {
@@ -64,7 +73,8 @@ public sealed class MasterKey
     {
         try
         {
-            foreach (var wrapped in XElement.Parse(xml).Descendants(MasterKeyEncryptor.Element)) Unwrap(Convert.FromBase64String(wrapped.Value));
+            foreach (var wrapped in XElement.Parse(xml).Descendants(MasterKeyEncryptor.Element))
+                Unwrap(Convert.FromBase64String(wrapped.Value));
             return true;
         }
         catch (Exception e) when (e is CryptographicException or FormatException or ArgumentException)
@@ -86,7 +96,9 @@ internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepositor
     public IReadOnlyCollection<XElement> GetAllElements()
     {
         using var scope = scopes.CreateScope();
-        return [.. scope.ServiceProvider.GetRequiredService<UsherDb>().DataProtectionKeys.AsNoTracking().ToList().Select(k => XElement.Parse(k.Xml))];
+        return [
+            .. scope.ServiceProvider.GetRequiredService<UsherDb>().DataProtectionKeys.AsNoTracking().ToList()
+                .Select(k => XElement.Parse(k.Xml))];
     }
 
     public void StoreElement(XElement element, string friendlyName)
@@ -106,7 +118,8 @@ internal sealed class MasterKeyEncryptor(MasterKey master) : IXmlEncryptor
 
     public EncryptedXmlInfo Encrypt(XElement plaintextElement)
     {
-        var wrapped = master.Wrap(System.Text.Encoding.UTF8.GetBytes(plaintextElement.ToString(SaveOptions.DisableFormatting)));
+        var wrapped = master.Wrap(System.Text.Encoding.UTF8.GetBytes(plaintextElement.ToString(
+            SaveOptions.DisableFormatting)));
         return new(new XElement(Element, Convert.ToBase64String(wrapped)), typeof(MasterKeyDecryptor));
     }
 }
@@ -114,5 +127,7 @@ internal sealed class MasterKeyEncryptor(MasterKey master) : IXmlEncryptor
 internal sealed class MasterKeyDecryptor(IServiceProvider services) : IXmlDecryptor
 {
     public XElement Decrypt(XElement encryptedElement) =>
-        XElement.Parse(System.Text.Encoding.UTF8.GetString(services.GetRequiredService<MasterKey>().Unwrap(Convert.FromBase64String(encryptedElement.Value))));
+        XElement.Parse(
+            System.Text.Encoding.UTF8.GetString(
+                services.GetRequiredService<MasterKey>().Unwrap(Convert.FromBase64String(encryptedElement.Value))));
 }

@@ -1,6 +1,9 @@
 namespace Usher.Server.Startup;
 
-/// <summary>Files that only the account of the server may read. On Windows the folder's own rules hold and nothing is changed here.</summary>
+/// <summary>
+/// Files that only the account of the server may read. On Windows the folder's own rules hold and nothing is changed
+/// here.
+/// </summary>
 internal static partial class PrivateFiles
 {
     private const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -10,7 +13,8 @@ internal static partial class PrivateFiles
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     /// <summary>How a new file is opened: with mode 0600 where it is made, whatever the umask is.</summary>
-    public static FileStreamOptions Opening(System.IO.FileMode mode, FileAccess access, FileShare share = FileShare.Read)
+    public static FileStreamOptions Opening(
+        System.IO.FileMode mode, FileAccess access, FileShare share = FileShare.Read)
     {
         var options = new FileStreamOptions { Mode = mode, Access = access, Share = share };
         if (!OperatingSystem.IsWindows() && mode is not System.IO.FileMode.Open) options.UnixCreateMode = FileMode;
@@ -38,7 +42,8 @@ internal static partial class PrivateFiles
     {
         if (OperatingSystem.IsWindows() || !Directory.Exists(folder)) return;
         var mode = File.GetUnixFileMode(folder);
-        if ((mode & Others) is not UnixFileMode.None) Log.OpenFolder(logger, folder, "0" + Convert.ToString((int)mode, 8));
+        if ((mode & Others) is not UnixFileMode.None)
+            Log.OpenFolder(logger, folder, "0" + Convert.ToString((int)mode, 8));
     }
 
     /// <summary>Logs a warning where other accounts may read a file that an operator put there.</summary>
@@ -46,15 +51,24 @@ internal static partial class PrivateFiles
     {
         if (OperatingSystem.IsWindows() || !File.Exists(file)) return;
         var mode = File.GetUnixFileMode(file);
-        if ((mode & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) is not UnixFileMode.None) Log.OpenFile(logger, file, "0" + Convert.ToString((int)mode, 8));
+        if ((mode & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) is not UnixFileMode.None)
+            Log.OpenFile(logger, file, "0" + Convert.ToString((int)mode, 8));
     }
 
     private static partial class Log
     {
-        [LoggerMessage(4001, LogLevel.Warning, "Other accounts of this machine may look into the folder {Folder}: its mode is {Mode}. Set it to 0700.")]
+        [
+            LoggerMessage(
+                4001, LogLevel.Warning,
+                "Other accounts of this machine may look into the folder {Folder}: its mode is {Mode}. Set it to "
+                + "0700.")]
         public static partial void OpenFolder(ILogger logger, string folder, string mode);
 
-        [LoggerMessage(4002, LogLevel.Warning, "Other accounts of this machine may read or change the file {File}: its mode is {Mode}. Set it to 0600.")]
+        [
+            LoggerMessage(
+                4002, LogLevel.Warning,
+                "Other accounts of this machine may read or change the file {File}: its mode is {Mode}. Set it to "
+                + "0600.")]
         public static partial void OpenFile(ILogger logger, string file, string mode);
     }
 }

@@ -16,11 +16,13 @@ using Usher.Server.Api;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// What must be so before the host starts: the data directory is ours alone, the schema is this program's, the first organization exists. No hosted service,
-/// because the host would log its failure with a stack where one line is wanted, and because Data Protection's own looks for its keys.
+/// What must be so before the host starts: the data directory is ours alone, the schema is this program's, the first
+/// organization exists. No hosted service, because the host would log its failure with a stack where one line is
+/// wanted, and because Data Protection's own looks for its keys.
 /// </summary>
 public sealed class UsherStartup(
-    DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap, IOptions<ServerOptions> server, MemberNumbers numbers,
+    DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap,
+    IOptions<ServerOptions> server, MemberNumbers numbers,
     ILogger<UsherStartup> logger) : IDisposable
 {
     private FileStream? directoryLock;
@@ -28,7 +30,8 @@ public sealed class UsherStartup(
     /// <summary>Whether all of it is done; <c>/health/ready</c> asks.</summary>
     public bool Done { get; private set; }
 
-    /// <exception cref="StartupException">Something stands in the way; its message is one line for whoever started the server.</exception>
+    /// <exception cref="StartupException">Something stands in the way; its message is one line for whoever started the
+    /// server.</exception>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         LockDirectory();
@@ -48,14 +51,17 @@ public sealed class UsherStartup(
 
     public void Dispose() => directoryLock?.Dispose();
 
-    // Nodes that start at the same moment do this one after another. On SQLite the lock of the directory has seen to that.
+    // Nodes that start at the same moment do this one after another. On SQLite the lock of the directory has seen to
+    // that.
     private async Task SetUpAsync(IServiceProvider services, CancellationToken ct)
     {
         var db = services.GetRequiredService<UsherDb>();
         DatabaseLock? mine = null;
         try
         {
-            if (!database.IsSqlite) mine = await DatabaseLock.TakeAsync(database.ConnectionString, db.GetService<IRelationalDatabaseCreator>(), ct);
+            if (!database.IsSqlite)
+                mine = await DatabaseLock.TakeAsync(
+                    database.ConnectionString, db.GetService<IRelationalDatabaseCreator>(), ct);
             await MigrateAsync(db, ct);
             await OpenKeysAsync(services, db, ct);
             await BootstrapAsync(db, services.GetRequiredService<OrganizationService>(), ct);
@@ -63,7 +69,10 @@ public sealed class UsherStartup(
         }
         catch (Exception e) when (e is DbException || Outage.Find(e) is not null)
         {
-            throw new StartupException($"ConnectionStrings:Usher: the database cannot be used: {(Outage.Find(e) ?? e).Message.ReplaceLineEndings(" ")}", e);
+            throw new StartupException(
+                $"ConnectionStrings:Usher: the database cannot be used: "
+                    + $"{(Outage.Find(e) ?? e).Message.ReplaceLineEndings(" ")}",
+                e);
         }
         finally
         {
@@ -84,12 +93,16 @@ public sealed class UsherStartup(
         {
             database.MakeDataDirectory();
             var file = Path.Combine(database.DataDirectory, "usher.lock");
-            directoryLock = new(file, PrivateFiles.Opening(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            directoryLock = new(
+                file, PrivateFiles.Opening(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
             MakeFilesPrivate(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"Usher:DataDirectory: {database.DataDirectory} cannot be used, or another server is using it: {e.Message}", e);
+            throw new StartupException(
+                $"Usher:DataDirectory: {database.DataDirectory} cannot be used, or another server is using it: "
+                    + $"{e.Message}",
+                e);
         }
     }
 
@@ -98,10 +111,12 @@ public sealed class UsherStartup(
     {
         PrivateFiles.WarnAboutFolder(database.DataDirectory, logger);
         PrivateFiles.Restrict(lockFile);
-        if (Path.GetDirectoryName(database.MasterKeyFile) == database.DataDirectory) PrivateFiles.Restrict(database.MasterKeyFile);
+        if (Path.GetDirectoryName(database.MasterKeyFile) == database.DataDirectory)
+            PrivateFiles.Restrict(database.MasterKeyFile);
         else PrivateFiles.WarnAboutFile(database.MasterKeyFile, logger);
         if (database.File is not { } file) return;
-        new FileStream(file, PrivateFiles.Opening(FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite)).Dispose();
+        new FileStream(file, PrivateFiles.Opening(FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite))
+            .Dispose();
         foreach (var suffix in new[] { "", "-wal", "-shm" }) PrivateFiles.Restrict(file + suffix);
     }
 
@@ -110,22 +125,31 @@ public sealed class UsherStartup(
         // EF's own lock is a row that outlives a killed process. Under our lock nobody else can be migrating.
         if (database.IsSqlite && (await db.Database.SqlQueryRaw<long>("SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'").SingleAsync(ct)) > 0)
             await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
-        string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)], known = [.. db.Database.GetMigrations()];
-        if (applied.Except(known).FirstOrDefault() is { } newest) throw new StartupException($"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
-        // Migrating nothing would still build the model a second time, to compare it with the last migration's: a tenth of a start. A test compares them.
+        string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)],
+        known = [.. db.Database.GetMigrations()];
+        if (applied.Except(known).FirstOrDefault() is { } newest)
+            throw new StartupException(
+                $"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
+        // Migrating nothing would still build the model a second time, to compare it with the last migration's: a tenth
+        // of a start. A test compares them.
         if (applied.Length < known.Length) await db.Database.MigrateAsync(ct);
         if (database.IsSqlite) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", ct);
     }
 
-    // Data Protection passes over a key that it cannot open and makes a new one. What the other nodes wrote with the old one would be lost to this node.
+    // Data Protection passes over a key that it cannot open and makes a new one. What the other nodes wrote with the
+    // old one would be lost to this node.
     private async Task OpenKeysAsync(IServiceProvider services, UsherDb db, CancellationToken ct)
     {
         var stored = await db.DataProtectionKeys.AsNoTracking().Select(k => k.Xml).ToListAsync(ct);
         if (stored.Count > 0 && !File.Exists(database.MasterKeyFile))
-            throw new StartupException($"Usher:MasterKeyFile: {database.MasterKeyFile} is missing, and the keys in this database need it. Put the file back.");
+            throw new StartupException(
+                $"Usher:MasterKeyFile: {database.MasterKeyFile} is missing, and the keys in this database need it. "
+                + $"Put the file back.");
         var master = services.GetRequiredService<MasterKey>();
         if (!stored.TrueForAll(master.Opens))
-            throw new StartupException($"Usher:MasterKeyFile: {database.MasterKeyFile} does not open the keys in this database. Use the file that the other nodes, or this one before, started with.");
+            throw new StartupException(
+                $"Usher:MasterKeyFile: {database.MasterKeyFile} does not open the keys in this database. Use the "
+                + $"file that the other nodes, or this one before, started with.");
 
         // Makes the first key now: trouble with it is a line at the start and not a failed mail later.
         _ = services.GetRequiredService<IDataProtectionProvider>().CreateProtector("Usher.Startup").Protect([]);
@@ -135,18 +159,27 @@ public sealed class UsherStartup(
     {
         var given = bootstrap.Value;
         if (given.Organization.Name is not { } name || await db.Organizations.AnyAsync(ct)) return;
-        var made = await organizations.CreateAsync(Actor.System(Organization.Installation), new(given.Organization.Slug ?? "", name, given.Owner.Email ?? "")
+        var made = await organizations.CreateAsync(
+            Actor.System(Organization.Installation), new(given.Organization.Slug ?? "", name, given.Owner.Email ?? "")
         {
-            TimeZone = given.Organization.TimeZone, ExternalIdentityProvider = given.Organization.ExternalIdentityProvider, OwnerFirstName = given.Owner.FirstName, OwnerLastName = given.Owner.LastName,
-            OwnerPassword = given.Owner.Password, OwnerApiKey = given.Owner.ApiKey, Resources = [.. given.Organization.Resources],
+            TimeZone = given.Organization.TimeZone,
+            ExternalIdentityProvider = given.Organization.ExternalIdentityProvider,
+            OwnerFirstName = given.Owner.FirstName, OwnerLastName = given.Owner.LastName,
+            OwnerPassword = given.Owner.Password, OwnerApiKey = given.Owner.ApiKey,
+            Resources = [.. given.Organization.Resources],
         }, ct);
-        if (!made.TryGet(out var created, out var refused)) throw new StartupException($"{SettingOf(refused)}: {refused.Message}");
+        if (!made.TryGet(out var created, out var refused))
+            throw new StartupException($"{SettingOf(refused)}: {refused.Message}");
 
         // Standard output, not the log: these secrets are shown once, to whoever started the server, and kept nowhere.
         var url = server.Value.PublicUrl;
-        Console.Out.WriteLine($"\nMade the organization {created.Organization.Name} with {created.Owner.Identifier} as its owner. What follows is shown this once.");
+        Console.Out.WriteLine(
+            $"\nMade the organization {created.Organization.Name} with {created.Owner.Identifier} as its owner. What "
+            + $"follows is shown this once.");
         if (given.Owner.ApiKey is null) Console.Out.WriteLine($"  API key       {created.ApiKey}");
-        if (created.OwnerLink is { } link) Console.Out.WriteLine($"  Set password  {url}/join/{link.OrganizationSlug}/{link.InvitationId}#{link.Secret}");
+        if (created.OwnerLink is { } link)
+            Console.Out.WriteLine(
+                $"  Set password  {url}/join/{link.OrganizationSlug}/{link.InvitationId}#{link.Secret}");
         Console.Out.WriteLine($"  Sign in       {url}/sign-in");
         if (given.PrintExamples) Console.Out.WriteLine(Examples.Of(created, url, given.Owner.ApiKey ?? created.ApiKey));
         Console.Out.Flush();

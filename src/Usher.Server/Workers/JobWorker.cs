@@ -4,7 +4,8 @@ using Usher.Core.Jobs;
 namespace Usher.Server.Workers;
 
 /// <summary>Does jobs, a batch of one after a batch of another. Any number of nodes may run one.</summary>
-public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell doorbell, ILogger<JobWorker> logger) : BackgroundService
+public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell doorbell, ILogger<JobWorker> logger)
+    : BackgroundService
 {
     // Retries, and what other nodes or a lost ring have left, are found at the latest after this.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -36,7 +37,8 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         if (await WithRunnerAsync(runner => runner.ClaimAsync(stopping)) is not { } job) return false;
         try
         {
-            if (await WithRunnerAsync(runner => runner.RunAsync(job, stopping))) Log.Done(logger, job.Id, job.OrganizationId);
+            if (await WithRunnerAsync(runner => runner.RunAsync(job, stopping)))
+                Log.Done(logger, job.Id, job.OrganizationId);
             else Log.NotHeld(logger, job.Id, job.OrganizationId);
         }
         catch (Exception) when (stopping.IsCancellationRequested)
@@ -54,7 +56,10 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
             Log.Fault(logger, e, job.Id, job.OrganizationId);
 
             // What an exception says may hold anything; people see only which it is.
-            if (await WithRunnerAsync(runner => runner.FailedAsync(job, $"A fault of the server ({e.GetType().Name}). Its log says more.", stopping))) Log.GivenUp(logger, job.Id, job.OrganizationId);
+            if (await WithRunnerAsync(runner =>
+                    runner.FailedAsync(
+                        job, $"A fault of the server ({e.GetType().Name}). Its log says more.", stopping)))
+                Log.GivenUp(logger, job.Id, job.OrganizationId);
         }
 
         return true;
@@ -72,10 +77,18 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         [LoggerMessage(3101, LogLevel.Debug, "Did a batch of job {Job} of organization {Organization}.")]
         public static partial void Done(ILogger logger, Guid job, Guid organization);
 
-        [LoggerMessage(3102, LogLevel.Information, "Job {Job} of organization {Organization} was cancelled, is another node's, or waits for its organization to be resumed.")]
+        [
+            LoggerMessage(
+                3102, LogLevel.Information,
+                "Job {Job} of organization {Organization} was cancelled, is another node's, or waits for its "
+                + "organization to be resumed.")]
         public static partial void NotHeld(ILogger logger, Guid job, Guid organization);
 
-        [LoggerMessage(3103, LogLevel.Error, "A batch of job {Job} of organization {Organization} failed by a fault of the server; it is tried again.")]
+        [
+            LoggerMessage(
+                3103, LogLevel.Error,
+                "A batch of job {Job} of organization {Organization} failed by a fault of the server; it is tried "
+                + "again.")]
         public static partial void Fault(ILogger logger, Exception exception, Guid job, Guid organization);
 
         [LoggerMessage(3104, LogLevel.Error, "Gave up job {Job} of organization {Organization}.")]

@@ -6,7 +6,8 @@ namespace Usher.Server.Workers;
 
 /// <summary>Sends what is in the outbox. Any number of nodes may run one.</summary>
 public sealed partial class OutboxWorker(
-    IServiceScopeFactory scopes, OutboxDoorbell doorbell, IMailTransport transport, MailRenderer renderer, TimeProvider clock, ILogger<OutboxWorker> logger)
+    IServiceScopeFactory scopes, OutboxDoorbell doorbell, IMailTransport transport, MailRenderer renderer,
+    TimeProvider clock, ILogger<OutboxWorker> logger)
     : BackgroundService
 {
     private const int Batch = 20;
@@ -115,22 +116,41 @@ public sealed partial class OutboxWorker(
 
     private static partial class Log
     {
-        [LoggerMessage(3001, LogLevel.Information, "Sent mail {Message} of organization {Organization} at attempt {Attempt}.")]
+        [
+            LoggerMessage(
+                3001, LogLevel.Information, "Sent mail {Message} of organization {Organization} at attempt {Attempt}.")]
         public static partial void Sent(ILogger logger, Guid message, Guid organization, int attempt);
 
-        [LoggerMessage(3002, LogLevel.Warning, "Mail {Message} of organization {Organization} failed at attempt {Attempt} and is tried again later: {Code}.")]
+        [
+            LoggerMessage(
+                3002, LogLevel.Warning,
+                "Mail {Message} of organization {Organization} failed at attempt {Attempt} and is tried again later: "
+                + "{Code}.")]
         public static partial void Failed(ILogger logger, Guid message, Guid organization, int attempt, string code);
 
-        [LoggerMessage(3003, LogLevel.Error, "Gave up mail {Message} of organization {Organization} at attempt {Attempt}: {Code}.")]
+        [
+            LoggerMessage(
+                3003, LogLevel.Error,
+                "Gave up mail {Message} of organization {Organization} at attempt {Attempt}: {Code}.")]
         public static partial void GivenUp(ILogger logger, Guid message, Guid organization, int attempt, string code);
 
-        [LoggerMessage(3004, LogLevel.Information, "Mail {Message} of organization {Organization} is not to be sent any more.")]
+        [
+            LoggerMessage(
+                3004, LogLevel.Information,
+                "Mail {Message} of organization {Organization} is not to be sent any more.")]
         public static partial void NotSent(ILogger logger, Guid message, Guid organization);
 
-        [LoggerMessage(3005, LogLevel.Error, "Mail {Message} of organization {Organization} could not be made or sent by a fault of the server.")]
+        [
+            LoggerMessage(
+                3005, LogLevel.Error,
+                "Mail {Message} of organization {Organization} could not be made or sent by a fault of the server.")]
         public static partial void Fault(ILogger logger, Exception exception, Guid message, Guid organization);
 
-        [LoggerMessage(3006, LogLevel.Error, "What came of mail {Message} of organization {Organization} could not be recorded; it is taken up again in a minute.")]
+        [
+            LoggerMessage(
+                3006, LogLevel.Error,
+                "What came of mail {Message} of organization {Organization} could not be recorded; it is taken up "
+                + "again in a minute.")]
         public static partial void Lost(ILogger logger, Exception exception, Guid message, Guid organization);
 
         [LoggerMessage(3007, LogLevel.Error, "The outbox could not be read; it is tried again.")]

@@ -1,3 +1,4 @@
+using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Idempotency;
@@ -8,8 +9,13 @@ using Usher.Core.Users;
 
 namespace Usher.Server.Workers;
 
-/// <summary>Now and then writes down what time has changed: invitations and sessions that ran out, when keys were last used; and removes what is kept for some time only. Nothing waits for it: whoever reads judges by the clock.</summary>
-public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usage, SessionUsage seen, TimeProvider clock, ILogger<Sweeper> logger) : BackgroundService
+/// <summary>
+/// Now and then writes down what time has changed: invitations and sessions that ran out, when keys were last used; and
+/// removes what is kept for some time only. Nothing waits for it: whoever reads judges by the clock.
+/// </summary>
+public sealed partial class Sweeper(
+    IServiceScopeFactory scopes, ApiKeyUsage usage, SessionUsage seen, TimeProvider clock,
+    ILogger<Sweeper> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
@@ -33,14 +39,21 @@ public sealed partial class Sweeper(IServiceScopeFactory scopes, ApiKeyUsage usa
             var services = scope.ServiceProvider;
             await usage.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
             await seen.FlushAsync(services.GetRequiredService<UsherDb>(), ct);
-            while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<InvitationService>().SweepExpiredAsync(ct) is 500)
+                services.GetRequiredService<UsherDb>().Forget();
             await services.GetRequiredService<InvitationService>().TellBlockedAsync(ct);
             await services.GetRequiredService<SessionService>().SweepExpiredAsync(ct);
-            while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
-            while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<PasswordResetService>().SweepEndedAsync(ct) is 500)
+                services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<UserAddressService>().SweepEndedAsync(ct) is 500)
+                services.GetRequiredService<UsherDb>().Forget();
             await services.GetRequiredService<SignInGuard>().SweepExpiredAsync(ct);
-            while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500) services.GetRequiredService<UsherDb>().Forget();
-            while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20) services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<IdempotencyService>().SweepExpiredAsync(ct) is 500)
+                services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<MemberGrantSweep>().RunAsync(ct))
+                services.GetRequiredService<UsherDb>().Forget();
+            while (await services.GetRequiredService<JobService>().SweepEndedAsync(ct) is 20)
+                services.GetRequiredService<UsherDb>().Forget();
         }
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {

@@ -11,19 +11,32 @@ public sealed class EffectiveAccessTests
     // Few names and places, so that any two overlap.
     private static readonly Gen<EffectiveAccess> Any =
         from role in Gen.Frequency(
-            (1, Gen.Constant(BuiltInRole.Admin)), (2, Gen.Constant(BuiltInRole.PowerUser)), (2, Gen.Constant(BuiltInRole.ReadOnly)), (6, Gen.Constant(BuiltInRole.User)))
+            (1, Gen.Constant(BuiltInRole.Admin)), (2, Gen.Constant(BuiltInRole.PowerUser)),
+            (2, Gen.Constant(BuiltInRole.ReadOnly)), (6, Gen.Constant(BuiltInRole.User)))
         from permissions in Gen.SubListOf("a", "b", "c")
-        from levels in Gen.Zip(Gen.Elements(Places), Gen.Zip(Gen.Elements(AccessLevel.None, AccessLevel.ReadOnly, AccessLevel.Full), Gen.SubListOf("x", "y"))).ListOf()
-        select levels.Aggregate(new EffectiveAccess.Builder().Add(role).Add(permissions), (access, l) => access.Add(l.Item1, new(l.Item2.Item1, [.. l.Item2.Item2]))).Build();
+        from levels in Gen.Zip(
+            Gen.Elements(Places),
+            Gen.Zip(
+                Gen.Elements(AccessLevel.None, AccessLevel.ReadOnly, AccessLevel.Full),
+                Gen.SubListOf("x", "y"))).ListOf()
+        select levels.Aggregate(
+            new EffectiveAccess.Builder().Add(role).Add(permissions),
+            (access, l) => access.Add(l.Item1, new(l.Item2.Item1, [.. l.Item2.Item2]))).Build();
 
-    private static readonly Gen<(EffectiveAccess A, EffectiveAccess B, EffectiveAccess C)> AnyThree = from a in Any from b in Any from c in Any select (a, b, c);
+    private static readonly Gen<(
+        EffectiveAccess A, EffectiveAccess B,
+        EffectiveAccess C)> AnyThree = from a in Any from b in Any from c in Any select (a, b, c);
 
     [Fact]
     public void Everybody_holds_what_he_holds() => Check.ForAll(Any, a => a.Contains(a));
 
     [Fact]
     public void Everything_contains_all_and_all_contain_nothing() =>
-        Check.ForAll(Any, a => EffectiveAccess.Everything.Contains(a) && a.Contains(EffectiveAccess.Nothing) && (a.IsAdmin || !a.Contains(EffectiveAccess.Everything)));
+        Check.ForAll(
+            Any,
+            a =>
+                EffectiveAccess.Everything.Contains(a) && a.Contains(EffectiveAccess.Nothing)
+                    && (a.IsAdmin || !a.Contains(EffectiveAccess.Everything)));
 
     [Fact]
     public void Who_holds_all_of_another_holds_all_of_whom_that_one_covers() =>
@@ -40,14 +53,18 @@ public sealed class EffectiveAccessTests
     public void Two_sources_united_contain_either() => Check.ForAll(AnyThree, t =>
     {
         var united = United(t.A, t.B);
-        return united.Contains(t.A) && united.Contains(t.B) && (!t.C.Contains(t.A) || !t.C.Contains(t.B) || t.C.Contains(united));
+        return united.Contains(t.A) && united.Contains(t.B)
+            && (!t.C.Contains(t.A) || !t.C.Contains(t.B) || t.C.Contains(united));
     }, count: 5_000);
 
     [Fact]
     public void A_higher_level_holds_the_lower_ones_and_full_every_capability()
     {
-        var (full, read, deploy) = (Of(AccessLevel.Full), Of(AccessLevel.ReadOnly), Of(AccessLevel.None, Capabilities.DeployAll));
-        Assert.True(full.Contains(read) && full.Contains(deploy) && full.Contains(Of(AccessLevel.ReadOnly, Capabilities.DeployAll, Capabilities.UpdateConfig)));
+        var (full, read, deploy) = (
+            Of(AccessLevel.Full), Of(AccessLevel.ReadOnly), Of(AccessLevel.None, Capabilities.DeployAll));
+        Assert.True(
+            full.Contains(read) && full.Contains(deploy)
+                && full.Contains(Of(AccessLevel.ReadOnly, Capabilities.DeployAll, Capabilities.UpdateConfig)));
         Assert.False(read.Contains(full));
         Assert.False(read.Contains(deploy));
         Assert.False(deploy.Contains(read));
@@ -58,7 +75,8 @@ public sealed class EffectiveAccessTests
     public void A_level_on_all_there_is_today_is_less_than_a_level_everywhere()
     {
         var everywhere = new EffectiveAccess.Builder().AddEverywhere(AccessLevel.Full).Build();
-        var today = Places.Aggregate(new EffectiveAccess.Builder(), (access, place) => access.Add(place, new(AccessLevel.Full, []))).Build();
+        var today = Places.Aggregate(
+            new EffectiveAccess.Builder(), (access, place) => access.Add(place, new(AccessLevel.Full, []))).Build();
         Assert.True(everywhere.Contains(today));
         Assert.False(today.Contains(everywhere));
         Assert.False(today.Contains(new EffectiveAccess.Builder().Add(BuiltInRole.ReadOnly).Build()));
@@ -76,13 +94,20 @@ public sealed class EffectiveAccessTests
     [Fact]
     public void A_full_level_spelled_out_names_every_capability_and_a_lower_one_those_given()
     {
-        Assert.Equal(["deploy_all", "manage_config_files", "update_config"], new Reach(AccessLevel.Full, []).Spelled().Capabilities);
-        Assert.Equal(["deploy_all", "update_config"], new Reach(AccessLevel.ReadOnly, [Capabilities.UpdateConfig, Capabilities.DeployAll]).Spelled().Capabilities);
+        Assert.Equal(
+            ["deploy_all", "manage_config_files", "update_config"],
+            new Reach(AccessLevel.Full, []).Spelled().Capabilities);
+        Assert.Equal(
+            ["deploy_all", "update_config"],
+            new Reach(AccessLevel.ReadOnly, [Capabilities.UpdateConfig, Capabilities.DeployAll])
+                .Spelled().Capabilities);
         Assert.Empty(new Reach(AccessLevel.ReadOnly, []).Spelled().Capabilities);
-        Assert.Contains("Full", new Reach(AccessLevel.Full, []).ToString(), StringComparison.Ordinal); // a reach among its own members would have no end
+        // a reach among its own members would have no end
+        Assert.Contains("Full", new Reach(AccessLevel.Full, []).ToString(), StringComparison.Ordinal);
     }
 
-    private static EffectiveAccess Of(AccessLevel level, params string[] capabilities) => new EffectiveAccess.Builder().Add(Places[0], new(level, capabilities)).Build();
+    private static EffectiveAccess Of(AccessLevel level, params string[] capabilities) =>
+        new EffectiveAccess.Builder().Add(Places[0], new(level, capabilities)).Build();
 
     private static EffectiveAccess United(params EffectiveAccess[] sources)
     {

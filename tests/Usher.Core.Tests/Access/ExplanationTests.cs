@@ -15,12 +15,14 @@ public sealed class ExplanationTests
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
     private static readonly Guid Org = Guid.NewGuid();
     private static readonly Actor System = Actor.System(Org);
-    private static readonly Actor Olivia = new(ActorKind.Member, Guid.NewGuid(), "not her name of today", Org, EffectiveAccess.Everything);
+    private static readonly Actor Olivia = new(
+        ActorKind.Member, Guid.NewGuid(), "not her name of today", Org, EffectiveAccess.Everything);
     private static readonly Actor Gone = Olivia with { Id = Guid.NewGuid() };
     private static readonly ResourceName Production = new(Guid.NewGuid(), "Production", "production");
     private static readonly ResourceName Staging = new(Guid.NewGuid(), "Staging", "staging");
 
-    private readonly AccessGraph graph = new(new() { Id = Org, Slug = "acme", Name = "Acme", CreatedAt = Now });
+    private readonly AccessGraph graph = new(
+        new() { Id = Org, Slug = "acme", Name = "Acme", CreatedAt = Now, DefinitionsStamp = Guid.NewGuid() });
     private readonly Member ada = NewMember();
 
     public ExplanationTests()
@@ -56,7 +58,8 @@ public sealed class ExplanationTests
         ada.Give(Production.Id, new(AccessLevel.ReadOnly, [Capabilities.DeployAll]), Olivia, Now.AddDays(3));
         Assert.Equal(
             [
-                "all_resources by Olivia on 21", "permission alerts_management by Usher on 23", "permission ingestion by Olivia on 22",
+                "all_resources by Olivia on 21", "permission alerts_management by Usher on 23",
+                "permission ingestion by Olivia on 22",
                 "level Production read_only+deploy_all by Olivia on 24",
             ], Told(_ => true));
     }
@@ -65,7 +68,9 @@ public sealed class ExplanationTests
     public void A_role_he_holds_takes_one_step_more()
     {
         ada.Give(NewRole("Collectors", "ingestion", Gone, Now.AddDays(1)), Olivia, Now);
-        Assert.Equal(["role Collectors by Olivia on 21 > permission ingestion by Greta Gone on 22"], Told(gives => gives.Has("ingestion")));
+        Assert.Equal(
+            ["role Collectors by Olivia on 21 > permission ingestion by Greta Gone on 22"],
+            Told(gives => gives.Has("ingestion")));
     }
 
     [Fact]
@@ -74,18 +79,23 @@ public sealed class ExplanationTests
         var group = NewGroup("Ops");
         ada.Give(group, Olivia, Now);
         (group.IsAdmin, group.IsAdminGrantedBy, group.IsAdminGrantedAt) = (true, Gone.Id, Now.AddDays(1));
-        (group.AllResources, group.AllResourcesGrantedBy, group.AllResourcesGrantedAt) = (true, Gone.Id, Now.AddDays(2));
-        group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = "ingestion", GrantedBy = Gone.Id, GrantedAt = Now.AddDays(3) });
-        group.Levels.Add(Level(group, Production, new(AccessLevel.Full, []), Gone, Now.AddDays(4)));
+        (group.AllResources, group.AllResourcesGrantedBy, group.AllResourcesGrantedAt) =
+            (true, Gone.Id, Now.AddDays(2));
+        group.Give(Grant.Permission("ingestion"), Gone, Now.AddDays(3));
+        graph.Add(
+            group,
+            [.. graph.LevelsOf(group), Level(group, Production, new(AccessLevel.Full, []), Gone, Now.AddDays(4))]);
         var role = NewRole("Collectors", "ingestion", Olivia, Now.AddDays(6));
-        group.Roles.Add(new() { OrganizationId = Org, GroupId = group.Id, RoleId = role.Id, GrantedBy = Gone.Id, GrantedAt = Now.AddDays(5) });
+        group.Give(Grant.Role(role.Id), Gone, Now.AddDays(5));
         Assert.Equal(
             [
                 "group Ops by Olivia on 21 > admin by Greta Gone on 22",
                 "group Ops by Olivia on 21 > all_resources by Greta Gone on 23",
                 "group Ops by Olivia on 21 > permission ingestion by Greta Gone on 24",
-                "group Ops by Olivia on 21 > level Production full+deploy_all+manage_config_files+update_config by Greta Gone on 25",
-                "group Ops by Olivia on 21 > role Collectors by Greta Gone on 26 > permission ingestion by Olivia on 27",
+                "group Ops by Olivia on 21 > level Production full+deploy_all+manage_config_files+update_config by "
+                    + "Greta Gone on 25",
+                "group Ops by Olivia on 21 > role Collectors by Greta Gone on 26 > permission ingestion by Olivia on "
+                    + "27",
             ], Told(_ => true));
     }
 
@@ -96,10 +106,13 @@ public sealed class ExplanationTests
     {
         var member = NewMember(kind);
         graph.Add(member);
-        foreach (var (name, system) in new[] { ("Everyone", SystemGroup.Everyone), ("Service Accounts", SystemGroup.ServiceAccounts) })
+        foreach (var (name, system) in new[]
+            {
+                ("Everyone", SystemGroup.Everyone), ("Service Accounts", SystemGroup.ServiceAccounts),
+            })
         {
             var group = NewGroup(name, system);
-            group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = "ingestion", GrantedBy = Olivia.Id, GrantedAt = Now });
+            group.Give(Grant.Permission("ingestion"), Olivia, Now);
         }
 
         Assert.Equal([$"{step} > permission ingestion by Olivia on 21"], Told(_ => true, member));
@@ -119,12 +132,16 @@ public sealed class ExplanationTests
     {
         var group = NewGroup("Ops");
         ada.Give(group, Olivia, Now);
-        group.Levels.Add(Level(group, Production, new(AccessLevel.Full, []), Olivia, Now));
-        group.Levels.Add(Level(group, Staging, new(AccessLevel.Full, []), Olivia, Now));
+        graph.Add(group, [.. graph.LevelsOf(group), Level(group, Production, new(AccessLevel.Full, []), Olivia, Now)]);
+        graph.Add(group, [.. graph.LevelsOf(group), Level(group, Staging, new(AccessLevel.Full, []), Olivia, Now)]);
         ada.Give(BuiltInRole.ReadOnly, Olivia, Now);
         ada.Give("ingestion", Olivia, Now);
         Assert.Equal(
-            ["built_in_role read_only by Olivia on 21", "group Ops by Olivia on 21 > level Production full+deploy_all+manage_config_files+update_config by Olivia on 21"],
+            [
+                "built_in_role read_only by Olivia on 21",
+                "group Ops by Olivia on 21 > level Production full+deploy_all+manage_config_files+update_config by "
+                    + "Olivia on 21",
+            ],
             Told(gives => gives.Reaches(Production.Id)));
         Assert.Equal(["permission ingestion by Olivia on 21"], Told(gives => gives.Has("ingestion")));
         Assert.Empty(Told(gives => gives.Has("alerts_management")));
@@ -143,12 +160,13 @@ public sealed class ExplanationTests
         foreach (var group in new[] { NewGroup("Zebras"), NewGroup("Apes"), NewGroup("Everyone", SystemGroup.Everyone) })
         {
             ada.Give(group, System, Now);
-            group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = "ingestion", GrantedAt = Now });
+            group.Give(Grant.Permission("ingestion"), System, Now);
         }
 
         ada.Give("ingestion", System, Now);
         Assert.Equal(
-            ["permission ingestion", "everyone Everyone", "group Apes", "group Zebras"], Told(_ => true).Select(told => told.Split(" by ")[0].Split(" > ")[0]));
+            ["permission ingestion", "everyone Everyone", "group Apes", "group Zebras"],
+            Told(_ => true).Select(told => told.Split(" by ")[0].Split(" > ")[0]));
     }
 
     // What is told is all there is, and no more.
@@ -182,7 +200,10 @@ public sealed class ExplanationTests
 
     private void Give(List<AnyGrant> grants)
     {
-        Group[] groups = [NewGroup("Everyone", SystemGroup.Everyone), NewGroup("Service Accounts", SystemGroup.ServiceAccounts), NewGroup("Ops")];
+        Group[] groups = [
+            NewGroup("Everyone", SystemGroup.Everyone), NewGroup("Service Accounts", SystemGroup.ServiceAccounts),
+            NewGroup("Ops"),
+        ];
         ada.Give(groups[2], System, Now);
         foreach (var (what, to, permission, resource, reach) in grants)
         {
@@ -190,14 +211,20 @@ public sealed class ExplanationTests
             switch (what, group)
             {
                 case (0, null): ada.Give(permission, System, Now); break;
-                case (0, not null): group.Permissions.Add(new() { OrganizationId = Org, GroupId = group.Id, Permission = permission, GrantedAt = Now }); break;
+                case (0, not null): group.Give(Grant.Permission(permission), System, Now); break;
                 case (1, null): ada.Give(resource.Id, reach, System, Now); break;
-                case (1, not null): group.Levels.Add(Level(group, resource, reach, System, Now)); break;
+                case (1, not null):
+                    graph.Add(group, [.. graph.LevelsOf(group), Level(group, resource, reach, System, Now)]);
+                    break;
                 case (2, null): ada.Give(NewRole("R", permission, System, Now), System, Now); break;
-                case (2, not null): group.Roles.Add(new() { OrganizationId = Org, GroupId = group.Id, RoleId = NewRole("R", permission, System, Now).Id, GrantedAt = Now }); break;
+                case (2, not null):
+                    group.Give(Grant.Role(NewRole("R", permission, System, Now).Id), System, Now);
+                    break;
                 case (3, null): ada.GiveAllResources(true, System, Now); break;
                 case (3, not null): group.AllResources = reach.Level is AccessLevel.Full; break;
-                case (4, null): ada.Give(permission is "a" ? BuiltInRole.PowerUser : BuiltInRole.ReadOnly, System, Now); break;
+                case (4, null):
+                    ada.Give(permission is "a" ? BuiltInRole.PowerUser : BuiltInRole.ReadOnly, System, Now);
+                    break;
                 case (5, not null): group.IsAdmin = permission is "a" && reach.Level is AccessLevel.Full; break;
             }
         }
@@ -206,32 +233,44 @@ public sealed class ExplanationTests
     private string[] Told(Func<EffectiveAccess, bool> asked, Member? member = null)
     {
         Dictionary<Guid, string> granters = new() { [Olivia.Id] = "Olivia", [Gone.Id] = "Greta Gone" };
-        return [.. new Explanation(graph, granters).Of(member ?? ada, asked).Select(path => string.Join(" > ", path.Steps.Select(Told)))];
+        return [
+            .. new Explanation(graph, granters).Of(member ?? ada, asked)
+                .Select(path => string.Join(" > ", path.Steps.Select(Told)))];
     }
 
     private static string Told(AccessStep step)
     {
         var told = SnakeCaseName.Of(step.Kind.ToString());
         if (step.SubjectName is { } name) told += $" {name}";
-        if (step.Reach is { } reach) told += $" {string.Join('+', [SnakeCaseName.Of(reach.Level.ToString()), .. reach.Capabilities])}";
+        if (step.Reach is { } reach)
+            told += $" {string.Join('+', [SnakeCaseName.Of(reach.Level.ToString()), .. reach.Capabilities])}";
         return step.Granted is { } granted ? $"{told} by {granted.Name ?? "nobody known"} on {granted.At:dd}" : told;
     }
 
     private static Member NewMember(MemberKind kind = MemberKind.Person) => new()
     {
-        OrganizationId = Org, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test", Kind = kind, Status = MemberStatus.Active, CreatedAt = Now,
+        OrganizationId = Org, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test", Kind = kind,
+        Status = MemberStatus.Active, CreatedAt = Now,
     };
 
     private Group NewGroup(string name, SystemGroup kind = SystemGroup.None)
     {
-        var group = new Group { OrganizationId = Org, Id = Guid.NewGuid(), Name = name, NameKey = Text.Key(name), SystemKind = kind, CreatedAt = Now };
-        graph.Add(group);
+        var group = new Group
+        {
+            OrganizationId = Org, Id = Guid.NewGuid(), Name = name, NameKey = Text.Key(name), SystemKind = kind,
+            CreatedAt = Now,
+        };
+        graph.Add(group, []);
         return group;
     }
 
     private Role NewRole(string name, string permission, Actor by, DateTimeOffset at)
     {
-        var role = new Role { OrganizationId = Org, Id = Guid.NewGuid(), Name = name, NameKey = Text.Key(name), CreatedAt = Now, UpdatedAt = Now, UpdatedBy = "" };
+        var role = new Role
+        {
+            OrganizationId = Org, Id = Guid.NewGuid(), Name = name, NameKey = Text.Key(name), CreatedAt = Now,
+            UpdatedAt = Now, UpdatedBy = "",
+        };
         role.Give([permission], by, at);
         graph.Add(role);
         return role;
@@ -239,7 +278,10 @@ public sealed class ExplanationTests
 
     private static ResourceAccess Level(Group group, ResourceName resource, Reach reach, Actor by, DateTimeOffset at)
     {
-        var level = new ResourceAccess { OrganizationId = Org, Id = Guid.NewGuid(), ResourceId = resource.Id, GroupId = group.Id };
+        var level = new ResourceAccess
+        {
+            OrganizationId = Org, Id = Guid.NewGuid(), ResourceId = resource.Id, GroupId = group.Id,
+        };
         level.Set(reach, by, at);
         return level;
     }

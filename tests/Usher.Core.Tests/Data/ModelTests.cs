@@ -9,13 +9,18 @@ namespace Usher.Core.Tests.Data;
 /// <summary>What every table must be like. The exceptions are all named here.</summary>
 public sealed partial class ModelTests
 {
-    // Tables of no organization: the organizations themselves, users with Identity's tables about them, and what is looked up before an organization is known.
+    // Tables of no organization: the organizations themselves, users with Identity's tables about them, and what is
+    // looked up before an organization is known.
     private static readonly string[] Global =
-        ["organizations", "users", "user_claims", "user_logins", "user_tokens", "user_passkeys", "api_keys", "sessions", "number_blocks",
+        [
+            "organizations", "users", "user_claims", "user_logins", "user_tokens", "user_passkeys", "api_keys",
+            "sessions", "number_blocks",
             "data_protection_keys", "sign_in_codes", "password_resets", "user_address_changes"];
 
     // What every invite writes must not lock the organization's own row.
-    private static readonly string[] WrittenByEveryInvite = ["members", "invitations", "invitation_secrets", "outbox_messages", "events", "event_details"];
+    private static readonly string[] WrittenByEveryInvite = [
+        "members", "member_grants", "invitations", "outbox_messages", "events",
+    ];
 
     public static TheoryData<string> Databases => ["sqlite", "postgresql"];
 
@@ -40,7 +45,8 @@ public sealed partial class ModelTests
 
     [Theory]
     [MemberData(nameof(Databases))]
-    public void Every_table_of_an_organization_begins_its_keys_indexes_and_references_with_the_organization(string database)
+    public void Every_table_of_an_organization_begins_its_keys_indexes_and_references_with_the_organization(
+        string database)
     {
         foreach (var table in Tables(database).Where(t => !Global.Contains(t.Name)))
         {
@@ -48,7 +54,9 @@ public sealed partial class ModelTests
             Assert.All(table.UniqueConstraints, c => Assert.Equal("organization_id", c.Columns[0].Name));
             Assert.All(table.Indexes.Where(i => i.IsUnique), i => Assert.Equal("organization_id", i.Columns[0].Name));
             Assert.All(table.ForeignKeyConstraints, f => Assert.Equal("organization_id", f.Columns[0].Name));
-            Assert.All(table.ForeignKeyConstraints.Where(f => f.PrincipalTable.Name is not "organizations"), f => Assert.Equal("organization_id", f.PrincipalColumns[0].Name));
+            Assert.All(
+                table.ForeignKeyConstraints.Where(f => f.PrincipalTable.Name is not "organizations"),
+                f => Assert.Equal("organization_id", f.PrincipalColumns[0].Name));
         }
     }
 
@@ -66,7 +74,9 @@ public sealed partial class ModelTests
     {
         var tables = Tables(database);
         foreach (var name in WrittenByEveryInvite)
-            Assert.DoesNotContain(tables.Single(t => t.Name == name).ForeignKeyConstraints, f => f.PrincipalTable.Name is "organizations");
+            Assert.DoesNotContain(
+                tables.Single(t => t.Name == name).ForeignKeyConstraints,
+                f => f.PrincipalTable.Name is "organizations");
     }
 
     [Theory]
@@ -74,16 +84,21 @@ public sealed partial class ModelTests
     public void Every_grant_says_who_gave_it_and_when(string database)
     {
         var tables = Tables(database);
-        foreach (var name in new[] { "member_permissions", "role_permissions", "role_members", "role_groups", "group_members", "group_permissions", "resource_access" })
+        var levels = tables.Single(t => t.Name == "resource_access");
+        Assert.False(levels.FindColumn("granted_by")!.IsNullable);
+        Assert.False(levels.FindColumn("granted_at")!.IsNullable);
+        foreach (var name in new[] { "members", "groups", "roles" })
         {
             var table = tables.Single(t => t.Name == name);
-            Assert.False(table.FindColumn("granted_by")!.IsNullable);
-            Assert.False(table.FindColumn("granted_at")!.IsNullable);
-            Assert.All(table.EntityTypeMappings, m => Assert.True(m.TypeBase.ClrType.IsAssignableTo(typeof(IGrantRow))));
+            Assert.False(table.FindColumn("grants")!.IsNullable);
+            Assert.False(table.FindColumn("grant_log")!.IsNullable);
         }
 
         // Grants that are a column of a row say it beside it.
-        foreach (var (name, grant) in new[] { ("members", "role"), ("members", "all_resources"), ("groups", "is_admin"), ("groups", "all_resources") })
+        foreach (var (name, grant) in new[]
+            {
+                ("members", "role"), ("members", "all_resources"), ("groups", "is_admin"), ("groups", "all_resources"),
+            })
         {
             var table = tables.Single(t => t.Name == name);
             Assert.NotNull(table.FindColumn(grant));
@@ -112,7 +127,8 @@ public sealed partial class ModelTests
         {
             IEnumerable<string> names =
             [
-                table.Name, .. table.Columns.Select(c => c.Name), table.PrimaryKey!.Name, .. table.UniqueConstraints.Select(c => c.Name), .. table.Indexes.Select(i => i.Name),
+                table.Name, .. table.Columns.Select(c => c.Name), table.PrimaryKey!.Name,
+                .. table.UniqueConstraints.Select(c => c.Name), .. table.Indexes.Select(i => i.Name),
                 .. table.ForeignKeyConstraints.Select(f => f.Name), .. table.CheckConstraints.Select(c => c.Name!),
             ];
             Assert.All(names, name => Assert.Matches(SnakeCase(), name));
@@ -126,7 +142,8 @@ public sealed partial class ModelTests
     public void The_database_makes_up_no_value_of_ours(string database)
     {
         using var db = Open(database);
-        foreach (var entity in ModelOf(db).GetEntityTypes().Where(e => e.ClrType.Namespace!.StartsWith("Usher.", StringComparison.Ordinal)))
+        foreach (var entity in ModelOf(db).GetEntityTypes()
+                .Where(e => e.ClrType.Namespace!.StartsWith("Usher.", StringComparison.Ordinal)))
         {
             foreach (var property in entity.GetProperties())
             {
@@ -147,10 +164,15 @@ public sealed partial class ModelTests
         }
 
         using var db = Open("sqlite");
-        var id = ModelOf(db).FindEntityType(typeof(Usher.Core.Members.Member))!.FindProperty("Id")!.GetTypeMapping().Converter!;
-        Assert.Equal(Convert.FromHexString("0123456789ABCDEF0123456789ABCDEF"), id.ConvertToProvider(Guid.Parse("01234567-89ab-cdef-0123-456789abcdef")));
-        var instant = ModelOf(db).FindEntityType(typeof(Usher.Core.Members.Member))!.FindProperty("CreatedAt")!.GetTypeMapping().Converter!;
-        Assert.Equal(1_234_567_890_123L, instant.ConvertToProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_234_567_890_123)));
+        var id = ModelOf(db)
+            .FindEntityType(typeof(Usher.Core.Members.Member))!.FindProperty("Id")!.GetTypeMapping().Converter!;
+        Assert.Equal(
+            Convert.FromHexString("0123456789ABCDEF0123456789ABCDEF"),
+            id.ConvertToProvider(Guid.Parse("01234567-89ab-cdef-0123-456789abcdef")));
+        var instant = ModelOf(db)
+            .FindEntityType(typeof(Usher.Core.Members.Member))!.FindProperty("CreatedAt")!.GetTypeMapping().Converter!;
+        Assert.Equal(
+            1_234_567_890_123L, instant.ConvertToProvider(DateTimeOffset.FromUnixTimeMilliseconds(1_234_567_890_123)));
     }
 
     [Fact]
@@ -169,7 +191,8 @@ public sealed partial class ModelTests
         var tables = Tables("postgresql");
         foreach (var (table, column) in new[]
         {
-            ("organizations", "slug"), ("members", "identifier"), ("users", "normalized_email"), ("groups", "name_key"), ("roles", "name_key"), ("resources", "name_key"),
+            ("organizations", "slug"), ("members", "identifier"), ("users", "normalized_email"), ("groups", "name_key"),
+            ("roles", "name_key"), ("resources", "name_key"),
         })
         {
             var property = tables.Single(t => t.Name == table).FindColumn(column)!.PropertyMappings[0].Property;
@@ -179,24 +202,30 @@ public sealed partial class ModelTests
 
     [Theory]
     [MemberData(nameof(Databases))]
-    public void One_live_member_per_identifier_and_one_pending_invitation_per_member_are_the_databases_own_rules(string database)
+    public void One_live_member_per_identifier_and_one_pending_invitation_per_member_are_the_databases_own_rules(
+        string database)
     {
         var tables = Tables(database);
         AssertUnique("members", "status <> 'removed'", "organization_id", "identifier");
         AssertUnique("members", "status <> 'removed' AND user_id IS NOT NULL", "organization_id", "user_id");
-        AssertUnique("invitations", "status = 'pending'", "organization_id", "member_id");
+        AssertUnique("invitations", "status IN ('pending', 'expired')", "organization_id", "member_id");
         AssertUnique("address_changes", "status = 'pending'", "organization_id", "member_id");
         AssertUnique("users", null, "normalized_email"); // proven or not
 
         void AssertUnique(string table, string? filter, params string[] columns) => Assert.Contains(
-            tables.Single(t => t.Name == table).Indexes, i => i.IsUnique && i.Filter == filter && i.Columns.Select(c => c.Name).SequenceEqual(columns));
+            tables.Single(t => t.Name == table).Indexes, i =>
+                i.IsUnique && i.Filter == filter && i.Columns.Select(c => c.Name).SequenceEqual(columns));
     }
 
     private static UsherDb Open(string database, bool compiled = true)
     {
         var options = new DbContextOptionsBuilder<UsherDb>();
-        _ = database is "sqlite" ? options.UseUsherSqlite("Data Source=:memory:") : options.UseUsherPostgres("Host=nowhere.invalid");
-        if (!compiled) ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(options.Options.GetExtension<CoreOptionsExtension>().WithModel(null));
+        _ = database is "sqlite"
+            ? options.UseUsherSqlite("Data Source=:memory:")
+            : options.UseUsherPostgres("Host=nowhere.invalid");
+        if (!compiled)
+            ((IDbContextOptionsBuilderInfrastructure)options)
+                .AddOrUpdateExtension(options.Options.GetExtension<CoreOptionsExtension>().WithModel(null));
         return new(options.Options);
     }
 
@@ -208,9 +237,12 @@ public sealed partial class ModelTests
         .. from type in model.GetEntityTypes()
            from property in type.GetProperties()
            let mapping = property.GetRelationalTypeMapping()
-           select $"{type.Name}.{property.Name}: {mapping.GetType()} {mapping.StoreType} {mapping.Size} {mapping.IsUnicode} {mapping.Converter?.GetType()} {property.GetValueComparer().GetType()} "
-               + $"{property.GetKeyValueComparer().GetType()} {property.GetProviderValueComparer().GetType()} {property.Sentinel} {property.GetFieldName()} {property.GetPropertyAccessMode()} "
-               + $"{property.GetBeforeSaveBehavior()} {property.GetAfterSaveBehavior()} {property.ValueGenerated} {property.IsConcurrencyToken} {property.IsNullable}",
+           select $"{type.Name}.{property.Name}: {mapping.GetType()} {mapping.StoreType} {mapping.Size} "
+               + $"{mapping.IsUnicode} {mapping.Converter?.GetType()} {property.GetValueComparer().GetType()} "
+               + $"{property.GetKeyValueComparer().GetType()} {property.GetProviderValueComparer().GetType()} "
+                   + $"{property.Sentinel} {property.GetFieldName()} {property.GetPropertyAccessMode()} "
+               + $"{property.GetBeforeSaveBehavior()} {property.GetAfterSaveBehavior()} {property.ValueGenerated} "
+                   + $"{property.IsConcurrencyToken} {property.IsNullable}",
     ];
 
     private static IModel ModelOf(UsherDb db) => db.GetService<IDesignTimeModel>().Model;

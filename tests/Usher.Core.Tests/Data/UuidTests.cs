@@ -21,14 +21,16 @@ public sealed class UuidTests
     public void Ids_made_in_one_millisecond_or_with_a_clock_that_goes_back_keep_the_order_of_their_making()
     {
         List<byte[]> made = [];
-        for (var i = 0; i < 20_000; i++) made.Add(Uuid.Create(Moment.AddMilliseconds(i % 7 is 0 ? -i : 0)).ToByteArray(bigEndian: true));
+        for (var i = 0; i < 20_000; i++)
+            made.Add(Uuid.Create(Moment.AddMilliseconds(i % 7 is 0 ? -i : 0)).ToByteArray(bigEndian: true));
         Assert.All(made.Zip(made.Skip(1)), pair => Assert.True(pair.First.AsSpan().SequenceCompareTo(pair.Second) < 0));
     }
 
     [Fact]
     public async Task Threads_that_make_ids_at_once_each_get_a_growing_row_of_their_own()
     {
-        var rows = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Enumerable.Range(0, 10_000).Select(_ => Uuid.Create(Moment)).ToList())));
+        var rows = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ =>
+            Task.Run(() => Enumerable.Range(0, 10_000).Select(_ => Uuid.Create(Moment)).ToList())));
         Assert.All(rows, row => Assert.All(row.Zip(row.Skip(1)), pair => Assert.True(pair.First < pair.Second)));
         Assert.Equal(80_000, rows.SelectMany(row => row).Select(First64).Distinct().Count());
         Assert.All(rows.SelectMany(row => row), id => Assert.Equal(7, id.Version));
@@ -38,11 +40,13 @@ public sealed class UuidTests
     [Fact]
     public void The_last_62_bits_are_random()
     {
-        var seen = Enumerable.Range(0, 10_000).Select(_ => BitConverter.ToUInt64(Uuid.Create(Moment).ToByteArray(bigEndian: true), 8)).ToList();
+        var seen = Enumerable.Range(0, 10_000)
+            .Select(_ => BitConverter.ToUInt64(Uuid.Create(Moment).ToByteArray(bigEndian: true), 8)).ToList();
         Assert.Equal(seen.Count, seen.Distinct().Count());
     }
 
     private static DateTimeOffset TimeOf(Guid id) => DateTimeOffset.FromUnixTimeMilliseconds((long)(First64(id) >> 16));
 
-    private static ulong First64(Guid id) => System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(id.ToByteArray(bigEndian: true));
+    private static ulong First64(Guid id) =>
+        System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(id.ToByteArray(bigEndian: true));
 }

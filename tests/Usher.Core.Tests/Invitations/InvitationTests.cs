@@ -8,7 +8,8 @@ public sealed class InvitationTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
     private static readonly TimeSpan Week = TimeSpan.FromDays(7);
-    private static readonly Actor Olivia = new(ActorKind.Member, Guid.NewGuid(), "Olivia Owner", Guid.NewGuid(), EffectiveAccess.Everything);
+    private static readonly Actor Olivia = new(
+        ActorKind.Member, Guid.NewGuid(), "Olivia Owner", Guid.NewGuid(), EffectiveAccess.Everything);
     private static readonly Actor Max = Olivia with { Id = Guid.NewGuid(), Name = "Max Manager" };
 
     [Fact]
@@ -17,7 +18,9 @@ public sealed class InvitationTests
         var invitation = Sent();
         Assert.Equal(InvitationStatus.Pending, invitation.Status);
         Assert.Equal((Now + Week, Now, 1), (invitation.ExpiresAt, invitation.LastSentAt!.Value, invitation.SentCount));
-        Assert.Equal((ActorKind.Member, Olivia.Id, "Olivia Owner"), (invitation.SponsorKind, invitation.SponsorId, invitation.SponsorName));
+        Assert.Equal(
+            (ActorKind.Member, Olivia.Id, "Olivia Owner"),
+            (invitation.SponsorKind, invitation.SponsorId, invitation.SponsorName));
         Assert.Equal(DeliveryState.Queued, invitation.Delivery);
     }
 
@@ -69,15 +72,22 @@ public sealed class InvitationTests
         {
             var invitation = Sent();
             invitation.End(end, Now.AddDays(1), "why");
-            foreach (var other in new[] { InvitationStatus.Declined, InvitationStatus.Revoked, InvitationStatus.Expired, InvitationStatus.Superseded })
+            foreach (var other in new[]
+                {
+                    InvitationStatus.Declined, InvitationStatus.Revoked, InvitationStatus.Expired,
+                    InvitationStatus.Superseded,
+                })
                 invitation.End(other, Now.AddDays(2), "another");
-            Assert.Equal((end, Now.AddDays(1), "why"), (invitation.Status, invitation.EndedAt!.Value, invitation.EndReason));
+            Assert.Equal(
+                (end, Now.AddDays(1), "why"), (invitation.Status, invitation.EndedAt!.Value, invitation.EndReason));
         }
 
         var accepted = Sent();
         accepted.Accept(Max.Id, Now);
         accepted.End(InvitationStatus.Revoked, Now);
-        Assert.Equal((InvitationStatus.Accepted, Max.Id, Now), (accepted.Status, accepted.AcceptedBy!.Value, accepted.AcceptedAt!.Value));
+        Assert.Equal(
+            (InvitationStatus.Accepted, Max.Id, Now),
+            (accepted.Status, accepted.AcceptedBy!.Value, accepted.AcceptedAt!.Value));
         Assert.Equal(InvitationStatus.Accepted, accepted.StatusAt(Now.AddYears(1)));
     }
 

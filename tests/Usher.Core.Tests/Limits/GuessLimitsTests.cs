@@ -10,7 +10,8 @@ public sealed class GuessLimitsTests
     [Fact]
     public void Failures_are_counted_per_client_and_per_client_and_subject_and_never_per_subject_alone()
     {
-        var limits = New(new() { Passwords = new() { PerClient = 3, PerSubject = 2, Window = TimeSpan.FromMinutes(1) } });
+        var limits = New(
+            new() { Passwords = new() { PerClient = 3, PerSubject = 2, Window = TimeSpan.FromMinutes(1) } });
         var (one, two) = (new RequestClient("192.0.2.1"), new RequestClient("192.0.2.2"));
         Assert.Null(Fail(limits, one, "ada"));
         Assert.Null(Fail(limits, one, "ada"));
@@ -26,7 +27,8 @@ public sealed class GuessLimitsTests
     [Fact]
     public void A_success_is_taken_back_once()
     {
-        var limits = New(new() { Passwords = new() { PerClient = 2, PerSubject = 2, Window = TimeSpan.FromMinutes(1) } });
+        var limits = New(
+            new() { Passwords = new() { PerClient = 2, PerSubject = 2, Window = TimeSpan.FromMinutes(1) } });
         var client = new RequestClient("192.0.2.1");
         Assert.Null(Fail(limits, client, "ada"));
         for (var i = 0; i < 10; i++)
@@ -44,7 +46,8 @@ public sealed class GuessLimitsTests
     [Fact]
     public void A_caller_that_is_not_counted_by_its_address_still_has_its_tries_for_each_subject()
     {
-        var limits = New(new() { Passwords = new() { PerClient = 1, PerSubject = 2, Window = TimeSpan.FromMinutes(1) } });
+        var limits = New(
+            new() { Passwords = new() { PerClient = 1, PerSubject = 2, Window = TimeSpan.FromMinutes(1) } });
         var product = new RequestClient("operator", IsCounted: false);
         foreach (var subject in new[] { "ada", "bob" })
         {
@@ -78,7 +81,8 @@ public sealed class GuessLimitsTests
         }
     }
 
-    private static TimeSpan? Fail(GuessLimits limits, RequestClient client, string subject) => limits.Begin(GuessKind.Passwords, client, subject).Error?.RetryAfter;
+    private static TimeSpan? Fail(GuessLimits limits, RequestClient client, string subject) =>
+        limits.Begin(GuessKind.Passwords, client, subject).Error?.RetryAfter;
 
     private GuessLimits New(GuessLimitOptions options) => new(Options.Create(options), clock);
 

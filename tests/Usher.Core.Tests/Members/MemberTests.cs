@@ -7,7 +7,8 @@ namespace Usher.Core.Tests.Members;
 public sealed class MemberTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
-    private static readonly Actor Admin = new(ActorKind.Member, Guid.NewGuid(), "Olivia Owner", Guid.NewGuid(), EffectiveAccess.Everything);
+    private static readonly Actor Admin = new(
+        ActorKind.Member, Guid.NewGuid(), "Olivia Owner", Guid.NewGuid(), EffectiveAccess.Everything);
     private static readonly Actor Other = Admin with { Id = Guid.NewGuid() };
 
     [Fact]
@@ -25,7 +26,7 @@ public sealed class MemberTests
         Assert.Equal((Admin.Id, Now), (ada.RoleGrantedBy, ada.RoleGrantedAt));
         Assert.Equal((Admin.Id, Now), (ada.AllResourcesGrantedBy, ada.AllResourcesGrantedAt));
         var permission = Assert.Single(ada.Permissions);
-        Assert.Equal((Admin.Id, Now), (permission.GrantedBy, permission.GrantedAt));
+        Assert.Equal(new(Admin.Id, Now), ada.GrantLog[Grant.Permission(permission)]);
     }
 
     [Fact]
@@ -34,7 +35,8 @@ public sealed class MemberTests
         var ada = NewMember();
         ada.Give(BuiltInRole.User, Admin, Now);
         ada.Give(BuiltInRole.PowerUser, Other, Now.AddDays(1));
-        Assert.Equal((BuiltInRole.PowerUser, Other.Id, Now.AddDays(1)), (ada.Role, ada.RoleGrantedBy, ada.RoleGrantedAt!.Value));
+        Assert.Equal(
+            (BuiltInRole.PowerUser, Other.Id, Now.AddDays(1)), (ada.Role, ada.RoleGrantedBy, ada.RoleGrantedAt!.Value));
     }
 
     [Fact]
@@ -58,7 +60,7 @@ public sealed class MemberTests
         var group = NewGroup(SystemGroup.None);
         ada.Give(group, Admin, Now);
         ada.Give(group, Other, Now);
-        Assert.Equal(Admin.Id, Assert.Single(ada.Groups).GrantedBy);
+        Assert.Equal(Admin.Id, ada.GrantLog[Grant.Group(Assert.Single(ada.Groups))].By);
     }
 
     [Fact]
@@ -68,7 +70,13 @@ public sealed class MemberTests
         ada.Give(BuiltInRole.Admin, Admin, Now);
         ada.Give("alerts_management", Admin, Now);
         ada.Give(NewGroup(SystemGroup.None), Admin, Now);
-        ada.Give(new Role { OrganizationId = ada.OrganizationId, Id = Guid.NewGuid(), Name = "R", NameKey = "r", CreatedAt = Now, UpdatedAt = Now, UpdatedBy = "" }, Admin, Now);
+        ada.Give(
+            new Role
+            {
+                OrganizationId = ada.OrganizationId, Id = Guid.NewGuid(), Name = "R", NameKey = "r", CreatedAt = Now,
+                UpdatedAt = Now, UpdatedBy = "",
+            },
+            Admin, Now);
         ada.GiveAllResources(true, Admin, Now);
         ada.Give(Guid.NewGuid(), new(AccessLevel.Full, []), Admin, Now);
 
@@ -117,11 +125,17 @@ public sealed class MemberTests
         Assert.Equal("Ada Lovelace", ada.DisplayName);
     }
 
-    private static Member NewMember(MemberStatus status = MemberStatus.Invited, MemberKind kind = MemberKind.Person) => new()
+    private static Member NewMember(MemberStatus status = MemberStatus.Invited, MemberKind kind = MemberKind.Person) =>
+        new()
     {
-        OrganizationId = Admin.OrganizationId, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test", Kind = kind, Status = status, CreatedAt = Now,
+        OrganizationId = Admin.OrganizationId, Id = Guid.NewGuid(), Number = 1, Identifier = "ada@example.test",
+        Kind = kind, Status = status, CreatedAt = Now,
     };
 
     private static Group NewGroup(SystemGroup kind) =>
-        new() { OrganizationId = Admin.OrganizationId, Id = Guid.NewGuid(), Name = "G", NameKey = "g", SystemKind = kind, CreatedAt = Now };
+        new()
+        {
+            OrganizationId = Admin.OrganizationId, Id = Guid.NewGuid(), Name = "G", NameKey = "g", SystemKind = kind,
+            CreatedAt = Now,
+        };
 }

@@ -15,13 +15,15 @@ public sealed class PasswordRulesTests
     [InlineData("пароль из слов")]
     [InlineData("my password is a whole sentence")]
     [InlineData("marie.curie likes polonium")]
-    public void A_few_words_or_something_random_will_do(string password) => Assert.Null(PasswordRules.Check(password, Email));
+    public void A_few_words_or_something_random_will_do(string password) =>
+        Assert.Null(PasswordRules.Check(password, Email));
 
     [Theory]
     [InlineData("")]
     [InlineData("short")]
     [InlineData("elevenchars")]
-    public void Less_than_twelve_characters_are_too_short(string password) => Assert.Equal(PasswordRules.TooShort, PasswordRules.Check(password, Email));
+    public void Less_than_twelve_characters_are_too_short(string password) =>
+        Assert.Equal(PasswordRules.TooShort, PasswordRules.Check(password, Email));
 
     [Fact]
     public void More_than_256_characters_are_too_long()
@@ -39,7 +41,8 @@ public sealed class PasswordRulesTests
         Assert.Equal(PasswordRules.TooShort, PasswordRules.Check("🦊🐻🐼🐨🐯🦁", Email)); // 6 characters, 12 in UTF-16
         var longest = string.Concat(Enumerable.Repeat("grüße, ", 37))[..PasswordRules.MaxLength];
         Assert.Null(PasswordRules.Check(longest.Normalize(NormalizationForm.FormD), Email));
-        Assert.Equal(PasswordRules.TooLong, PasswordRules.Check((longest + "ü").Normalize(NormalizationForm.FormD), Email));
+        Assert.Equal(
+            PasswordRules.TooLong, PasswordRules.Check((longest + "ü").Normalize(NormalizationForm.FormD), Email));
     }
 
     [Theory]
@@ -48,10 +51,12 @@ public sealed class PasswordRulesTests
     [InlineData("\uD55C\uAE00 비밀번호 네 단어", "한글 비밀번호 네 단어")]
     [InlineData("plain ascii stays", "plain ascii stays")]
     [InlineData("a lone \uD800 ü surrogate", "a lone \uD800 ü surrogate")]
-    public void One_password_has_one_form_however_it_was_typed(string typed, string prepared) => Assert.Equal(prepared, PasswordRules.Prepare(typed));
+    public void One_password_has_one_form_however_it_was_typed(string typed, string prepared) =>
+        Assert.Equal(prepared, PasswordRules.Prepare(typed));
 
     [Fact]
-    public void An_account_without_an_address_has_the_same_rules() => Assert.Null(PasswordRules.Check("correct horse battery staple", email: null));
+    public void An_account_without_an_address_has_the_same_rules() =>
+        Assert.Null(PasswordRules.Check("correct horse battery staple", email: null));
 
     [Theory]
     [InlineData("passwordpassword")]
@@ -69,11 +74,14 @@ public sealed class PasswordRulesTests
     [InlineData("marie.curie1")]
     [InlineData("marie.curie2026")]
     [InlineData("radium.example")]
-    public void What_is_tried_first_is_too_common(string password) => Assert.Equal(PasswordRules.TooCommon, PasswordRules.Check(password, Email));
+    public void What_is_tried_first_is_too_common(string password) =>
+        Assert.Equal(PasswordRules.TooCommon, PasswordRules.Check(password, Email));
 
     [Fact]
     public void No_refusal_repeats_what_was_typed() =>
         Assert.All(
             new[] { "elevenchars", "passwordpassword", new string('x', 300) },
-            typed => Assert.DoesNotContain(typed, PasswordRules.Check(typed, Email)!.Message, StringComparison.OrdinalIgnoreCase));
+            typed =>
+                Assert.DoesNotContain(
+                    typed, PasswordRules.Check(typed, Email)!.Message, StringComparison.OrdinalIgnoreCase));
 }

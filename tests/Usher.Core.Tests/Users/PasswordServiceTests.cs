@@ -28,11 +28,14 @@ public sealed class PasswordServiceTests
         Assert.True(refused.IsCompleted);
         Assert.Equal("passwords_busy", (await refused).Error?.Code);
         Assert.NotNull((await refused).Error?.RetryAfter);
-        Assert.Equal("passwords_busy", (await passwords.VerifyAsync(null, "one too many", TestContext.Current.CancellationToken)).Error?.Code);
+        Assert.Equal(
+            "passwords_busy",
+            (await passwords.VerifyAsync(null, "one too many", TestContext.Current.CancellationToken)).Error?.Code);
 
         door.Set();
         Assert.All(await Task.WhenAll(waiting), hash => Assert.Null(hash.Error));
-        var user = User.Create("ada@example.test", proven: true, "Ada", "", (await waiting[7]).Value, DateTimeOffset.UnixEpoch);
+        var user = User.Create(
+            "ada@example.test", proven: true, "Ada", "", (await waiting[7]).Value, DateTimeOffset.UnixEpoch);
         Assert.True((await passwords.VerifyAsync(user, "password 7", TestContext.Current.CancellationToken)).Value);
         Assert.False((await passwords.VerifyAsync(user, "password 8", TestContext.Current.CancellationToken)).Value);
         Assert.False((await passwords.VerifyAsync(null, "password 7", TestContext.Current.CancellationToken)).Value);
@@ -58,7 +61,8 @@ public sealed class PasswordServiceTests
         door.Set();
         Assert.Null((await owner).Error);
         // At most one of each other client, and what was at work, came before.
-        Assert.InRange(attack.Count(a => a is { IsCompletedSuccessfully: true, Result.Error: null }), 0, 10 + (3 * AtWork) + 2);
+        Assert.InRange(
+            attack.Count(a => a is { IsCompletedSuccessfully: true, Result.Error: null }), 0, 10 + (3 * AtWork) + 2);
         Assert.Null((await later).Error);
         await Task.WhenAll(attack);
     }
@@ -69,9 +73,12 @@ public sealed class PasswordServiceTests
         using var door = new ManualResetEventSlim();
         var passwords = new PasswordService(new Behind(door), new Client());
         using var cancel = new CancellationTokenSource();
-        var working = Enumerable.Range(0, AtWork).Select(i => passwords.HashAsync($"password {i}", TestContext.Current.CancellationToken)).ToList();
+        var working = Enumerable.Range(0, AtWork)
+            .Select(i => passwords.HashAsync($"password {i}", TestContext.Current.CancellationToken)).ToList();
         var gone = Enumerable.Range(0, Most).Select(i => passwords.HashAsync($"password {i}", cancel.Token)).ToList();
-        Assert.Equal("passwords_busy", (await passwords.HashAsync("one too many", TestContext.Current.CancellationToken)).Error?.Code);
+        Assert.Equal(
+            "passwords_busy",
+            (await passwords.HashAsync("one too many", TestContext.Current.CancellationToken)).Error?.Code);
         await cancel.CancelAsync();
         foreach (var one in gone) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
         var last = passwords.HashAsync("last", TestContext.Current.CancellationToken);
@@ -90,7 +97,8 @@ public sealed class PasswordServiceTests
     // Identity's hasher, behind a door that is shut at first.
     private sealed class Behind(ManualResetEventSlim door) : IPasswordHasher<User>
     {
-        private readonly PasswordHasher<User> hasher = new(Microsoft.Extensions.Options.Options.Create(new PasswordHasherOptions { IterationCount = 1 }));
+        private readonly PasswordHasher<User> hasher = new(Microsoft.Extensions.Options.Options.Create(
+            new PasswordHasherOptions { IterationCount = 1 }));
 
         public string HashPassword(User user, string password)
         {
@@ -98,6 +106,8 @@ public sealed class PasswordServiceTests
             return hasher.HashPassword(user, password);
         }
 
-        public PasswordVerificationResult VerifyHashedPassword(User user, string hashedPassword, string providedPassword) => hasher.VerifyHashedPassword(user, hashedPassword, providedPassword);
+        public PasswordVerificationResult VerifyHashedPassword(
+            User user, string hashedPassword, string providedPassword) =>
+            hasher.VerifyHashedPassword(user, hashedPassword, providedPassword);
     }
 }

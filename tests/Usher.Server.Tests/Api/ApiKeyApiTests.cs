@@ -20,11 +20,15 @@ public sealed class ApiKeyApiTests(OperatedApp operated) : IClassFixture<Operate
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         var (secret, key) = (await made.TextAsync("secret"), await made.JsonAsync("apiKey"));
         Assert.StartsWith(key.GetProperty("hint").GetString(), secret, StringComparison.Ordinal);
-        Assert.Equal($"mem_{ShortId.Of(org.Created.Owner.Id)} ci False enabled  ", key.Shown("memberId", "name", "readOnly", "status", "expiresAt", "lastUsedAt"));
+        Assert.Equal(
+            $"mem_{ShortId.Of(org.Created.Owner.Id)} ci False enabled  ",
+            key.Shown("memberId", "name", "readOnly", "status", "expiresAt", "lastUsedAt"));
         var path = $"api-keys/{key.GetProperty("id")}";
         Assert.EndsWith("/" + path, made.Headers.Location!.ToString(), StringComparison.Ordinal);
-        Assert.DoesNotContain(secret, await (await org.GetAsync(path)).Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
-        Assert.DoesNotContain(secret, await (await org.GetAsync("api-keys")).Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            secret, await (await org.GetAsync(path)).Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            secret, await (await org.GetAsync("api-keys")).Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
 
         var client = org.ClientOf(secret);
         Assert.Equal("build", await (await org.PatchAsync(path, new { name = "build" }, by: client)).TextAsync("name"));
@@ -39,7 +43,8 @@ public sealed class ApiKeyApiTests(OperatedApp operated) : IClassFixture<Operate
     {
         var org = await app.CreateOrganizationAsync();
         var ends = operated.Clock.GetUtcNow().AddHours(1);
-        var client = org.ClientOf(await (await org.PostAsync("api-keys", new { expiresAt = ends.ToString("O") })).TextAsync("secret"));
+        var client = org.ClientOf(
+            await (await org.PostAsync("api-keys", new { expiresAt = ends.ToString("O") })).TextAsync("secret"));
         await (await org.GetAsync("", by: client)).JsonAsync();
         operated.Clock.Advance(TimeSpan.FromHours(1));
         await (await org.GetAsync("", by: client)).RefusedAsync(HttpStatusCode.Unauthorized, "key_refused");
@@ -51,9 +56,14 @@ public sealed class ApiKeyApiTests(OperatedApp operated) : IClassFixture<Operate
         var org = await app.CreateOrganizationAsync();
         var client = org.ClientOf(await (await org.PostAsync("api-keys", new { readOnly = true })).TextAsync("secret"));
         await (await org.GetAsync("members", by: client)).JsonAsync();
-        await (await org.PostAsync("groups", new { name = "A" }, by: client)).RefusedAsync(HttpStatusCode.Forbidden, "key_read_only");
-        await (await org.PostAsync("groups?dryRun=true", new { name = "A" }, by: client)).RefusedAsync(HttpStatusCode.Forbidden, "key_read_only");
-        Assert.True((await (await org.PostAsync("access/check", new { permission = "ingestion" }, by: client)).JsonAsync("allowed")).GetBoolean());
+        await (await org.PostAsync("groups", new { name = "A" }, by: client))
+            .RefusedAsync(HttpStatusCode.Forbidden, "key_read_only");
+        await (await org.PostAsync("groups?dryRun=true", new { name = "A" }, by: client))
+            .RefusedAsync(HttpStatusCode.Forbidden, "key_read_only");
+        Assert.True(
+            (
+                await (await org.PostAsync("access/check", new { permission = "ingestion" }, by: client))
+                    .JsonAsync("allowed")).GetBoolean());
     }
 
     [Fact]
@@ -61,23 +71,31 @@ public sealed class ApiKeyApiTests(OperatedApp operated) : IClassFixture<Operate
     {
         var org = await app.CreateOrganizationAsync();
         var ada = await org.ActiveAsync(NewEmail("ada"));
-        var tom = await org.ActiveAsync(NewEmail("tom"), row => row with { Permissions = [Permissions.TokenManagement] });
+        var tom = await org.ActiveAsync(
+            NewEmail("tom"), row => row with { Permissions = [Permissions.TokenManagement] });
         var (adas, owners) = ("mem_" + ShortId.Of(ada.Member.Id), "mem_" + ShortId.Of(org.Created.Owner.Id));
-        Assert.Equal([adas], (await (await org.GetAsync("api-keys", by: ada.Client)).JsonAsync()).Named("data", "memberId"));
-        await (await org.GetAsync("api-keys?member=" + owners, by: ada.Client)).RefusedAsync(HttpStatusCode.Forbidden, "not_allowed");
-        await (await org.PostAsync("api-keys", new { member = owners }, by: ada.Client)).RefusedAsync(HttpStatusCode.Forbidden, "not_allowed");
+        Assert.Equal(
+            [adas], (await (await org.GetAsync("api-keys", by: ada.Client)).JsonAsync()).Named("data", "memberId"));
+        await (await org.GetAsync("api-keys?member=" + owners, by: ada.Client))
+            .RefusedAsync(HttpStatusCode.Forbidden, "not_allowed");
+        await (await org.PostAsync("api-keys", new { member = owners }, by: ada.Client))
+            .RefusedAsync(HttpStatusCode.Forbidden, "not_allowed");
 
         Assert.Equal(3, (await (await org.GetAsync("api-keys", by: tom.Client)).JsonAsync("data")).GetArrayLength());
         var path = await org.MakeAsync("api-keys", new { member = adas }, by: tom.Client);
         Assert.Equal("x", await (await org.PatchAsync(path, new { name = "x" }, by: tom.Client)).TextAsync("name"));
         await (await org.DeleteAsync(path, by: tom.Client)).DoneAsync();
-        var owner = (await (await org.GetAsync("api-keys?member=" + owners, by: tom.Client)).JsonAsync("data"))[0].GetProperty("id").GetString();
+        var owner = (await (await org.GetAsync("api-keys?member=" + owners, by: tom.Client)).JsonAsync("data"))[0]
+            .GetProperty("id").GetString();
         foreach (var refused in new[]
         {
-            await org.PostAsync("api-keys", new { member = owners }, by: tom.Client), await org.PatchAsync("api-keys/" + owner, new { name = "x" }, by: tom.Client), await org.DeleteAsync("api-keys/" + owner, by: tom.Client),
+            await org.PostAsync("api-keys", new { member = owners }, by: tom.Client),
+            await org.PatchAsync("api-keys/" + owner, new { name = "x" }, by: tom.Client),
+            await org.DeleteAsync("api-keys/" + owner, by: tom.Client),
         })
             await refused.RefusedAsync(HttpStatusCode.Forbidden, "member_not_covered");
-        await (await org.GetAsync("api-keys/" + owner, by: ada.Client)).RefusedAsync(HttpStatusCode.NotFound, "api_key_not_found");
+        await (await org.GetAsync("api-keys/" + owner, by: ada.Client))
+            .RefusedAsync(HttpStatusCode.NotFound, "api_key_not_found");
     }
 
     [Theory]
@@ -88,7 +106,9 @@ public sealed class ApiKeyApiTests(OperatedApp operated) : IClassFixture<Operate
     {
         var org = await app.CreateOrganizationAsync();
         using var client = app.CreateClient();
-        client.DefaultRequestHeaders.Authorization = scheme is "Basic" ? TestOrganization.Basic(org.Created.Owner.Identifier, org.Key) : new(scheme, org.Key);
+        client.DefaultRequestHeaders.Authorization = scheme is "Basic"
+            ? TestOrganization.Basic(org.Created.Owner.Identifier, org.Key)
+            : new(scheme, org.Key);
         await (await org.GetAsync("", by: client)).JsonAsync();
     }
 
@@ -96,8 +116,11 @@ public sealed class ApiKeyApiTests(OperatedApp operated) : IClassFixture<Operate
     public async Task An_operator_makes_keys_for_members_and_has_none_of_his_own_there()
     {
         var org = await app.CreateOrganizationAsync();
-        await (await org.PostAsync("api-keys", new { }, by: operated.Operator)).RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
-        var secret = await (await org.PostAsync("api-keys", new { member = "mem_" + ShortId.Of(org.Created.Owner.Id) }, by: operated.Operator)).TextAsync("secret");
+        await (await org.PostAsync("api-keys", new { }, by: operated.Operator))
+            .RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
+        var secret = await (await org.PostAsync(
+            "api-keys", new { member = "mem_" + ShortId.Of(org.Created.Owner.Id) },
+            by: operated.Operator)).TextAsync("secret");
         await (await org.GetAsync("", by: org.ClientOf(secret))).JsonAsync();
     }
 }

@@ -19,16 +19,22 @@ internal static class ApiSteps
     {
         public string Path(string path) => $"/usher/v1/organizations/{org.Slug}/{path}".TrimEnd('/');
 
-        public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body = null, string? ifMatch = null, string? idempotencyKey = null, HttpClient? by = null) =>
+        public Task<HttpResponseMessage> SendAsync(
+            HttpMethod method, string path, object? body = null, string? ifMatch = null, string? idempotencyKey = null,
+            HttpClient? by = null) =>
             (by ?? org.Admin).SendAsync(method, org.Path(path), body, ifMatch, idempotencyKey);
 
-        public Task<HttpResponseMessage> GetAsync(string path, HttpClient? by = null) => org.SendAsync(HttpMethod.Get, path, by: by);
+        public Task<HttpResponseMessage> GetAsync(string path, HttpClient? by = null) =>
+            org.SendAsync(HttpMethod.Get, path, by: by);
 
-        public Task<HttpResponseMessage> PostAsync(string path, object? body = null, HttpClient? by = null) => org.SendAsync(HttpMethod.Post, path, body, by: by);
+        public Task<HttpResponseMessage> PostAsync(string path, object? body = null, HttpClient? by = null) =>
+            org.SendAsync(HttpMethod.Post, path, body, by: by);
 
-        public Task<HttpResponseMessage> PatchAsync(string path, object body, HttpClient? by = null) => org.SendAsync(HttpMethod.Patch, path, body, by: by);
+        public Task<HttpResponseMessage> PatchAsync(string path, object body, HttpClient? by = null) =>
+            org.SendAsync(HttpMethod.Patch, path, body, by: by);
 
-        public Task<HttpResponseMessage> DeleteAsync(string path, HttpClient? by = null) => org.SendAsync(HttpMethod.Delete, path, by: by);
+        public Task<HttpResponseMessage> DeleteAsync(string path, HttpClient? by = null) =>
+            org.SendAsync(HttpMethod.Delete, path, by: by);
 
         /// <summary>Makes something, and says where it is: below the organization.</summary>
         public async Task<string> MakeAsync(string path, object body, HttpClient? by = null)
@@ -45,10 +51,12 @@ internal static class ApiSteps
             var sign = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
             for (string? after = ""; after is not null;)
             {
-                var page = await (await org.GetAsync($"{path}{sign}limit={limit}{(after is "" ? "" : "&after=" + after)}", by)).JsonAsync();
+                var page = await (await org.GetAsync(
+                    $"{path}{sign}limit={limit}{(after is "" ? "" : "&after=" + after)}", by)).JsonAsync();
                 var data = page.GetProperty("data").EnumerateArray().ToList();
                 after = page.GetProperty("next").GetString();
-                Assert.True(after is null ? data.Count <= limit : data.Count == limit, $"{data.Count} on a page of {limit}.");
+                Assert.True(
+                    after is null ? data.Count <= limit : data.Count == limit, $"{data.Count} on a page of {limit}.");
                 seen.AddRange(data);
             }
 
@@ -59,10 +67,12 @@ internal static class ApiSteps
     extension(UsherApp app)
     {
         /// <summary>What the holder of a link sends.</summary>
-        public async Task<HttpResponseMessage> GuestAsync(InvitationLink link, string what, object? body = null, string? session = null)
+        public async Task<HttpResponseMessage> GuestAsync(
+            InvitationLink link, string what, object? body = null, string? session = null)
         {
             using var client = app.CreateClient();
-            if (session is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", session);
+            if (session is not null)
+                client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", session);
             return await client.SendAsync(
                 HttpMethod.Post, $"/usher/v1/organizations/{link.OrganizationSlug}/invitations/inv_{ShortId.Of(link.InvitationId)}/{what}", body ?? new { code = link.Secret });
         }
@@ -71,11 +81,15 @@ internal static class ApiSteps
     extension(HttpClient client)
     {
         /// <summary>Sends a request; a body is an object to write as JSON, or text as it stands.</summary>
-        public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, string? ifMatch = null, string? idempotencyKey = null)
+        public async Task<HttpResponseMessage> SendAsync(
+            HttpMethod method, string path, object? body, string? ifMatch = null, string? idempotencyKey = null)
         {
             using var request = new HttpRequestMessage(method, path);
-            if (body is not null) request.Content = new StringContent(body as string ?? JsonSerializer.Serialize(body, Plain), Encoding.UTF8, "application/json");
-            if (request.Content?.Headers.ContentLength > 1_000_000) request.Headers.ExpectContinue = true; // or what is refused unread breaks the connection
+            if (body is not null)
+                request.Content = new StringContent(
+                    body as string ?? JsonSerializer.Serialize(body, Plain), Encoding.UTF8, "application/json");
+            // or what is refused unread breaks the connection
+            if (request.Content?.Headers.ContentLength > 1_000_000) request.Headers.ExpectContinue = true;
             if (ifMatch is not null) request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
             if (idempotencyKey is not null) request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
             return await client.SendAsync(request, Ct);
@@ -117,11 +131,14 @@ internal static class ApiSteps
     extension(JsonElement json)
     {
         /// <summary>An object's texts, numbers and truths of these names, in their order.</summary>
-        public string Shown(params IReadOnlyList<string> names) => string.Join(' ', names.Select(n => json.GetProperty(n).ToString()));
+        public string Shown(params IReadOnlyList<string> names) =>
+            string.Join(' ', names.Select(n => json.GetProperty(n).ToString()));
 
-        public IEnumerable<string> Texts(string property) => json.GetProperty(property).EnumerateArray().Select(e => e.GetString()!);
+        public IEnumerable<string> Texts(string property) =>
+            json.GetProperty(property).EnumerateArray().Select(e => e.GetString()!);
 
         /// <summary>What each of an array calls itself.</summary>
-        public IEnumerable<string> Named(string property, string name = "name") => json.GetProperty(property).EnumerateArray().Select(e => e.GetProperty(name).GetString()!);
+        public IEnumerable<string> Named(string property, string name = "name") =>
+            json.GetProperty(property).EnumerateArray().Select(e => e.GetProperty(name).GetString()!);
     }
 }

@@ -13,7 +13,8 @@ public sealed class ErrorCatalogueTests
         var rows =
             from entry in ErrorCatalogue.All
             from said in entry.Said
-            select $"| `{entry.Code}` | {said.Error.StatusCode} | {Cell(said.Error.Message)} | {(said.At is { Length: > 0 } at ? $"`{at}`" : "")} |\n";
+            select $"| `{entry.Code}` | {said.Error.StatusCode} | {Cell(said.Error.Message)} | "
+                + $"{(said.At is { Length: > 0 } at ? $"`{at}`" : "")} |\n";
         return Written.AssertAsync("docs/errors.md", $"""
             # Error codes
 
@@ -28,7 +29,8 @@ public sealed class ErrorCatalogueTests
             """);
     }
 
-    private static string Cell(string text) => text.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
+    private static string Cell(string text) =>
+        text.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 
     [Fact]
     public void Codes_are_written_alike_and_speak_for_themselves() => Assert.All(ErrorCatalogue.All, entry =>
@@ -41,7 +43,10 @@ public sealed class ErrorCatalogueTests
     public void Lists_of_refusals_made_by_methods_and_by_fields_are_found()
     {
         var codes = ErrorCatalogue.All.Select(e => e.Code).ToList();
-        string[] some = ["email_invalid", "permission_unknown", "invitation_revoked", "password_too_short", "credentials_wrong", "version_mismatch", "parameter_unknown", "too_large"];
+        string[] some = [
+            "email_invalid", "permission_unknown", "invitation_revoked", "password_too_short", "credentials_wrong",
+            "version_mismatch", "parameter_unknown", "too_large",
+        ];
         Assert.Empty(some.Except(codes));
     }
 }

@@ -19,24 +19,40 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
     {
         var org = await app.CreateOrganizationAsync();
         var email = NewEmail("ada");
-        var made = await (await org.PostAsync("invitations", new { email, firstName = "Ada", delivery = "link" })).JsonAsync();
+        var made = await (await org.PostAsync("invitations", new { email, firstName = "Ada", delivery = "link" }))
+            .JsonAsync();
         var link = LinkOf(made.GetProperty("link").GetString()!);
         var offer = await (await app.GuestAsync(link, "check")).JsonAsync();
-        Assert.Equal($"open undisclosed Org {org.Slug} {email} Ada  Olivia Owner  True", offer.Shown("state", "viewer", "organizationName", "email", "firstName", "lastName", "sponsorName", "newerSentAt", "canAskForNew"));
-        Assert.Equal(made.GetProperty("invitation").GetProperty("expiresAt").GetString(), offer.GetProperty("expiresAt").GetString());
+        Assert.Equal(
+            $"open undisclosed Org {org.Slug} {email} Ada  Olivia Owner  True",
+            offer.Shown(
+                "state", "viewer", "organizationName", "email", "firstName", "lastName", "sponsorName", "newerSentAt",
+                "canAskForNew"));
+        Assert.Equal(
+            made.GetProperty("invitation").GetProperty("expiresAt").GetString(),
+            offer.GetProperty("expiresAt").GetString());
 
-        var accept = new { code = link.Secret, firstName = "Ada", lastName = "Lovelace", password = TestOrganization.Password };
+        var accept = new
+        {
+            code = link.Secret, firstName = "Ada", lastName = "Lovelace", password = TestOrganization.Password,
+        };
         var joined = await (await app.GuestAsync(link, "accept", accept)).JsonAsync();
         Assert.Equal("Org " + org.Slug, joined.GetProperty("organizationName").GetString());
-        Assert.StartsWith("uss_", joined.GetProperty("session").GetProperty("token").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "uss_", joined.GetProperty("session").GetProperty("token").GetString(), StringComparison.Ordinal);
         var member = await org.MemberAsync(email);
         Assert.Equal((MemberStatus.Active, "Lovelace"), (member.Status, member.LastName));
 
         // The same person repeating it gets the same answer; nobody else does.
-        Assert.Equal("Org " + org.Slug, await (await app.GuestAsync(link, "accept", accept)).TextAsync("organizationName"));
-        await (await app.GuestAsync(link, "accept", accept with { password = "not " + TestOrganization.Password })).RefusedAsync(HttpStatusCode.Gone, "invitation_used");
+        Assert.Equal(
+            "Org " + org.Slug, await (await app.GuestAsync(link, "accept", accept)).TextAsync("organizationName"));
+        await (await app.GuestAsync(link, "accept", accept with { password = "not " + TestOrganization.Password }))
+            .RefusedAsync(HttpStatusCode.Gone, "invitation_used");
         Assert.Equal("used", await (await app.GuestAsync(link, "check")).TextAsync("state"));
-        Assert.Equal("accepted", await (await org.GetAsync($"invitations/{made.GetProperty("invitation").GetProperty("id")}")).TextAsync("state"));
+        Assert.Equal(
+            "accepted",
+            await (await org.GetAsync($"invitations/{made.GetProperty("invitation").GetProperty("id")}"))
+                .TextAsync("state"));
     }
 
     [Fact]
@@ -47,13 +63,17 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         var (_, link) = await org.GuestAsync(ada.Member.Identifier);
         Assert.Equal("must_sign_in", await (await app.GuestAsync(link, "check")).TextAsync("viewer"));
 
-        var signIn = await app.CreateClient().SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = ada.Member.Identifier.ToUpperInvariant(), password = TestOrganization.Password });
-        Assert.Equal((HttpStatusCode.Created, "no-store"), (signIn.StatusCode, signIn.Headers.CacheControl?.ToString()));
+        var signIn = await app.CreateClient().SendAsync(
+            HttpMethod.Post, "/usher/v1/sessions",
+            new { email = ada.Member.Identifier.ToUpperInvariant(), password = TestOrganization.Password });
+        Assert.Equal(
+            (HttpStatusCode.Created, "no-store"), (signIn.StatusCode, signIn.Headers.CacheControl?.ToString()));
         var token = await signIn.TextAsync("token");
         Assert.Equal("invitee", await (await app.GuestAsync(link, "check", session: token)).TextAsync("viewer"));
         var joined = await (await app.GuestAsync(link, "accept", session: token)).JsonAsync();
         Assert.Equal($"Org {org.Slug} ", joined.Shown("organizationName", "session"));
-        Assert.Equal(joined.ToString(), (await (await app.GuestAsync(link, "accept", session: token)).JsonAsync()).ToString());
+        Assert.Equal(
+            joined.ToString(), (await (await app.GuestAsync(link, "accept", session: token)).JsonAsync()).ToString());
         Assert.Equal(MemberStatus.Active, (await org.MemberAsync(ada.Member.Identifier)).Status);
 
         using var client = app.CreateClient();
@@ -80,17 +100,27 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
             var (ada, link) = await org.GuestAsync(NewEmail("ada"));
             var (_, declined) = await org.GuestAsync(NewEmail("bob"));
             using var client = app.CreateClient();
-            var basic = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{org.Created.Owner.Identifier}:{key}"));
-            client.DefaultRequestHeaders.TryAddWithoutValidation(header, value.Replace("{key}", key, StringComparison.Ordinal).Replace("{basic}", basic, StringComparison.Ordinal));
+            var basic = Convert.ToBase64String(
+                System.Text.Encoding.UTF8.GetBytes($"{org.Created.Owner.Identifier}:{key}"));
+            client.DefaultRequestHeaders.TryAddWithoutValidation(
+                header,
+                value.Replace("{key}", key, StringComparison.Ordinal)
+                    .Replace("{basic}", basic, StringComparison.Ordinal));
 
             Assert.Equal("new_person", await (await CallAsync(link, "check")).TextAsync("viewer"));
-            await (await CallAsync(link, "accept", new { code = link.Secret, firstName = "Ada", password = TestOrganization.Password })).JsonAsync();
+            await (await CallAsync(
+                link, "accept",
+                new { code = link.Secret, firstName = "Ada", password = TestOrganization.Password })).JsonAsync();
             Assert.Equal(MemberStatus.Active, (await org.MemberAsync(ada.Identifier)).Status);
             await (await CallAsync(declined, "request")).RefusedAsync(HttpStatusCode.Gone, "invitation_open");
             await (await CallAsync(declined, "decline")).JsonAsync();
 
-            Task<HttpResponseMessage> CallAsync(InvitationLink to, string what, object? body = null) => client.SendAsync(
-                HttpMethod.Post, $"/usher/v1/organizations/{to.OrganizationSlug}/invitations/inv_{ShortId.Of(to.InvitationId)}/{what}", body ?? new { code = to.Secret });
+            Task<HttpResponseMessage> CallAsync(InvitationLink to, string what, object? body = null) =>
+                client.SendAsync(
+                HttpMethod.Post,
+                $"/usher/v1/organizations/{to.OrganizationSlug}/invitations/inv_{ShortId.Of(to.InvitationId)}/{what}",
+                body
+                    ?? new { code = to.Secret });
         }
     }
 
@@ -102,10 +132,14 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         var bob = await org.JoinedAsync(NewEmail("bob"));
         var (ada, link) = await org.GuestAsync(NewEmail("ada"));
         var body = new { code = link.Secret, firstName = "Ada", password = TestOrganization.Password };
-        Assert.Equal("somebody_else", await (await app.GuestAsync(link, "check", session: bob.Joined.Session!.Secret)).TextAsync("viewer"));
-        await (await app.GuestAsync(link, "accept", body, bob.Joined.Session.Secret)).RefusedAsync(HttpStatusCode.Forbidden, "invitation_not_yours");
+        Assert.Equal(
+            "somebody_else",
+            await (await app.GuestAsync(link, "check", session: bob.Joined.Session!.Secret)).TextAsync("viewer"));
+        await (await app.GuestAsync(link, "accept", body, bob.Joined.Session.Secret))
+            .RefusedAsync(HttpStatusCode.Forbidden, "invitation_not_yours");
         foreach (var what in new[] { "check", "accept" })
-            await (await app.GuestAsync(link, what, what is "accept" ? body : null, "uss_" + new string('x', 49))).RefusedAsync(HttpStatusCode.Unauthorized, "session_ended");
+            await (await app.GuestAsync(link, what, what is "accept" ? body : null, "uss_" + new string('x', 49)))
+                .RefusedAsync(HttpStatusCode.Unauthorized, "session_ended");
         Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(ada.Identifier)).Status);
         await (await app.GuestAsync(link, "accept", body)).JsonAsync();
     }
@@ -118,7 +152,9 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         Assert.Equal("declined", await (await app.GuestAsync(link, "decline")).TextAsync("state"));
         await (await app.GuestAsync(link, "decline")).RefusedAsync(HttpStatusCode.Gone, "invitation_declined");
         Assert.Equal(MemberStatus.Removed, (await org.MemberAsync(ada.Identifier)).Status);
-        Assert.Equal("declined", await (await org.GetAsync($"invitations/inv_{ShortId.Of(link.InvitationId)}")).TextAsync("state"));
+        Assert.Equal(
+            "declined",
+            await (await org.GetAsync($"invitations/inv_{ShortId.Of(link.InvitationId)}")).TextAsync("state"));
     }
 
     [Fact]
@@ -127,7 +163,8 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         var org = await app.CreateOrganizationAsync();
         var (ada, link) = await org.GuestAsync(NewEmail("ada"));
         operated.Clock.Advance(TimeSpan.FromDays(8));
-        Assert.Equal("expired True", (await (await app.GuestAsync(link, "check")).JsonAsync()).Shown("state", "canAskForNew"));
+        Assert.Equal(
+            "expired True", (await (await app.GuestAsync(link, "check")).JsonAsync()).Shown("state", "canAskForNew"));
         Assert.Equal("replaced", await (await app.GuestAsync(link, "request")).TextAsync("state"));
         Assert.Equal([ada.Identifier], (await org.OutboxAsync()).Select(m => m.Recipient));
         await (await app.GuestAsync(link, "request")).RefusedAsync(HttpStatusCode.Gone, "invitation_replaced");
@@ -142,8 +179,10 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         List<string> answers = [];
         foreach (var wrong in new[]
         {
-            link with { Secret = "usi_" + new string('x', 49) }, link with { Secret = "" }, link with { InvitationId = Guid.NewGuid() }, link with { OrganizationSlug = other.Slug },
-            link with { OrganizationSlug = "nowhere" }, link with { OrganizationSlug = "UPPER" }, link with { OrganizationSlug = "org_" + ShortId.Of(other.Id) },
+            link with { Secret = "usi_" + new string('x', 49) }, link with { Secret = "" },
+            link with { InvitationId = Guid.NewGuid() }, link with { OrganizationSlug = other.Slug },
+            link with { OrganizationSlug = "nowhere" }, link with { OrganizationSlug = "UPPER" },
+            link with { OrganizationSlug = "org_" + ShortId.Of(other.Id) },
         })
         foreach (var what in new[] { "check", "accept", "decline", "request" })
         {
@@ -153,8 +192,12 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         }
 
         Assert.Single(answers.Distinct());
-        Assert.Equal("open", await (await app.GuestAsync(link with { OrganizationSlug = "org_" + ShortId.Of(org.Id) }, "check")).TextAsync("state"));
-        await (await app.GuestAsync(link, "check", new { })).RefusedAsync(HttpStatusCode.UnprocessableEntity, "property_missing");
+        Assert.Equal(
+            "open",
+            await (await app.GuestAsync(link with { OrganizationSlug = "org_" + ShortId.Of(org.Id) }, "check"))
+                .TextAsync("state"));
+        await (await app.GuestAsync(link, "check", new { }))
+            .RefusedAsync(HttpStatusCode.UnprocessableEntity, "property_missing");
     }
 
     // The holder of such a link may be the administrator who made it, or a stranger.
@@ -185,7 +228,8 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
     [InlineData("Passwords:PerClient", "sessions")]
     public async Task Who_tries_too_often_is_told_when_to_come_again(string limit, string what)
     {
-        await using var limited = await UsherApp.StartAsync(new() { ["Usher:GuestLimits:" + limit] = "3" }, workers: false);
+        await using var limited = await UsherApp.StartAsync(
+            new() { ["Usher:GuestLimits:" + limit] = "3" }, workers: false);
         var org = await limited.CreateOrganizationAsync();
         var (_, link) = await org.GuestAsync(NewEmail("ada"));
         for (var i = 0; i < 3; i++) Assert.NotEqual(HttpStatusCode.TooManyRequests, (await AskAsync()).StatusCode);
@@ -196,8 +240,11 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         async Task<HttpResponseMessage> AskAsync()
         {
             using var client = limited.CreateClient();
-            if (what is "sessions") return await client.SendAsync(HttpMethod.Post, "/usher/v1/sessions", new { email = "ada@example.test", password = "x" });
-            return await limited.GuestAsync(link, what, what is "request" ? null : new { code = "usi_wrong" }); // what succeeds is not counted, but for mails
+            if (what is "sessions")
+                return await client.SendAsync(
+                    HttpMethod.Post, "/usher/v1/sessions", new { email = "ada@example.test", password = "x" });
+            // what succeeds is not counted, but for mails
+            return await limited.GuestAsync(link, what, what is "request" ? null : new { code = "usi_wrong" });
         }
     }
 
@@ -210,7 +257,12 @@ public sealed class GuestApiTests(OperatedApp operated) : IClassFixture<Operated
         using var client = app.CreateClient();
         client.DefaultRequestHeaders.Add("Cookie", "usher_session=" + ada.Joined.Session!.Secret);
         var path = $"/usher/v1/organizations/{org.Slug}/invitations/inv_{ShortId.Of(link.InvitationId)}/accept";
-        await (await client.SendAsync(HttpMethod.Post, path, new { code = link.Secret, firstName = "Ada", password = TestOrganization.Password })).RefusedAsync(HttpStatusCode.Conflict, "must_sign_in");
+        await (await client.SendAsync(
+            HttpMethod.Post, path,
+            new
+            {
+                code = link.Secret, firstName = "Ada", password = TestOrganization.Password,
+            })).RefusedAsync(HttpStatusCode.Conflict, "must_sign_in");
     }
 
     private static InvitationLink LinkOf(string url)

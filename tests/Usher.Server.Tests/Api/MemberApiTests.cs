@@ -16,22 +16,32 @@ public sealed class MemberApiTests(UsherApp app)
     public async Task A_change_says_what_it_says_and_leaves_the_rest()
     {
         var org = await app.CreateOrganizationAsync();
-        var ada = await org.JoinedAsync(NewEmail("Ada"), row => row with { Permissions = ["ingestion"], Locale = "de", TimeZone = "Europe/Berlin" });
+        var ada = await org.JoinedAsync(
+            NewEmail("Ada"),
+            row => row with { Permissions = ["ingestion"], Locale = "de", TimeZone = "Europe/Berlin" });
         var path = "members/mem_" + ShortId.Of(ada.Member.Id);
         await org.RoleAsync("Reader", "log_management");
         await org.GroupAsync(new("Ops"));
 
         var changed = await (await org.PatchAsync(path, new
         {
-            lastName = "King", timeZone = (string?)null, description = "Countess", ssoId = "ada-1", permissions = new[] { "log_management", "embedded_charts" }, groups = new[] { "ops" }, roles = new[] { "reader" },
-            levels = new[] { new { resource = "staging", level = "none", capabilities = new[] { "deploy_all" } } }, metadata = new { seat = "7" },
+            lastName = "King", timeZone = (string?)null, description = "Countess", ssoId = "ada-1",
+            permissions = new[] { "log_management", "embedded_charts" }, groups = new[] { "ops" },
+            roles = new[] { "reader" },
+            levels = new[] { new { resource = "staging", level = "none", capabilities = new[] { "deploy_all" } } },
+            metadata = new { seat = "7" },
         })).JsonAsync();
-        Assert.Equal("person active Ada King de  Countess ada-1 user False", changed.Shown("kind", "status", "firstName", "lastName", "locale", "timeZone", "description", "ssoId", "role", "allResources"));
+        Assert.Equal(
+            "person active Ada King de  Countess ada-1 user False",
+            changed.Shown(
+                "kind", "status", "firstName", "lastName", "locale", "timeZone", "description", "ssoId", "role",
+                "allResources"));
         Assert.Equal(JsonValueKind.Null, changed.GetProperty("timeZone").ValueKind);
         Assert.Equal(["embedded_charts", "log_management"], changed.Texts("permissions"));
         Assert.Equal(["Ops"], changed.Named("groups"));
         Assert.Equal(["Reader"], changed.Named("roles"));
-        Assert.Equal("staging none [\"deploy_all\"]", changed.GetProperty("levels")[0].Shown("slug", "level", "capabilities"));
+        Assert.Equal(
+            "staging none [\"deploy_all\"]", changed.GetProperty("levels")[0].Shown("slug", "level", "capabilities"));
         Assert.Equal("""{"seat":"7"}""", changed.GetProperty("metadata").ToString());
         Assert.Equal(changed.ToString(), (await (await org.GetAsync(path)).JsonAsync()).ToString());
 
@@ -66,7 +76,9 @@ public sealed class MemberApiTests(UsherApp app)
         var member = await (await org.GetAsync("members/mem_" + ShortId.Of(ada.Id))).JsonAsync();
         Assert.Equal("invited", member.GetProperty("status").GetString());
         await (await org.DeleteAsync("members/mem_" + ShortId.Of(ada.Id))).JsonAsync("id");
-        Assert.Equal("revoked", await (await org.GetAsync($"invitations/{member.GetProperty("invitationId")}")).TextAsync("state"));
+        Assert.Equal(
+            "revoked",
+            await (await org.GetAsync($"invitations/{member.GetProperty("invitationId")}")).TextAsync("state"));
     }
 
     [Fact]
@@ -74,18 +86,27 @@ public sealed class MemberApiTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var (group, role) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader"));
-        await org.ActiveAsync("ada@example.test", row => row with { Role = BuiltInRole.ReadOnly, Groups = [Core.Invitations.Reference.To(group.Id)] });
-        await org.InviteAsync("adam@example.test", row => row with { Roles = [Core.Invitations.Reference.To(role.Id)] });
+        await org.ActiveAsync(
+            "ada@example.test",
+            row => row with { Role = BuiltInRole.ReadOnly, Groups = [Core.Invitations.Reference.To(group.Id)] });
+        await org.InviteAsync(
+            "adam@example.test", row => row with { Roles = [Core.Invitations.Reference.To(role.Id)] });
         await org.ServiceAccountAsync("ada-bot");
         foreach (var (query, expected) in new (string Query, string[] Expected)[]
         {
-            ("status=invited", ["adam@example.test"]), ("role=read_only", ["ada@example.test"]), ("email=ADA", ["ada@example.test", "adam@example.test"]), ("email=sa::ada", ["sa::ada-bot"]),
-            ("kind=service", ["sa::ada-bot"]), ($"group=grp_{ShortId.Of(group.Id)}", ["ada@example.test"]), ($"customRole=rol_{ShortId.Of(role.Id)}", ["adam@example.test"]),
-            ("email=ada&status=active&sort=-email", ["ada@example.test"]), ("email=ada&sort=-email", ["adam@example.test", "ada@example.test"]), ("status=suspended", []),
+            ("status=invited", ["adam@example.test"]), ("role=read_only", ["ada@example.test"]),
+            ("email=ADA", ["ada@example.test", "adam@example.test"]), ("email=sa::ada", ["sa::ada-bot"]),
+            ("kind=service", ["sa::ada-bot"]), ($"group=grp_{ShortId.Of(group.Id)}", ["ada@example.test"]),
+            ($"customRole=rol_{ShortId.Of(role.Id)}", ["adam@example.test"]),
+            ("email=ada&status=active&sort=-email", ["ada@example.test"]),
+            ("email=ada&sort=-email", ["adam@example.test", "ada@example.test"]), ("status=suspended", []),
         })
         {
             var found = await (await org.GetAsync("members?" + query)).JsonAsync("data");
-            Assert.Equal(expected, found.EnumerateArray().Select(m => m.GetProperty("email").GetString() ?? m.GetProperty("displayName").GetString()));
+            Assert.Equal(
+                expected,
+                found.EnumerateArray()
+                    .Select(m => m.GetProperty("email").GetString() ?? m.GetProperty("displayName").GetString()));
         }
     }
 
@@ -93,13 +114,25 @@ public sealed class MemberApiTests(UsherApp app)
     public async Task Somebody_who_manages_users_gives_and_takes_only_what_he_holds()
     {
         var org = await app.CreateOrganizationAsync();
-        var max = await org.ActiveAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement, "ingestion"] });
+        var max = await org.ActiveAsync(
+            NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement, "ingestion"] });
         var ada = await org.ActiveAsync(NewEmail("ada"), row => row with { Permissions = ["log_management"] });
         var path = "members/mem_" + ShortId.Of(ada.Member.Id);
-        foreach (var body in new object[] { new { role = "admin" }, new { allResources = true }, new { permissions = Array.Empty<string>() }, new { levels = new[] { new { resource = "production", level = "read_only" } } } })
-            await (await org.PatchAsync(path, body, by: max.Client)).RefusedAsync(HttpStatusCode.Forbidden, "more_than_you_hold");
-        await (await org.PatchAsync(path, new { suspended = true }, by: max.Client)).RefusedAsync(HttpStatusCode.Forbidden, "member_not_covered");
-        Assert.Equal(["ingestion", "log_management"], (await (await org.PatchAsync(path, new { permissions = new[] { "log_management", "ingestion" } }, by: max.Client)).JsonAsync()).Texts("permissions"));
+        foreach (var body in new object[]
+            {
+                new { role = "admin" }, new { allResources = true }, new { permissions = Array.Empty<string>() },
+                new { levels = new[] { new { resource = "production", level = "read_only" } } },
+            })
+            await (await org.PatchAsync(path, body, by: max.Client))
+                .RefusedAsync(HttpStatusCode.Forbidden, "more_than_you_hold");
+        await (await org.PatchAsync(path, new { suspended = true }, by: max.Client))
+            .RefusedAsync(HttpStatusCode.Forbidden, "member_not_covered");
+        Assert.Equal(
+            ["ingestion", "log_management"],
+            (
+                await (await org.PatchAsync(
+                    path, new { permissions = new[] { "log_management", "ingestion" } },
+                    by: max.Client)).JsonAsync()).Texts("permissions"));
     }
 
     [Fact]
@@ -121,14 +154,22 @@ public sealed class MemberApiTests(UsherApp app)
         var levels = new[] { new { resource = "production", level = "none", capabilities = new[] { "flying" } } };
         foreach (var (method, path, body) in new (HttpMethod Method, string Path, object Body)[]
         {
-            (HttpMethod.Patch, "members/mem_" + ShortId.Of(org.Created.Owner.Id), new { levels }), (HttpMethod.Post, "invitations", new { email = NewEmail("ada"), levels }), (HttpMethod.Post, "groups", new { name = "A", levels }),
+            (HttpMethod.Patch, "members/mem_" + ShortId.Of(org.Created.Owner.Id), new { levels }),
+            (HttpMethod.Post, "invitations", new { email = NewEmail("ada"), levels }),
+            (HttpMethod.Post, "groups", new { name = "A", levels }),
         })
         {
-            var problem = await (await org.SendAsync(method, path, body)).RefusedAsync(HttpStatusCode.UnprocessableEntity, "capability_unknown");
+            var problem = await (await org.SendAsync(method, path, body))
+                .RefusedAsync(HttpStatusCode.UnprocessableEntity, "capability_unknown");
             Assert.Equal(["/levels/0/capabilities"], problem.Named("errors", "pointer"));
         }
 
-        var given = await org.SendAsync(HttpMethod.Put, $"resources/production/access/mem_{ShortId.Of(org.Created.Owner.Id)}", new { level = "none", capabilities = new[] { "flying" } });
-        Assert.Equal(["/capabilities"], (await given.RefusedAsync(HttpStatusCode.UnprocessableEntity, "capability_unknown")).Named("errors", "pointer"));
+        var given = await org.SendAsync(
+            HttpMethod.Put, $"resources/production/access/mem_{ShortId.Of(org.Created.Owner.Id)}",
+            new { level = "none", capabilities = new[] { "flying" } });
+        Assert.Equal(
+            ["/capabilities"],
+            (await given.RefusedAsync(HttpStatusCode.UnprocessableEntity, "capability_unknown"))
+                .Named("errors", "pointer"));
     }
 }

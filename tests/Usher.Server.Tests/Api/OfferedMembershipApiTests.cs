@@ -12,8 +12,8 @@ using static Usher.Server.Tests.Rules.Steps;
 namespace Usher.Server.Tests.Api;
 
 /// <summary>
-/// Memberships that an organization with an identity provider made for a person's proven address, as the person sees and answers them
-/// by Usher's own API.
+/// Memberships that an organization with an identity provider made for a person's proven address, as the person sees
+/// and answers them by Usher's own API.
 /// </summary>
 public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixture<OperatedApp>
 {
@@ -30,7 +30,9 @@ public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixt
         Assert.DoesNotContain(org.Slug, Slugs(me, "memberships"));
         var offer = me.GetProperty("offers")[0];
         Assert.Equal("mem_" + ShortId.Of(offered.Id), offer.Shown("memberId"));
-        Assert.Equal($"org_{ShortId.Of(org.Id)} {org.Created.Organization.Name}", offer.GetProperty("organization").Shown("id", "name"));
+        Assert.Equal(
+            $"org_{ShortId.Of(org.Id)} {org.Created.Organization.Name}",
+            offer.GetProperty("organization").Shown("id", "name"));
         Assert.Equal([org.Slug], Slugs(await PatchAsync(client), "offers"));
 
         await (await PostAsync(client, offered, "agree")).DoneAsync();
@@ -70,7 +72,8 @@ public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixt
         var ada = await app.AccountAsync();
         var org = await app.CreateOrganizationAsync(o => o.ExternalIdentityProvider = "Acme ID");
         var offered = await org.OfferedAsync(ada.Email, row => row with { Role = BuiltInRole.Admin });
-        Assert.Null((await org.CreateKeyAsync(org.System, offered.Id)).Error); // a key that never expires: an administrator who can act
+        // a key that never expires: an administrator who can act
+        Assert.Null((await org.CreateKeyAsync(org.System, offered.Id)).Error);
         Assert.Null((await org.RemoveAsync(org.System, org.Created.Owner.Id)).Error);
         using var client = app.ClientOf(ada.Secret);
         await (await PostAsync(client, offered, "decline")).RefusedAsync(HttpStatusCode.Conflict, "last_admin");
@@ -91,11 +94,13 @@ public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixt
         [
             PathOf(offered, answer), PathOf(other.Member, answer), // another person's: waiting, and joined
             PathOf("mem_" + ShortId.Of(Guid.NewGuid()), answer), // unknown
-            PathOf(mine.Id.ToString(), answer), PathOf("usr_" + ShortId.Of(mine.Id), answer), PathOf("mem_", answer), // badly spelled
+            // badly spelled
+            PathOf(mine.Id.ToString(), answer), PathOf("usr_" + ShortId.Of(mine.Id), answer), PathOf("mem_", answer),
             PathOf("mem_" + ShortId.Of(mine.Id) + "x", answer), PathOf("mem_" + new string('y', 2_000), answer),
         ];
         foreach (var path in paths)
-            await (await client.SendAsync(HttpMethod.Post, path, null)).RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
+            await (await client.SendAsync(HttpMethod.Post, path, null))
+                .RefusedAsync(HttpStatusCode.NotFound, "member_not_found");
         Assert.Equal((MemberStatus.Active, null), await StateAsync(org, offered.Identifier));
         Assert.Equal((MemberStatus.Active, other.Member.UserId), await StateAsync(org, other.Member.Identifier));
 
@@ -126,8 +131,10 @@ public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixt
         using var client = app.ClientOf(ada.Secret);
         var key = Guid.NewGuid().ToString();
         for (var i = 0; i < 3; i++)
-            await (await client.SendAsync(HttpMethod.Post, PathOf(offered, answer), null, idempotencyKey: key)).DoneAsync();
-        await (await client.SendAsync(HttpMethod.Post, PathOf(offered, answer is "agree" ? "decline" : "agree"), null, idempotencyKey: key))
+            await (await client.SendAsync(HttpMethod.Post, PathOf(offered, answer), null, idempotencyKey: key))
+                .DoneAsync();
+        await (await client.SendAsync(
+            HttpMethod.Post, PathOf(offered, answer is "agree" ? "decline" : "agree"), null, idempotencyKey: key))
             .RefusedAsync(HttpStatusCode.UnprocessableEntity, "idempotency_key_reused");
         var type = answer is "agree" ? EventTypes.MemberJoined : EventTypes.MemberRemoved;
         Assert.Single(await org.EventsAsync(), e => e.Type == type && e.SubjectId == offered.Id);
@@ -163,12 +170,15 @@ public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixt
         var (org, offered) = await OfferAsync(ada.Email);
         using var client = app.ClientOf(ada.Secret);
         var answers = await AtOnceAsync(8, i => PostAsync(client, offered, i % 2 is 0 ? "agree" : "decline"));
-        Assert.All(answers, a => Assert.True(a.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.NotFound, $"{a.StatusCode}"));
+        Assert.All(
+            answers,
+            a => Assert.True(a.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.NotFound, $"{a.StatusCode}"));
         var (status, user) = await StateAsync(org, ada.Email);
         Assert.Equal(status is MemberStatus.Active ? ada.UserId : null, user);
         var settled = (await org.EventsAsync()).Where(e => e.SubjectId == offered.Id).Select(e => e.Type)
             .Where(type => type is EventTypes.MemberJoined or EventTypes.MemberRemoved);
-        Assert.Equal(status is MemberStatus.Active ? EventTypes.MemberJoined : EventTypes.MemberRemoved, Assert.Single(settled));
+        Assert.Equal(
+            status is MemberStatus.Active ? EventTypes.MemberJoined : EventTypes.MemberRemoved, Assert.Single(settled));
     }
 
     private async Task<(TestOrganization Organization, Member Member)> OfferAsync(string email)
@@ -191,7 +201,9 @@ public sealed class OfferedMembershipApiTests(OperatedApp operated) : IClassFixt
     private static string PathOf(string member, string answer) => $"/usher/v1/me/memberships/{member}/{answer}";
 
     private static List<string> Slugs(JsonElement me, string list) =>
-        [.. me.GetProperty(list).EnumerateArray().Select(m => m.GetProperty("organization").GetProperty("slug").GetString()!)];
+        [
+            .. me.GetProperty(list).EnumerateArray()
+                .Select(m => m.GetProperty("organization").GetProperty("slug").GetString()!)];
 
     private static async Task<(MemberStatus Status, Guid? UserId)> StateAsync(TestOrganization org, string email)
     {

@@ -9,10 +9,15 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Api;
 
-/// <summary>The description of Usher's own API: complete, right by two linters' rules, and the one that is committed.</summary>
+/// <summary>
+/// The description of Usher's own API: complete, right by two linters' rules, and the one that is committed.
+/// </summary>
 public sealed class OpenApiTests(UsherApp app)
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -30,15 +35,25 @@ public sealed class OpenApiTests(UsherApp app)
         var answer = await client.GetAsync("/openapi/v1.json", Ct);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("application/json", answer.Content.Headers.ContentType?.MediaType);
-        using var again = new HttpRequestMessage(HttpMethod.Get, "/openapi/v1.json") { Headers = { IfNoneMatch = { answer.Headers.ETag! } } };
+        using var again = new HttpRequestMessage(HttpMethod.Get, "/openapi/v1.json")
+        {
+            Headers = { IfNoneMatch = { answer.Headers.ETag! } },
+        };
         Assert.Equal(HttpStatusCode.NotModified, (await client.SendAsync(again, Ct)).StatusCode);
     }
 
     [Fact]
     public async Task Every_route_of_the_api_is_in_it_and_nothing_else()
     {
-        var documented = from path in (await DocumentAsync())["paths"]!.AsObject() from operation in path.Value!.AsObject() select $"{operation.Key.ToUpperInvariant()} {path.Key}";
-        var served = from route in ApiRoute.Of(app) where route.Pattern.StartsWith(UsherApi.Prefix + "/", StringComparison.Ordinal) select $"{route.Method} {route.Pattern}";
+        var documented = from path in (
+            await DocumentAsync())
+            [
+                "paths"]
+                !.AsObject() from operation in path.Value!.AsObject() select $"{operation.Key.ToUpperInvariant()} "
+                    + $"{path.Key}";
+        var served = from route in ApiRoute.Of(app)
+            where route.Pattern.StartsWith(
+                UsherApi.Prefix + "/", StringComparison.Ordinal) select $"{route.Method} {route.Pattern}";
         Assert.Equal(served.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
 
@@ -52,16 +67,23 @@ public sealed class OpenApiTests(UsherApp app)
         foreach (var (method, operation) in item!.AsObject())
         {
             var name = $"{method} {path}";
-            foreach (var word in new[] { "operationId", "summary", "description" }) Ask(operation?[word] is not null, $"{name}: {word}");
-            foreach (var parameter in operation!["parameters"]?.AsArray() ?? []) Ask(parameter!["description"] is not null, $"{name}: {parameter["name"]} description");
-            var bodies = operation["responses"]!.AsObject().Select(r => (Name: r.Key, Body: r.Value!)).Where(r => r.Body["$ref"] is null).ToList();
+            foreach (var word in new[] { "operationId", "summary", "description" })
+                Ask(operation?[word] is not null, $"{name}: {word}");
+            foreach (var parameter in operation!["parameters"]?.AsArray() ?? [])
+                Ask(parameter!["description"] is not null, $"{name}: {parameter["name"]} description");
+            var bodies = operation["responses"]!.AsObject().Select(r => (Name: r.Key, Body: r.Value!))
+                .Where(r => r.Body["$ref"] is null).ToList();
             if (operation["requestBody"] is { } request) bodies.Add(("request", request));
-            foreach (var (body, content) in from b in bodies from c in b.Body["content"]?.AsObject() ?? [] select (b.Name, c.Value)) Ask(content!.AsObject().ContainsKey("example"), $"{name}: {body} example");
+            foreach (var (body, content) in from b in bodies from c in b.Body["content"]?.AsObject()
+                    ?? [] select (b.Name, c.Value))
+                Ask(content!.AsObject().ContainsKey("example"), $"{name}: {body} example");
         }
 
         foreach (var (name, response) in document["components"]!["responses"]!.AsObject())
-            foreach (var (_, content) in response!["content"]!.AsObject()) Ask(content!["example"] is not null, $"{name} example");
-        foreach (var tag in document["tags"]!.AsArray()) Ask(tag!["description"] is not null, $"tag {tag["name"]}: description");
+            foreach (var (_, content) in response!["content"]!.AsObject())
+                Ask(content!["example"] is not null, $"{name} example");
+        foreach (var tag in document["tags"]!.AsArray())
+            Ask(tag!["description"] is not null, $"tag {tag["name"]}: description");
         Assert.Empty(missing);
 
         void Ask(bool there, string what)
@@ -79,13 +101,19 @@ public sealed class OpenApiTests(UsherApp app)
         await File.WriteAllTextAsync(file, (await DocumentAsync()).ToJsonString(Indented), Ct);
         try
         {
-            var start = new ProcessStartInfo(Repository.Path($"tests/peers/node_modules/.bin/{linter}"), [.. arguments.Split(' '), file])
+            var start = new ProcessStartInfo(
+                Repository.Path($"tests/peers/node_modules/.bin/{linter}"), [.. arguments.Split(' '), file])
             {
-                WorkingDirectory = Repository.Path("tests/peers"), UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
-                Environment = { ["REDOCLY_TELEMETRY"] = "off", ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true", ["NO_COLOR"] = "1" },
+                WorkingDirectory = Repository.Path("tests/peers"), UseShellExecute = false,
+                RedirectStandardOutput = true, RedirectStandardError = true,
+                Environment =
+                {
+                    ["REDOCLY_TELEMETRY"] = "off", ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true", ["NO_COLOR"] = "1",
+                },
             };
             using var process = Process.Start(start)!;
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(Ct), process.StandardError.ReadToEndAsync(Ct));
+            var (output, errors) = (
+                process.StandardOutput.ReadToEndAsync(Ct), process.StandardError.ReadToEndAsync(Ct));
             await process.WaitForExitAsync(Ct);
             var said = $"{await output}\n{await errors}";
             Assert.True(process.ExitCode is 0 && !said.Contains("warning ", StringComparison.OrdinalIgnoreCase), said);

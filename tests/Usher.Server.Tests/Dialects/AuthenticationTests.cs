@@ -31,7 +31,8 @@ public sealed class AuthenticationTests(UsherApp app)
     public async Task Every_form_of_the_key_opens_every_surface(string header, string form)
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var path in Paths) await SendAsync(path, header, Fill(form, org.Created.Owner.Email!, org.Key)).OkAsync();
+        foreach (var path in Paths)
+            await SendAsync(path, header, Fill(form, org.Created.Owner.Email!, org.Key)).OkAsync();
     }
 
     [Fact]
@@ -89,7 +90,8 @@ public sealed class AuthenticationTests(UsherApp app)
     {
         await SendAsync("/v1/users").AssertAsync(401, """{ "message": "Unauthorized" }""");
         await SendAsync("/api/users/whoami").AssertAsync(401, """{ "message": "Unauthorized" }""");
-        await SendAsync("/api/v2/user").AssertAsync(401, """{ "status": { "result": "ERROR", "message": "An API key is needed.", "code": 401 } }""");
+        await SendAsync("/api/v2/user").AssertAsync(
+            401, """{ "status": { "result": "ERROR", "message": "An API key is needed.", "code": 401 } }""");
         using var answer = await SendAsync("/users");
         await answer.AssertAsync(401, DeployHqRefusal);
         Assert.Equal("Basic realm=\"DeployHQ\"", answer.Headers.WwwAuthenticate.ToString());
@@ -123,11 +125,18 @@ public sealed class AuthenticationTests(UsherApp app)
         var keys = (Usher.Core.Data.UsherDb db) => db.ApiKeys.Where(k => k.MemberId == caller.Member.Id);
         await (why switch
         {
-            "disabled" => app.QueryAsync(db => keys(db).ExecuteUpdateAsync(set => set.SetProperty(k => k.Status, ApiKeyStatus.Disabled), Ct)),
-            "expired" => app.QueryAsync(db => keys(db).ExecuteUpdateAsync(set => set.SetProperty(k => k.ExpiresAt, k => k.CreatedAt), Ct)),
+            "disabled" =>
+                app.QueryAsync(db =>
+                    keys(db).ExecuteUpdateAsync(set => set.SetProperty(k => k.Status, ApiKeyStatus.Disabled), Ct)),
+            "expired" =>
+                app.QueryAsync(db =>
+                    keys(db).ExecuteUpdateAsync(set => set.SetProperty(k => k.ExpiresAt, k => k.CreatedAt), Ct)),
             "suspended" => org.SetStatusAsync(caller.Member, MemberStatus.Suspended),
             "removed" => org.RemoveAsync("mara@acme.test"),
-            _ => app.QueryAsync(db => db.Organizations.Where(o => o.Id == org.Id).ExecuteUpdateAsync(set => set.SetProperty(o => o.SuspendedAt, o => o.CreatedAt), Ct)),
+            _ =>
+                app.QueryAsync(db =>
+                    db.Organizations.Where(o => o.Id == org.Id)
+                        .ExecuteUpdateAsync(set => set.SetProperty(o => o.SuspendedAt, o => o.CreatedAt), Ct)),
         });
         await AssertRefusedAsync("Authorization", "Bearer " + caller.Key);
     }
@@ -138,7 +147,8 @@ public sealed class AuthenticationTests(UsherApp app)
 
     private async Task AssertRefusedAsync(string header, string value)
     {
-        const string Denied = """{ "Message": "User is not authorized to access this resource with an explicit deny" }""";
+        const string Denied =
+            """{ "Message": "User is not authorized to access this resource with an explicit deny" }""";
         await SendAsync("/v1/users", header, value).AssertAsync(403, Denied);
         await SendAsync("/api/users/whoami", header, value).AssertAsync(403, Denied);
         await SendAsync("/api/v2/user", header, value)
@@ -151,9 +161,11 @@ public sealed class AuthenticationTests(UsherApp app)
     // Of Basic, what follows the scheme is still to be encoded.
     private static string Fill(string form, string email, string key)
     {
-        var filled = form.Replace("{email}", email, StringComparison.Ordinal).Replace("{EMAIL}", email.ToUpperInvariant(), StringComparison.Ordinal)
+        var filled = form.Replace("{email}", email, StringComparison.Ordinal)
+            .Replace("{EMAIL}", email.ToUpperInvariant(), StringComparison.Ordinal)
             .Replace("{Email}", char.ToUpperInvariant(email[0]) + email[1..], StringComparison.Ordinal)
-            .Replace("{key}", key, StringComparison.Ordinal).Replace("{KEY}", key.ToUpperInvariant(), StringComparison.Ordinal);
+            .Replace("{key}", key, StringComparison.Ordinal)
+                .Replace("{KEY}", key.ToUpperInvariant(), StringComparison.Ordinal);
         if (!filled.StartsWith("basic ", StringComparison.OrdinalIgnoreCase)) return filled;
         var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes(filled[6..].TrimStart('!')));
         return filled[..6] + (filled[6..] is ['!', ..] ? "!" : "") + encoded;
@@ -163,7 +175,8 @@ public sealed class AuthenticationTests(UsherApp app)
     {
         using var client = app.CreateClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
-        if (header is not null && value is not null) Assert.True(request.Headers.TryAddWithoutValidation(header, value));
+        if (header is not null && value is not null)
+            Assert.True(request.Headers.TryAddWithoutValidation(header, value));
         return await client.SendAsync(request, Ct);
     }
 }

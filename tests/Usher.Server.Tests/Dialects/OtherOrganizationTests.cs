@@ -4,7 +4,9 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects;
 
-/// <summary>What belongs to another organization is not found, everywhere and in the same words as what does not exist.</summary>
+/// <summary>
+/// What belongs to another organization is not found, everywhere and in the same words as what does not exist.
+/// </summary>
 public sealed class OtherOrganizationTests(UsherApp app)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -37,7 +39,8 @@ public sealed class OtherOrganizationTests(UsherApp app)
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var theirs = await other.InviteAsync("noor@acme.test", sendMail: false);
         foreach (var written in new[] { theirs.Id.ToString(), $"{theirs.Number}" })
-            Assert.Equal(404, (int)(await org.Admin.PostAsync($"/users/{written}/resend_invitation", null, Ct)).StatusCode);
+            Assert.Equal(
+                404, (int)(await org.Admin.PostAsync($"/users/{written}/resend_invitation", null, Ct)).StatusCode);
 
         Assert.Empty(await other.OutboxAsync());
     }
@@ -46,7 +49,8 @@ public sealed class OtherOrganizationTests(UsherApp app)
     public async Task A_key_of_another_organization_is_not_found()
     {
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
-        var key = await app.QueryAsync(db => db.ApiKeys.AsNoTracking().SingleAsync(k => k.OrganizationId == other.Id, Ct));
+        var key = await app.QueryAsync(db =>
+            db.ApiKeys.AsNoTracking().SingleAsync(k => k.OrganizationId == other.Id, Ct));
 
         await org.Admin.GetAsync("/v1/api-keys/" + ShortId.Of(key.Id), Ct)
             .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such API key" }] }""");
@@ -72,7 +76,8 @@ public sealed class OtherOrganizationTests(UsherApp app)
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         foreach (var each in new[] { org, other })
         {
-            await each.Admin.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
+            await each.Admin.PostTextAsync(
+                "/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
             Assert.Equal(2, (await each.MembersAsync()).Count);
             Assert.Single(await each.OutboxAsync());
         }

@@ -39,16 +39,22 @@ public sealed class PathTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         using var request = new HttpRequestMessage(new(method), Wire.Raw(app.Url, path));
-        if (method is "POST") request.Content = new StringContent(BodyFor(path), new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
+        if (method is "POST")
+            request.Content = new StringContent(
+                BodyFor(path), new System.Net.Http.Headers.MediaTypeHeaderValue("application/json"));
 
         var answer = await org.Admin.SendAsync(request, Ct);
-        Assert.True(answer.IsSuccessStatusCode, $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(Ct)}");
+        Assert.True(
+            answer.IsSuccessStatusCode, $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(Ct)}");
     }
 
     [Theory]
     [InlineData("/v1/users.json", """{ "Message": "Not Found" }""")]
     [InlineData("/v1/accounts.json", """{ "Message": "Not Found" }""")]
-    [InlineData("/api/v2/user.json", """{ "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }""")]
+    [
+        InlineData(
+            "/api/v2/user.json",
+            """{ "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }""")]
     [InlineData("/users/x/.json/y", """{ "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }""")]
     public async Task The_suffix_is_DeployHqs_alone(string path, string body)
     {
@@ -62,7 +68,9 @@ public sealed class PathTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.InviteAsync("pat@example.json", sendMail: false);
 
-        Assert.Equal("pat@example.json", (await org.Admin.GetAsync("/api/v2/user/pat@example.json/", Ct).OkAsync()).TextAt("identifier"));
+        Assert.Equal(
+            "pat@example.json",
+            (await org.Admin.GetAsync("/api/v2/user/pat@example.json/", Ct).OkAsync()).TextAt("identifier"));
     }
 
     [Fact]
@@ -70,7 +78,8 @@ public sealed class PathTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, Wire.Raw(app.Url, "/v1//users//"));
-        request.Content = new StringContent(BodyFor("/v1/users"), new System.Net.Http.Headers.MediaTypeHeaderValue("application/vnd.api+json"));
+        request.Content = new StringContent(
+            BodyFor("/v1/users"), new System.Net.Http.Headers.MediaTypeHeaderValue("application/vnd.api+json"));
         using var answer = await org.Admin.SendAsync(request, Ct);
 
         Assert.Equal((HttpStatusCode.OK, null), (answer.StatusCode, answer.Headers.Location));
@@ -79,9 +88,11 @@ public sealed class PathTests(UsherApp app)
 
     private static string BodyFor(string path) => path switch
     {
-        _ when path.Contains("accounts", StringComparison.Ordinal) => """{ "data": { "attributes": { "name": "Billing" } } }""",
+        _ when path.Contains("accounts", StringComparison.Ordinal) =>
+            """{ "data": { "attributes": { "name": "Billing" } } }""",
         _ when path.Contains("invite", StringComparison.Ordinal) => """[{ "emailAddress": "walt@acme.test" }]""",
-        _ when path.StartsWith("/users", StringComparison.Ordinal) => """{ "user": { "first_name": "Dana", "email_address": "dana@acme.test" } }""",
+        _ when path.StartsWith("/users", StringComparison.Ordinal) =>
+            """{ "user": { "first_name": "Dana", "email_address": "dana@acme.test" } }""",
         _ => """{ "data": { "attributes": { "firstName": "Cora", "lastName": "Clay", "role": "USER", "email": "cora@acme.test" } } }""",
     };
 }

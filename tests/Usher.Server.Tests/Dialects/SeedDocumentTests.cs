@@ -5,7 +5,10 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects;
 
-/// <summary>The examples of the three products' own pages, with host, key and ids changed: the answer is the page's, member for member.</summary>
+/// <summary>
+/// The examples of the three products' own pages, with host, key and ids changed: the answer is the page's, member for
+/// member.
+/// </summary>
 public sealed class SeedDocumentTests(UsherApp app)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -191,7 +194,8 @@ public sealed class SeedDocumentTests(UsherApp app)
         return request;
     }
 
-    private static HttpRequestMessage Wavefront(TestOrganization org, string body) => new(HttpMethod.Post, "/api/v2/user/invite")
+    private static HttpRequestMessage Wavefront(TestOrganization org, string body) =>
+        new(HttpMethod.Post, "/api/v2/user/invite")
     {
         Headers = { Authorization = new AuthenticationHeaderValue("Bearer", org.Key) },
         Content = new StringContent(body, Encoding.UTF8, "application/json"),

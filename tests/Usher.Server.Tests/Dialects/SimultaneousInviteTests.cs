@@ -5,7 +5,10 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects;
 
-/// <summary>One address, written in different cases, invited by many at once: one member, one invitation, and a right answer to everybody.</summary>
+/// <summary>
+/// One address, written in different cases, invited by many at once: one member, one invitation, and a right answer to
+/// everybody.
+/// </summary>
 public sealed class SimultaneousInviteTests(UsherApp app)
 {
     private const int Many = 30;
@@ -19,7 +22,8 @@ public sealed class SimultaneousInviteTests(UsherApp app)
         var answers = await Task.WhenAll(Enumerable.Range(0, Many).Select(i => ConformityAsync(org, i)));
 
         Assert.All(answers, a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
-        Assert.Single((await Task.WhenAll(answers.Select(a => a.JsonAsync()))).Select(a => a.TextAt("data/id")).Distinct());
+        Assert.Single(
+            (await Task.WhenAll(answers.Select(a => a.JsonAsync()))).Select(a => a.TextAt("data/id")).Distinct());
         Assert.Equal(Many, await AssertOneMemberOneInvitationAsync(org));
         Assert.Equal(3, (await org.MembersAsync())[^1].Levels.Count);
     }
@@ -52,7 +56,9 @@ public sealed class SimultaneousInviteTests(UsherApp app)
     public async Task Through_all_three_at_once_it_is_still_one_member_and_one_invitation()
     {
         var org = await app.CreateOrganizationAsync();
-        var (conformity, wavefront, deployHq) = (new List<Task<HttpResponseMessage>>(), new List<Task<HttpResponseMessage>>(), new List<Task<HttpResponseMessage>>());
+        var (conformity, wavefront, deployHq) = (
+            new List<Task<HttpResponseMessage>>(), new List<Task<HttpResponseMessage>>(),
+            new List<Task<HttpResponseMessage>>());
         for (var i = 0; i < Many; i++)
         {
             wavefront.Add(WavefrontAsync(org, i));
@@ -69,20 +75,26 @@ public sealed class SimultaneousInviteTests(UsherApp app)
         Assert.Equal(Many + invited.Count + created.Count, await AssertOneMemberOneInvitationAsync(org));
     }
 
-    private static string Address(int i) => i % 3 is 0 ? "ada@example.test" : i % 3 is 1 ? "Ada@Example.test" : "ADA@EXAMPLE.TEST";
+    private static string Address(int i) =>
+        i % 3 is 0 ? "ada@example.test" : i % 3 is 1 ? "Ada@Example.test" : "ADA@EXAMPLE.TEST";
 
-    private static Task<HttpResponseMessage> ConformityAsync(TestOrganization org, int i) => org.Admin.PostTextAsync("/v1/users", $$"""
+    private static Task<HttpResponseMessage> ConformityAsync(TestOrganization org, int i) =>
+        org.Admin.PostTextAsync("/v1/users", $$"""
         { "data": { "attributes": { "firstName": "Ada", "lastName": "Lovelace", "role": "USER", "email": "{{Address(i)}}",
             "accessList": [{ "account": "{{org.Accounts[i % 3]}}", "level": "READONLY" }] } } }
         """, "application/vnd.api+json");
 
     private static Task<HttpResponseMessage> WavefrontAsync(TestOrganization org, int i) =>
-        org.Admin.PostTextAsync("/api/v2/user/invite", $$"""[{ "emailAddress": "{{Address(i)}}", "groups": ["ingestion"], "userGroups": [] }]""");
+        org.Admin.PostTextAsync(
+            "/api/v2/user/invite",
+            $$"""[{ "emailAddress": "{{Address(i)}}", "groups": ["ingestion"], "userGroups": [] }]""");
 
     private static Task<HttpResponseMessage> DeployHqAsync(TestOrganization org, int i) =>
         org.Admin.PostTextAsync("/users", $$"""{ "user": { "first_name": "Ada", "email_address": "{{Address(i)}}", "can_create_projects": true } }""");
 
-    private static (List<HttpResponseMessage> Successes, List<HttpResponseMessage> Refusals) Split(HttpResponseMessage[] answers, HttpStatusCode success) =>
+    private static (
+        List<HttpResponseMessage> Successes,
+        List<HttpResponseMessage> Refusals) Split(HttpResponseMessage[] answers, HttpStatusCode success) =>
         ([.. answers.Where(a => a.StatusCode == success)], [.. answers.Where(a => a.StatusCode != success)]);
 
     // And how many mails there will be.

@@ -15,14 +15,18 @@ namespace Usher.Server.Tests.Golden;
 public sealed record StoryCaller(string Name, string Email, string? Key);
 
 /// <summary>
-/// One dialect told call by call, in an application and an organization of its own, under a clock that moves a second with each call. Every call and its answer are text, written
-/// down in <c>Golden/{dialect}/{step}.txt</c>; what differs from run to run stands there as a placeholder, numbered as it first appears.
+/// One dialect told call by call, in an application and an organization of its own, under a clock that moves a second
+/// with each call. Every call and its answer are text, written down in <c>Golden/{dialect}/{step}.txt</c>; what differs
+/// from run to run stands there as a placeholder, numbered as it first appears.
 /// </summary>
 public abstract partial class Story(string dialect) : IAsyncLifetime
 {
     private const int Shown = 1_000_000;
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private static readonly string[] HeadersThatMatter = ["WWW-Authenticate", "Allow", "Retry-After", "Location"];
 
     private readonly Dictionary<string, string> placeholders = [];
@@ -39,11 +43,13 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
     /// <summary>The dialect's routes as the server has them.</summary>
     public List<ApiRoute> Routes { get; private set; } = [];
 
-    public string Folder { get; } = Directory.CreateDirectory(Repository.Path($"tests/Usher.Server.Tests/Golden/{dialect}")).FullName;
+    public string Folder { get; } = Directory.CreateDirectory(
+        Repository.Path($"tests/Usher.Server.Tests/Golden/{dialect}")).FullName;
 
     protected static StoryCaller Nobody { get; } = new("", "", null);
 
-    protected static StoryCaller Stranger { get; } = new("a key nobody has", "olivia@acme.test", "usk_0000000000000000000000000000000000000000000000000");
+    protected static StoryCaller Stranger { get; } = new(
+        "a key nobody has", "olivia@acme.test", "usk_0000000000000000000000000000000000000000000000000");
 
     protected UsherApp App { get; private set; } = null!;
 
@@ -57,7 +63,10 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
         Routes = ApiRoute.Of(App).FindAll(r => r.Surface == dialect);
         var made = await App.WithAsync<OrganizationService, Result<CreatedOrganization>>(s => s.CreateAsync(
             Actor.System(Core.Organizations.Organization.Installation),
-            new("acme", "Acme", "olivia@acme.test") { OwnerFirstName = "Olivia", OwnerLastName = "Owner", Resources = ["Production", "Staging", "Sandbox"] },
+            new("acme", "Acme", "olivia@acme.test")
+            {
+                OwnerFirstName = "Olivia", OwnerLastName = "Owner", Resources = ["Production", "Staging", "Sandbox"],
+            },
             TestContext.Current.CancellationToken));
         Organization = new(App, made.Value);
         Owner = new("the owner", "olivia@acme.test", Organization.Key);
@@ -85,18 +94,24 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
     /// <param name="mediaType">Of the body.</param>
     /// <returns>The answer's body, as null what is no JSON.</returns>
     protected async Task<JsonElement?> CallAsync(
-        string name, HttpMethod method, string path, string? body = null, StoryCaller? caller = null, string mediaType = "application/json")
+        string name, HttpMethod method, string path, string? body = null, StoryCaller? caller = null,
+        string mediaType = "application/json")
     {
         clock.Advance(TimeSpan.FromSeconds(1));
         caller ??= Owner;
         List<string> lines = [$"{method} {path}"];
-        using var request = new HttpRequestMessage(method, path) { Headers = { ExpectContinue = body?.Length > Shown } }; // or what is refused unread breaks the connection
+        // or what is refused unread breaks the connection
+        using var request = new HttpRequestMessage(method, path)
+        {
+            Headers = { ExpectContinue = body?.Length > Shown },
+        };
         if (caller.Key is { } key)
         {
             placeholders[key] = $"{{{caller.Name}}}";
             var authorization = Authorize(caller);
             lines.Add("Authorization: " + authorization);
-            if (authorization is ['B', 'a', 's', 'i', 'c', ' ', .. var pair]) authorization = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(pair));
+            if (authorization is ['B', 'a', 's', 'i', 'c', ' ', .. var pair])
+                authorization = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(pair));
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
         }
 
@@ -111,12 +126,15 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
         var given = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         lines.AddRange(["", $"{(int)answer.StatusCode} {answer.StatusCode}"]);
         foreach (var header in HeadersThatMatter)
-            if (answer.Headers.TryGetValues(header, out var values) || answer.Content.Headers.TryGetValues(header, out values)) lines.Add($"{header}: {string.Join(", ", values)}");
+            if (answer.Headers.TryGetValues(header, out var values)
+                    || answer.Content.Headers.TryGetValues(header, out values))
+                lines.Add($"{header}: {string.Join(", ", values)}");
         if (answer.Content.Headers.ContentType is { } type) lines.Add($"Content-Type: {type}");
         if (given.Length > 0) lines.AddRange(["", Written(given)]);
 
         Steps.Add(name, Stable(string.Join('\n', lines) + "\n"));
-        if (answer.IsSuccessStatusCode && ApiRoute.Of(Routes, method.Method, path) is { } route) Succeeded.Add(route.Name);
+        if (answer.IsSuccessStatusCode && ApiRoute.Of(Routes, method.Method, path) is { } route)
+            Succeeded.Add(route.Name);
         return TryParse(given)?.Deserialize<JsonElement>();
     }
 
@@ -126,7 +144,8 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
     /// <param name="body">What would be accepted there.</param>
     /// <param name="readOnly">The owner, by a key that may only read.</param>
     /// <param name="lesser">Somebody without the right.</param>
-    protected async Task TellRefusalsAsync(string reads, string writes, string body, StoryCaller readOnly, StoryCaller lesser)
+    protected async Task TellRefusalsAsync(
+        string reads, string writes, string body, StoryCaller readOnly, StoryCaller lesser)
     {
         await CallAsync("no-key", HttpMethod.Get, reads, caller: Nobody);
         await CallAsync("unknown-key", HttpMethod.Get, reads, caller: Stranger);
@@ -134,13 +153,15 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
         await CallAsync("lacking-privilege", HttpMethod.Get, reads, caller: lesser);
         await CallAsync("no-json", HttpMethod.Post, writes, """{"data":""");
         await CallAsync("no-body", HttpMethod.Post, writes);
-        await CallAsync("wrong-media-type", HttpMethod.Post, writes, "a=b", mediaType: "application/x-www-form-urlencoded");
+        await CallAsync(
+            "wrong-media-type", HttpMethod.Post, writes, "a=b", mediaType: "application/x-www-form-urlencoded");
         await CallAsync("too-large", HttpMethod.Post, writes, body + new string(' ', 4 * 1024 * 1024));
         await CallAsync("wrong-method", HttpMethod.Patch, writes, body);
         await CallAsync("unknown-route", HttpMethod.Get, reads + "/no/such/route");
     }
 
-    private static string Written(string body) => body.Length > Shown ? $"({body.Length} characters)" : TryParse(body)?.ToJsonString(Indented) ?? body;
+    private static string Written(string body) =>
+        body.Length > Shown ? $"({body.Length} characters)" : TryParse(body)?.ToJsonString(Indented) ?? body;
 
     private static JsonNode? TryParse(string body)
     {
@@ -157,10 +178,13 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
     // Ids made by the server are UUIDs of version 7, which no word and no made-up id looks like.
     private string Stable(string text) => Volatile().Replace(text, found =>
     {
-        var (value, kind) = (found.Value, found.Groups["secret"].Success ? "secret" : found.Groups["uuid"].Success ? "uuid" : "id");
+        var (value, kind) = (
+            found.Value, found.Groups["secret"].Success ? "secret" : found.Groups["uuid"].Success ? "uuid" : "id");
         if (kind is "id" && ShortId.Parse(value)?.Version is not 7) return value;
         if (placeholders.TryGetValue(value, out var known)) return known;
-        return placeholders[value] = $"{{{kind}-{placeholders.Values.Count(p => p.StartsWith($"{{{kind}-", StringComparison.Ordinal)) + 1}}}";
+        return placeholders[
+            value]
+            = $"{{{kind}-{placeholders.Values.Count(p => p.StartsWith($"{{{kind}-", StringComparison.Ordinal)) + 1}}}";
     });
 
     [GeneratedRegex(
@@ -175,7 +199,8 @@ public abstract class GoldenTests(Story story)
     [Fact]
     public void Every_answer_is_as_it_was_written_down()
     {
-        var differing = story.Steps.Where(step => !File.Exists(FileOf(step.Key)) || File.ReadAllText(FileOf(step.Key)) != step.Value).ToList();
+        var differing = story.Steps.Where(step =>
+            !File.Exists(FileOf(step.Key)) || File.ReadAllText(FileOf(step.Key)) != step.Value).ToList();
         if (Story.Rewrites)
         {
             foreach (var (name, text) in differing) File.WriteAllText(FileOf(name), text);
@@ -183,8 +208,11 @@ public abstract class GoldenTests(Story story)
         }
 
         if (differing is not [var first, ..]) return;
-        var (expected, received) = (File.Exists(FileOf(first.Key)) ? File.ReadAllText(FileOf(first.Key)).Split('\n') : [], first.Value.Split('\n'));
-        var line = Enumerable.Range(0, received.Length + 1).First(i => expected.ElementAtOrDefault(i) != received.ElementAtOrDefault(i));
+        var (expected, received) = (
+            File.Exists(FileOf(first.Key)) ? File.ReadAllText(FileOf(first.Key)).Split('\n') : [],
+            first.Value.Split('\n'));
+        var line = Enumerable.Range(0, received.Length + 1)
+            .First(i => expected.ElementAtOrDefault(i) != received.ElementAtOrDefault(i));
         Assert.Fail($"""
             {differing.Count} of {story.Steps.Count} differ: {string.Join(", ", differing.Select(d => d.Key))}. When that is right, run again with USHER_UPDATE_GOLDEN=1 and review the difference.
             {FileOf(first.Key)}, line {line + 1}
@@ -200,7 +228,8 @@ public abstract class GoldenTests(Story story)
     [Fact]
     public void Every_file_belongs_to_a_step()
     {
-        var left = Directory.GetFiles(story.Folder).Where(file => !story.Steps.ContainsKey(Path.GetFileNameWithoutExtension(file))).ToList();
+        var left = Directory.GetFiles(story.Folder)
+            .Where(file => !story.Steps.ContainsKey(Path.GetFileNameWithoutExtension(file))).ToList();
         if (Story.Rewrites) left.ForEach(File.Delete);
         else Assert.Empty(left);
     }

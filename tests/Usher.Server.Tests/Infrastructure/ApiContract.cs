@@ -9,8 +9,9 @@ using Usher.Server.Tests.Mail;
 namespace Usher.Server.Tests.Infrastructure;
 
 /// <summary>
-/// Holds every answer of Usher's own API, to whichever test it is given, against the document the server itself serves; and the request of every answer that is no refusal. One program of others
-/// judges for the whole assembly, started with the first answer.
+/// Holds every answer of Usher's own API, to whichever test it is given, against the document the server itself serves;
+/// and the request of every answer that is no refusal. One program of others judges for the whole assembly, started
+/// with the first answer.
 /// </summary>
 public sealed class ApiContract : IAsyncDisposable
 {
@@ -19,7 +20,8 @@ public sealed class ApiContract : IAsyncDisposable
     private static Lazy<Task<Judge>>? judge;
 
     /// <summary>What a client's requests go through.</summary>
-    public static HttpMessageHandler Through(HttpMessageHandler inner, string url) => new Watched(url) { InnerHandler = inner };
+    public static HttpMessageHandler Through(HttpMessageHandler inner, string url) =>
+        new Watched(url) { InnerHandler = inner };
 
     public async ValueTask DisposeAsync()
     {
@@ -27,27 +29,41 @@ public sealed class ApiContract : IAsyncDisposable
     }
 
     private static Task<Judge> JudgeAsync(string url) =>
-        (Volatile.Read(ref judge) ?? Interlocked.CompareExchange(ref judge, new(() => Judge.StartAsync(url)), null) ?? judge).Value;
+        (
+            Volatile.Read(ref judge) ?? Interlocked.CompareExchange(ref judge, new(() => Judge.StartAsync(url)), null)
+                ?? judge).Value;
 
     private sealed record Exchange(
-        long Id, string Method, string Path, IReadOnlyList<string> Query, int Status, string? MediaType, string Body, string? RequestMediaType, string? RequestBody);
+        long Id, string Method, string Path, IReadOnlyList<string> Query, int Status, string? MediaType, string Body,
+        string? RequestMediaType, string? RequestBody);
 
     private sealed record Judgement(long Id, IReadOnlyList<string> Faults);
 
     private sealed class Watched(string url) : DelegatingHandler
     {
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override async Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            if (request.RequestUri?.AbsolutePath.StartsWith("/usher/v1/", StringComparison.OrdinalIgnoreCase) is not true) return await base.SendAsync(request, cancellationToken);
+            if (request.RequestUri?.AbsolutePath.StartsWith(
+                    "/usher/v1/", StringComparison.OrdinalIgnoreCase) is not true)
+                return await base.SendAsync(request, cancellationToken);
             // What is sent in pieces stays so: only what lies ready is read beforehand.
-            var sent = request.Content is ByteArrayContent content ? await content.ReadAsStringAsync(cancellationToken) : null;
+            var sent = request.Content is ByteArrayContent content
+                ? await content.ReadAsStringAsync(cancellationToken)
+                : null;
             var answer = await base.SendAsync(request, cancellationToken);
             await answer.Content.LoadIntoBufferAsync(cancellationToken);
             var query = Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(request.RequestUri.Query).Keys;
             var faults = await (await JudgeAsync(url)).FaultsAsync(new(
-                0, request.Method.Method, request.RequestUri.AbsolutePath, [.. query], (int)answer.StatusCode, answer.Content.Headers.ContentType?.MediaType, await answer.Content.ReadAsStringAsync(cancellationToken),
+                0, request.Method.Method, request.RequestUri.AbsolutePath, [.. query], (int)answer.StatusCode,
+                answer.Content.Headers.ContentType?.MediaType,
+                await answer.Content.ReadAsStringAsync(cancellationToken),
                 request.Content?.Headers.ContentType?.MediaType, sent));
-            Assert.True(faults is [], $"Not as the OpenAPI document has it: {request.Method} {request.RequestUri.PathAndQuery}: {(int)answer.StatusCode}\n  {string.Join("\n  ", faults)}\n{await answer.Content.ReadAsStringAsync(cancellationToken)}");
+            Assert.True(
+                faults is [],
+                $"Not as the OpenAPI document has it: {request.Method} {request.RequestUri.PathAndQuery}: "
+                + $"{(int)answer.StatusCode}\n  "
+                + $"{string.Join("\n  ", faults)}\n{await answer.Content.ReadAsStringAsync(cancellationToken)}");
             return answer;
         }
     }
@@ -103,7 +119,8 @@ public sealed class ApiContract : IAsyncDisposable
                 if (open.TryRemove(judgement.Id, out var answer)) answer.SetResult(judgement.Faults);
             }
 
-            foreach (var answer in open.Values) answer.TrySetException(new InvalidOperationException("openapi-validator.mjs has ended."));
+            foreach (var answer in open.Values)
+                answer.TrySetException(new InvalidOperationException("openapi-validator.mjs has ended."));
         }
     }
 }

@@ -7,8 +7,8 @@ using Npgsql;
 namespace Usher.Server.Tests.Infrastructure;
 
 /// <summary>
-/// A database that a test takes away from its servers and gives back. PostgreSQL is reached through a TCP proxy, which is closed. An SQLite file is locked for
-/// longer than a server waits, so that it can be read and not written.
+/// A database that a test takes away from its servers and gives back. PostgreSQL is reached through a TCP proxy, which
+/// is closed. An SQLite file is locked for longer than a server waits, so that it can be read and not written.
 /// </summary>
 public sealed class BreakableDatabase : IAsyncDisposable
 {
@@ -24,7 +24,12 @@ public sealed class BreakableDatabase : IAsyncDisposable
         if (!TestDatabase.IsPostgres)
         {
             server = new(IPAddress.Loopback, 0);
-            Settings = new() { ["ConnectionStrings:Usher"] = new SqliteConnectionStringBuilder(database.ConnectionString) { DefaultTimeout = 1 }.ToString() };
+            Settings = new()
+            {
+                [
+                    "ConnectionStrings:Usher"]
+                    = new SqliteConnectionStringBuilder(database.ConnectionString) { DefaultTimeout = 1 }.ToString(),
+            };
             return;
         }
 
@@ -32,7 +37,10 @@ public sealed class BreakableDatabase : IAsyncDisposable
         server = new(IPAddress.Parse(behind.Host!), behind.Port);
         Settings = new()
         {
-            ["ConnectionStrings:Usher"] = new NpgsqlConnectionStringBuilder(behind.ToString()) { Host = "127.0.0.1", Port = port, Timeout = 3 }.ToString(),
+            ["ConnectionStrings:Usher"] = new NpgsqlConnectionStringBuilder(behind.ToString())
+            {
+                Host = "127.0.0.1", Port = port, Timeout = 3,
+            }.ToString(),
         };
     }
 

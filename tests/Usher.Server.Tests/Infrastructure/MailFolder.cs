@@ -30,22 +30,28 @@ public sealed class MailFolder(string path)
         return mails.FindAll(m => m.To.Equals(address, StringComparison.OrdinalIgnoreCase));
     }
 
-    /// <summary>Waits for that many mails to an address, of one organization where the address is not one test's alone.</summary>
-    public async Task<List<ArrivedMail>> WaitAsync(string address, int count = 1, int seconds = 30, string? ofOrganization = null)
+    /// <summary>
+    /// Waits for that many mails to an address, of one organization where the address is not one test's alone.
+    /// </summary>
+    public async Task<List<ArrivedMail>> WaitAsync(
+        string address, int count = 1, int seconds = 30, string? ofOrganization = null)
     {
         var patience = Stopwatch.StartNew();
         while (true)
         {
             var mails = await ToAsync(address);
-            if (ofOrganization is not null) mails.RemoveAll(m => !m.Text.Contains($"/join/{ofOrganization}/", StringComparison.Ordinal));
+            if (ofOrganization is not null)
+                mails.RemoveAll(m => !m.Text.Contains($"/join/{ofOrganization}/", StringComparison.Ordinal));
             if (mails.Count >= count) return mails;
-            if (patience.Elapsed > TimeSpan.FromSeconds(seconds)) throw new TimeoutException($"{mails.Count} of {count} mails to {address} arrived.");
+            if (patience.Elapsed > TimeSpan.FromSeconds(seconds))
+                throw new TimeoutException($"{mails.Count} of {count} mails to {address} arrived.");
             await Task.Delay(50, TestContext.Current.CancellationToken);
         }
     }
 
     /// <summary>The link in the newest mail to an address, waiting for it.</summary>
-    public async Task<InvitationLink> LinkToAsync(string address, int count = 1) => (await WaitAsync(address, count))[^1].Link;
+    public async Task<InvitationLink> LinkToAsync(string address, int count = 1) =>
+        (await WaitAsync(address, count))[^1].Link;
 
     private static async Task<string> ReadAsync(string file)
     {
@@ -64,7 +70,8 @@ public sealed class MailFolder(string path)
     {
         var mail = await Peers.ParseMailAsync(Encoding.Latin1.GetBytes(raw));
         return new(
-            mail.GetProperty("to")[0].GetProperty("address").GetString()!, mail.GetProperty("subject").GetString()!, mail.GetProperty("text").GetString()!,
+            mail.GetProperty("to")[0].GetProperty("address").GetString()!, mail.GetProperty("subject").GetString()!,
+            mail.GetProperty("text").GetString()!,
             mail.GetProperty("html").GetString()!, mail.GetProperty("messageId").GetString()!, file);
     }
 }

@@ -11,7 +11,8 @@ using Usher.Server.Json;
 namespace Usher.Server.Tests.Infrastructure;
 
 /// <summary>
-/// Every row of one organization, whichever tables the model has, and every user and session: to prove that a call changed nothing. For servers on which nothing happens by itself.
+/// Every row of one organization, whichever tables the model has, and every user and session: to prove that a call
+/// changed nothing. For servers on which nothing happens by itself.
 /// </summary>
 public sealed class OrganizationDigest(UsherApp app, Guid organization)
 {
@@ -23,7 +24,8 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
         get
         {
             HashSet<Guid> ids = [];
-            foreach (var value in last.Where(row => row.StartsWith("own|", StringComparison.Ordinal)).SelectMany(row => row.Split('|')))
+            foreach (var value in last.Where(row => row.StartsWith("own|", StringComparison.Ordinal))
+                    .SelectMany(row => row.Split('|')))
                 if (Guid.TryParseExact(value, "D", out var id) && id != Guid.Empty) ids.Add(id);
             return [.. ids.Select(id => id.ToString()), .. ids.Select(ShortId.Of)];
         }
@@ -46,7 +48,8 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
             var values = new object[100];
             foreach (var (name, _) in tables)
             {
-                while (await reader.ReadAsync(TestContext.Current.CancellationToken)) rows.Add($"{name}|{string.Join('|', values.Take(reader.GetValues(values)).Select(Text))}");
+                while (await reader.ReadAsync(TestContext.Current.CancellationToken))
+                    rows.Add($"{name}|{string.Join('|', values.Take(reader.GetValues(values)).Select(Text))}");
                 await reader.NextResultAsync(TestContext.Current.CancellationToken);
             }
 
@@ -64,11 +67,16 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
         foreach (var entity in db.Model.GetEntityTypes().Where(e => e.GetTableName() is not null && !e.IsMappedToJson()))
         {
             var table = entity.GetTableName();
-            var key = entity.ClrType == typeof(Organization) ? entity.FindProperty(nameof(Organization.Id)) : entity.FindProperty("OrganizationId");
+            var key = entity.ClrType == typeof(Organization)
+                ? entity.FindProperty(nameof(Organization.Id))
+                : entity.FindProperty("OrganizationId");
             // Only ever added to, and by far the most rows: their number says enough.
-            var what = entity.ClrType == typeof(UsherEvent) || entity.ClrType == typeof(UsherEventDetails) ? "count(*)" : "*";
-            if (key is not null) tables.Add(($"own|{table}", $"SELECT {what} FROM {table} WHERE {key.GetColumnName()} = @organization;"));
-            else if (entity.ClrType == typeof(User) || entity.ClrType == typeof(Session)) tables.Add((table!, $"SELECT * FROM {table};"));
+            var what = entity.ClrType == typeof(UsherEvent) ? "count(*)" : "*";
+            if (key is not null)
+                tables.Add(
+                    ($"own|{table}", $"SELECT {what} FROM {table} WHERE {key.GetColumnName()} = @organization;"));
+            else if (entity.ClrType == typeof(User)
+                    || entity.ClrType == typeof(Session)) tables.Add((table!, $"SELECT * FROM {table};"));
         }
 
         return tables;

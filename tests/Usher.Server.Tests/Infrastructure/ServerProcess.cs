@@ -27,7 +27,8 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <param name="database">Its own.</param>
     /// <param name="settings">On top of everybody's.</param>
     /// <param name="largestFile">In KiB: past that size the system refuses to write, as a full disk does.</param>
-    public static async Task<ServerProcess> StartAsync(TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null)
+    public static async Task<ServerProcess> StartAsync(
+        TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null)
     {
         var server = Launch(database, settings, largestFile);
         var patience = Stopwatch.StartNew();
@@ -36,11 +37,13 @@ public sealed class ServerProcess : IAsyncDisposable
         {
             if (server.Output.FirstOrDefault(line => line.Contains(listening, StringComparison.Ordinal)) is { } line)
             {
-                server.Url = line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..].Split('"', ' ')[0];
+                server.Url = line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..]
+                    .Split('"', ' ')[0];
                 return server;
             }
 
-            if (server.process.HasExited || patience.Elapsed > TimeSpan.FromSeconds(120)) throw new InvalidOperationException("It did not start: " + string.Join('\n', server.Output));
+            if (server.process.HasExited || patience.Elapsed > TimeSpan.FromSeconds(120))
+                throw new InvalidOperationException("It did not start: " + string.Join('\n', server.Output));
             await Task.Delay(20);
         }
     }
@@ -49,7 +52,8 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <param name="database">Its own.</param>
     /// <param name="settings">On top of everybody's.</param>
     /// <param name="withoutPrivileges">Root without what makes it root: it may not open ports below 1024.</param>
-    public static async Task<ServerProcess> RunToEndAsync(TestDatabase database, Dictionary<string, string?> settings, bool withoutPrivileges = false)
+    public static async Task<ServerProcess> RunToEndAsync(
+        TestDatabase database, Dictionary<string, string?> settings, bool withoutPrivileges = false)
     {
         var server = Launch(database, settings, withoutPrivileges: withoutPrivileges);
         await server.process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(120)).Token);
@@ -85,18 +89,27 @@ public sealed class ServerProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    private static ServerProcess Launch(TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null, bool withoutPrivileges = false)
+    private static ServerProcess Launch(
+        TestDatabase database, Dictionary<string, string?> settings, int? largestFile = null,
+        bool withoutPrivileges = false)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Usher.Server.dll");
-        var start = new ProcessStartInfo(largestFile is null ? "dotnet" : "bash", largestFile is null ? [program] : ["-c", $"trap '' XFSZ; ulimit -f {largestFile}; exec dotnet {program}"])
+        var start = new ProcessStartInfo(
+            largestFile is null ? "dotnet" : "bash",
+            largestFile is null ? [program] : ["-c", $"trap '' XFSZ; ulimit -f {largestFile}; exec dotnet {program}"])
         {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = database.Directory,
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = database.Directory,
         };
-        if (withoutPrivileges) (start.FileName, start.Arguments) = ("setpriv", $"--bounding-set=-net_bind_service --inh-caps=-net_bind_service dotnet {program}");
+        if (withoutPrivileges)
+            (start.FileName, start.Arguments) =
+                ("setpriv", $"--bounding-set=-net_bind_service --inh-caps=-net_bind_service dotnet {program}");
         if (withoutPrivileges) start.ArgumentList.Clear();
-        if (largestFile is not null) start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which keeps code in a file of its own, larger than that
+        // which keeps code in a file of its own, larger than that
+        if (largestFile is not null) start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
-        foreach (var (key, value) in database.Settings.Concat(settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        foreach (var (key, value) in database.Settings.Concat(settings))
+            start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
         start.Environment["Logging__Console__FormatterName"] = "simple";
 
         // Not published, it finds its style sheets and scripts where they are made.

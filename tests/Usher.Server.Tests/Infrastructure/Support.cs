@@ -28,11 +28,17 @@ public static partial class Secrets
     [GeneratedRegex("us[akips]_[A-Za-z0-9_-]{43,}", RegexOptions.None, 1000)]
     public static partial Regex Any();
 
-    [GeneratedRegex("/join/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usi_[A-Za-z0-9_-]+)", RegexOptions.ExplicitCapture, 1000)]
+    [
+        GeneratedRegex(
+            "/join/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usi_[A-Za-z0-9_-]+)",
+            RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex Link();
 
     /// <summary>A mailed link to confirm an address, without the site.</summary>
-    [GeneratedRegex("/confirm/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usa_[A-Za-z0-9_-]+)", RegexOptions.ExplicitCapture, 1000)]
+    [
+        GeneratedRegex(
+            "/confirm/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usa_[A-Za-z0-9_-]+)",
+            RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex Confirmation();
 
     /// <summary>A mailed link to confirm the address of an account, without the site.</summary>
@@ -40,7 +46,10 @@ public static partial class Secrets
     public static partial Regex OwnConfirmation();
 
     /// <summary>A link that sets a new password, without the site.</summary>
-    [GeneratedRegex("/reset/(?<id>[0-9a-f-]{36})(?<query>\\?[^#\\s]*)?#(?<secret>usp_[A-Za-z0-9_-]+)", RegexOptions.ExplicitCapture, 1000)]
+    [
+        GeneratedRegex(
+            "/reset/(?<id>[0-9a-f-]{36})(?<query>\\?[^#\\s]*)?#(?<secret>usp_[A-Za-z0-9_-]+)",
+            RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex Reset();
 }
 
@@ -58,7 +67,8 @@ public sealed class TestClock(DateTimeOffset? start = null) : TimeProvider
 /// <summary>Counts commands and commits of one async flow.</summary>
 public sealed class CommandCounter
 {
-    public CommandCounter() => (Commands, Transactions) = (new CommandInterceptor(this), new TransactionInterceptor(this));
+    public CommandCounter() =>
+        (Commands, Transactions) = (new CommandInterceptor(this), new TransactionInterceptor(this));
 
     public IInterceptor Commands { get; }
 
@@ -138,13 +148,17 @@ public sealed class CommandCounter
 
     private sealed class CommandInterceptor(CommandCounter counter) : DbCommandInterceptor
     {
-        public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+        public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result,
+            CancellationToken cancellationToken = default)
         {
             counter.Count(command);
             return base.ReaderExecutingAsync(command, eventData, result, cancellationToken);
         }
 
-        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<int> result,
+            CancellationToken cancellationToken = default)
         {
             counter.Count(command);
             return base.NonQueryExecutingAsync(command, eventData, result, cancellationToken);
@@ -153,7 +167,8 @@ public sealed class CommandCounter
 
     private sealed class TransactionInterceptor(CommandCounter counter) : DbTransactionInterceptor
     {
-        public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override Task TransactionCommittedAsync(
+            DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
         {
             counter.Total.Commit();
             return base.TransactionCommittedAsync(transaction, eventData, cancellationToken);
@@ -164,11 +179,17 @@ public sealed class CommandCounter
 public static class HttpExtensions
 {
     /// <summary>The body as JSON.</summary>
-    public static async Task<JsonElement> JsonAsync(this HttpResponseMessage response) => JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+    public static async Task<JsonElement> JsonAsync(this HttpResponseMessage response) =>
+        JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
 
-    public static Task<HttpResponseMessage> PostTextAsync(this HttpClient client, string path, string body, string mediaType = "application/json") =>
-        client.PostAsync(path, new StringContent(body, System.Text.Encoding.UTF8, mediaType), TestContext.Current.CancellationToken);
+    public static Task<HttpResponseMessage> PostTextAsync(
+        this HttpClient client, string path, string body, string mediaType = "application/json") =>
+        client.PostAsync(
+            path, new StringContent(body, System.Text.Encoding.UTF8, mediaType), TestContext.Current.CancellationToken);
 
-    public static Task<HttpResponseMessage> SendTextAsync(this HttpClient client, HttpMethod method, string path, string body, string mediaType = "application/json") =>
-        client.SendAsync(new(method, path) { Content = new StringContent(body, System.Text.Encoding.UTF8, mediaType) }, TestContext.Current.CancellationToken);
+    public static Task<HttpResponseMessage> SendTextAsync(
+        this HttpClient client, HttpMethod method, string path, string body, string mediaType = "application/json") =>
+        client.SendAsync(
+            new(method, path) { Content = new StringContent(body, System.Text.Encoding.UTF8, mediaType) },
+            TestContext.Current.CancellationToken);
 }

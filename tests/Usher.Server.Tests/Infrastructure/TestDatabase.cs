@@ -2,7 +2,10 @@ using Npgsql;
 
 namespace Usher.Server.Tests.Infrastructure;
 
-/// <summary>A database of one server: a folder for SQLite; a database of its own on the PostgreSQL that USHER_TEST_POSTGRES names.</summary>
+/// <summary>
+/// A database of one server: a folder for SQLite; a database of its own on the PostgreSQL that USHER_TEST_POSTGRES
+/// names.
+/// </summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
     private readonly string? postgres;
@@ -41,10 +44,17 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public static async Task<TestDatabase> CreateAsync()
     {
-        var database = new TestDatabase(IsPostgres ? Environment.GetEnvironmentVariable("USHER_TEST_POSTGRES") ?? throw new InvalidOperationException("USHER_TEST_POSTGRES is not set.") : null);
+        var database = new TestDatabase(
+            IsPostgres
+                ? Environment.GetEnvironmentVariable("USHER_TEST_POSTGRES")
+                    ?? throw new InvalidOperationException("USHER_TEST_POSTGRES is not set.")
+                : null);
         if (database.postgres is null) return database;
-        await File.WriteAllTextAsync(Path.Combine(database.Directory, "master.key"), Convert.ToBase64String(new byte[32]));
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(database.Directory, "master.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.WriteAllTextAsync(
+            Path.Combine(database.Directory, "master.key"), Convert.ToBase64String(new byte[32]));
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(
+                Path.Combine(database.Directory, "master.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await database.ExecuteAsync($"CREATE DATABASE {database.name}");
         return database;
     }

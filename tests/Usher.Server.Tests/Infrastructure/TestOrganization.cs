@@ -48,14 +48,18 @@ public sealed class TestOrganization
         return client;
     }
 
-    public static AuthenticationHeaderValue Basic(string name, string key) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{name}:{key}")));
+    public static AuthenticationHeaderValue Basic(string name, string key) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{name}:{key}")));
 
     /// <summary>Invites somebody through the core, as the system unless told otherwise.</summary>
-    public async Task<Member> InviteAsync(string email, Func<NewInvitation, NewInvitation>? change = null, Actor? by = null, bool sendMail = true)
+    public async Task<Member> InviteAsync(
+        string email, Func<NewInvitation, NewInvitation>? change = null, Actor? by = null, bool sendMail = true)
     {
         var row = new NewInvitation(email) { FirstName = "Ada", LastName = "Lovelace", Permissions = [] };
-        var options = new InviteOptions(OnPending.Refuse, OnActive.Refuse, OnRemoved.New, sendMail, UnknownReferences.Refuse);
-        var outcomes = await App.WithAsync<InvitationService, IReadOnlyList<Result<Invited>>>(s => s.InviteAsync(by ?? System, [change?.Invoke(row) ?? row], options, TestContext.Current.CancellationToken));
+        var options = new InviteOptions(
+            OnPending.Refuse, OnActive.Refuse, OnRemoved.New, sendMail, UnknownReferences.Refuse);
+        var outcomes = await App.WithAsync<InvitationService, IReadOnlyList<Result<Invited>>>(s =>
+            s.InviteAsync(by ?? System, [change?.Invoke(row) ?? row], options, TestContext.Current.CancellationToken));
         return outcomes[0].Value.Member;
     }
 
@@ -64,8 +68,11 @@ public sealed class TestOrganization
     {
         var member = await InviteAsync(email, change);
         var link = await App.Mail.LinkToAsync(email);
-        var joined = await App.WithAsync<GuestService, Result<Joined>>(s => s.JoinAsync(link, new(member.FirstName, member.LastName, Password), null, TestContext.Current.CancellationToken));
-        var key = await App.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s => s.CreateAsync(System, member.Id, "test", false, null, TestContext.Current.CancellationToken));
+        var joined = await App.WithAsync<GuestService, Result<Joined>>(s =>
+            s.JoinAsync(
+                link, new(member.FirstName, member.LastName, Password), null, TestContext.Current.CancellationToken));
+        var key = await App.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s =>
+            s.CreateAsync(System, member.Id, "test", false, null, TestContext.Current.CancellationToken));
         return new(member, joined.Value, key.Value.Secret, ClientOf(key.Value.Secret));
     }
 
@@ -73,21 +80,28 @@ public sealed class TestOrganization
     public const string Password = "Correct horse battery staple 7";
 
     /// <summary>All members, removed ones included, oldest first.</summary>
-    public Task<List<Member>> MembersAsync() => App.QueryAsync(db => db.Members.AsNoTracking().Include(m => m.Permissions).Include(m => m.Levels).Include(m => m.Invitations)
-        .AsSplitQuery().Where(m => m.OrganizationId == Id).OrderBy(m => m.Id).ToListAsync(TestContext.Current.CancellationToken));
+    public Task<List<Member>> MembersAsync() =>
+        App.QueryAsync(db => db.Members.AsNoTracking().Include(m => m.Levels).Include(m => m.Invitations)
+        .AsSplitQuery().Where(m => m.OrganizationId == Id).OrderBy(m => m.Id)
+            .ToListAsync(TestContext.Current.CancellationToken));
 
     public async Task<Member> MemberAsync(string email) => (await MembersAsync()).Last(m => m.Identifier == email);
 
     public Task<List<OutboxMessage>> OutboxAsync() =>
-        App.QueryAsync(db => db.OutboxMessages.AsNoTracking().Where(m => m.OrganizationId == Id).OrderBy(m => m.Id).ToListAsync(TestContext.Current.CancellationToken));
+        App.QueryAsync(db =>
+            db.OutboxMessages.AsNoTracking().Where(m => m.OrganizationId == Id).OrderBy(m => m.Id)
+                .ToListAsync(TestContext.Current.CancellationToken));
 
     public Task<List<UsherEvent>> EventsAsync() =>
-        App.QueryAsync(db => db.Events.AsNoTracking().Include(e => e.Details).Where(e => e.OrganizationId == Id).OrderBy(e => e.Id).ToListAsync(TestContext.Current.CancellationToken));
+        App.QueryAsync(db =>
+            db.Events.AsNoTracking().Where(e => e.OrganizationId == Id).OrderBy(e => e.Id)
+                .ToListAsync(TestContext.Current.CancellationToken));
 
     /// <summary>A member as an actor, as he stands now.</summary>
     public async Task<Actor> ActorAsync(Member member) => (await App.QueryAsync(async db =>
     {
-        var graph = await AccessGraph.ReadAsync(db, new(Id) { MemberIds = [member.Id] }, TestContext.Current.CancellationToken);
+        var graph = await AccessGraph.ReadAsync(
+            db, new(Id) { MemberIds = [member.Id] }, TestContext.Current.CancellationToken);
         return graph!.Today(new(ActorKind.Member, member.Id, member.DisplayName, Id, EffectiveAccess.Nothing));
     }))!;
 }

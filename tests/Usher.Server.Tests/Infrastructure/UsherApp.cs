@@ -20,8 +20,9 @@ using Usher.Server.Workers;
 namespace Usher.Server.Tests.Infrastructure;
 
 /// <summary>
-/// The real server on a real port with a real database and mail folder: one for the whole assembly, on the database that USHER_TEST_DATABASE names. Tests that
-/// move the clock or need other settings start one of their own by <see cref="StartAsync"/>.
+/// The real server on a real port with a real database and mail folder: one for the whole assembly, on the database
+/// that USHER_TEST_DATABASE names. Tests that move the clock or need other settings start one of their own by
+/// <see cref="StartAsync"/>.
 /// </summary>
 public sealed class UsherApp : IAsyncLifetime
 {
@@ -46,35 +47,52 @@ public sealed class UsherApp : IAsyncLifetime
 
     public ValueTask InitializeAsync() => BeginAsync([]);
 
-    /// <summary>Another server with settings of its own; the caller disposes it, and the database if he brought one.</summary>
+    /// <summary>
+    /// Another server with settings of its own; the caller disposes it, and the database if he brought one.
+    /// </summary>
     /// <param name="settings">On top of everybody's.</param>
     /// <param name="clock">Null: the real one.</param>
     /// <param name="database">Null: one of its own.</param>
-    /// <param name="workers">False leaves out what runs by itself, mail and sweeps, for tests that count or that judge by the clock alone.</param>
-    public static async Task<UsherApp> StartAsync(Dictionary<string, string?> settings, TimeProvider? clock = null, TestDatabase? database = null, bool workers = true)
+    /// <param name="workers">False leaves out what runs by itself, mail and sweeps, for tests that count or that judge
+    /// by the clock alone.</param>
+    public static async Task<UsherApp> StartAsync(
+        Dictionary<string, string?> settings, TimeProvider? clock = null, TestDatabase? database = null,
+        bool workers = true)
     {
         var own = new UsherApp { database = database, ownsDatabase = database is null };
         await own.BeginAsync(settings, clock, workers);
         return own;
     }
 
-    /// <summary>A client of this server. What Usher's own API answers it must be as its document says; see <see cref="ApiContract"/>.</summary>
-    public HttpClient CreateClient() => new(ApiContract.Through(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }, Url)) { BaseAddress = new(Url) };
+    /// <summary>
+    /// A client of this server. What Usher's own API answers it must be as its document says; see
+    /// <see cref="ApiContract"/>.
+    /// </summary>
+    public HttpClient CreateClient() =>
+        new(ApiContract.Through(
+            new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }, Url)) { BaseAddress = new(Url) };
 
-    /// <summary>A new organization with three resources, an owner and his key. Every test has its own, so nothing needs resetting.</summary>
+    /// <summary>
+    /// A new organization with three resources, an owner and his key. Every test has its own, so nothing needs
+    /// resetting.
+    /// </summary>
     public async Task<TestOrganization> CreateOrganizationAsync(Action<Organization>? change = null)
     {
         var slug = $"org-{Interlocked.Increment(ref organizations)}-{Guid.NewGuid():N}"[..20];
         await using var scope = Services.CreateAsyncScope();
         var made = await scope.ServiceProvider.GetRequiredService<OrganizationService>().CreateAsync(
             Actor.System(Organization.Installation),
-            new(slug, "Org " + slug, $"owner@{slug}.example") { OwnerFirstName = "Olivia", OwnerLastName = "Owner", Resources = ["Production", "Staging", "Sandbox"] },
+            new(slug, "Org " + slug, $"owner@{slug}.example")
+            {
+                OwnerFirstName = "Olivia", OwnerLastName = "Owner", Resources = ["Production", "Staging", "Sandbox"],
+            },
             TestContext.Current.CancellationToken);
         if (change is not null)
         {
             var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
             db.ChangeTracker.Clear();
-            var organization = await db.Organizations.SingleAsync(o => o.Id == made.Value.Organization.Id, TestContext.Current.CancellationToken);
+            var organization = await db.Organizations.SingleAsync(
+                o => o.Id == made.Value.Organization.Id, TestContext.Current.CancellationToken);
             change(organization);
             await db.SaveChangesAsync(TestContext.Current.CancellationToken);
         }
@@ -102,21 +120,33 @@ public sealed class UsherApp : IAsyncLifetime
 
         writes?.Dispose();
         if (database is not null && ownsDatabase) await database.DisposeAsync();
-        if (Log.FirstOrDefault(line => Secrets.Any().IsMatch(line)) is { } leak) throw new InvalidOperationException("A secret was logged: " + leak);
+        if (Log.FirstOrDefault(line => Secrets.Any().IsMatch(line)) is { } leak)
+            throw new InvalidOperationException("A secret was logged: " + leak);
     }
 
-    private async ValueTask BeginAsync(Dictionary<string, string?> settings, TimeProvider? clock = null, bool workers = true)
+    private async ValueTask BeginAsync(
+        Dictionary<string, string?> settings, TimeProvider? clock = null, bool workers = true)
     {
         database ??= await TestDatabase.CreateAsync();
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ApplicationName = "Usher.Server", EnvironmentName = "Development", ContentRootPath = Repository.Path("src/Usher.Server") });
-        builder.Configuration.AddInMemoryCollection(database.Settings).AddInMemoryCollection(new Dictionary<string, string?>
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions
+            {
+                ApplicationName = "Usher.Server", EnvironmentName = "Development",
+                ContentRootPath = Repository.Path("src/Usher.Server"),
+            });
+        builder.Configuration.AddInMemoryCollection(database.Settings)
+            .AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Usher:Passwords:HashIterations"] = "1",
-            ["Usher:GuestLimits:Passwords:PerClient"] = "100000", ["Usher:GuestLimits:Passwords:PerSubject"] = "100000", ["Usher:GuestLimits:Codes:PerClient"] = "100000",
-            ["Usher:GuestLimits:Codes:PerSubject"] = "100000", ["Usher:GuestLimits:Mails:PerClient"] = "100000", ["Usher:GuestLimits:Mails:PerSubject"] = "100000",
-            // As published: without the endpoint that looks for files made since the build, which takes every unknown path for a GET of its own.
+            ["Usher:GuestLimits:Passwords:PerClient"] = "100000", ["Usher:GuestLimits:Passwords:PerSubject"] = "100000",
+            ["Usher:GuestLimits:Codes:PerClient"] = "100000",
+            ["Usher:GuestLimits:Codes:PerSubject"] = "100000", ["Usher:GuestLimits:Mails:PerClient"] = "100000",
+            ["Usher:GuestLimits:Mails:PerSubject"] = "100000",
+            // As published: without the endpoint that looks for files made since the build, which takes every unknown
+            // path for a GET of its own.
             ["ReloadStaticAssetsAtRuntime"] = "false",
-            ["Logging:LogLevel:Default"] = "Debug", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Information", ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information",
+            ["Logging:LogLevel:Default"] = "Debug", ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Information",
+            ["Logging:LogLevel:Microsoft.AspNetCore"] = "Information",
         }).AddInMemoryCollection(settings);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(new QueueLogger(Log));
@@ -124,7 +154,10 @@ public sealed class UsherApp : IAsyncLifetime
         builder.Services.ConfigureDbContext<UsherDb>(o => o.AddInterceptors(Commands.Commands, Commands.Transactions));
         if (clock is not null) builder.Services.Replace(ServiceDescriptor.Singleton(clock));
         if (!workers)
-            foreach (var worker in builder.Services.Where(s => s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(JobWorker) || s.ImplementationType == typeof(Sweeper)).ToList()) builder.Services.Remove(worker);
+            foreach (var worker in builder.Services.Where(s =>
+                    s.ImplementationType == typeof(OutboxWorker) || s.ImplementationType == typeof(JobWorker)
+                        || s.ImplementationType == typeof(Sweeper)).ToList())
+                builder.Services.Remove(worker);
         app = builder.Build();
         writes = Commands.Listen(app.Services.GetRequiredService<WriteMeter>());
         app.MapUsher();
@@ -143,7 +176,9 @@ public sealed class UsherApp : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             lines.Enqueue($"{logLevel} {formatter(state, exception)} {state} {exception}");
 
         public void Dispose()

@@ -23,7 +23,9 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     public async Task A_resend_mails_what_its_filter_lets_through_and_nothing_made_later()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.DoneAsync(await org.ImportAsync("email,role", Enumerable.Range(0, 450).Select(i => $"p{i}@example.test,{(i < 430 ? "read_only" : "user")}")));
+        await org.DoneAsync(await org.ImportAsync(
+            "email,role",
+            Enumerable.Range(0, 450).Select(i => $"p{i}@example.test,{(i < 430 ? "read_only" : "user")}")));
         var before = await org.OutboxAsync();
         clocked.Clock.Advance(TimeSpan.FromSeconds(1));
         var job = (await org.TryStartAsync(JobKind.Resend, new() { Role = BuiltInRole.ReadOnly })).Value;
@@ -35,7 +37,14 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal(Enumerable.Range(1, 430), rows.Select(r => r.Row));
         Assert.All(rows, r => Assert.Equal(RowOutcome.Resent, r.Outcome));
         var members = (await org.MembersAsync()).ToDictionary(m => m.Identifier);
-        Assert.All(rows, r => Assert.Equal((r.MemberId, r.InvitationId, 2), (members[r.Email].Id, members[r.Email].Invitations[0].Id, members[r.Email].Invitations[0].SentCount)));
+        Assert.All(
+            rows,
+            r =>
+                Assert.Equal(
+                    (r.MemberId, r.InvitationId, 2),
+                    (
+                        members[r.Email].Id, members[r.Email].Invitations[0].Id,
+                        members[r.Email].Invitations[0].SentCount)));
         Assert.Equal(1, members["p440@example.test"].Invitations[0].SentCount);
         Assert.Equal(before.Count + 430 + 1, (await org.OutboxAsync()).Count);
         Assert.Equal(430, (await org.EventsAsync()).Count(e => e.Type is EventTypes.InvitationSent));
@@ -47,7 +56,9 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ManagerAsync("ingestion");
-        await org.DoneAsync(await org.ImportAsync("email,permissions", ["a@example.test,ingestion", "b@example.test,log_management", "c@example.test,ingestion"]));
+        await org.DoneAsync(await org.ImportAsync(
+            "email,permissions",
+            ["a@example.test,ingestion", "b@example.test,log_management", "c@example.test,ingestion"]));
         foreach (var (kind, done) in new[] { (JobKind.Resend, RowOutcome.Resent), (JobKind.Revoke, RowOutcome.Revoked) })
         {
             var rows = await org.DoneAsync((await org.TryStartAsync(kind, Others, by: manager)).Value);
@@ -55,7 +66,9 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
             Assert.Equal("member_not_covered", rows[1].Code);
         }
 
-        Assert.Equal([MemberStatus.Removed, MemberStatus.Invited, MemberStatus.Removed], (await org.MembersAsync()).TakeLast(3).Select(m => m.Status));
+        Assert.Equal(
+            [MemberStatus.Removed, MemberStatus.Invited, MemberStatus.Removed],
+            (await org.MembersAsync()).TakeLast(3).Select(m => m.Status));
         Assert.Equal(InvitationStatus.Pending, (await org.MemberAsync("b@example.test")).Invitations[0].Status);
     }
 
@@ -66,13 +79,17 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Null((await app.WithAsync<Usher.Core.Organizations.OrganizationService, Result<Usher.Core.Organizations.Organization>>(s => s.SetSeatLimitAsync(org.System, 1_000, Ct))).Error);
         await org.DoneAsync(await org.ImportAsync("email", Enumerable.Range(0, 250).Select(i => $"p{i}@example.test")));
         var active = await org.MemberAsync("p7@example.test");
-        await org.SetStatusAsync(active, MemberStatus.Active); // as an owner with a link of his own, who has not used it
+        // as an owner with a link of his own, who has not used it
+        await org.SetStatusAsync(active, MemberStatus.Active);
         var rows = await org.DoneAsync((await org.TryStartAsync(JobKind.Revoke, new() { EmailPrefix = "p" })).Value);
 
         Assert.Equal((250, 249), (rows.Count, rows.Count(r => r.Outcome is RowOutcome.Revoked)));
         Assert.Equal((RowOutcome.AlreadyMember, "already_joined"), (rows[7].Outcome, rows[7].Code));
         var members = await org.MembersAsync();
-        Assert.Equal(249, members.Count(m => m.Status is MemberStatus.Removed && m.Invitations is [{ Status: InvitationStatus.Revoked }]));
+        Assert.Equal(
+            249,
+            members.Count(m =>
+                m.Status is MemberStatus.Removed && m.Invitations is [{ Status: InvitationStatus.Revoked }]));
         Assert.Equal(MemberStatus.Active, members.Single(m => m.Id == active.Id).Status);
         Assert.Equal(2, (await org.RowAsync()).SeatsUsed);
         Assert.Equal(249, (await org.EventsAsync()).Count(e => e.Type is EventTypes.InvitationRevoked));
@@ -83,12 +100,15 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ManagerAsync();
-        await org.DoneAsync(await org.ImportAsync("email,permissions", Enumerable.Range(0, 230).Select(i => $"p{i}@example.test,{(i % 50 is 0 ? "ingestion" : "")}")));
+        await org.DoneAsync(await org.ImportAsync(
+            "email,permissions",
+            Enumerable.Range(0, 230).Select(i => $"p{i}@example.test,{(i % 50 is 0 ? "ingestion" : "")}")));
         var mails = (await org.OutboxAsync()).Count;
         foreach (var kind in new[] { JobKind.Resend, JobKind.Revoke })
         {
             var versions = (await org.MembersAsync()).Select(m => (m.Version, m.Status)).ToList();
-            var rehearsed = await org.DoneAsync((await org.TryStartAsync(kind, Others, by: manager, dryRun: true)).Value);
+            var rehearsed = await org.DoneAsync(
+                (await org.TryStartAsync(kind, Others, by: manager, dryRun: true)).Value);
             Assert.Equal(versions, (await org.MembersAsync()).Select(m => (m.Version, m.Status)));
             Assert.Equal(mails, (await org.OutboxAsync()).Count);
             var done = await org.DoneAsync((await org.TryStartAsync(kind, Others, by: manager)).Value);
@@ -135,7 +155,11 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         await app.DrainAsync(atMost: 1);
         await org.SetStatusAsync((await org.MembersAsync()).Single(m => m.Id == manager.Id), MemberStatus.Suspended);
         var rows = await org.DoneAsync(job);
-        Assert.Equal((200, 250), (rows.Count(r => r.Outcome is RowOutcome.Revoked), rows.Count(r => (r.Outcome, r.Code) is (RowOutcome.Forbidden, "not_allowed"))));
+        Assert.Equal(
+            (200, 250),
+            (
+                rows.Count(r => r.Outcome is RowOutcome.Revoked),
+                rows.Count(r => (r.Outcome, r.Code) is (RowOutcome.Forbidden, "not_allowed"))));
     }
 
     [Fact]
@@ -157,8 +181,13 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     public async Task Only_open_invitations_can_be_asked_for_and_none_is_no_fault()
     {
         var org = await app.CreateOrganizationAsync();
-        Assert.Equal(JobErrors.StatesInvalid, (await org.TryStartAsync(JobKind.Resend, new() { States = [InvitationStatus.Pending, InvitationStatus.Accepted] })).Error);
-        Assert.Equal(JobErrors.EmailPrefixInvalid, (await org.TryStartAsync(JobKind.Revoke, new() { EmailPrefix = "a\0" })).Error);
+        Assert.Equal(
+            JobErrors.StatesInvalid,
+            (await org.TryStartAsync(
+                JobKind.Resend, new() { States = [InvitationStatus.Pending, InvitationStatus.Accepted] })).Error);
+        Assert.Equal(
+            JobErrors.EmailPrefixInvalid,
+            (await org.TryStartAsync(JobKind.Revoke, new() { EmailPrefix = "a\0" })).Error);
         var job = (await org.TryStartAsync(JobKind.Resend, new() { EmailPrefix = "nobody" })).Value;
         Assert.Equal(0, job.Total);
         Assert.Empty(await org.DoneAsync(job));
@@ -168,7 +197,8 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     public async Task A_batch_costs_a_constant_number_of_reads_and_two_commits()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.DoneAsync(await org.ImportAsync("email", Enumerable.Range(0, 220).Select(i => $"{(i < 10 ? "few" : "many")}{i}@example.test")));
+        await org.DoneAsync(await org.ImportAsync(
+            "email", Enumerable.Range(0, 220).Select(i => $"{(i < 10 ? "few" : "many")}{i}@example.test")));
         foreach (var kind in new[] { JobKind.Resend, JobKind.Revoke })
         {
             List<int> reads = [];
@@ -178,7 +208,9 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
                 app.Commands.Total.Take();
                 await app.DrainAsync(atMost: 1);
                 Assert.Equal(2, app.Commands.Total.Commits);
-                reads.Add(app.Commands.Total.Take().Count(c => c.TrimStart().StartsWith("SELECT", StringComparison.Ordinal) || c.TrimStart().StartsWith("WITH", StringComparison.Ordinal)));
+                reads.Add(app.Commands.Total.Take().Count(c =>
+                    c.TrimStart().StartsWith("SELECT", StringComparison.Ordinal)
+                        || c.TrimStart().StartsWith("WITH", StringComparison.Ordinal)));
                 await app.DrainAsync();
             }
 

@@ -15,7 +15,8 @@ internal static class JobSteps
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static MemoryStream Csv(string header, IEnumerable<string> rows) => new(Encoding.UTF8.GetBytes($"{header}\n{string.Concat(rows.Select(r => r + "\n"))}"));
+    public static MemoryStream Csv(string header, IEnumerable<string> rows) =>
+        new(Encoding.UTF8.GetBytes($"{header}\n{string.Concat(rows.Select(r => r + "\n"))}"));
 
     extension(UsherApp app)
     {
@@ -32,13 +33,18 @@ internal static class JobSteps
 
     extension(TestOrganization org)
     {
-        public Task<Result<Job>> TryImportAsync(Stream file, Actor? by = null, ImportOptions? options = null, ImportFormat format = ImportFormat.Csv) =>
-            org.App.WithAsync<JobService, Result<Job>>(s => s.ImportAsync(by ?? org.Owner, file, format, NoIds, options ?? new(), Ct));
+        public Task<Result<Job>> TryImportAsync(
+            Stream file, Actor? by = null, ImportOptions? options = null, ImportFormat format = ImportFormat.Csv) =>
+            org.App.WithAsync<JobService, Result<Job>>(s =>
+                s.ImportAsync(by ?? org.Owner, file, format, NoIds, options ?? new(), Ct));
 
-        public async Task<Job> ImportAsync(string header, IEnumerable<string> rows, Actor? by = null, bool dryRun = false, bool sendMail = true) =>
+        public async Task<Job> ImportAsync(
+            string header, IEnumerable<string> rows, Actor? by = null, bool dryRun = false, bool sendMail = true) =>
             (await org.TryImportAsync(Csv(header, rows), by, new(dryRun, sendMail))).Value;
 
-        public Task<Result<Job>> TryStartAsync(JobKind kind, InvitationFilter filter, Actor? by = null, bool dryRun = false) => org.App.WithAsync<JobService, Result<Job>>(
+        public Task<Result<Job>> TryStartAsync(
+            JobKind kind, InvitationFilter filter, Actor? by = null, bool dryRun = false) =>
+            org.App.WithAsync<JobService, Result<Job>>(
             s => kind switch
             {
                 JobKind.Resend => s.ResendAllAsync(by ?? org.Owner, filter, dryRun, Ct),
@@ -46,10 +52,13 @@ internal static class JobSteps
                 _ => s.EndorseAllAsync(by ?? org.Owner, filter, dryRun, Ct),
             });
 
-        public async Task<Job> JobAsync(Job job) => (await org.App.WithAsync<JobService, Result<Job>>(s => s.GetAsync(org.System, job.Id, Ct))).Value;
+        public async Task<Job> JobAsync(Job job) =>
+            (await org.App.WithAsync<JobService, Result<Job>>(s => s.GetAsync(org.System, job.Id, Ct))).Value;
 
-        public async Task<IReadOnlyList<JobRow>> RowsAsync(Job job, RowOutcome? outcome = null, int after = 0, int limit = 1_000) =>
-            (await org.App.WithAsync<JobService, Result<IReadOnlyList<JobRow>>>(s => s.RowsAsync(org.System, job.Id, outcome, after, limit, Ct))).Value;
+        public async Task<IReadOnlyList<JobRow>> RowsAsync(
+            Job job, RowOutcome? outcome = null, int after = 0, int limit = 1_000) =>
+            (await org.App.WithAsync<JobService, Result<IReadOnlyList<JobRow>>>(s =>
+                s.RowsAsync(org.System, job.Id, outcome, after, limit, Ct))).Value;
 
         /// <summary>Does the whole of a job, and gives its rows.</summary>
         public async Task<IReadOnlyList<JobRow>> DoneAsync(Job job)
@@ -59,7 +68,8 @@ internal static class JobSteps
             return await org.RowsAsync(job);
         }
 
-        public Task<Result<Job>> CancelAsync(Job job, Actor? by = null) => org.App.WithAsync<JobService, Result<Job>>(s => s.CancelAsync(by ?? org.Owner, job.Id, Ct));
+        public Task<Result<Job>> CancelAsync(Job job, Actor? by = null) =>
+            org.App.WithAsync<JobService, Result<Job>>(s => s.CancelAsync(by ?? org.Owner, job.Id, Ct));
     }
 
     /// <summary>A body that is made while it is read.</summary>

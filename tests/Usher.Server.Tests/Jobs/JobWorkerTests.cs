@@ -24,9 +24,12 @@ public sealed class JobWorkerTests(UsherApp app)
     public async Task A_job_that_always_fails_is_tried_again_and_meanwhile_others_are_done()
     {
         var org = await app.CreateOrganizationAsync();
-        var broken = (await app.WithAsync<JobService, Result<Job>>(s => s.ImportAsync(org.Owner, new ImportFile(1, [new(1, 1, "no JSON")]), new(), Ct))).Value;
+        var broken = (await app.WithAsync<JobService, Result<Job>>(s =>
+            s.ImportAsync(org.Owner, new ImportFile(1, [new(1, 1, "no JSON")]), new(), Ct))).Value;
         var fine = await org.ImportAsync("email", [NewEmail("bob")]);
-        while ((await org.JobAsync(fine)).Status is not JobStatus.Completed || (await org.JobAsync(broken)).Parameters.GetValueOrDefault("failures") is not "2") await Task.Delay(50, Ct);
+        while ((await org.JobAsync(fine)).Status is not JobStatus.Completed
+                || (await org.JobAsync(broken)).Parameters.GetValueOrDefault("failures") is not "2")
+            await Task.Delay(50, Ct);
         Assert.Equal(JobStatus.Running, (await org.JobAsync(broken)).Status);
         Assert.Null((await org.CancelAsync(broken)).Error);
     }

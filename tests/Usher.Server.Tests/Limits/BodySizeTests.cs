@@ -17,9 +17,11 @@ public sealed class BodySizeTests(UsherApp app)
 
     private static readonly string Nowhere = $"/usher/v1/organizations/acme/invitations/inv_{new string('A', 22)}";
 
-    public static TheoryData<string> GuestRoutes => ["/usher/v1/sessions", $"{Nowhere}/check", $"{Nowhere}/accept", $"{Nowhere}/decline", $"{Nowhere}/request"];
+    public static TheoryData<string> GuestRoutes =>
+        ["/usher/v1/sessions", $"{Nowhere}/check", $"{Nowhere}/accept", $"{Nowhere}/decline", $"{Nowhere}/request"];
 
-    public static TheoryData<string> Pages => ["/sign-in", "/sign-in/link", "/sign-out", $"/join/acme/{Guid.Empty}", $"/confirm/acme/{Guid.Empty}"];
+    public static TheoryData<string> Pages =>
+        ["/sign-in", "/sign-in/link", "/sign-out", $"/join/acme/{Guid.Empty}", $"/confirm/acme/{Guid.Empty}"];
 
     [Theory]
     [MemberData(nameof(GuestRoutes))]
@@ -27,7 +29,9 @@ public sealed class BodySizeTests(UsherApp app)
     {
         foreach (var chunked in new[] { false, true })
         {
-            var answer = await SendAsync(path, Padded("""{"code":"x","email":"a@example.test","password":"x"}""", Limit + 1), "application/json", chunked);
+            var answer = await SendAsync(
+                path, Padded("""{"code":"x","email":"a@example.test","password":"x"}""", Limit + 1), "application/json",
+                chunked);
             Assert.Equal(413, answer.Status);
             Assert.Contains("\"code\":\"too_large\"", answer.Body, StringComparison.Ordinal);
         }
@@ -42,7 +46,8 @@ public sealed class BodySizeTests(UsherApp app)
     {
         foreach (var chunked in new[] { false, true })
         {
-            var answer = await SendAsync(path, $"email={new string('a', Limit)}", "application/x-www-form-urlencoded", chunked);
+            var answer = await SendAsync(
+                path, $"email={new string('a', Limit)}", "application/x-www-form-urlencoded", chunked);
             Assert.Equal(413, answer.Status);
             Assert.Contains("<html", answer.Body, StringComparison.OrdinalIgnoreCase);
         }
@@ -59,17 +64,25 @@ public sealed class BodySizeTests(UsherApp app)
     [Fact]
     public async Task A_client_that_has_had_enough_is_refused_before_its_body_is_read()
     {
-        await using var own = await UsherApp.StartAsync(new() { ["Usher:GuestLimits:Passwords:PerClient"] = "1" }, workers: false);
+        await using var own = await UsherApp.StartAsync(
+            new() { ["Usher:GuestLimits:Passwords:PerClient"] = "1" }, workers: false);
         using (var client = own.CreateClient())
             Assert.Equal(HttpStatusCode.Unauthorized, (await client.SignInAsync(NewEmail("ada"), "wrong")).StatusCode);
 
         // The body is announced and never sent.
-        var (head, _) = await RawAsync(own.Url, "POST /usher/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n");
+        var (head, _) = await RawAsync(
+            own.Url,
+            "POST /usher/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+            + "60000\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 429", head, StringComparison.Ordinal);
         Assert.Contains("Retry-After:", head, StringComparison.Ordinal);
         Assert.Contains("application/problem+json", head, StringComparison.Ordinal);
 
-        (head, _) = await RawAsync(own.Url, "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n");
+        (head, _) =
+            await RawAsync(
+                own.Url,
+                "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                + "application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 429", head, StringComparison.Ordinal);
         Assert.Contains("text/html", head, StringComparison.Ordinal);
     }
@@ -77,7 +90,10 @@ public sealed class BodySizeTests(UsherApp app)
     private async Task<(int Status, string Body)> SendAsync(string path, string body, string mediaType, bool chunked)
     {
         using var client = new HttpClient { BaseAddress = new(app.Url) };
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, mediaType) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new StringContent(body, Encoding.UTF8, mediaType),
+        };
         request.Headers.ExpectContinue = true; // what is refused unread would break the connection
         request.Headers.TransferEncodingChunked = chunked;
         using var answer = await client.SendAsync(request, Ct);

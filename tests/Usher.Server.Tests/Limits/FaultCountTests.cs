@@ -31,7 +31,19 @@ public sealed class FaultCountTests(UsherApp app)
             (org.Path("roles"), new { name = "A", permissions = texts }),
             (org.Path("service-accounts"), new { name = "a", permissions = texts }),
             ("/v1/users", new { data = new { attributes = new { accessList = texts.Select(_ => new { }) } } }),
-            ("/v1/users", new { data = new { attributes = new { firstName = "A", lastName = "B", email, role = "USER", accessList = texts.Select(t => new { account = t, level = "FULL" }) } } }),
+            (
+                "/v1/users",
+                new
+                {
+                    data = new
+                    {
+                        attributes = new
+                        {
+                            firstName = "A", lastName = "B", email, role = "USER",
+                            accessList = texts.Select(t => new { account = t, level = "FULL" }),
+                        },
+                    },
+                }),
             ("/api/v2/user/invite", new[] { new { emailAddress = email, groups = texts } }),
             ("/api/v2/user/deleteUsers", texts.Take(1000).ToArray()),
             ("/api/v2/usergroup", new { name = "A", roleIDs = texts }),
@@ -42,7 +54,9 @@ public sealed class FaultCountTests(UsherApp app)
         {
             var (status, answer) = await PostAsync(org, path, JsonSerializer.Serialize(body));
             Assert.InRange(status, 200, 499);
-            Assert.True(answer.Length < 40_000, $"{path} answers {status} with {answer.Length} characters: {answer[..Math.Min(200, answer.Length)]}");
+            Assert.True(
+                answer.Length < 40_000,
+                $"{path} answers {status} with {answer.Length} characters: {answer[..Math.Min(200, answer.Length)]}");
             Assert.InRange(CountOf(answer), 0, FaultList.Max);
         }
     }
@@ -51,9 +65,18 @@ public sealed class FaultCountTests(UsherApp app)
     public async Task A_hundred_faults_are_told_and_no_more()
     {
         var org = await app.CreateOrganizationAsync();
-        var (_, own) = await PostAsync(org, org.Path("invitations"), JsonSerializer.Serialize(new { email = "x", permissions = Enumerable.Range(0, 150).Select(i => $"no{i}") }));
+        var (_, own) = await PostAsync(
+            org, org.Path("invitations"),
+            JsonSerializer.Serialize(
+                new { email = "x", permissions = Enumerable.Range(0, 150).Select(i => $"no{i}") }));
         Assert.Equal(FaultList.Max, CountOf(own));
-        var (_, conformity) = await PostAsync(org, "/v1/users", JsonSerializer.Serialize(new { data = new { attributes = new { accessList = Enumerable.Range(0, 150).Select(_ => new { }) } } }));
+        var (_, conformity) = await PostAsync(
+            org, "/v1/users",
+            JsonSerializer.Serialize(
+                new
+                {
+                    data = new { attributes = new { accessList = Enumerable.Range(0, 150).Select(_ => new { }) } },
+                }));
         Assert.Equal(FaultList.Max, CountOf(conformity));
     }
 
@@ -66,7 +89,9 @@ public sealed class FaultCountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var piece = shape.Split('*')[1];
-        var body = shape.Split('*') is [var before, _, var end] ? before + string.Concat(Enumerable.Repeat(piece, 10_500)) + end : "";
+        var body = shape.Split('*') is [var before, _, var end]
+            ? before + string.Concat(Enumerable.Repeat(piece, 10_500)) + end
+            : "";
         var (status, answer) = await PostAsync(org, org.Path(path), body);
         Assert.Equal(422, status);
         var problem = JsonElement.Parse(answer);
@@ -79,25 +104,39 @@ public sealed class FaultCountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var list = string.Join(',', Enumerable.Repeat("{}", 11_000));
-        var (status, answer) = await PostAsync(org, "/v1/users", """{"data":{"attributes":{"accessList":[""" + list + "]}}}");
-        Assert.Equal((422, "/data/attributes"), (status, JsonElement.Parse(answer).GetProperty("errors")[0].GetProperty("source").GetProperty("pointer").GetString()));
+        var (status, answer) = await PostAsync(
+            org, "/v1/users", """{"data":{"attributes":{"accessList":[""" + list + "]}}}");
+        Assert.Equal(
+            (422, "/data/attributes"),
+            (
+                status,
+                JsonElement.Parse(answer).GetProperty("errors")[0].GetProperty("source").GetProperty("pointer")
+                    .GetString()));
         (status, answer) = await PostAsync(org, "/api/v2/user/invite", $"[{list}]");
-        Assert.Equal((400, "ERROR"), (status, JsonElement.Parse(answer).GetProperty("status").GetProperty("result").GetString()));
+        Assert.Equal(
+            (400, "ERROR"),
+            (status, JsonElement.Parse(answer).GetProperty("status").GetProperty("result").GetString()));
         (status, answer) = await PostAsync(org, "/users", """{"user":{},"project_assignments":[""" + list + "]}");
         Assert.Equal(422, status);
-        Assert.Contains("project_assignments", JsonElement.Parse(answer).GetProperty("base")[0].GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "project_assignments", JsonElement.Parse(answer).GetProperty("base")[0].GetString(),
+            StringComparison.Ordinal);
     }
 
     private static int CountOf(string answer)
     {
         var root = JsonElement.Parse(answer);
-        return root.ValueKind is JsonValueKind.Object && root.TryGetProperty("errors", out var errors) ? errors.GetArrayLength() : 0;
+        return root.ValueKind is JsonValueKind.Object && root.TryGetProperty("errors", out var errors)
+            ? errors.GetArrayLength()
+            : 0;
     }
 
     private async Task<(int Status, string Body)> PostAsync(TestOrganization org, string path, string json)
     {
-        using var client = new HttpClient { BaseAddress = new(app.Url), DefaultRequestHeaders = { { "X-AUTH-TOKEN", org.Key } } };
-        using var answer = await client.PostAsync(new Uri(path, UriKind.Relative), new StringContent(json, Encoding.UTF8, "application/json"), Ct);
+        using var client = new HttpClient { BaseAddress = new(app.Url)
+            , DefaultRequestHeaders = { { "X-AUTH-TOKEN", org.Key } } };
+        using var answer = await client.PostAsync(
+            new Uri(path, UriKind.Relative), new StringContent(json, Encoding.UTF8, "application/json"), Ct);
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(Ct));
     }
 }

@@ -12,7 +12,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Limits;
 
-/// <summary>What stops the guessing of passwords and codes, and what does not stop the owner. On a server with the default limits, whose clock the tests move.</summary>
+/// <summary>
+/// What stops the guessing of passwords and codes, and what does not stop the owner. On a server with the default
+/// limits, whose clock the tests move.
+/// </summary>
 public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<GuessingTests.Server>
 {
     private const string Password = TestOrganization.Password;
@@ -30,8 +33,10 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
     {
         var email = NewEmail("ada");
         using var client = Next();
-        for (var i = 0; i < 10; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await client.SignInAsync(email, "wrong")).StatusCode);
-        var other = string.Format(System.Globalization.CultureInfo.InvariantCulture, spelling, email, email.ToUpperInvariant());
+        for (var i = 0; i < 10; i++)
+            Assert.Equal(HttpStatusCode.Unauthorized, (await client.SignInAsync(email, "wrong")).StatusCode);
+        var other = string.Format(
+            System.Globalization.CultureInfo.InvariantCulture, spelling, email, email.ToUpperInvariant());
         await RefusedAsync(await client.SignInAsync(other, "wrong"), TimeSpan.FromMinutes(1));
     }
 
@@ -40,7 +45,8 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
     {
         var email = await AccountAsync();
         using var client = Next();
-        for (var i = 0; i < 35; i++) Assert.Equal(HttpStatusCode.Created, (await client.SignInAsync(email, Password)).StatusCode);
+        for (var i = 0; i < 35; i++)
+            Assert.Equal(HttpStatusCode.Created, (await client.SignInAsync(email, Password)).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.SignInAsync(email, "wrong")).StatusCode);
     }
 
@@ -51,7 +57,9 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         using var client = Next();
         var answers = await AtOnceAsync(40, _ => client.SignInAsync(email, "wrong"));
         Assert.InRange(answers.Count(a => a.StatusCode is HttpStatusCode.Unauthorized), 1, 10);
-        Assert.All(answers.Where(a => a.StatusCode is not HttpStatusCode.Unauthorized), a => Assert.NotNull(a.Headers.RetryAfter));
+        Assert.All(
+            answers.Where(a => a.StatusCode is not HttpStatusCode.Unauthorized),
+            a => Assert.NotNull(a.Headers.RetryAfter));
     }
 
     [Fact]
@@ -71,13 +79,21 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         await GuessAsync(email, 20);
         using var owner = Next();
         Assert.Equal("sign_in_code_needed", await (await owner.SignInAsync(email, Password)).CodeAsync());
-        Assert.Equal("sign_in_code_needed", await (await owner.SignInAsync(email, "wrong")).CodeAsync()); // which tells nothing about the password
+        // which tells nothing about the password
+        Assert.Equal("sign_in_code_needed", await (await owner.SignInAsync(email, "wrong")).CodeAsync());
         var code = await CodeOfAsync(email);
-        Assert.Equal("sign_in_code_wrong", await (await owner.SignInAsync(email, Password, new { code = "00000-00000" })).CodeAsync());
+        Assert.Equal(
+            "sign_in_code_wrong",
+            await (await owner.SignInAsync(email, Password, new { code = "00000-00000" })).CodeAsync());
         Assert.Equal("credentials_wrong", await (await owner.SignInAsync(email, "wrong", new { code })).CodeAsync());
-        Assert.Equal(HttpStatusCode.Created, (await owner.SignInAsync(email, Password, new { code = code.ToLowerInvariant().Replace("-", " ", StringComparison.Ordinal) })).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Created,
+            (await owner.SignInAsync(
+                email, Password,
+                new { code = code.ToLowerInvariant().Replace("-", " ", StringComparison.Ordinal) })).StatusCode);
         Assert.Equal("sign_in_code_needed", await (await Next().SignInAsync(email, Password)).CodeAsync());
-        Assert.Equal("sign_in_code_wrong", await (await Next().SignInAsync(email, Password, new { code })).CodeAsync()); // used
+        // used
+        Assert.Equal("sign_in_code_wrong", await (await Next().SignInAsync(email, Password, new { code })).CodeAsync());
     }
 
     [Fact]
@@ -86,9 +102,13 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         var email = await AccountAsync();
         var deviceToken = await (await Next().SignInAsync(email, Password)).TextAsync("deviceToken");
         await GuessAsync(email, 20);
-        Assert.Equal(HttpStatusCode.Created, (await Next().SignInAsync(email, Password, new { deviceToken })).StatusCode);
-        for (var i = 0; i < 10; i++) Assert.Equal("credentials_wrong", await (await Next().SignInAsync(email, "wrong", new { deviceToken })).CodeAsync());
-        Assert.Equal("sign_in_code_needed", await (await Next().SignInAsync(email, Password, new { deviceToken })).CodeAsync());
+        Assert.Equal(
+            HttpStatusCode.Created, (await Next().SignInAsync(email, Password, new { deviceToken })).StatusCode);
+        for (var i = 0; i < 10; i++)
+            Assert.Equal(
+                "credentials_wrong", await (await Next().SignInAsync(email, "wrong", new { deviceToken })).CodeAsync());
+        Assert.Equal(
+            "sign_in_code_needed", await (await Next().SignInAsync(email, Password, new { deviceToken })).CodeAsync());
     }
 
     [Fact]
@@ -99,10 +119,15 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         var foreign = await (await Next().SignInAsync(other, Password)).TextAsync("deviceToken");
         await GuessAsync(email, 20);
         foreach (var deviceToken in new[] { foreign, mine[..^2], "x", new string('x', 5_000) })
-            Assert.Equal("sign_in_code_needed", await (await Next().SignInAsync(email, Password, new { deviceToken })).CodeAsync());
+            Assert.Equal(
+                "sign_in_code_needed",
+                await (await Next().SignInAsync(email, Password, new { deviceToken })).CodeAsync());
 
-        await App.ChangeAsync(async db => (await db.Users.SingleAsync(u => u.NormalizedEmail == email, Ct)).SecurityStamp = "another");
-        Assert.Equal("sign_in_code_needed", await (await Next().SignInAsync(email, Password, new { deviceToken = mine })).CodeAsync());
+        await App.ChangeAsync(
+            async db => (await db.Users.SingleAsync(u => u.NormalizedEmail == email, Ct)).SecurityStamp = "another");
+        Assert.Equal(
+            "sign_in_code_needed",
+            await (await Next().SignInAsync(email, Password, new { deviceToken = mine })).CodeAsync());
     }
 
     [Fact]
@@ -113,7 +138,9 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         {
             await GuessAsync(email, 20);
             Assert.Equal("sign_in_code_needed", await (await Next().SignInAsync(email, "wrong")).CodeAsync());
-            Assert.Equal("sign_in_code_wrong", await (await Next().SignInAsync(email, "wrong", new { code = "12345-ABCDE" })).CodeAsync());
+            Assert.Equal(
+                "sign_in_code_wrong",
+                await (await Next().SignInAsync(email, "wrong", new { code = "12345-ABCDE" })).CodeAsync());
         }
 
         Assert.Equal(1, await CodeMailsAsync(known));
@@ -149,9 +176,11 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         await GuessAsync(email, 20);
         using var client = Next();
         var visitor = new Visitor(client);
-        var asks = await Visitor.TextAsync(await visitor.PostAsync("/sign-in", "/sign-in", ("email", email), ("password", Password)));
+        var asks = await Visitor.TextAsync(await visitor.PostAsync(
+            "/sign-in", "/sign-in", ("email", email), ("password", Password)));
         Assert.Contains($"Code from the mail we sent to {email}", asks, StringComparison.Ordinal);
-        var signedIn = await visitor.PostAsync("/sign-in", "/sign-in", ("email", email), ("password", Password), ("code", await CodeOfAsync(email)));
+        var signedIn = await visitor.PostAsync(
+            "/sign-in", "/sign-in", ("email", email), ("password", Password), ("code", await CodeOfAsync(email)));
         Assert.Equal("/me", signedIn.Headers.Location?.OriginalString);
         Assert.Contains("usher_device", visitor.Cookies.Keys);
 
@@ -166,11 +195,14 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         var email = await AccountAsync();
         await GuessAsync(email, 20);
         await Next().SignInAsync(email, Password);
-        var message = await App.QueryAsync(db => db.OutboxMessages.AsNoTracking().SingleAsync(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode, Ct));
+        var message = await App.QueryAsync(db =>
+            db.OutboxMessages.AsNoTracking()
+                .SingleAsync(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode, Ct));
         var code = await CodeOfAsync(email);
         Assert.DoesNotContain(code, string.Join(' ', message.Parameters.Values), StringComparison.Ordinal);
         var opened = await App.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(message, Ct));
-        var mail = await App.WithAsync<Usher.Server.Mail.MailRenderer, Usher.Server.Mail.OutgoingMail>(r => r.RenderAsync(opened!));
+        var mail = await App.WithAsync<Usher.Server.Mail.MailRenderer, Usher.Server.Mail.OutgoingMail>(r =>
+            r.RenderAsync(opened!));
         Assert.Contains(code, mail.Text, StringComparison.Ordinal);
         Assert.Contains(code, mail.Html, StringComparison.Ordinal);
     }
@@ -186,11 +218,15 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         var path = $"/usher/v1/organizations/{org.Slug}/invitations/inv_{ShortId.Of(link.InvitationId)}/accept";
         for (var i = 0; i < 10; i++)
         {
-            var answer = await client.SendAsync(HttpMethod.Post, path, new { code = link.Secret, firstName = "Ada", password = $"wrong number {i}" });
+            var answer = await client.SendAsync(
+                HttpMethod.Post, path, new { code = link.Secret, firstName = "Ada", password = $"wrong number {i}" });
             Assert.Equal(HttpStatusCode.Gone, answer.StatusCode);
         }
 
-        await RefusedAsync(await client.SendAsync(HttpMethod.Post, path, new { code = link.Secret, firstName = "Ada", password = Password }), TimeSpan.FromMinutes(1));
+        await RefusedAsync(
+            await client.SendAsync(
+                HttpMethod.Post, path, new { code = link.Secret, firstName = "Ada", password = Password }),
+            TimeSpan.FromMinutes(1));
         await RefusedAsync(await client.SignInAsync(email, Password), TimeSpan.FromMinutes(1));
     }
 
@@ -205,14 +241,17 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         for (var i = 0; i < 30; i++)
         {
             var page = $"/join/{guest.Link.OrganizationSlug}/{spellings[i % spellings.Length]}";
-            Assert.Equal(HttpStatusCode.UnprocessableEntity, (await visitor.PostAsync(page, page, ("step", "check"), ("code", "usi_wrong"))).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.UnprocessableEntity,
+                (await visitor.PostAsync(page, page, ("step", "check"), ("code", "usi_wrong"))).StatusCode);
         }
 
         var refused = await visitor.PostAsync(guest.Path, guest.Path, ("step", "check"), ("code", guest.Link.Secret));
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.NotNull(refused.Headers.RetryAfter);
         var api = $"/usher/v1/organizations/{guest.Link.OrganizationSlug}/invitations/inv_{ShortId.Of(id)}/check";
-        await RefusedAsync(await client.SendAsync(HttpMethod.Post, api, new { code = guest.Link.Secret }), TimeSpan.FromMinutes(1));
+        await RefusedAsync(
+            await client.SendAsync(HttpMethod.Post, api, new { code = guest.Link.Secret }), TimeSpan.FromMinutes(1));
 
         // From another place the person is not held up; of the spellings one opens.
         using var other = Next();
@@ -220,7 +259,9 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         {
             var page = $"/join/{guest.Link.OrganizationSlug}/{spelling}";
             var answer = await new Visitor(other).PostAsync(page, page, ("step", "check"), ("code", guest.Link.Secret));
-            Assert.Equal(spelling == spellings[0] ? HttpStatusCode.SeeOther : HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+            Assert.Equal(
+                spelling == spellings[0] ? HttpStatusCode.SeeOther : HttpStatusCode.UnprocessableEntity,
+                answer.StatusCode);
         }
     }
 
@@ -229,11 +270,15 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
     {
         using var product = Next();
         product.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Server.OperatorKey);
-        for (var i = 0; i < 40; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await product.SignInAsync(NewEmail("ada"), "wrong")).StatusCode);
+        for (var i = 0; i < 40; i++)
+            Assert.Equal(HttpStatusCode.Unauthorized, (await product.SignInAsync(NewEmail("ada"), "wrong")).StatusCode);
 
         using var pretender = Next();
-        pretender.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "usk_" + new string('x', 49));
-        for (var i = 0; i < 30; i++) Assert.Equal(HttpStatusCode.Unauthorized, (await pretender.SignInAsync(NewEmail("ada"), "wrong")).StatusCode);
+        pretender.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", "usk_" + new string('x', 49));
+        for (var i = 0; i < 30; i++)
+            Assert.Equal(
+                HttpStatusCode.Unauthorized, (await pretender.SignInAsync(NewEmail("ada"), "wrong")).StatusCode);
         await RefusedAsync(await pretender.SignInAsync(NewEmail("ada"), "wrong"), TimeSpan.FromMinutes(1));
     }
 
@@ -244,7 +289,8 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         using var client = Next();
         for (var i = 0; i < 31; i++) await client.SignInAsync(NewEmail("ada"), "wrong");
         client.DefaultRequestHeaders.Add("X-AUTH-TOKEN", org.Key);
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(org.Path("members"), UriKind.Relative), Ct)).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.OK, (await client.GetAsync(new Uri(org.Path("members"), UriKind.Relative), Ct)).StatusCode);
     }
 
     private static async Task RefusedAsync(HttpResponseMessage answer, TimeSpan atMost)
@@ -272,11 +318,15 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         return email;
     }
 
-    private Task<int> CodeMailsAsync(string email) => App.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode, Ct));
+    private Task<int> CodeMailsAsync(string email) =>
+        App.QueryAsync(db =>
+            db.OutboxMessages.CountAsync(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode, Ct));
 
     private async Task<string> CodeOfAsync(string email)
     {
-        var hidden = await App.QueryAsync(db => db.OutboxMessages.Where(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode).OrderByDescending(m => m.Id).Select(m => m.Secret).FirstAsync(Ct));
+        var hidden = await App.QueryAsync(db =>
+            db.OutboxMessages.Where(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode)
+                .OrderByDescending(m => m.Id).Select(m => m.Secret).FirstAsync(Ct));
         return await App.WithAsync<OutboxSecrets, string>(s => Task.FromResult(s.Reveal(hidden!)));
     }
 
@@ -289,7 +339,8 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
         public TestClock Clock { get; } = new();
 
         public async ValueTask InitializeAsync() =>
-            App = await UsherApp.StartAsync(new(Clients.DefaultLimits) { ["Usher:Operator:ApiKey"] = OperatorKey }, Clock, workers: false);
+            App = await UsherApp.StartAsync(
+                new(Clients.DefaultLimits) { ["Usher:Operator:ApiKey"] = OperatorKey }, Clock, workers: false);
 
         public ValueTask DisposeAsync() => App.DisposeAsync();
     }

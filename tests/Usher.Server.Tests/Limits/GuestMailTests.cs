@@ -10,7 +10,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Limits;
 
-/// <summary>Mail that somebody without an account can cause: how much, and that the person is answered as if it were the first time.</summary>
+/// <summary>
+/// Mail that somebody without an account can cause: how much, and that the person is answered as if it were the first
+/// time.
+/// </summary>
 public sealed class GuestMailTests(GuessingTests.Server server) : IClassFixture<GuessingTests.Server>
 {
     private static int clients = 5_000;
@@ -44,8 +47,11 @@ public sealed class GuestMailTests(GuessingTests.Server server) : IClassFixture<
             using var client = Clients.At(App.Url, Interlocked.Increment(ref clients));
             var visitor = new Visitor(client);
             await visitor.PostAsync(guest.Path, guest.Path, ("step", "check"), ("code", guest.Link.Secret));
-            Assert.Equal(HttpStatusCode.SeeOther, (await visitor.PostAsync(guest.Path, guest.Path, ("step", "ask"))).StatusCode);
-            Assert.Contains("have been told", await Visitor.TextAsync(await visitor.GetAsync(guest.Path)), StringComparison.Ordinal);
+            Assert.Equal(
+                HttpStatusCode.SeeOther, (await visitor.PostAsync(guest.Path, guest.Path, ("step", "ask"))).StatusCode);
+            Assert.Contains(
+                "have been told", await Visitor.TextAsync(await visitor.GetAsync(guest.Path)),
+                StringComparison.Ordinal);
         }
 
         Assert.Equal(1, await RequestsToAsync(guest.Organization.Created.Owner.Identifier));
@@ -82,7 +88,9 @@ public sealed class GuestMailTests(GuessingTests.Server server) : IClassFixture<
         using var client = Clients.At(App.Url, Interlocked.Increment(ref clients));
         var visitor = new Visitor(client);
         for (var i = 0; i < 30; i++)
-            Assert.Equal(HttpStatusCode.SeeOther, (await visitor.PostAsync("/sign-in", "/sign-in/link", ("email", NewEmail("nobody")))).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.SeeOther,
+                (await visitor.PostAsync("/sign-in", "/sign-in/link", ("email", NewEmail("nobody")))).StatusCode);
         var refused = await visitor.PostAsync("/sign-in", "/sign-in/link", ("email", NewEmail("nobody")));
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
@@ -116,5 +124,6 @@ public sealed class GuestMailTests(GuessingTests.Server server) : IClassFixture<
 
     private Task<int> InvitationsToAsync(string email) => CountAsync(email, OutboxKind.Invitation);
 
-    private Task<int> CountAsync(string email, OutboxKind kind) => App.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.Recipient == email && m.Kind == kind, Ct));
+    private Task<int> CountAsync(string email, OutboxKind kind) =>
+        App.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.Recipient == email && m.Kind == kind, Ct));
 }

@@ -10,18 +10,21 @@ internal sealed class Nginx : IAsyncDisposable
     private readonly Process process;
     private readonly DirectoryInfo folder;
 
-    private Nginx(Process process, DirectoryInfo folder, int port) => (this.process, this.folder, Port) = (process, folder, port);
+    private Nginx(Process process, DirectoryInfo folder, int port) =>
+        (this.process, this.folder, Port) = (process, folder, port);
 
     public int Port { get; }
 
     public string Url => $"http://127.0.0.1:{Port}";
 
     /// <summary>Starts it before a server.</summary>
-    /// <param name="upstream">As <c>proxy_pass</c> takes it: <c>http://127.0.0.1:5000</c>, or <c>http://unix:/path:</c>.</param>
+    /// <param name="upstream">As <c>proxy_pass</c> takes it: <c>http://127.0.0.1:5000</c>, or
+    /// <c>http://unix:/path:</c>.</param>
     /// <param name="directives">Further lines of the location.</param>
     public static async Task<Nginx> StartAsync(string upstream, string directives)
     {
-        // Started by root, nginx would run its worker as another user, which may not open a socket that the server made.
+        // Started by root, nginx would run its worker as another user, which may not open a socket that the server
+        // made.
         var directory = Directory.CreateTempSubdirectory("usher-nginx-");
         var port = ServerProcess.FreePort();
         await File.WriteAllTextAsync(Path.Combine(directory.FullName, "nginx.conf"), $$"""
@@ -48,7 +51,11 @@ internal sealed class Nginx : IAsyncDisposable
             }
             """);
         var program = File.Exists("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
-        var start = new ProcessStartInfo(program, ["-p", directory.FullName, "-c", Path.Combine(directory.FullName, "nginx.conf"), "-e", "stderr"]) { UseShellExecute = false, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            program,
+            [
+                "-p", directory.FullName, "-c", Path.Combine(directory.FullName, "nginx.conf"), "-e", "stderr",
+            ]) { UseShellExecute = false, RedirectStandardError = true };
         var nginx = new Nginx(Process.Start(start)!, directory, port);
         var patience = Stopwatch.StartNew();
         while (true)

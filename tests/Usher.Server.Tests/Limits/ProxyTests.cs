@@ -11,14 +11,17 @@ namespace Usher.Server.Tests.Limits;
 /// <summary>Which addresses are counted behind a real proxy, and which headers are believed from whom.</summary>
 public sealed class ProxyTests
 {
-    private const string Forwards = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Host $host;";
+    private const string Forwards =
+        "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; "
+            + "proxy_set_header Host $host;";
 
     [Fact]
     public async Task Forty_people_behind_a_trusted_proxy_are_forty_clients()
     {
         await using var app = await StartAsync("127.0.0.1");
         await using var nginx = await Nginx.StartAsync(app.Url, Forwards);
-        Assert.All(await SignInsAsync(nginx.Url, 40, n => n), status => Assert.Equal(HttpStatusCode.Unauthorized, status));
+        Assert.All(
+            await SignInsAsync(nginx.Url, 40, n => n), status => Assert.Equal(HttpStatusCode.Unauthorized, status));
     }
 
     [Fact]
@@ -37,7 +40,8 @@ public sealed class ProxyTests
     public async Task A_header_of_anybody_else_is_not_read(string header)
     {
         await using var app = await StartAsync("127.0.0.200");
-        AssertOneClient(await SignInsAsync(app.Url, 40, _ => 1, (header, n => header is "Forwarded" ? $"for=192.0.2.{n}" : $"192.0.2.{n}")));
+        AssertOneClient(await SignInsAsync(
+            app.Url, 40, _ => 1, (header, n => header is "Forwarded" ? $"for=192.0.2.{n}" : $"192.0.2.{n}")));
     }
 
     [Fact]
@@ -72,7 +76,8 @@ public sealed class ProxyTests
             var socket = Path.Combine(database.Directory, "usher.sock");
             await using var server = await ServerProcess.StartAsync(database, new(Clients.DefaultLimits)
             {
-                ["Usher:Proxy:Trusted:0"] = trusted, ["Usher:Passwords:HashIterations"] = "1", ["ASPNETCORE_URLS"] = $"http://unix:{socket}",
+                ["Usher:Proxy:Trusted:0"] = trusted, ["Usher:Passwords:HashIterations"] = "1",
+                ["ASPNETCORE_URLS"] = $"http://unix:{socket}",
             });
             await using var nginx = await Nginx.StartAsync($"http://unix:{socket}:", Forwards);
             var answers = await SignInsAsync(nginx.Url, 40, n => n);
@@ -90,15 +95,20 @@ public sealed class ProxyTests
         var org = await app.CreateOrganizationAsync();
         foreach (var (name, value) in new[]
         {
-            ("Host", "evil.test"), ("X-Forwarded-Host", "evil.test"), ("X-Forwarded-Proto", "http"), ("X-Forwarded-Prefix", "/evil"), ("X-Forwarded-For", "evil.test"),
+            ("Host", "evil.test"), ("X-Forwarded-Host", "evil.test"), ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Prefix", "/evil"), ("X-Forwarded-For", "evil.test"),
             ("X-Forwarded-Port", "1"), ("Forwarded", "host=evil.test;proto=http"), ("X-Original-Host", "evil.test"),
         })
         {
-            using var client = new HttpClient { BaseAddress = new(app.Url), DefaultRequestHeaders = { { "X-AUTH-TOKEN", org.Key } } };
+            using var client = new HttpClient { BaseAddress = new(app.Url)
+                , DefaultRequestHeaders = { { "X-AUTH-TOKEN", org.Key } } };
             client.DefaultRequestHeaders.TryAddWithoutValidation(name, value);
             var json = $$"""{"email":"{{NewEmail("ada")}}","delivery":"link"}""";
-            var made = await client.PostAsync(new Uri(org.Path("invitations"), UriKind.Relative), new StringContent(json, Encoding.UTF8, "application/json"), Ct);
-            Assert.StartsWith("https://usher.example.test/join/", await made.TextAsync("link"), StringComparison.Ordinal);
+            var made = await client.PostAsync(
+                new Uri(org.Path("invitations"), UriKind.Relative),
+                new StringContent(json, Encoding.UTF8, "application/json"), Ct);
+            Assert.StartsWith(
+                "https://usher.example.test/join/", await made.TextAsync("link"), StringComparison.Ordinal);
             var problem = await client.GetAsync(new Uri(org.Path("members/nobody"), UriKind.Relative), Ct);
             Assert.DoesNotContain("evil", await problem.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
             var page = await client.GetAsync(new Uri("/sign-in", UriKind.Relative), Ct);
@@ -141,8 +151,11 @@ public sealed class ProxyTests
     [Fact]
     public async Task Trusted_peers_may_stand_in_one_setting()
     {
-        await using var app = await UsherApp.StartAsync(new(Clients.DefaultLimits) { ["Usher:Proxy:Trusted"] = "10.0.0.0/8, 127.0.0.1" }, workers: false);
-        Assert.All(await SignInsAsync(app.Url, 40, _ => -1, ("X-Forwarded-For", n => $"192.0.2.{n}")), status => Assert.Equal(HttpStatusCode.Unauthorized, status));
+        await using var app = await UsherApp.StartAsync(
+            new(Clients.DefaultLimits) { ["Usher:Proxy:Trusted"] = "10.0.0.0/8, 127.0.0.1" }, workers: false);
+        Assert.All(
+            await SignInsAsync(app.Url, 40, _ => -1, ("X-Forwarded-For", n => $"192.0.2.{n}")),
+            status => Assert.Equal(HttpStatusCode.Unauthorized, status));
     }
 
     private static Task<UsherApp> StartAsync(string? trusted, params (string Name, string Value)[] more)
@@ -154,12 +167,14 @@ public sealed class ProxyTests
     }
 
     // Wrong passwords for as many addresses. A negative number of a client is 127.0.0.1 itself.
-    private static async Task<List<HttpStatusCode>> SignInsAsync(string url, int count, Func<int, int> client, (string Name, Func<int, string> Value)? header = null)
+    private static async Task<List<HttpStatusCode>> SignInsAsync(
+        string url, int count, Func<int, int> client, (string Name, Func<int, string> Value)? header = null)
     {
         List<HttpStatusCode> answers = [];
         for (var i = 1; i <= count; i++)
         {
-            using var from = client(i) is var number and >= 0 ? Clients.At(url, number) : new HttpClient { BaseAddress = new(url) };
+            using var from = client(i)
+                is var number and >= 0 ? Clients.At(url, number) : new HttpClient { BaseAddress = new(url) };
             if (header is { } forged) from.DefaultRequestHeaders.TryAddWithoutValidation(forged.Name, forged.Value(i));
             using var answer = await from.SignInAsync(NewEmail("ada"), "wrong");
             answers.Add(answer.StatusCode);

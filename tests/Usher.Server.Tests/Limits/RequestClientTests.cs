@@ -13,7 +13,8 @@ public sealed class RequestClientTests
     [InlineData("192.0.2.1", "::ffff:192.0.2.1", true)]
     [InlineData("192.0.2.1", "192.0.2.2", false)]
     public void A_client_is_an_ipv4_address_or_an_ipv6_network(string one, string two, bool same) =>
-        Assert.Equal(same, HttpRequestClient.NameOf(IPAddress.Parse(one)) == HttpRequestClient.NameOf(IPAddress.Parse(two)));
+        Assert.Equal(
+            same, HttpRequestClient.NameOf(IPAddress.Parse(one)) == HttpRequestClient.NameOf(IPAddress.Parse(two)));
 
     [Fact]
     public void A_subject_has_one_form_whatever_its_spelling()
@@ -23,7 +24,11 @@ public sealed class RequestClientTests
         for (var i = 0; i < 200; i++)
         {
             var id = Guid.NewGuid();
-            foreach (var format in new[] { "D", "N", "B", "P", "X" }) Assert.Equal(id.ToString("D"), GuestLimits.SubjectOf(id.ToString(format).ToUpperInvariant().Replace("0X", "0x", StringComparison.Ordinal)));
+            foreach (var format in new[] { "D", "N", "B", "P", "X" })
+                Assert.Equal(
+                    id.ToString("D"),
+                    GuestLimits.SubjectOf(id.ToString(format).ToUpperInvariant().Replace(
+                        "0X", "0x", StringComparison.Ordinal)));
             Assert.Equal(id.ToString("D"), GuestLimits.SubjectOf("inv_" + ShortId.Of(id)));
         }
     }

@@ -17,9 +17,11 @@ public sealed class AccountMailTests
         var id = Guid.NewGuid().ToString();
         await AssertSaysAsync(
             Samples.Opened(
-                OutboxKind.PasswordReset, Reset, (OutboxParameters.FirstName, "Ada"), (OutboxParameters.Reset, id), (OutboxParameters.ReturnTo, "/join/acme/1"),
+                OutboxKind.PasswordReset, Reset, (OutboxParameters.FirstName, "Ada"), (OutboxParameters.Reset, id),
+                (OutboxParameters.ReturnTo, "/join/acme/1"),
                 (OutboxParameters.Expires, "2026-11-28T14:05:00.0000000+00:00")),
-            "Hello Ada,", "until Saturday, 28 November 2026, 14:05 UTC", "ignore this mail", $"{Site}/reset/{id}?return=%2Fjoin%2Facme%2F1#{Reset}", Reset);
+            "Hello Ada,", "until Saturday, 28 November 2026, 14:05 UTC", "ignore this mail",
+            $"{Site}/reset/{id}?return=%2Fjoin%2Facme%2F1#{Reset}", Reset);
     }
 
     [Theory]
@@ -27,7 +29,8 @@ public sealed class AccountMailTests
     [InlineData("//evil.example/")]
     public async Task A_reset_leads_to_no_other_site(string elsewhere)
     {
-        var mail = await Samples.Renderer().RenderAsync(Samples.Opened(OutboxKind.PasswordReset, Reset, (OutboxParameters.Reset, "1"), (OutboxParameters.ReturnTo, elsewhere)));
+        var mail = await Samples.Renderer().RenderAsync(Samples.Opened(
+            OutboxKind.PasswordReset, Reset, (OutboxParameters.Reset, "1"), (OutboxParameters.ReturnTo, elsewhere)));
         Assert.DoesNotContain("evil", mail.Text + mail.Html, StringComparison.Ordinal);
     }
 
@@ -37,9 +40,11 @@ public sealed class AccountMailTests
         var id = Guid.NewGuid().ToString();
         await AssertSaysAsync(
             Samples.Opened(
-                OutboxKind.UserAddressChange, Address, (OutboxParameters.FirstName, "Ada"), (OutboxParameters.Email, "augusta@example.test"), (OutboxParameters.AddressChange, id),
+                OutboxKind.UserAddressChange, Address, (OutboxParameters.FirstName, "Ada"),
+                (OutboxParameters.Email, "augusta@example.test"), (OutboxParameters.AddressChange, id),
                 (OutboxParameters.Expires, "2026-11-28T14:05:00.0000000+00:00")),
-            "sign in with augusta@example.test", "Saturday, 28 November 2026, 14:05 UTC", "ignore this mail", $"{Site}/confirm/{id}#{Address}", Address);
+            "sign in with augusta@example.test", "Saturday, 28 November 2026, 14:05 UTC", "ignore this mail",
+            $"{Site}/confirm/{id}#{Address}", Address);
     }
 
     [Theory]
@@ -48,12 +53,16 @@ public sealed class AccountMailTests
     [InlineData(OutboxKind.ResetLinkHandedOver, "made a link that sets a new password for your account")]
     public async Task A_person_is_told_what_happened_without_any_secret(OutboxKind kind, string words) =>
         Assert.DoesNotMatch(Secrets.Any(), await AssertSaysAsync(
-            Samples.Opened(kind, secret: null, (OutboxParameters.FirstName, "Ada"), (OutboxParameters.Email, "augusta@example.test")), "Hello Ada,", words));
+            Samples.Opened(
+                kind, secret: null, (OutboxParameters.FirstName, "Ada"),
+                (OutboxParameters.Email, "augusta@example.test")),
+            "Hello Ada,", words));
 
     [Fact]
     public async Task An_administrator_is_told_about_which_member_of_which_organization() => await AssertSaysAsync(
         Samples.Opened(
-            OutboxKind.ResetLinkHandedOver, secret: null, (OutboxParameters.Organization, "Acme Inc."), (OutboxParameters.Person, "Bob B."), (OutboxParameters.Email, "bob@example.test")),
+            OutboxKind.ResetLinkHandedOver, secret: null, (OutboxParameters.Organization, "Acme Inc."),
+            (OutboxParameters.Person, "Bob B."), (OutboxParameters.Email, "bob@example.test")),
         "for Bob B. (bob@example.test), a member of Acme Inc.", "suspend the member");
 
     private static async Task<string> AssertSaysAsync(OpenedMessage opened, params string[] words)

@@ -17,10 +17,12 @@ public sealed class FolderTransportTests : IDisposable
         var file = Assert.Single(folder.GetFiles());
         Assert.Equal($"{mail.Id:D}.eml", file.Name);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, file.UnixFileMode);
-        var parsed = await Peers.ParseMailAsync(await File.ReadAllBytesAsync(file.FullName, TestContext.Current.CancellationToken));
+        var parsed = await Peers.ParseMailAsync(await File.ReadAllBytesAsync(
+            file.FullName, TestContext.Current.CancellationToken));
         Assert.Equal("no-reply@usher.test", parsed.GetProperty("from").GetProperty("address").GetString());
         Assert.Equal("Üsher", parsed.GetProperty("from").GetProperty("name").GetString());
-        Assert.Equal(mail.To, Assert.Single(parsed.GetProperty("to").EnumerateArray()).GetProperty("address").GetString());
+        Assert.Equal(
+            mail.To, Assert.Single(parsed.GetProperty("to").EnumerateArray()).GetProperty("address").GetString());
         Assert.Equal(mail.Subject, parsed.GetProperty("subject").GetString());
         Assert.Equal(mail.MessageId, parsed.GetProperty("messageId").GetString());
         Assert.True(DateTimeOffset.TryParse(parsed.GetProperty("date").GetString(), out _));
@@ -38,7 +40,10 @@ public sealed class FolderTransportTests : IDisposable
         var link = $"http://localhost:8080/join/acme/{Guid.NewGuid():D}#{Samples.Secret}";
         await Transport().SendAsync(Samples.Mail(text: $"Hello,\n\n{link}\n"), TestContext.Current.CancellationToken);
 
-        Assert.Contains(link, await File.ReadAllLinesAsync(Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken));
+        Assert.Contains(
+            link,
+            await File.ReadAllLinesAsync(
+                Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -48,7 +53,11 @@ public sealed class FolderTransportTests : IDisposable
         await Transport().SendAsync(mail, TestContext.Current.CancellationToken);
         await Transport().SendAsync(mail with { Text = "Again" }, TestContext.Current.CancellationToken);
 
-        Assert.Contains("Again", await File.ReadAllTextAsync(Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            "Again",
+            await File.ReadAllTextAsync(
+                Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -56,8 +65,11 @@ public sealed class FolderTransportTests : IDisposable
     {
         await Transport().SendAsync(Samples.Mail("zoë@example.test"), TestContext.Current.CancellationToken);
 
-        var parsed = await Peers.ParseMailAsync(await File.ReadAllBytesAsync(Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken));
-        Assert.Equal("zoë@example.test", Assert.Single(parsed.GetProperty("to").EnumerateArray()).GetProperty("address").GetString());
+        var parsed = await Peers.ParseMailAsync(await File.ReadAllBytesAsync(
+            Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken));
+        Assert.Equal(
+            "zoë@example.test",
+            Assert.Single(parsed.GetProperty("to").EnumerateArray()).GetProperty("address").GetString());
     }
 
     [Theory]
@@ -67,7 +79,8 @@ public sealed class FolderTransportTests : IDisposable
     [InlineData("")]
     public async Task What_is_not_one_plain_address_gets_no_mail(string to)
     {
-        var refusal = await Assert.ThrowsAsync<MailException>(() => Transport().SendAsync(Samples.Mail(to), TestContext.Current.CancellationToken));
+        var refusal = await Assert.ThrowsAsync<MailException>(() =>
+            Transport().SendAsync(Samples.Mail(to), TestContext.Current.CancellationToken));
         Assert.True(refusal.Permanent);
         Assert.Empty(folder.GetFiles());
     }
@@ -78,12 +91,16 @@ public sealed class FolderTransportTests : IDisposable
         var transport = Transport();
         folder.Delete(recursive: true);
 
-        var failure = await Assert.ThrowsAsync<MailException>(() => transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<MailException>(() =>
+            transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
         Assert.False(failure.Permanent);
         folder.Create();
     }
 
     public void Dispose() => folder.Delete(recursive: true);
 
-    private FolderTransport Transport() => new(Options.Create(new MailOptions { Folder = folder.FullName }), Options.Create(new ServerOptions()), NullLogger<FolderTransport>.Instance);
+    private FolderTransport Transport() =>
+        new(
+            Options.Create(new MailOptions { Folder = folder.FullName }), Options.Create(new ServerOptions()),
+            NullLogger<FolderTransport>.Instance);
 }

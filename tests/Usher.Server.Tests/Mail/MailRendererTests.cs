@@ -11,7 +11,8 @@ public sealed partial class MailRendererTests
     public async Task An_invitation_tells_who_invites_to_what_until_when_in_both_parts()
     {
         var opened = Samples.Invitation(
-            (OutboxParameters.Organization, "Müller & Söhne"), (OutboxParameters.OrganizationSlug, "mueller"), (OutboxParameters.Sponsor, "Zoë Ω"),
+            (OutboxParameters.Organization, "Müller & Söhne"), (OutboxParameters.OrganizationSlug, "mueller"),
+            (OutboxParameters.Sponsor, "Zoë Ω"),
             (OutboxParameters.FirstName, "Ada"), (OutboxParameters.Expires, "2026-11-28T14:05:00.0000000+00:00"));
         var mail = await Samples.Renderer().RenderAsync(opened);
 
@@ -41,7 +42,9 @@ public sealed partial class MailRendererTests
     [Fact]
     public async Task An_invitation_by_the_installation_itself_names_nobody()
     {
-        var mail = await Samples.Renderer().RenderAsync(Samples.Invitation((OutboxParameters.Organization, "Acme"), (OutboxParameters.OrganizationSlug, "acme"), (OutboxParameters.Sponsor, "")));
+        var mail = await Samples.Renderer().RenderAsync(Samples.Invitation(
+            (OutboxParameters.Organization, "Acme"), (OutboxParameters.OrganizationSlug, "acme"),
+            (OutboxParameters.Sponsor, "")));
 
         Assert.Equal("You are invited to join Acme", mail.Subject);
         Assert.StartsWith("Hello,\n\nYou are invited to join Acme", mail.Text, StringComparison.Ordinal);
@@ -67,7 +70,8 @@ public sealed partial class MailRendererTests
         foreach (var kind in Enum.GetValues<OutboxKind>())
         {
             var mail = await Samples.Renderer().RenderAsync(Samples.Opened(
-                kind, Samples.Secret, (OutboxParameters.Organization, name), (OutboxParameters.OrganizationSlug, "acme"), (OutboxParameters.Sponsor, name),
+                kind, Samples.Secret, (OutboxParameters.Organization, name),
+                (OutboxParameters.OrganizationSlug, "acme"), (OutboxParameters.Sponsor, name),
                 (OutboxParameters.FirstName, name), (OutboxParameters.Person, name), (OutboxParameters.Email, "")));
 
             foreach (var text in new[] { mail.Subject, mail.Text, TextOf(mail.Html) })
@@ -78,7 +82,9 @@ public sealed partial class MailRendererTests
             }
 
             Assert.DoesNotContain('\n', mail.Subject);
-            Assert.All(LinksOf(mail.Html), href => Assert.StartsWith("https://usher.example:8443/team/", href, StringComparison.Ordinal));
+            Assert.All(
+                LinksOf(mail.Html),
+                href => Assert.StartsWith("https://usher.example:8443/team/", href, StringComparison.Ordinal));
             Assert.DoesNotContain("<script", mail.Html, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("<img", mail.Html, StringComparison.OrdinalIgnoreCase);
         }
@@ -91,7 +97,8 @@ public sealed partial class MailRendererTests
     [InlineData("نگین\u200Cپور", "نگین\u200Cپور")]
     [InlineData("👩\u200D💻", "👩\u200D💻")]
     [InlineData(null, "")]
-    public void An_ordinary_name_looks_as_it_was_typed(string? name, string shown) => Assert.Equal(shown, MailName.Of(name));
+    public void An_ordinary_name_looks_as_it_was_typed(string? name, string shown) =>
+        Assert.Equal(shown, MailName.Of(name));
 
     [Fact]
     public void A_long_name_is_cut_between_characters_as_readers_see_them()
@@ -107,8 +114,13 @@ public sealed partial class MailRendererTests
     [Fact]
     public async Task Administrators_learn_whom_it_is_about()
     {
-        (string, string)[] parameters = [(OutboxParameters.Organization, "Acme"), (OutboxParameters.Person, "Bob B."), (OutboxParameters.Email, "bob@example.test")];
-        var mail = await Samples.Renderer().RenderAsync(Samples.Opened(OutboxKind.InvitationRequested, secret: null, parameters));
+        (string, string)[] parameters =
+            [
+                (OutboxParameters.Organization, "Acme"), (OutboxParameters.Person, "Bob B."),
+                (OutboxParameters.Email, "bob@example.test"),
+            ];
+        var mail = await Samples.Renderer()
+            .RenderAsync(Samples.Opened(OutboxKind.InvitationRequested, secret: null, parameters));
 
         Assert.Contains("Acme", mail.Subject, StringComparison.Ordinal);
         Assert.Contains("Bob B. (bob@example.test)", mail.Text, StringComparison.Ordinal);
@@ -121,10 +133,12 @@ public sealed partial class MailRendererTests
     {
         (string, string)[] parameters =
         [
-            (OutboxParameters.Organization, "Acme"), (OutboxParameters.FirstName, "Olivia"), (OutboxParameters.Count, "3"),
+            (OutboxParameters.Organization, "Acme"), (OutboxParameters.FirstName, "Olivia"),
+            (OutboxParameters.Count, "3"),
             (OutboxParameters.Lines, "ada@example.test\tMax Manager\nbob@example.test\t"),
         ];
-        var mail = await Samples.Renderer().RenderAsync(Samples.Opened(OutboxKind.InvitationsBlocked, secret: null, parameters));
+        var mail = await Samples.Renderer()
+            .RenderAsync(Samples.Opened(OutboxKind.InvitationsBlocked, secret: null, parameters));
 
         Assert.Equal("Invitations to Acme wait for your decision", mail.Subject);
         foreach (var part in new[] { mail.Text, TextOf(mail.Html) })
@@ -136,9 +150,12 @@ public sealed partial class MailRendererTests
         }
     }
 
-    private static string TextOf(string html) => WebUtility.HtmlDecode(Spaces().Replace(Tags().Replace(html[html.IndexOf("<body", StringComparison.Ordinal)..], ""), " "));
+    private static string TextOf(string html) =>
+        WebUtility.HtmlDecode(Spaces().Replace(
+            Tags().Replace(html[html.IndexOf("<body", StringComparison.Ordinal)..], ""), " "));
 
-    private static string[] LinksOf(string html) => [.. Hrefs().Matches(html).Select(m => WebUtility.HtmlDecode(m.Groups["target"].Value))];
+    private static string[] LinksOf(string html) =>
+        [.. Hrefs().Matches(html).Select(m => WebUtility.HtmlDecode(m.Groups["target"].Value))];
 
     [GeneratedRegex("<[^>]*>", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Tags();
@@ -152,8 +169,12 @@ public sealed partial class MailRendererTests
     [GeneratedRegex(@"https://usher\.example:8443/team/\S*", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex OurLinks();
 
-    // Wider than what any one of them does: something before and something behind, with nothing but a joint between them.
-    [GeneratedRegex(@"\S[@＠]\S|[\p{L}\p{N}][.。．｡․]\p{L}|(?:https?|mailto)\s?[:：]\S", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    // Wider than what any one of them does: something before and something behind, with nothing but a joint between
+    // them.
+    [
+        GeneratedRegex(
+            @"\S[@＠]\S|[\p{L}\p{N}][.。．｡․]\p{L}|(?:https?|mailto)\s?[:：]\S", RegexOptions.IgnoreCase,
+            matchTimeoutMilliseconds: 1000)]
     private static partial Regex WhatMailProgramsLink();
 
     [GeneratedRegex(@"[\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069\0]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

@@ -34,7 +34,8 @@ public sealed class OutboxQueueTests
         await using var database = await QueueDatabase.CreateAsync();
         await database.InviteAsync(people: 40);
 
-        var claims = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Task.Run(() => database.ClaimAsync(max: 7))));
+        var claims = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ =>
+            Task.Run(() => database.ClaimAsync(max: 7))));
 
         Assert.All(claims, claim => Assert.True(claim.Count <= 7));
         var claimed = claims.SelectMany(c => c).Concat(await database.ClaimAsync(max: 40)).ToList();
@@ -49,7 +50,8 @@ public sealed class OutboxQueueTests
         await using var database = await QueueDatabase.CreateAsync();
         Assert.Empty(await database.ClaimAsync());
 
-        var waiting = database.Services.GetRequiredService<OutboxDoorbell>().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var waiting = database.Services.GetRequiredService<OutboxDoorbell>()
+            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await Task.Delay(100, TestContext.Current.CancellationToken);
         Assert.False(waiting.IsCompleted);
         database.Services.GetRequiredService<OutboxDoorbell>().Ring();
@@ -92,14 +94,18 @@ public sealed class OutboxQueueTests
                 Assert.Equal((OutboxState.Abandoned, $"no answer, {message.Attempts}"), (row.State, row.LastError));
                 Assert.Null(row.Secret);
                 Assert.Equal((DeliveryState.Failed, row.LastError), await DeliveryAsync(database, message));
-                var told = await database.RunAsync((db, _) => db.Events.Include(e => e.Details).SingleAsync(e => e.Type == EventTypes.InvitationUndeliverable));
-                Assert.Equal((ActorKind.System, "invitation", message.InvitationId), (told.ActorKind, told.SubjectKind, (Guid?)told.SubjectId));
-                Assert.Equal((message.Recipient, row.LastError), (told.Details!.Values["email"], told.Details.Values["reason"]));
+                var told = await database.RunAsync((db, _) =>
+                    db.Events.SingleAsync(e => e.Type == EventTypes.InvitationUndeliverable));
+                Assert.Equal(
+                    (ActorKind.System, "invitation", message.InvitationId),
+                    (told.ActorKind, told.SubjectKind, (Guid?)told.SubjectId));
+                Assert.Equal((message.Recipient, row.LastError), (told.Details!["email"], told.Details["reason"]));
                 Assert.InRange(database.Clock.Now() - begin, TimeSpan.FromDays(1), TimeSpan.FromHours(25.5));
                 return;
             }
 
-            Assert.Equal((DeliveryState.Queued, $"no answer, {message.Attempts}"), await DeliveryAsync(database, message));
+            Assert.Equal(
+                (DeliveryState.Queued, $"no answer, {message.Attempts}"), await DeliveryAsync(database, message));
             var next = (await database.ReadAsync(message)).NextAttemptAt;
             Assert.InRange(next - database.Clock.Now(), expected * 0.74, expected * 1.26);
             expected = expected * 2 < TimeSpan.FromHours(1) ? expected * 2 : TimeSpan.FromHours(1);
@@ -114,7 +120,8 @@ public sealed class OutboxQueueTests
         await database.InviteAsync();
         var message = Assert.Single(await database.ClaimAsync());
 
-        Assert.True(await database.FailedAsync(message, "550 no such\r\nuser \uD800" + new string('x', 1000), permanent: true));
+        Assert.True(await database.FailedAsync(
+            message, "550 no such\r\nuser \uD800" + new string('x', 1000), permanent: true));
 
         var (delivery, reason) = await DeliveryAsync(database, message);
         Assert.Equal(DeliveryState.Failed, delivery);
@@ -148,7 +155,9 @@ public sealed class OutboxQueueTests
         var row = await database.ReadAsync(message);
         Assert.Equal((OutboxState.Abandoned, "no longer wanted"), (row.State, row.LastError));
         Assert.Null(row.Secret);
-        Assert.Equal((how is "resent" ? DeliveryState.Queued : DeliveryState.None, null), await DeliveryAsync(database, message));
+        Assert.Equal(
+            (how is "resent" ? DeliveryState.Queued : DeliveryState.None, null),
+            await DeliveryAsync(database, message));
         Assert.Equal(0, await database.RunAsync((db, _) => db.Events.CountAsync()));
     }
 
@@ -160,13 +169,20 @@ public sealed class OutboxQueueTests
         await using var database = await QueueDatabase.CreateAsync();
         var ada = Assert.Single(await database.InviteAsync());
         database.Clock.Move(TimeSpan.FromDays(7));
-        if (swept) await database.ChangeAsync(ada, (_, _, today) => today.PendingInvitation!.End(InvitationStatus.Expired, database.Clock.Now()));
+        if (swept)
+            await database.ChangeAsync(
+                ada, (_, _, today) => today.PendingInvitation!.End(InvitationStatus.Expired, database.Clock.Now()));
         var message = Assert.Single(await database.ClaimAsync());
 
         Assert.Null(await database.OpenAsync(message));
 
-        Assert.Equal((DeliveryState.Failed, "The invitation expired before its mail could be sent."), await DeliveryAsync(database, message));
-        Assert.Equal(1, await database.RunAsync((db, _) => db.Events.CountAsync(e => e.Type == EventTypes.InvitationUndeliverable)));
+        Assert.Equal(
+            (DeliveryState.Failed, "The invitation expired before its mail could be sent."),
+            await DeliveryAsync(database, message));
+        Assert.Equal(
+            1,
+            await database.RunAsync((db, _) =>
+                db.Events.CountAsync(e => e.Type == EventTypes.InvitationUndeliverable)));
     }
 
     [Fact]
@@ -214,7 +230,9 @@ public sealed class OutboxQueueTests
         var now = Assert.Single(await database.ClaimAsync());
 
         await database.FailedAsync(late, "too late", permanent: true);
-        Assert.Equal((OutboxState.Queued, null), ((await database.ReadAsync(late)).State, (await database.ReadAsync(late)).LastError));
+        Assert.Equal(
+            (OutboxState.Queued, null),
+            ((await database.ReadAsync(late)).State, (await database.ReadAsync(late)).LastError));
         await database.SentAsync(late);
         await database.FailedAsync(now, "no", permanent: true);
 
@@ -234,6 +252,9 @@ public sealed class OutboxQueueTests
         Assert.Equal(before, (await database.InvitationAsync(message)).Version);
     }
 
-    private static async Task<(DeliveryState Delivery, string? Reason)> DeliveryAsync(QueueDatabase database, OutboxMessage message) =>
-        await database.InvitationAsync(message) is var invitation ? (invitation.Delivery, invitation.DeliveryReason) : default;
+    private static async Task<(DeliveryState Delivery, string? Reason)> DeliveryAsync(
+        QueueDatabase database, OutboxMessage message) =>
+        await database.InvitationAsync(message) is var invitation
+            ? (invitation.Delivery, invitation.DeliveryReason)
+            : default;
 }

@@ -38,13 +38,21 @@ public sealed class OutboxWorkerTests
         using var worker = Worker(database, post);
         await worker.StartAsync(TestContext.Current.CancellationToken);
 
-        await UntilAsync(database, states => states.Count(s => s is OutboxState.Sent) is 7 && states.Contains(OutboxState.Abandoned));
+        await UntilAsync(
+            database,
+            states => states.Count(s => s is OutboxState.Sent) is 7 && states.Contains(OutboxState.Abandoned));
         await worker.StopAsync(TestContext.Current.CancellationToken);
 
-        var rows = await database.RunAsync((db, _) => db.OutboxMessages.AsNoTracking().ToDictionaryAsync(m => m.Recipient));
-        Assert.Equal((OutboxState.Abandoned, "no such user"), (rows["ada0@example.test"].State, rows["ada0@example.test"].LastError));
-        Assert.Equal((OutboxState.Queued, "later"), (rows["ada1@example.test"].State, rows["ada1@example.test"].LastError));
-        Assert.Equal((OutboxState.Queued, "The mail could not be made. The server's log says why."), (rows["ada2@example.test"].State, rows["ada2@example.test"].LastError));
+        var rows = await database.RunAsync((db, _) =>
+            db.OutboxMessages.AsNoTracking().ToDictionaryAsync(m => m.Recipient));
+        Assert.Equal(
+            (OutboxState.Abandoned, "no such user"),
+            (rows["ada0@example.test"].State, rows["ada0@example.test"].LastError));
+        Assert.Equal(
+            (OutboxState.Queued, "later"), (rows["ada1@example.test"].State, rows["ada1@example.test"].LastError));
+        Assert.Equal(
+            (OutboxState.Queued, "The mail could not be made. The server's log says why."),
+            (rows["ada2@example.test"].State, rows["ada2@example.test"].LastError));
     }
 
     [Fact]
@@ -90,16 +98,19 @@ public sealed class OutboxWorkerTests
     }
 
     private static OutboxWorker Worker(QueueDatabase database, IMailTransport transport) => new(
-        database.Services.GetRequiredService<IServiceScopeFactory>(), database.Services.GetRequiredService<OutboxDoorbell>(), transport, Samples.Renderer(),
+        database.Services.GetRequiredService<IServiceScopeFactory>(),
+        database.Services.GetRequiredService<OutboxDoorbell>(), transport, Samples.Renderer(),
         database.Clock, NullLogger<OutboxWorker>.Instance);
 
-    private static Task<List<OutboxState>> StatesAsync(QueueDatabase database) => database.RunAsync((db, _) => db.OutboxMessages.Select(m => m.State).ToListAsync());
+    private static Task<List<OutboxState>> StatesAsync(QueueDatabase database) =>
+        database.RunAsync((db, _) => db.OutboxMessages.Select(m => m.State).ToListAsync());
 
     private static async Task UntilAsync(QueueDatabase database, Predicate<List<OutboxState>> enough)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (await StatesAsync(database) is var states && (states is [] || !enough(states))) await Task.Delay(50, limit.Token);
+        while (await StatesAsync(database) is var states && (states is [] || !enough(states)))
+            await Task.Delay(50, limit.Token);
     }
 
     private sealed class Post : IMailTransport

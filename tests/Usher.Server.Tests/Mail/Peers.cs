@@ -20,13 +20,17 @@ internal static class Peers
     public static async Task<JsonElement> ParseMailAsync(byte[] mail)
     {
         using var reader = Start("parse-eml.mjs");
-        await using (var input = reader.StandardInput.BaseStream) await input.WriteAsync(mail, TestContext.Current.CancellationToken);
-        return JsonSerializer.Deserialize<JsonElement>(await reader.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken));
+        await using (
+            var input =
+                reader.StandardInput.BaseStream) await input.WriteAsync(mail, TestContext.Current.CancellationToken);
+        return JsonSerializer.Deserialize<JsonElement>(await reader.StandardOutput.ReadToEndAsync(
+            TestContext.Current.CancellationToken));
     }
 
     /// <summary>A header as it came, unfolded and undecoded; null when it is not there.</summary>
     public static string? Header(this JsonElement mail, string key) => mail.GetProperty("headers").EnumerateArray()
-        .Where(h => h.GetProperty("key").GetString() == key).Select(h => h.GetProperty("value").GetString()).SingleOrDefault();
+        .Where(h => h.GetProperty("key").GetString() == key).Select(h => h.GetProperty("value").GetString())
+            .SingleOrDefault();
 }
 
 /// <summary>A real SMTP server for one test.</summary>
@@ -48,7 +52,8 @@ internal sealed class SmtpSink : IAsyncDisposable
     /// <summary>The next event, which must be this one.</summary>
     public async Task<JsonElement> NextAsync(string name)
     {
-        var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask()
+            .WaitAsync(TimeSpan.FromSeconds(20));
         var next = JsonSerializer.Deserialize<JsonElement>(line!);
         Assert.Equal(name, next.GetProperty("event").GetString());
         return next;
@@ -59,7 +64,8 @@ internal sealed class SmtpSink : IAsyncDisposable
     {
         while (true)
         {
-            var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(patience);
+            var line = await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask()
+                .WaitAsync(patience);
             var next = JsonSerializer.Deserialize<JsonElement>(line!);
             if (next.GetProperty("event").GetString() is "message") return next.GetProperty("parsed");
         }
@@ -70,7 +76,9 @@ internal sealed class SmtpSink : IAsyncDisposable
     {
         process.StandardInput.Close();
         var rest = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        return [.. rest.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+        return [
+            .. rest.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
     }
 
     public async ValueTask DisposeAsync()

@@ -12,7 +12,9 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
-/// <summary>A database with nothing around it but what the outbox needs, and a clock that stands until it is moved.</summary>
+/// <summary>
+/// A database with nothing around it but what the outbox needs, and a clock that stands until it is moved.
+/// </summary>
 internal sealed class QueueDatabase : IAsyncDisposable
 {
     private readonly TestDatabase database;
@@ -21,9 +23,14 @@ internal sealed class QueueDatabase : IAsyncDisposable
     {
         this.database = database;
         var services = new ServiceCollection().AddLogging();
-        services.AddDbContext<UsherDb>(o => _ = TestDatabase.IsPostgres ? o.UseUsherPostgres(database.ConnectionString) : o.UseUsherSqlite(database.ConnectionString));
-        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<WriteMeter>().AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>();
-        services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>().AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
+        services.AddDbContext<UsherDb>(o =>
+            _ = TestDatabase.IsPostgres
+                ? o.UseUsherPostgres(database.ConnectionString)
+                : o.UseUsherSqlite(database.ConnectionString));
+        services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<WriteMeter>()
+            .AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>();
+        services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>()
+            .AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
         Services = services.BuildServiceProvider();
     }
 
@@ -46,12 +53,16 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public async Task<T> RunAsync<T>(Func<UsherDb, OutboxQueue, Task<T>> work)
     {
         await using var scope = Services.CreateAsyncScope();
-        return await work(scope.ServiceProvider.GetRequiredService<UsherDb>(), scope.ServiceProvider.GetRequiredService<OutboxQueue>());
+        return await work(
+            scope.ServiceProvider.GetRequiredService<UsherDb>(),
+            scope.ServiceProvider.GetRequiredService<OutboxQueue>());
     }
 
-    public Task<IReadOnlyList<OutboxMessage>> ClaimAsync(int max = 20) => RunAsync((_, queue) => queue.ClaimAsync(max, TestContext.Current.CancellationToken));
+    public Task<IReadOnlyList<OutboxMessage>> ClaimAsync(int max = 20) =>
+        RunAsync((_, queue) => queue.ClaimAsync(max, TestContext.Current.CancellationToken));
 
-    public Task<OpenedMessage?> OpenAsync(OutboxMessage message) => RunAsync((_, queue) => queue.OpenAsync(message, TestContext.Current.CancellationToken));
+    public Task<OpenedMessage?> OpenAsync(OutboxMessage message) =>
+        RunAsync((_, queue) => queue.OpenAsync(message, TestContext.Current.CancellationToken));
 
     public Task<bool> FailedAsync(OutboxMessage message, string reason = "try later", bool permanent = false) =>
         RunAsync((_, queue) => queue.FailedAsync(message, reason, permanent, TestContext.Current.CancellationToken));
@@ -66,14 +77,20 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public Task<Member[]> InviteAsync(int people = 1) => RunAsync(async (db, _) =>
     {
         var now = Clock.Now();
-        var organization = new Organization { Id = Uuid.Create(now), Slug = $"acme-{Guid.NewGuid():N}", Name = "Acme", CreatedAt = now };
+        var organization = new Organization
+        {
+            Id = Uuid.Create(now), Slug = $"acme-{Guid.NewGuid():N}", Name = "Acme", CreatedAt = now,
+            DefinitionsStamp = Guid.NewGuid(),
+        };
         db.Add(organization);
         Member[] members = [.. Enumerable.Range(0, people).Select(i => new Member
         {
-            OrganizationId = organization.Id, Id = Uuid.Create(now), Number = i, Identifier = $"ada{i}@example.test", Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = now,
+            OrganizationId = organization.Id, Id = Uuid.Create(now), Number = i, Identifier = $"ada{i}@example.test",
+            Kind = MemberKind.Person, Status = MemberStatus.Invited, CreatedAt = now,
         })];
         db.AddRange(members);
-        foreach (var member in members) Services.GetRequiredService<InvitationMails>().Send(db, organization, member, now);
+        foreach (var member in members)
+            Services.GetRequiredService<InvitationMails>().Send(db, organization, member, now);
         await db.SaveChangesAsync();
         return members;
     });
@@ -82,18 +99,24 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public Task<int> ResendAsync(Member member) => ChangeAsync(member, (db, organization, today) =>
         Services.GetRequiredService<InvitationMails>().Send(db, organization, today, Clock.Now()));
 
-    public Task<int> ChangeAsync(Member member, Action<UsherDb, Organization, Member> change) => RunAsync(async (db, _) =>
+    public Task<int> ChangeAsync(Member member, Action<UsherDb, Organization, Member> change) =>
+        RunAsync(async (db, _) =>
     {
         var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId);
-        change(db, organization, await db.Members.Include(m => m.Invitations).ThenInclude(i => i.Secrets).SingleAsync(m => m.OrganizationId == organization.Id && m.Id == member.Id));
+        change(
+            db, organization,
+            await db.Members.Include(m => m.Invitations).ThenInclude(i => i.LaterSecrets)
+                .SingleAsync(m => m.OrganizationId == organization.Id && m.Id == member.Id));
         return await db.SaveChangesAsync();
     });
 
     public Task<OutboxMessage> ReadAsync(OutboxMessage message) => RunAsync((db, _) =>
-        db.OutboxMessages.AsNoTracking().SingleAsync(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id));
+        db.OutboxMessages.AsNoTracking()
+            .SingleAsync(m => m.OrganizationId == message.OrganizationId && m.Id == message.Id));
 
     public Task<Invitation> InvitationAsync(OutboxMessage message) => RunAsync((db, _) =>
-        db.Invitations.AsNoTracking().SingleAsync(i => i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId));
+        db.Invitations.AsNoTracking()
+            .SingleAsync(i => i.OrganizationId == message.OrganizationId && i.Id == message.InvitationId));
 
     public async ValueTask DisposeAsync()
     {

@@ -12,7 +12,8 @@ public sealed class SendmailTransportTests : IDisposable
 
     // A link, as a file just written cannot be executed while another test is starting a process.
     public SendmailTransportTests() => File.CreateSymbolicLink(
-        Path.Combine(folder.FullName, "sendmail"), Repository.Path("tests/Usher.Server.Tests/Mail/stand-in-sendmail.sh"));
+        Path.Combine(folder.FullName, "sendmail"),
+        Repository.Path("tests/Usher.Server.Tests/Mail/stand-in-sendmail.sh"));
 
     [Fact]
     public async Task The_program_gets_the_recipient_behind_the_options_and_the_mail_on_its_input()
@@ -20,7 +21,9 @@ public sealed class SendmailTransportTests : IDisposable
         var mail = Samples.Mail("-oQ/tmp@example.test");
         await Transport().SendAsync(mail, TestContext.Current.CancellationToken);
 
-        Assert.Equal(["-i", "-f", "no-reply@usher.test", "--", "-oQ/tmp@example.test"], await File.ReadAllLinesAsync(Left("arguments"), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            ["-i", "-f", "no-reply@usher.test", "--", "-oQ/tmp@example.test"],
+            await File.ReadAllLinesAsync(Left("arguments"), TestContext.Current.CancellationToken));
         var bytes = await File.ReadAllBytesAsync(Left("mail"), TestContext.Current.CancellationToken);
         Assert.DoesNotContain((byte)'\r', bytes);
         var parsed = await Peers.ParseMailAsync(bytes);
@@ -58,7 +61,8 @@ public sealed class SendmailTransportTests : IDisposable
     [InlineData(1, false)]
     public async Task An_exit_code_other_than_zero_is_a_failure(int code, bool permanent)
     {
-        var failure = await Assert.ThrowsAsync<MailException>(() => Transport().SendAsync(Samples.Mail($"exit-{code}@example.test"), TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<MailException>(() =>
+            Transport().SendAsync(Samples.Mail($"exit-{code}@example.test"), TestContext.Current.CancellationToken));
 
         Assert.Equal((permanent, $"sendmail {code}"), (failure.Permanent, failure.Code));
         Assert.Equal($"The mail program ended with exit code {code}. stand-in: refused as told", failure.Message);
@@ -68,14 +72,16 @@ public sealed class SendmailTransportTests : IDisposable
     public async Task A_program_that_does_not_read_its_input_is_judged_by_its_exit_code()
     {
         var mail = Samples.Mail("early@example.test", text: new string('x', 2_000_000));
-        var failure = await Assert.ThrowsAsync<MailException>(() => Transport().SendAsync(mail, TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<MailException>(() =>
+            Transport().SendAsync(mail, TestContext.Current.CancellationToken));
 
         Assert.Equal((false, "sendmail 75"), (failure.Permanent, failure.Code));
         Assert.Contains("early: cannot read on", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_program_that_prints_much_is_not_held_up() => await Transport().SendAsync(Samples.Mail("chatty@example.test"), TestContext.Current.CancellationToken);
+    public async Task A_program_that_prints_much_is_not_held_up() =>
+        await Transport().SendAsync(Samples.Mail("chatty@example.test"), TestContext.Current.CancellationToken);
 
     [Fact]
     public async Task Cancelling_ends_the_program_and_what_it_started()
@@ -84,21 +90,24 @@ public sealed class SendmailTransportTests : IDisposable
         var time = Stopwatch.StartNew();
         var sending = Transport().SendAsync(Samples.Mail("slow@example.test"), patience.Token);
         var pid = "";
-        while (!File.Exists(Left("pid")) || (pid = await File.ReadAllTextAsync(Left("pid"), TestContext.Current.CancellationToken)) is "")
+        while (!File.Exists(Left("pid"))
+                || (pid = await File.ReadAllTextAsync(Left("pid"), TestContext.Current.CancellationToken)) is "")
             await Task.Delay(20, TestContext.Current.CancellationToken);
         await patience.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
 
         Assert.True(time.Elapsed < TimeSpan.FromSeconds(20), $"{time.Elapsed}");
-        await Gone(int.Parse(pid, CultureInfo.InvariantCulture)).WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        await Gone(int.Parse(pid, CultureInfo.InvariantCulture))
+            .WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
     }
 
     [Fact]
     public async Task A_program_that_is_not_there_is_a_temporary_failure()
     {
         var transport = new SendmailTransport(Options.Create(new MailOptions { Sendmail = Left("nothing") }));
-        var failure = await Assert.ThrowsAsync<MailException>(() => transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
+        var failure = await Assert.ThrowsAsync<MailException>(() =>
+            transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
         Assert.False(failure.Permanent);
     }
 
@@ -110,6 +119,8 @@ public sealed class SendmailTransportTests : IDisposable
 
     private static async Task Gone(int pid)
     {
-        while (Directory.Exists($"/proc/{pid}") && !(await File.ReadAllTextAsync($"/proc/{pid}/stat")).Contains(") Z ", StringComparison.Ordinal)) await Task.Delay(20);
+        while (Directory.Exists($"/proc/{pid}")
+                && !(await File.ReadAllTextAsync($"/proc/{pid}/stat")).Contains(") Z ", StringComparison.Ordinal))
+            await Task.Delay(20);
     }
 }

@@ -8,7 +8,9 @@ namespace Usher.Server.Tests.Mail;
 
 public sealed class SmtpTransportTests
 {
-    private static readonly string[] Tls = [$"--key={Certificates.Trusted.Key}", $"--cert={Certificates.Trusted.Certificate}"];
+    private static readonly string[] Tls = [
+        $"--key={Certificates.Trusted.Key}", $"--cert={Certificates.Trusted.Certificate}",
+    ];
     private static readonly string[] Login = ["--user=usher", "--password=pass word"];
 
     [Fact]
@@ -16,13 +18,16 @@ public sealed class SmtpTransportTests
     {
         await using var server = await SmtpSink.StartAsync([.. Tls, .. Login]);
         var mail = Samples.Mail();
-        await Transport(server.Port, user: "usher", password: "pass word").SendAsync(mail, TestContext.Current.CancellationToken);
+        await Transport(server.Port, user: "usher", password: "pass word")
+            .SendAsync(mail, TestContext.Current.CancellationToken);
 
         var got = await server.NextAsync("message");
         Assert.True(got.GetProperty("secure").GetBoolean());
         Assert.Equal("usher", got.GetProperty("auth").GetString());
         Assert.Equal("no-reply@usher.test", got.GetProperty("envelope").GetProperty("from").GetString());
-        Assert.Equal("ada@example.test", Assert.Single(got.GetProperty("envelope").GetProperty("to").EnumerateArray()).GetString());
+        Assert.Equal(
+            "ada@example.test",
+            Assert.Single(got.GetProperty("envelope").GetProperty("to").EnumerateArray()).GetString());
         var parsed = got.GetProperty("parsed");
         Assert.Equal(mail.Subject, parsed.GetProperty("subject").GetString());
         Assert.Equal(mail.MessageId, parsed.GetProperty("messageId").GetString());
@@ -73,7 +78,9 @@ public sealed class SmtpTransportTests
     public async Task A_refusal_by_policy_is_a_temporary_failure()
     {
         using var listener = Listen(out var port);
-        var server = ServeAsync(listener, ("EHLO", "250 hello"), ("MAIL", "250 ok"), ("RCPT", "554 5.7.1 <ada@example.test>: Relay access denied"));
+        var server = ServeAsync(
+            listener, ("EHLO", "250 hello"), ("MAIL", "250 ok"),
+            ("RCPT", "554 5.7.1 <ada@example.test>: Relay access denied"));
 
         var failure = await FailAsync(Transport(port, startTls: false));
 
@@ -85,7 +92,9 @@ public sealed class SmtpTransportTests
     public async Task A_mail_refused_at_its_end_for_good_is_a_permanent_failure()
     {
         using var listener = Listen(out var port);
-        var server = ServeAsync(listener, ("EHLO", "250 hello"), ("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go on"), (".", "552 5.3.4 Too big"));
+        var server = ServeAsync(
+            listener, ("EHLO", "250 hello"), ("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go on"),
+            (".", "552 5.3.4 Too big"));
 
         var failure = await FailAsync(Transport(port, startTls: false));
 
@@ -96,7 +105,8 @@ public sealed class SmtpTransportTests
     [Fact]
     public async Task Nothing_is_sent_to_a_server_whose_certificate_nobody_vouches_for()
     {
-        await using var server = await SmtpSink.StartAsync($"--key={Certificates.Untrusted.Key}", $"--cert={Certificates.Untrusted.Certificate}");
+        await using var server = await SmtpSink.StartAsync(
+            $"--key={Certificates.Untrusted.Key}", $"--cert={Certificates.Untrusted.Certificate}");
 
         var failure = await FailAsync(Transport(server.Port));
 
@@ -119,10 +129,13 @@ public sealed class SmtpTransportTests
     public async Task An_address_outside_ascii_arrives_where_the_server_speaks_smtputf8()
     {
         await using var server = await SmtpSink.StartAsync();
-        await Transport(server.Port, startTls: false).SendAsync(Samples.Mail("zoë@example.test"), TestContext.Current.CancellationToken);
+        await Transport(server.Port, startTls: false)
+            .SendAsync(Samples.Mail("zoë@example.test"), TestContext.Current.CancellationToken);
 
         var got = await server.NextAsync("message");
-        Assert.Equal("zoë@example.test", Assert.Single(got.GetProperty("envelope").GetProperty("to").EnumerateArray()).GetString());
+        Assert.Equal(
+            "zoë@example.test",
+            Assert.Single(got.GetProperty("envelope").GetProperty("to").EnumerateArray()).GetString());
     }
 
     [Fact]
@@ -130,10 +143,13 @@ public sealed class SmtpTransportTests
     {
         await using var server = await SmtpSink.StartAsync([.. Tls, .. Login]);
         var transport = Transport(server.Port, user: "usher", password: "pass word");
-        var sending = Task.WhenAll(Enumerable.Range(0, 30).Select(i => transport.SendAsync(Samples.Mail($"ada{i}@example.test"), TestContext.Current.CancellationToken)));
+        var sending = Task.WhenAll(Enumerable.Range(0, 30).Select(i =>
+            transport.SendAsync(Samples.Mail($"ada{i}@example.test"), TestContext.Current.CancellationToken)));
 
         var to = new HashSet<string?>(StringComparer.Ordinal);
-        while (to.Count < 30) Assert.True(to.Add((await server.NextAsync("message")).GetProperty("envelope").GetProperty("to")[0].GetString()));
+        while (to.Count < 30)
+            Assert.True(to.Add(
+                (await server.NextAsync("message")).GetProperty("envelope").GetProperty("to")[0].GetString()));
         await sending;
     }
 
@@ -144,21 +160,35 @@ public sealed class SmtpTransportTests
     public async Task Cancelling_leaves_a_server_that_hangs_at_once(string server, params string[] answers)
     {
         using var listener = Listen(out var port);
-        var serving = server is "says nothing" ? AcceptAsync(listener) : ServeAsync(listener, [.. answers.Select(a => (a, a is "DATA" ? "354 go on" : "250 ok"))]);
+        var serving = server is "says nothing"
+            ? AcceptAsync(listener)
+            : ServeAsync(listener, [.. answers.Select(a => (a, a is "DATA" ? "354 go on" : "250 ok"))]);
         using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(500));
         var time = Stopwatch.StartNew();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Transport(port, startTls: false).SendAsync(Samples.Mail(), patience.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            Transport(port, startTls: false).SendAsync(Samples.Mail(), patience.Token));
 
         Assert.True(time.Elapsed < TimeSpan.FromSeconds(5), $"{time.Elapsed}");
         await serving.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken); // it was hung up on
     }
 
-    private static SmtpTransport Transport(int port, bool startTls = true, string? user = null, string? password = null) => new(
-        Options.Create(new MailOptions { Smtp = new() { Host = "localhost", Port = port, StartTls = startTls, UserName = user, Password = password } }));
+    private static SmtpTransport Transport(
+        int port, bool startTls = true, string? user = null, string? password = null) =>
+        new(
+        Options.Create(
+            new MailOptions
+            {
+                Smtp = new()
+                {
+                    Host = "localhost", Port = port, StartTls = startTls, UserName = user, Password = password,
+                },
+            }),
+        TimeProvider.System);
 
     private static Task<MailException> FailAsync(SmtpTransport transport) =>
-        Assert.ThrowsAsync<MailException>(() => transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
+        Assert.ThrowsAsync<MailException>(() =>
+            transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
 
     private static TcpListener Listen(out int port)
     {
@@ -174,7 +204,8 @@ public sealed class SmtpTransportTests
         await DrainAsync(client.GetStream());
     }
 
-    // Answers what it was told to answer, each once and in this order, to lines that begin so; to everything else nothing. Ends when the client hangs up.
+    // Answers what it was told to answer, each once and in this order, to lines that begin so; to everything else
+    // nothing. Ends when the client hangs up.
     private static async Task ServeAsync(TcpListener listener, params (string Command, string Answer)[] answers)
     {
         using var client = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
@@ -185,7 +216,10 @@ public sealed class SmtpTransportTests
             await writer.WriteLineAsync("220 test");
             var next = 0;
             while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
-                if (next < answers.Length && answers[next].Command is not "" && line.StartsWith(answers[next].Command, StringComparison.Ordinal)) await writer.WriteLineAsync(answers[next++].Answer);
+                if (next < answers.Length && answers[next].Command is not ""
+                        && line.StartsWith(answers[next].Command, StringComparison.Ordinal))
+                    await writer.WriteLineAsync(answers[next++].Answer);
+                else if (line is "RSET") await writer.WriteLineAsync("250 ok"); // how a client goes on after a refusal
         }
         catch (IOException)
         {

@@ -31,7 +31,8 @@ public sealed class ConfirmStoryTests(UsherApp app, Chromium chromium)
         var found = Secrets.Confirmation().Match(mail.Text);
         Assert.Contains(found.Groups["secret"].Value, mail.Text.Split('\n')); // the code on a line of its own
         Assert.Contains(found.Value, mail.Html, StringComparison.Ordinal);
-        await WaitAsync(async () => (await org.OutboxAsync()).All(m => m.State is OutboxState.Sent && m.Secret is null));
+        await WaitAsync(async () =>
+            (await org.OutboxAsync()).All(m => m.State is OutboxState.Sent && m.Secret is null));
 
         var page = await chromium.VisitAsync(app.Url, script);
         await page.GotoAsync(script ? found.Value : found.Value.Split('#')[0]);
@@ -44,11 +45,13 @@ public sealed class ConfirmStoryTests(UsherApp app, Chromium chromium)
         await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync(email);
         Assert.Equal(old, (await org.TodayAsync(member)).Identifier);
         await page.GetByRole(AriaRole.Button, new() { Name = "Yes, this address is mine" }).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your new address is confirmed");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 }))
+            .ToHaveTextAsync("Your new address is confirmed");
 
         Assert.Equal(email, (await org.TodayAsync(member)).Identifier);
         Assert.Equal(old, (await app.UserAsync(member.UserId!.Value)).Email);
-        var notice = Assert.Single(await app.Mail.WaitAsync(old), m => m.Subject.StartsWith("Your address", StringComparison.Ordinal));
+        var notice = Assert.Single(
+            await app.Mail.WaitAsync(old), m => m.Subject.StartsWith("Your address", StringComparison.Ordinal));
         Assert.Contains(email, notice.Text, StringComparison.Ordinal);
         Assert.DoesNotMatch(Secrets.Any(), notice.Text + notice.Html);
 
@@ -151,7 +154,8 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         },
     };
 
-    public static TheoryData<string, bool> All => [.. from state in States.Keys from script in new[] { true, false } select (state, script)];
+    public static TheoryData<string, bool> All =>
+        [.. from state in States.Keys from script in new[] { true, false } select (state, script)];
 
     [Theory]
     [MemberData(nameof(All))]
@@ -163,7 +167,8 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         page.Console += (_, message) =>
         {
             // That a page is a 409, a 410 or a 422 is on purpose; Chromium notes it.
-            if (message.Type is "error" && !message.Text.Contains("status of 4", StringComparison.Ordinal)) complaints.Add(message.Text);
+            if (message.Type is "error" && !message.Text.Contains("status of 4", StringComparison.Ordinal))
+                complaints.Add(message.Text);
         };
         page.PageError += (_, error) => complaints.Add(error);
 
@@ -182,11 +187,17 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
     {
         var (_, _, link, _) = await AskedAsync();
         List<string> pages = [];
-        foreach (var path in new[] { PathOf(link), $"/confirm/{link.OrganizationSlug}/{Guid.NewGuid()}", $"/confirm/nowhere/{link.ChangeId}", "/confirm/nowhere/not-an-id" })
+        foreach (var path in new[]
+            {
+                PathOf(link), $"/confirm/{link.OrganizationSlug}/{Guid.NewGuid()}", $"/confirm/nowhere/{link.ChangeId}",
+                "/confirm/nowhere/not-an-id",
+            })
         {
             var answer = await NewVisitor().GetAsync(path);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-            pages.Add((await Visitor.TextAsync(answer)).Replace($"action=\"{path}\"", "action", StringComparison.Ordinal)); // where it was asked for
+            // where it was asked for
+            pages.Add((await Visitor.TextAsync(answer)).Replace(
+                $"action=\"{path}\"", "action", StringComparison.Ordinal));
         }
 
         Assert.Single(pages.Distinct());
@@ -200,10 +211,12 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         var visitor = NewVisitor();
         for (var i = 0; i < 2; i++)
         {
-            foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get }) Assert.Equal(HttpStatusCode.OK, (await NewVisitor().SendAsync(new(method, PathOf(link)))).StatusCode);
+            foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get })
+                Assert.Equal(HttpStatusCode.OK, (await NewVisitor().SendAsync(new(method, PathOf(link)))).StatusCode);
             visitor = NewVisitor();
             Assert.Equal(HttpStatusCode.SeeOther, (await CheckAsync(visitor, link)).StatusCode);
-            foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get }) Assert.Equal(HttpStatusCode.OK, (await visitor.SendAsync(new(method, PathOf(link)))).StatusCode);
+            foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get })
+                Assert.Equal(HttpStatusCode.OK, (await visitor.SendAsync(new(method, PathOf(link)))).StatusCode);
             var html = await Visitor.TextAsync(await visitor.GetAsync(PathOf(link)));
             Assert.Contains(email, html, StringComparison.Ordinal);
             Assert.DoesNotContain(link.Secret, html, StringComparison.Ordinal);
@@ -212,7 +225,8 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         Assert.Equal(before, (await org.MembersAsync()).Single(m => m.Id == actor.Id).Version);
         Assert.Equal(AddressChangeState.Open, (await app.LookAsync(link)).State);
         var answer = await ConfirmAsync(visitor, link);
-        Assert.Equal((HttpStatusCode.SeeOther, PathOf(link)), (answer.StatusCode, answer.Headers.Location?.OriginalString));
+        Assert.Equal(
+            (HttpStatusCode.SeeOther, PathOf(link)), (answer.StatusCode, answer.Headers.Location?.OriginalString));
         Assert.Equal(email, (await org.MembersAsync()).Single(m => m.Id == actor.Id).Identifier);
         Assert.DoesNotContain("usher_session", visitor.Cookies.Keys);
     }
@@ -242,18 +256,22 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         Assert.Contains(ConfirmCodePage.Forgotten, await Visitor.TextAsync(answer), StringComparison.Ordinal);
 
         await CheckAsync(visitor, link);
-        Assert.Equal(HttpStatusCode.BadRequest, (await visitor.PostAsync(PathOf(link), [("step", "confirm")])).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.BadRequest, (await visitor.PostAsync(PathOf(link), [("step", "confirm")])).StatusCode);
 
         // Nor with the cookie of another's code.
         Assert.Equal(HttpStatusCode.UnprocessableEntity, (await ConfirmAsync(visitor, other)).StatusCode);
-        foreach (var untouched in new[] { link, other }) Assert.Equal(AddressChangeState.Open, (await app.LookAsync(untouched)).State);
+        foreach (var untouched in new[] { link, other })
+            Assert.Equal(AddressChangeState.Open, (await app.LookAsync(untouched)).State);
     }
 
     [Fact]
     public async Task The_cookie_is_this_pages_alone_and_does_not_show_the_code()
     {
         var (_, _, link, _) = await AskedAsync();
-        var cookie = Assert.Single((await CheckAsync(NewVisitor(), link)).Headers.GetValues("Set-Cookie"), c => c.StartsWith("usher_address=", StringComparison.Ordinal));
+        var cookie = Assert.Single(
+            (await CheckAsync(NewVisitor(), link)).Headers.GetValues("Set-Cookie"),
+            c => c.StartsWith("usher_address=", StringComparison.Ordinal));
         Assert.Contains($"path={PathOf(link)}", cookie, StringComparison.Ordinal);
         Assert.Contains("httponly", cookie, StringComparison.Ordinal);
         Assert.Contains("samesite=lax", cookie, StringComparison.Ordinal);
@@ -267,7 +285,8 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
     private static Task<HttpResponseMessage> CheckAsync(Visitor visitor, AddressChangeLink link) =>
         visitor.PostAsync(PathOf(link), PathOf(link), ("step", "check"), ("code", link.Secret));
 
-    private static Task<HttpResponseMessage> ConfirmAsync(Visitor visitor, AddressChangeLink link) => visitor.PostAsync(PathOf(link), PathOf(link), ("step", "confirm"));
+    private static Task<HttpResponseMessage> ConfirmAsync(Visitor visitor, AddressChangeLink link) =>
+        visitor.PostAsync(PathOf(link), PathOf(link), ("step", "confirm"));
 
     private async Task<(TestOrganization Organization, Actor Actor, AddressChangeLink Link, string Email)> AskedAsync()
     {
@@ -277,7 +296,9 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         return (org, actor, await app.AskAsync(actor, email), email);
     }
 
-    private sealed record Visit(IPage Page, UsherApp App, TestClock Clock, TestOrganization Organization, Actor Actor, AddressChangeLink Link, string Email, bool Script)
+    private sealed record Visit(
+        IPage Page, UsherApp App, TestClock Clock, TestOrganization Organization, Actor Actor, AddressChangeLink Link,
+        string Email, bool Script)
     {
         /// <summary>Opens a mailed link, or, without script, enters its code by hand.</summary>
         public async Task OpenAsync(AddressChangeLink link)
@@ -293,6 +314,7 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
             await Page.GetByRole(AriaRole.Button, new() { Name = "Go on" }).ClickAsync();
         }
 
-        public Task ConfirmAsync() => Page.GetByRole(AriaRole.Button, new() { Name = "Yes, this address is mine" }).ClickAsync();
+        public Task ConfirmAsync() =>
+            Page.GetByRole(AriaRole.Button, new() { Name = "Yes, this address is mine" }).ClickAsync();
     }
 }

@@ -24,13 +24,16 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
         page.PageError += (_, error) => complaints.Add(error);
         page.Request += (_, request) =>
         {
-            if (!request.Url.StartsWith(app.Url + "/", StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal)) elsewhere.Add(request.Url);
+            if (!request.Url.StartsWith(app.Url + "/", StringComparison.Ordinal)
+                    && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+                elsewhere.Add(request.Url);
         };
 
         await page.GotoAsync("/docs");
         await page.Locator(".opblock").First.WaitForAsync();
         using var client = app.CreateClient();
-        var documented = JsonNode.Parse(await client.GetStringAsync("/openapi/v1.json", Ct))!["paths"]!.AsObject().Sum(path => path.Value!.AsObject().Count);
+        var documented = JsonNode.Parse(await client.GetStringAsync("/openapi/v1.json", Ct))!["paths"]!.AsObject()
+            .Sum(path => path.Value!.AsObject().Count);
         Assert.Equal(documented, await page.Locator(".opblock").CountAsync());
 
         await page.GetByText("Sign in", new() { Exact = true }).ClickAsync();
@@ -39,7 +42,8 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
         await page.GetByRole(AriaRole.Button, new() { Name = "Execute" }).ClickAsync();
         await page.GetByText("credentials_wrong").First.WaitForAsync(); // the example's person is nobody here
 
-        complaints.RemoveAll(c => c.Contains("401", StringComparison.Ordinal)); // the browser's own word about that answer
+        // the browser's own word about that answer
+        complaints.RemoveAll(c => c.Contains("401", StringComparison.Ordinal));
         Assert.Empty(complaints);
         Assert.Empty(elsewhere);
     }
@@ -52,7 +56,8 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
         await page.GotoAsync("/docs");
         await page.Locator(".opblock").First.WaitForAsync();
         var result = await page.RunAxe(new AxeRunContext { Exclude = [new(".swagger-ui")] });
-        Assert.Empty(result.Violations.Select(v => $"{v.Id}: {v.Help} ({string.Join("; ", v.Nodes.Select(n => n.Html))})"));
+        Assert.Empty(result.Violations.Select(v =>
+            $"{v.Id}: {v.Help} ({string.Join("; ", v.Nodes.Select(n => n.Html))})"));
         await page.SetViewportSizeAsync(360, 760);
         Assert.Equal(360, await page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
     }
@@ -62,7 +67,9 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
     {
         var page = await chromium.VisitAsync(app.Url);
         await page.GotoAsync("/docs/errors#email_invalid");
-        Assert.Contains("This is not one plain e-mail address.", await page.Locator(":target").InnerTextAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "This is not one plain e-mail address.", await page.Locator(":target").InnerTextAsync(),
+            StringComparison.Ordinal);
         foreach (var entry in ErrorCatalogue.All) Assert.Equal(1, await page.Locator("#" + entry.Code).CountAsync());
         await Chromium.AssertFitAsync(page);
     }

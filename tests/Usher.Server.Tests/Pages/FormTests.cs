@@ -10,7 +10,9 @@ public sealed class FormTests(UsherApp app)
 {
     private const string Wavefront = "/api/v2/user/ada@example.test/grant";
 
-    private static readonly string[] Routes = ["/sign-in", "/sign-in/link", "/sign-out", "/join/acme/1", "/confirm/acme/1", Wavefront];
+    private static readonly string[] Routes = [
+        "/sign-in", "/sign-in/link", "/sign-out", "/join/acme/1", "/confirm/acme/1", Wavefront,
+    ];
 
     private static readonly (string Type, string Body, HttpStatusCode Status)[] Garbage =
     [
@@ -18,16 +20,31 @@ public sealed class FormTests(UsherApp app)
         ("multipart/form-data", "--x\r\n\r\n--x--", HttpStatusCode.BadRequest),
         ("multipart/form-data; boundary=", "--\r\n", HttpStatusCode.BadRequest),
         ("multipart/form-data; boundary=" + new string('y', 200), "--y\r\n", HttpStatusCode.BadRequest),
-        ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nno end", HttpStatusCode.BadRequest),
-        ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: nonsense;;;=\r\n\r\na\r\n--x--\r\n", HttpStatusCode.BadRequest),
+        (
+            "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nno end",
+            HttpStatusCode.BadRequest),
+        (
+            "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: nonsense;;;=\r\n\r\na\r\n--x--\r\n",
+            HttpStatusCode.BadRequest),
         ("multipart/form-data; boundary=x", "--x\r\nno colon\r\n\r\na\r\n--x--\r\n", HttpStatusCode.BadRequest),
-        ("multipart/form-data; boundary=x", $"--x\r\nX-Long: {new string('a', 20_000)}\r\n\r\na\r\n--x--\r\n", HttpStatusCode.BadRequest),
-        ("multipart/form-data; boundary=x", $"--x\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X-{i}: a\r\n"))}\r\na\r\n--x--\r\n", HttpStatusCode.BadRequest),
-        ("application/x-www-form-urlencoded", string.Join('&', Enumerable.Range(0, 2_000).Select(i => $"a{i}=b")), HttpStatusCode.BadRequest),
+        (
+            "multipart/form-data; boundary=x", $"--x\r\nX-Long: {new string('a', 20_000)}\r\n\r\na\r\n--x--\r\n",
+            HttpStatusCode.BadRequest),
+        (
+            "multipart/form-data; boundary=x",
+            $"--x\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X-{i}: a\r\n"))}\r\na\r\n--x--\r\n",
+            HttpStatusCode.BadRequest),
+        (
+            "application/x-www-form-urlencoded", string.Join('&', Enumerable.Range(0, 2_000).Select(i => $"a{i}=b")),
+            HttpStatusCode.BadRequest),
         ("application/x-www-form-urlencoded", new string('k', 5_000) + "=b", HttpStatusCode.BadRequest),
         ("application/x-www-form-urlencoded", "a=" + new string('b', 100_000), HttpStatusCode.RequestEntityTooLarge),
         ("application/x-www-form-urlencoded; charset=utf-7", "email=ada", HttpStatusCode.BadRequest),
-        ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; charset=utf-7\r\n\r\na\r\n--x--\r\n", HttpStatusCode.BadRequest),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; "
+                + "charset=utf-7\r\n\r\na\r\n--x--\r\n",
+            HttpStatusCode.BadRequest),
         ("multipart/mixed; boundary=x", "--x\r\n\r\n--x--", HttpStatusCode.UnsupportedMediaType),
         ("text/plain", "email=ada", HttpStatusCode.UnsupportedMediaType),
         ("nonsense", "email=ada", HttpStatusCode.UnsupportedMediaType),
@@ -41,12 +58,16 @@ public sealed class FormTests(UsherApp app)
         ("application/x-www-form-urlencoded", ""),
         ("multipart/form-data; boundary=x", "--x--\r\n"),
         ("multipart/form-data; boundary=x", ""),
-        ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"email\"; filename=\"../../x\"\r\n\r\na\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=\"email\"; filename=\"../../x\"\r\n\r\na\r\n--x--\r\n"),
     ];
 
-    public static TheoryData<string, int> Unreadable => [.. from route in Routes from i in Enumerable.Range(0, Garbage.Length) select (route, i)];
+    public static TheoryData<string, int> Unreadable =>
+        [.. from route in Routes from i in Enumerable.Range(0, Garbage.Length) select (route, i)];
 
-    public static TheoryData<string, int> Readable => [.. from route in Routes from i in Enumerable.Range(0, Odd.Length) select (route, i)];
+    public static TheoryData<string, int> Readable =>
+        [.. from route in Routes from i in Enumerable.Range(0, Odd.Length) select (route, i)];
 
     [Theory]
     [MemberData(nameof(Unreadable))]
@@ -56,7 +77,10 @@ public sealed class FormTests(UsherApp app)
         var answer = await PostAsync(route, type, body);
         var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(answer.StatusCode == status, $"{answer.StatusCode}: {text}");
-        if (route is Wavefront) Assert.Equal((int)status, System.Text.Json.JsonElement.Parse(text).GetProperty("status").GetProperty("code").GetInt32());
+        if (route is Wavefront)
+            Assert.Equal(
+                (int)status,
+                System.Text.Json.JsonElement.Parse(text).GetProperty("status").GetProperty("code").GetInt32());
         else Assert.Contains($"Error {(int)status}", text, StringComparison.Ordinal);
     }
 
@@ -71,7 +95,10 @@ public sealed class FormTests(UsherApp app)
     private async Task<HttpResponseMessage> PostAsync(string route, string type, string body)
     {
         using var client = route is Wavefront ? (await app.CreateOrganizationAsync()).Admin : app.CreateClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, route) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, route)
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)),
+        };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         if (route is not Wavefront) request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/html"));
         request.Headers.Add("Sec-Fetch-Site", "same-origin"); // or the missing token would be the first that is wrong

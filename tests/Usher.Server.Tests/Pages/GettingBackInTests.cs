@@ -20,7 +20,11 @@ public sealed class GettingBackInStoryTests(UsherApp app, Chromium chromium)
         var email = NewEmail("ada");
         await org.InviteAsync(email);
         var page = await chromium.VisitAsync(app.Url);
-        await OpenAsync(page, (await app.Mail.LinkToAsync(email)) is var link ? $"/join/{link.OrganizationSlug}/{link.InvitationId}#{link.Secret}" : "");
+        await OpenAsync(
+            page,
+            (await app.Mail.LinkToAsync(email)) is var link
+                ? $"/join/{link.OrganizationSlug}/{link.InvitationId}#{link.Secret}"
+                : "");
         await page.GetByLabel("Choose a password").FillAsync(TestOrganization.Password);
         await ClickAsync(page, "Join");
         await Expect(page).ToHaveURLAsync(app.Url + "/me");
@@ -56,7 +60,9 @@ public sealed class GettingBackInStoryTests(UsherApp app, Chromium chromium)
         await other.GotoAsync("/me");
         await Expect(other.Locator(".sessions > li")).ToHaveCountAsync(1);
         await Expect(other.Locator(".sessions > li")).ToContainTextAsync("this browser");
-        Assert.Contains(await app.Mail.WaitAsync(email, 3), m => m.Subject is "Your password was changed" && !Secrets.Any().IsMatch(m.Text + m.Html));
+        Assert.Contains(
+            await app.Mail.WaitAsync(email, 3),
+            m => m.Subject is "Your password was changed" && !Secrets.Any().IsMatch(m.Text + m.Html));
 
         await other.GetByText("Leave", new() { Exact = false }).First.ClickAsync();
         await ClickAsync(other, $"Leave {org.Created.Organization.Name}");
@@ -79,7 +85,8 @@ public sealed class GettingBackInStoryTests(UsherApp app, Chromium chromium)
         await page.WaitForURLAsync(url => !url.Contains('#', StringComparison.Ordinal));
     }
 
-    private static Task ClickAsync(IPage page, string button) => page.GetByRole(AriaRole.Button, new() { Name = button }).ClickAsync();
+    private static Task ClickAsync(IPage page, string button) =>
+        page.GetByRole(AriaRole.Button, new() { Name = button }).ClickAsync();
 }
 
 /// <summary>The pages of a person's own account and of reset links, in their states.</summary>
@@ -159,7 +166,8 @@ public sealed class OwnPagesTests(ClockedApp clocked, Chromium chromium) : IClas
         await Chromium.AssertFitAsync(page, script);
         await page.GetByLabel("Your password").FillAsync(TestOrganization.Password);
         await page.GetByRole(AriaRole.Button, new() { Name = "Confirm this address" }).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Your address is confirmed");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 }))
+            .ToHaveTextAsync("Your address is confirmed");
         Assert.Equal(email, (await app.UserAsync(ada.UserId)).Email);
         await page.Context.CloseAsync();
     }
@@ -171,8 +179,10 @@ public sealed class OwnPagesTests(ClockedApp clocked, Chromium chromium) : IClas
         List<string> pages = [];
         foreach (var path in new[] { $"/reset/{link.Id}", $"/reset/{Guid.NewGuid()}", "/reset/not-an-id" })
         {
-            foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get }) Assert.Equal(HttpStatusCode.OK, (await NewVisitor().SendAsync(new(method, path))).StatusCode);
-            pages.Add((await Visitor.TextAsync(await NewVisitor().GetAsync(path))).Replace($"action=\"{path}\"", "action", StringComparison.Ordinal));
+            foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get })
+                Assert.Equal(HttpStatusCode.OK, (await NewVisitor().SendAsync(new(method, path))).StatusCode);
+            pages.Add((await Visitor.TextAsync(await NewVisitor().GetAsync(path))).Replace(
+                $"action=\"{path}\"", "action", StringComparison.Ordinal));
         }
 
         Assert.Single(pages.Distinct());
@@ -186,7 +196,9 @@ public sealed class OwnPagesTests(ClockedApp clocked, Chromium chromium) : IClas
         var link = await app.ResetLinkAsync(eve.Email);
         var visitor = NewVisitor();
         await visitor.PostAsync($"/reset/{link.Id}", $"/reset/{link.Id}", ("step", "check"), ("code", link.Secret));
-        Assert.Contains("This address was never confirmed", await Visitor.TextAsync(await visitor.GetAsync($"/reset/{link.Id}")), StringComparison.Ordinal);
+        Assert.Contains(
+            "This address was never confirmed", await Visitor.TextAsync(await visitor.GetAsync($"/reset/{link.Id}")),
+            StringComparison.Ordinal);
         Assert.DoesNotContain(visitor.Cookies.Values, v => v.Contains("usp_", StringComparison.Ordinal));
     }
 
@@ -215,7 +227,9 @@ public sealed class OwnPagesTests(ClockedApp clocked, Chromium chromium) : IClas
         }
 
         Assert.Equal("303 /reset?sent", Assert.Single(answers.Distinct()));
-        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await NewVisitor().PostAsync("/reset", "/reset", ("email", "no address"))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.UnprocessableEntity,
+            (await NewVisitor().PostAsync("/reset", "/reset", ("email", "no address"))).StatusCode);
     }
 
     [Fact]

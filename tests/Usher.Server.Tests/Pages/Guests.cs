@@ -22,7 +22,10 @@ internal sealed record Guest(TestOrganization Organization, Member Member, Invit
     public string Mailed => $"{Path}#{Link.Secret}";
 }
 
-/// <summary>Makes guests, and brings their invitations into every state. Their links are minted as if mailed, for speed: the mail has tests of its own.</summary>
+/// <summary>
+/// Makes guests, and brings their invitations into every state. Their links are minted as if mailed, for speed: the
+/// mail has tests of its own.
+/// </summary>
 internal sealed class Guests(UsherApp app)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -30,42 +33,56 @@ internal sealed class Guests(UsherApp app)
     /// <summary>A guest whom Olivia Owner invites into a new organization.</summary>
     public async Task<Guest> InviteAsync(string? email = null, string? returnOrigin = null)
     {
-        var organization = await app.CreateOrganizationAsync(returnOrigin is null ? null : o => o.ReturnOrigins.Add(returnOrigin));
+        var organization = await app.CreateOrganizationAsync(
+            returnOrigin is null ? null : o => o.ReturnOrigins.Add(returnOrigin));
         var owner = await organization.ActorAsync(organization.Created.Owner);
-        var member = await organization.InviteAsync(email ?? NewEmail("ada"), row => row with { LastName = null }, owner, sendMail: false);
+        var member = await organization.InviteAsync(
+            email ?? NewEmail("ada"), row => row with { LastName = null }, owner, sendMail: false);
         return new(organization, member, await MintAsync(member, owner));
     }
 
     /// <summary>A newer mail: the guest's link is replaced by the one returned.</summary>
-    public async Task<Guest> ResendAsync(Guest guest) => guest with { Link = await MintAsync(guest.Member, guest.Organization.System) };
+    public async Task<Guest> ResendAsync(Guest guest) =>
+        guest with { Link = await MintAsync(guest.Member, guest.Organization.System) };
 
-    public Task ExpireAsync(Guest guest) => app.QueryAsync(db => Invitations(db, guest).ExecuteUpdateAsync(set => set.SetProperty(i => i.ExpiresAt, i => i.CreatedAt), Ct));
+    public Task ExpireAsync(Guest guest) =>
+        app.QueryAsync(db =>
+            Invitations(db, guest).ExecuteUpdateAsync(set => set.SetProperty(i => i.ExpiresAt, i => i.CreatedAt), Ct));
 
     public Task EndAsync(Guest guest, InvitationStatus status, string? reason = null) =>
-        app.QueryAsync(db => Invitations(db, guest).ExecuteUpdateAsync(set => set.SetProperty(i => i.Status, status).SetProperty(i => i.EndReason, reason), Ct));
+        app.QueryAsync(db =>
+            Invitations(db, guest).ExecuteUpdateAsync(
+                set => set.SetProperty(i => i.Status, status).SetProperty(i => i.EndReason, reason), Ct));
 
     public Task RemoveAsync(Guest guest) =>
-        app.QueryAsync(db => db.Members.Where(m => m.Id == guest.Member.Id).ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, MemberStatus.Removed), Ct));
+        app.QueryAsync(db =>
+            db.Members.Where(m => m.Id == guest.Member.Id)
+                .ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, MemberStatus.Removed), Ct));
 
     public Task<Result<Joined>> JoinAsync(Guest guest) =>
-        app.WithAsync<GuestService, Result<Joined>>(s => s.JoinAsync(guest.Link, new("Ada", "Lovelace", TestOrganization.Password), null, Ct));
+        app.WithAsync<GuestService, Result<Joined>>(s =>
+            s.JoinAsync(guest.Link, new("Ada", "Lovelace", TestOrganization.Password), null, Ct));
 
     /// <summary>An account for an address, proven by an invitation somewhere else.</summary>
     public async Task MakeAccountAsync(string email) => Assert.Null((await JoinAsync(await InviteAsync(email))).Error);
 
     /// <summary>A session's secret for an account's address.</summary>
     public async Task<string> SignInAsync(string email) =>
-        (await app.WithAsync<SessionService, Result<SignedIn>>(s => s.SignInAsync(email, TestOrganization.Password, null, Ct))).Value.Secret;
+        (await app.WithAsync<SessionService, Result<SignedIn>>(s =>
+            s.SignInAsync(email, TestOrganization.Password, null, Ct))).Value.Secret;
 
-    public Task<InvitationStatus> StatusAsync(Guest guest) => app.QueryAsync(db => Invitations(db, guest).Select(i => i.Status).SingleAsync(Ct));
+    public Task<InvitationStatus> StatusAsync(Guest guest) =>
+        app.QueryAsync(db => Invitations(db, guest).Select(i => i.Status).SingleAsync(Ct));
 
     /// <summary>How many mails to an address were queued or sent.</summary>
-    public Task<int> MailsToAsync(string email) => app.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.Recipient == email, Ct));
+    public Task<int> MailsToAsync(string email) =>
+        app.QueryAsync(db => db.OutboxMessages.CountAsync(m => m.Recipient == email, Ct));
 
     /// <summary>An address nobody else uses: accounts are the whole installation's.</summary>
     public static string NewEmail(string name) => $"{name}.{Guid.NewGuid().ToString("N")[..8]}@example.test";
 
-    private Task<InvitationLink> MintAsync(Member invited, Actor sponsor) => app.WithAsync<InvitationMails, InvitationLink>(mails => app.QueryAsync(async db =>
+    private Task<InvitationLink> MintAsync(Member invited, Actor sponsor) =>
+        app.WithAsync<InvitationMails, InvitationLink>(mails => app.QueryAsync(async db =>
     {
         var member = await db.Members.Include(m => m.Invitations).SingleAsync(m => m.Id == invited.Id, Ct);
         var organization = await db.Organizations.SingleAsync(o => o.Id == member.OrganizationId, Ct);
@@ -75,5 +92,6 @@ internal sealed class Guests(UsherApp app)
         return link;
     }));
 
-    private static IQueryable<Invitation> Invitations(UsherDb db, Guest guest) => db.Invitations.Where(i => i.Id == guest.Link.InvitationId);
+    private static IQueryable<Invitation> Invitations(UsherDb db, Guest guest) =>
+        db.Invitations.Where(i => i.Id == guest.Link.InvitationId);
 }

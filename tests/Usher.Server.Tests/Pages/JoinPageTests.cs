@@ -15,11 +15,17 @@ public sealed class JoinPageTests(UsherApp app)
     {
         var guest = await guests.InviteAsync();
         List<string> pages = [];
-        foreach (var path in new[] { guest.Path, $"/join/{guest.Link.OrganizationSlug}/{Guid.NewGuid()}", $"/join/nowhere/{Guid.NewGuid()}", "/join/nowhere/not-an-id", guest.Path + "?return_to=https://evil.test/" })
+        foreach (var path in new[]
+            {
+                guest.Path, $"/join/{guest.Link.OrganizationSlug}/{Guid.NewGuid()}", $"/join/nowhere/{Guid.NewGuid()}",
+                "/join/nowhere/not-an-id", guest.Path + "?return_to=https://evil.test/",
+            })
         {
             var answer = await NewVisitor().GetAsync(path);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-            pages.Add((await Visitor.TextAsync(answer)).Replace($"action=\"{path}\"", "action", StringComparison.Ordinal)); // where it was asked for
+            // where it was asked for
+            pages.Add((await Visitor.TextAsync(answer)).Replace(
+                $"action=\"{path}\"", "action", StringComparison.Ordinal));
         }
 
         Assert.Single(pages.Distinct());
@@ -54,7 +60,8 @@ public sealed class JoinPageTests(UsherApp app)
         var (code, _) = Usher.Core.Secret.Create(Usher.Core.Secret.InvitationPrefix);
         Assert.True(CheckedCodes.TryFind(string.Format(null, CompositeFormat.Parse(around), code), out var found));
         Assert.Equal(code, found);
-        Assert.True(CheckedCodes.TryFind(string.Format(null, CompositeFormat.Parse(around), code.Insert(20, "\r\n ")), out found));
+        Assert.True(CheckedCodes.TryFind(
+            string.Format(null, CompositeFormat.Parse(around), code.Insert(20, "\r\n ")), out found));
         Assert.Equal(code, found);
         Assert.False(CheckedCodes.TryFind(string.Format(null, CompositeFormat.Parse(around), code[..^1]), out _));
     }
@@ -65,7 +72,8 @@ public sealed class JoinPageTests(UsherApp app)
         var guest = await guests.InviteAsync();
         var visitor = NewVisitor();
         await visitor.GetAsync(guest.Path);
-        // The check characters refuse it before the database is asked; one in the middle and one of them stand for all, which the core's tests go through.
+        // The check characters refuse it before the database is asked; one in the middle and one of them stand for all,
+        // which the core's tests go through.
         foreach (var at in new[] { 10, guest.Link.Secret.Length - 1 })
         {
             var wrong = guest.Link.Secret.ToCharArray();
@@ -84,16 +92,21 @@ public sealed class JoinPageTests(UsherApp app)
         var (guest, other) = (await guests.InviteAsync(), await guests.InviteAsync());
         var visitor = NewVisitor();
         var answer = await CheckAsync(visitor, guest, guest.Link.Secret);
-        var cookie = Assert.Single(answer.Headers.GetValues("Set-Cookie"), c => c.StartsWith("usher_invitation=", StringComparison.Ordinal));
+        var cookie = Assert.Single(
+            answer.Headers.GetValues("Set-Cookie"), c => c.StartsWith("usher_invitation=", StringComparison.Ordinal));
         Assert.DoesNotContain(guest.Link.Secret, cookie, StringComparison.Ordinal);
         Assert.Contains($"path={guest.Path};", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("samesite=lax", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("max-age=1800", cookie, StringComparison.OrdinalIgnoreCase);
 
-        Assert.Contains("Code from your e-mail", await Visitor.TextAsync(await visitor.GetAsync(other.Path)), StringComparison.Ordinal);
+        Assert.Contains(
+            "Code from your e-mail", await Visitor.TextAsync(await visitor.GetAsync(other.Path)),
+            StringComparison.Ordinal);
         visitor.SetCookie("usher_invitation", visitor.Cookies["usher_invitation"][..^3] + "AAA");
-        Assert.Contains("Code from your e-mail", await Visitor.TextAsync(await visitor.GetAsync(guest.Path)), StringComparison.Ordinal);
+        Assert.Contains(
+            "Code from your e-mail", await Visitor.TextAsync(await visitor.GetAsync(guest.Path)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -104,7 +117,9 @@ public sealed class JoinPageTests(UsherApp app)
         await CheckAsync(visitor, guest, guest.Link.Secret);
         var answer = await visitor.PostAsync(guest.Path, [("step", "decline")]);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("Open the page, or the link in your mail, once more", await Visitor.TextAsync(answer), StringComparison.Ordinal);
+        Assert.Contains(
+            "Open the page, or the link in your mail, once more", await Visitor.TextAsync(answer),
+            StringComparison.Ordinal);
 
         using var json = new StringContent("""{"step":"decline"}""", Encoding.UTF8, "application/json");
         answer = await visitor.SendAsync(new(HttpMethod.Post, guest.Path) { Content = json });
@@ -120,7 +135,8 @@ public sealed class JoinPageTests(UsherApp app)
         var guest = await guests.InviteAsync();
         var answer = await NewVisitor().PostAsync(guest.Path, guest.Path, ("step", "decline"));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
-        Assert.Contains("Open the link in your e-mail once more", await Visitor.TextAsync(answer), StringComparison.Ordinal);
+        Assert.Contains(
+            "Open the link in your e-mail once more", await Visitor.TextAsync(answer), StringComparison.Ordinal);
         Assert.Equal(InvitationStatus.Pending, await guests.StatusAsync(guest));
     }
 
@@ -139,7 +155,9 @@ public sealed class JoinPageTests(UsherApp app)
         var visitor = NewVisitor();
         var page = $"{guest.Path}?return_to={Uri.EscapeDataString(address)}";
         await visitor.PostAsync(page, page, ("step", "check"), ("code", guest.Link.Secret));
-        var answer = await visitor.PostAsync(page, page, ("step", "join"), ("first_name", "Ada"), ("last_name", ""), ("password", TestOrganization.Password));
+        var answer = await visitor.PostAsync(
+            page, page, ("step", "join"), ("first_name", "Ada"), ("last_name", ""),
+            ("password", TestOrganization.Password));
         Assert.Equal("/me", answer.Headers.Location?.OriginalString);
 
         answer = await visitor.GetAsync($"{guest.Path}/joined?return_to={Uri.EscapeDataString(address)}");
@@ -154,12 +172,16 @@ public sealed class JoinPageTests(UsherApp app)
         var page = $"{guest.Path}?return_to={Uri.EscapeDataString("https://app.example.test/start")}";
         var answer = await visitor.PostAsync(page, page, ("step", "check"), ("code", guest.Link.Secret));
         Assert.Equal(page, answer.Headers.Location?.OriginalString);
-        answer = await visitor.PostAsync(page, page, ("step", "join"), ("first_name", "Ada"), ("last_name", ""), ("password", TestOrganization.Password));
+        answer = await visitor.PostAsync(
+            page, page, ("step", "join"), ("first_name", "Ada"), ("last_name", ""),
+            ("password", TestOrganization.Password));
         Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
 
         answer = await visitor.GetAsync(answer.Headers.Location!.OriginalString);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.Contains("""<meta http-equiv="refresh" content="0; url=https://app.example.test/start" """.TrimEnd(), await Visitor.TextAsync(answer), StringComparison.Ordinal);
+        Assert.Contains(
+            """<meta http-equiv="refresh" content="0; url=https://app.example.test/start" """.TrimEnd(),
+            await Visitor.TextAsync(answer), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,8 +193,13 @@ public sealed class JoinPageTests(UsherApp app)
         foreach (var visitor in visitors)
         {
             await CheckAsync(visitor, guest, guest.Link.Secret);
-            // Both have the form open before either sends it: to the later one, the page would say by then that the invitation was used.
-            forms.Add([await visitor.OpenAsync(guest.Path), ("step", "join"), ("first_name", "Ada"), ("last_name", ""), ("password", TestOrganization.Password)]);
+            // Both have the form open before either sends it: to the later one, the page would say by then that the
+            // invitation was used.
+            forms.Add(
+                [
+                    await visitor.OpenAsync(guest.Path), ("step", "join"), ("first_name", "Ada"), ("last_name", ""),
+                    ("password", TestOrganization.Password),
+                ]);
         }
 
         var answers = await Task.WhenAll(visitors.Zip(forms, (visitor, form) => visitor.PostAsync(guest.Path, form)));

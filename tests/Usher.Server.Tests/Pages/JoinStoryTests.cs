@@ -132,7 +132,8 @@ public sealed class JoinStoryTests(UsherApp app, Chromium chromium)
 
         var newer = await guests.ResendAsync(guest);
         await page.ReloadAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("There is a newer invitation");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 }))
+            .ToHaveTextAsync("There is a newer invitation");
 
         // The same page but for what is behind the number sign: nothing is loaded, only the script hears of it.
         await page.EvaluateAsync($"location.hash = '{newer.Link.Secret}'");
@@ -186,7 +187,10 @@ public sealed class JoinStoryTests(UsherApp app, Chromium chromium)
                 var stream = client.GetStream();
                 _ = await stream.ReadAtLeastAsync(new byte[4096], 1);
                 const string page = "<!DOCTYPE html><title>Product</title>This is the product";
-                await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {page.Length}\r\nConnection: close\r\n\r\n{page}"));
+                await stream.WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {page.Length}\r\nConnection: "
+                        + $"close\r\n\r\n{page}"));
             }
         }
         catch (SocketException)

@@ -11,7 +11,9 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Pages;
 
-/// <summary>An administrator goes while people that the administrator invited have not joined yet. None of their links is lost.</summary>
+/// <summary>
+/// An administrator goes while people that the administrator invited have not joined yet. None of their links is lost.
+/// </summary>
 public sealed class LostSponsorStoryTests(UsherApp app, Chromium chromium)
 {
     private const int Invited = 10;
@@ -25,7 +27,9 @@ public sealed class LostSponsorStoryTests(UsherApp app, Chromium chromium)
         var name = org.Created.Organization.Name;
         var (gone, stays) = (await AdministratorAsync(org, "Max"), await AdministratorAsync(org, "Nora"));
         var guests = Enumerable.Range(0, Invited).Select(i => NewEmail($"guest{i}")).ToList();
-        foreach (var guest in guests) await (await org.PostAsync("invitations", new { email = guest, firstName = "Ada" }, gone.Client)).JsonAsync();
+        foreach (var guest in guests)
+            await (await org.PostAsync("invitations", new { email = guest, firstName = "Ada" }, gone.Client))
+                .JsonAsync();
         List<string> links = [];
         foreach (var guest in guests)
         {
@@ -42,7 +46,8 @@ public sealed class LostSponsorStoryTests(UsherApp app, Chromium chromium)
         {
             var page = link == links[0] ? first : await chromium.VisitAsync(app.Url);
             await OpenAsync(page, link);
-            await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("This invitation waits for a decision");
+            await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 }))
+                .ToHaveTextAsync("This invitation waits for a decision");
             var text = page.GetByRole(AriaRole.Main);
             await Expect(text).ToContainTextAsync($"An administrator of {name} decides");
             await Expect(text).ToContainTextAsync("Keep your link");
@@ -53,9 +58,11 @@ public sealed class LostSponsorStoryTests(UsherApp app, Chromium chromium)
 
         var look = first.GetByRole(AriaRole.Link, new() { Name = "Look again" });
         await look.ClickAsync();
-        await Expect(first.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("This invitation waits for a decision");
+        await Expect(first.GetByRole(AriaRole.Heading, new() { Level = 1 }))
+            .ToHaveTextAsync("This invitation waits for a decision");
 
-        var job = await (await org.PostAsync("invitations/endorse", new { blocked = true }, stays.Client)).TextAsync("id");
+        var job = await (await org.PostAsync("invitations/endorse", new { blocked = true }, stays.Client))
+            .TextAsync("id");
         Assert.Equal($"{Invited}", (await CountsAsync(org, job)).Shown("endorsed"));
 
         // In the page that is still open, and by the same links in other browsers.
@@ -90,7 +97,8 @@ public sealed class LostSponsorStoryTests(UsherApp app, Chromium chromium)
     private async Task LeaveAsync(TestMember member, string organization)
     {
         var page = await chromium.VisitAsync(app.Url);
-        await page.Context.AddCookiesAsync([new() { Name = "usher_session", Value = member.Joined.Session!.Secret, Url = app.Url }]);
+        await page.Context.AddCookiesAsync(
+            [new() { Name = "usher_session", Value = member.Joined.Session!.Secret, Url = app.Url }]);
         await page.GotoAsync("/me");
         await page.Locator("summary").Filter(new() { HasText = $"Leave {organization}" }).ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = $"Leave {organization}" }).ClickAsync();

@@ -52,7 +52,11 @@ public sealed class MailedLinkTests(UsherApp app, Chromium chromium)
     {
         var code = "usi_" + new string('a', 49);
         using var client = app.CreateClient();
-        foreach (var (path, to) in new[] { ("/join/acme/1%23" + code, "/join/acme/1#" + code), ("/confirm/acme/1%23usa_x?a=b", "/confirm/acme/1?a=b#usa_x") })
+        foreach (var (path, to) in new[]
+            {
+                ("/join/acme/1%23" + code, "/join/acme/1#" + code),
+                ("/confirm/acme/1%23usa_x?a=b", "/confirm/acme/1?a=b#usa_x"),
+            })
         {
             var answer = await client.SendAsync(new(new(method), path), TestContext.Current.CancellationToken);
             Assert.Equal((HttpStatusCode.Found, to), (answer.StatusCode, answer.Headers.Location?.OriginalString));
@@ -65,12 +69,17 @@ public sealed class MailedLinkTests(UsherApp app, Chromium chromium)
     [InlineData("/join/acme/1%23usi_a", "", "/join/acme/1#usi_a")]
     [InlineData("/join/acme/1%2523usi_a", "", "/join/acme/1#usi_a")]
     [InlineData("/join/acme/1#usi_a", "?utm_source=x", "/join/acme/1?utm_source=x#usi_a")]
-    [InlineData("/join/acme/1", "?return_to=https%3A%2F%2Fx.test%2F%23usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "/join/acme/1?return_to=https%3A%2F%2Fx.test%2F#usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    [
+        InlineData(
+            "/join/acme/1",
+            "?return_to=https%3A%2F%2Fx.test%2F%23usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "/join/acme/1?return_to=https%3A%2F%2Fx.test%2F#usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
     [InlineData("/join/acme/1", "?return_to=https%3A%2F%2Fx.test%2F%23top", null)]
     [InlineData("/join/acme/1", "", null)]
     [InlineData("/join/%25/1", "", null)]
     [InlineData("/join/acme/1#a b", "", null)]
-    public void An_address_is_mended_where_it_has_a_number_sign_that_was_written_out(string path, string query, string? mended) =>
+    public void An_address_is_mended_where_it_has_a_number_sign_that_was_written_out(
+        string path, string query, string? mended) =>
         Assert.Equal(mended, MailedLinks.Mended(new PathString(path), new QueryString(query)));
 
     // There a number sign may be part of a name.

@@ -22,7 +22,8 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
         await using var mail = new Site($"""<a href="{app.Url}{one.Mailed}" target="_blank">one</a> <a href="{app.Url}{two.Mailed}" target="_blank">two</a>""");
         var inbox = await chromium.VisitAsync(mail.Url, script);
         await inbox.GotoAsync("/");
-        List<IPage> tabs = []; // without script the code is entered once; the browser keeps it for the second tab of the same link
+        // without script the code is entered once; the browser keeps it for the second tab of the same link
+        List<IPage> tabs = [];
         foreach (var name in new[] { "one", "two", "one" })
         {
             var tab = await inbox.Context.RunAndWaitForPageAsync(() => inbox.GetByText(name).ClickAsync());
@@ -53,7 +54,8 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
         await inbox.GotoAsync("/");
         List<IPage> tabs = [];
         inbox.Context.Page += (_, tab) => tabs.Add(tab);
-        await inbox.EvaluateAsync("for (let i = 0; i < 4; i++) window.open(document.querySelector('a').href, '_blank')");
+        await inbox.EvaluateAsync(
+            "for (let i = 0; i < 4; i++) window.open(document.querySelector('a').href, '_blank')");
         await Expect(inbox.GetByText("link")).ToBeVisibleAsync();
         for (var i = 0; i < 100 && tabs.Count < 4; i++) await Task.Delay(50, TestContext.Current.CancellationToken);
         foreach (var tab in tabs.ToList())
@@ -92,10 +94,14 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
     [InlineData("Origin", "https://evil.example", false)]
     [InlineData("Origin", "{url}.evil.example", false)]
     [InlineData("Origin", "", false)]
-    public async Task Without_a_token_only_a_form_counts_that_the_browser_says_is_our_own(string header, string value, bool counts)
+    public async Task Without_a_token_only_a_form_counts_that_the_browser_says_is_our_own(
+        string header, string value, bool counts)
     {
         using var client = app.CreateClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/sign-in") { Content = new FormUrlEncodedContent([new("email", "x"), new("password", "x")]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/sign-in")
+        {
+            Content = new FormUrlEncodedContent([new("email", "x"), new("password", "x")]),
+        };
         request.Headers.TryAddWithoutValidation(header, value.Replace("{url}", app.Url, StringComparison.Ordinal));
         var answer = await client.SendAsync(request, TestContext.Current.CancellationToken);
         Assert.Equal(counts ? HttpStatusCode.UnprocessableEntity : HttpStatusCode.BadRequest, answer.StatusCode);
@@ -108,7 +114,9 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
         var visitor = new Visitor(app.CreateClient());
         await visitor.OpenAsync("/sign-in");
         var cookie = visitor.Cookies["usher_form"];
-        var set = Assert.Single((await new Visitor(app.CreateClient()).GetAsync("/sign-in")).Headers.GetValues("Set-Cookie"), c => c.StartsWith("usher_form=", StringComparison.Ordinal));
+        var set = Assert.Single(
+            (await new Visitor(app.CreateClient()).GetAsync("/sign-in")).Headers.GetValues("Set-Cookie"),
+            c => c.StartsWith("usher_form=", StringComparison.Ordinal));
         Assert.Contains("samesite=lax", set, StringComparison.OrdinalIgnoreCase);
         var answer = await visitor.PostAsync("/sign-in", "/sign-in", ("email", "x"), ("password", "x"));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
@@ -146,7 +154,10 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
                     using var client = await listener.AcceptTcpClientAsync();
                     var stream = client.GetStream();
                     _ = await stream.ReadAtLeastAsync(new byte[4096], 1, throwOnEndOfStream: false);
-                    await stream.WriteAsync(Encoding.UTF8.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {html.Length}\r\nConnection: close\r\n\r\n{html}"));
+                    await stream.WriteAsync(
+                        Encoding.UTF8.GetBytes(
+                            $"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: "
+                            + $"{html.Length}\r\nConnection: close\r\n\r\n{html}"));
                 }
             }
             catch (SocketException)

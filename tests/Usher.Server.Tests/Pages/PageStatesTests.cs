@@ -161,7 +161,8 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         },
     };
 
-    public static TheoryData<string, bool> All => [.. from state in States.Keys from script in new[] { true, false } select (state, script)];
+    public static TheoryData<string, bool> All =>
+        [.. from state in States.Keys from script in new[] { true, false } select (state, script)];
 
     [Theory]
     [MemberData(nameof(All))]
@@ -172,7 +173,8 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         page.Console += (_, message) =>
         {
             // That a page is a 410 or a 422 is on purpose; Chromium notes it.
-            if (message.Type is "error" && !message.Text.Contains("status of 4", StringComparison.Ordinal)) complaints.Add(message.Text);
+            if (message.Type is "error" && !message.Text.Contains("status of 4", StringComparison.Ordinal))
+                complaints.Add(message.Text);
         };
         page.PageError += (_, error) => complaints.Add(error);
 
@@ -200,7 +202,8 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
         public async Task SignInAsync(string email)
         {
             await Guests.MakeAccountAsync(email);
-            await Page.Context.AddCookiesAsync([new() { Name = "usher_session", Value = await Guests.SignInAsync(email), Url = App.Url }]);
+            await Page.Context.AddCookiesAsync(
+                [new() { Name = "usher_session", Value = await Guests.SignInAsync(email), Url = App.Url }]);
         }
     }
 }

@@ -16,7 +16,8 @@ public sealed class SignInTests(UsherApp app)
         var answer = await SignInAsync(visitor, email, TestOrganization.Password);
         Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
         Assert.Equal("/me", answer.Headers.Location?.OriginalString);
-        var cookie = Assert.Single(answer.Headers.GetValues("Set-Cookie"), c => c.StartsWith("usher_session=uss_", StringComparison.Ordinal));
+        var cookie = Assert.Single(
+            answer.Headers.GetValues("Set-Cookie"), c => c.StartsWith("usher_session=uss_", StringComparison.Ordinal));
         Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("samesite=lax", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("path=/;", cookie, StringComparison.OrdinalIgnoreCase);
@@ -98,7 +99,8 @@ public sealed class SignInTests(UsherApp app)
         var email = Guests.NewEmail("ada");
         await guests.MakeAccountAsync(email);
         var page = $"/sign-in?return={Uri.EscapeDataString(given)}";
-        var answer = await NewVisitor().PostAsync(page, page, ("email", email), ("password", TestOrganization.Password));
+        var answer = await NewVisitor()
+            .PostAsync(page, page, ("email", email), ("password", TestOrganization.Password));
         Assert.Equal(expected, answer.Headers.Location?.OriginalString);
     }
 
@@ -111,16 +113,25 @@ public sealed class SignInTests(UsherApp app)
         var page = await visitor.GetAsync("/sign-in");
         Assert.Equal("max-age=31536000", Assert.Single(page.Headers.GetValues("Strict-Transport-Security")));
         var check = await visitor.PostAsync(guest.Path, guest.Path, ("step", "check"), ("code", guest.Link.Secret));
-        var join = await visitor.PostAsync(guest.Path, guest.Path, ("step", "join"), ("first_name", "Ada"), ("last_name", ""), ("password", TestOrganization.Password));
+        var join = await visitor.PostAsync(
+            guest.Path, guest.Path, ("step", "join"), ("first_name", "Ada"), ("last_name", ""),
+            ("password", TestOrganization.Password));
         Assert.Equal("/me", join.Headers.Location?.OriginalString);
 
-        Assert.All([.. page.Headers.GetValues("Set-Cookie"), .. check.Headers.GetValues("Set-Cookie"), .. join.Headers.GetValues("Set-Cookie")], cookie =>
+        Assert.All(
+            [
+                .. page.Headers.GetValues("Set-Cookie"), .. check.Headers.GetValues("Set-Cookie"),
+                .. join.Headers.GetValues("Set-Cookie"),
+            ],
+            cookie =>
         {
             Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
             Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("domain=", cookie, StringComparison.OrdinalIgnoreCase);
         });
-        Assert.Equal(["__Host-usher_device", "__Host-usher_form", "__Host-usher_session", "__Secure-usher_invitation"], visitor.Cookies.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["__Host-usher_device", "__Host-usher_form", "__Host-usher_session", "__Secure-usher_invitation"],
+            visitor.Cookies.Keys.Order(StringComparer.Ordinal));
     }
 
     private Visitor NewVisitor() => new(app.CreateClient());

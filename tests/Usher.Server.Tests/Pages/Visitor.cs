@@ -15,7 +15,8 @@ internal sealed partial class Visitor(HttpClient http)
     public Task<HttpResponseMessage> GetAsync(string path) => SendAsync(new(HttpMethod.Get, path));
 
     /// <summary>Opens a page and posts one of its forms, with its token.</summary>
-    public async Task<HttpResponseMessage> PostAsync(string page, string action, params (string Name, string Value)[] fields) =>
+    public async Task<HttpResponseMessage> PostAsync(
+        string page, string action, params (string Name, string Value)[] fields) =>
         await PostAsync(action, [await OpenAsync(page), .. fields]);
 
     /// <summary>Opens a page and gives the field that each of its forms sends along, its token.</summary>
@@ -29,12 +30,17 @@ internal sealed partial class Visitor(HttpClient http)
 
     /// <summary>Posts a form as it is given.</summary>
     public Task<HttpResponseMessage> PostAsync(string action, (string Name, string Value)[] fields) =>
-        SendAsync(new(HttpMethod.Post, action) { Content = new FormUrlEncodedContent(fields.Select(f => KeyValuePair.Create(f.Name, f.Value))) });
+        SendAsync(
+            new(HttpMethod.Post, action)
+            {
+                Content = new FormUrlEncodedContent(fields.Select(f => KeyValuePair.Create(f.Name, f.Value))),
+            });
 
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
     {
         request.Headers.Add("Accept", "text/html");
-        if (cookies.Count > 0) request.Headers.Add("Cookie", string.Join("; ", cookies.Select(c => $"{c.Key}={c.Value}")));
+        if (cookies.Count > 0)
+            request.Headers.Add("Cookie", string.Join("; ", cookies.Select(c => $"{c.Key}={c.Value}")));
         var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
         foreach (var set in response.Headers.TryGetValues("Set-Cookie", out var values) ? values : [])
         {
@@ -48,8 +54,13 @@ internal sealed partial class Visitor(HttpClient http)
 
     /// <summary>What a page says, without what differs from visit to visit.</summary>
     public static async Task<string> TextAsync(HttpResponseMessage response) =>
-        Token().Replace(WebUtility.HtmlDecode(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)), "token");
+        Token().Replace(
+            WebUtility.HtmlDecode(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)),
+            "token");
 
-    [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"(?<token>[^\"]*)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [
+        GeneratedRegex(
+            "name=\"__RequestVerificationToken\" value=\"(?<token>[^\"]*)\"", RegexOptions.ExplicitCapture,
+            matchTimeoutMilliseconds: 1000)]
     private static partial Regex Token();
 }

@@ -25,14 +25,19 @@ internal sealed record TestAccount(SessionUser Session, string Email)
     public Guid UserId => Session.UserId;
 }
 
-/// <summary>What the stories about a person's own account are told in. Links are taken from the outbox: only where no worker sends it.</summary>
+/// <summary>
+/// What the stories about a person's own account are told in. Links are taken from the outbox: only where no worker
+/// sends it.
+/// </summary>
 internal static class AccountSteps
 {
     public const string NewPassword = "Seven small grey herons 8";
 
     extension(UsherApp app)
     {
-        /// <summary>Somebody who joined by a mailed link, or, with <paramref name="mailed"/> false, by one that proves nothing.</summary>
+        /// <summary>
+        /// Somebody who joined by a mailed link, or, with <paramref name="mailed"/> false, by one that proves nothing.
+        /// </summary>
         public async Task<TestAccount> AccountAsync(TestOrganization org, string? email = null, bool mailed = true)
         {
             var (member, link) = await org.GuestAsync(email ?? NewEmail("ada"), mailed: mailed);
@@ -40,12 +45,15 @@ internal static class AccountSteps
             return new((await app.SessionAsync(signedIn.Secret))!, member.Identifier) { Secret = signedIn.Secret };
         }
 
-        public async Task<TestAccount> AccountAsync(string? email = null, bool mailed = true) => await app.AccountAsync(await app.CreateOrganizationAsync(), email, mailed);
+        public async Task<TestAccount> AccountAsync(string? email = null, bool mailed = true) =>
+            await app.AccountAsync(await app.CreateOrganizationAsync(), email, mailed);
 
-        public Task<SessionUser?> SessionAsync(string secret) => app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(secret, Ct));
+        public Task<SessionUser?> SessionAsync(string secret) =>
+            app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(secret, Ct));
 
         /// <summary>Signs in, in another browser.</summary>
-        public async Task<(SessionUser Session, string Secret)> SignedInAsync(string email, string password = TestOrganization.Password)
+        public async Task<(SessionUser Session, string Secret)> SignedInAsync(
+            string email, string password = TestOrganization.Password)
         {
             var secret = (await app.SignInAsync(email, password)).Value.Secret;
             return ((await app.SessionAsync(secret))!, secret);
@@ -65,13 +73,17 @@ internal static class AccountSteps
             return new(id, secret);
         }
 
-        public Task<PasswordResetView> LookAsync(PasswordResetLink link) => app.WithAsync<PasswordResetService, PasswordResetView>(s => s.LookAsync(link, Ct));
+        public Task<PasswordResetView> LookAsync(PasswordResetLink link) =>
+            app.WithAsync<PasswordResetService, PasswordResetView>(s => s.LookAsync(link, Ct));
 
         public Task<Result<SignedIn>> CompleteAsync(PasswordResetLink link, string password = NewPassword) =>
-            app.WithAsync<PasswordResetService, Result<SignedIn>>(s => s.CompleteAsync(link, password, "a browser", Ct));
+            app.WithAsync<PasswordResetService, Result<SignedIn>>(s =>
+                s.CompleteAsync(link, password, "a browser", Ct));
 
-        public Task<Result<HandedOverReset>> HandOverAsync(Guid user, Actor? by = null) => app.WithAsync<PasswordResetService, Result<HandedOverReset>>(
-            s => s.HandOverAsync(by ?? Actor.Operator(Guid.NewGuid(), "operator", Organization.Installation), user, Ct));
+        public Task<Result<HandedOverReset>> HandOverAsync(Guid user, Actor? by = null) =>
+            app.WithAsync<PasswordResetService, Result<HandedOverReset>>(
+            s =>
+                s.HandOverAsync(by ?? Actor.Operator(Guid.NewGuid(), "operator", Organization.Installation), user, Ct));
 
         public Task<Result<UserAddressChange>> AskForAddressAsync(SessionUser session, string email) =>
             app.WithAsync<UserAddressService, Result<UserAddressChange>>(s => s.AskAsync(session, email, Ct));
@@ -80,30 +92,38 @@ internal static class AccountSteps
         public async Task<UserAddressLink> OwnAddressLinkAsync(SessionUser session, string email)
         {
             Assert.Null((await app.AskForAddressAsync(session, email)).Error);
-            var (id, secret) = await app.SecretToAsync(email.Trim().ToLowerInvariant(), OutboxKind.UserAddressChange, OutboxParameters.AddressChange);
+            var (id, secret) = await app.SecretToAsync(
+                email.Trim().ToLowerInvariant(), OutboxKind.UserAddressChange, OutboxParameters.AddressChange);
             return new(id, secret);
         }
 
-        public Task<NewUserAddress> LookAsync(UserAddressLink link) => app.WithAsync<UserAddressService, NewUserAddress>(s => s.LookAsync(link, Ct));
+        public Task<NewUserAddress> LookAsync(UserAddressLink link) =>
+            app.WithAsync<UserAddressService, NewUserAddress>(s => s.LookAsync(link, Ct));
 
-        public Task<Result<NewUserAddress>> ConfirmAsync(UserAddressLink link, string password = TestOrganization.Password) =>
+        public Task<Result<NewUserAddress>> ConfirmAsync(
+            UserAddressLink link, string password = TestOrganization.Password) =>
             app.WithAsync<UserAddressService, Result<NewUserAddress>>(s => s.ConfirmAsync(link, password, Ct));
 
         public Task<Result<bool>> ChangePasswordAsync(SessionUser session, string password = NewPassword) =>
             app.WithAsync<UserService, Result<bool>>(s => s.ChangePasswordAsync(session, password, Ct));
 
-        public Task<Result<SessionUser>> ConfirmSessionAsync(SessionUser session, string password = TestOrganization.Password) =>
+        public Task<Result<SessionUser>> ConfirmSessionAsync(
+            SessionUser session, string password = TestOrganization.Password) =>
             app.WithAsync<OwnSessionService, Result<SessionUser>>(s => s.ConfirmAsync(session, password, Ct));
 
-        public Task<List<Session>> SessionsAsync(Guid user) => app.WithAsync<OwnSessionService, List<Session>>(s => s.ListAsync(user, Ct));
+        public Task<List<Session>> SessionsAsync(Guid user) =>
+            app.WithAsync<OwnSessionService, List<Session>>(s => s.ListAsync(user, Ct));
 
         /// <summary>Mail of the installation to an address, oldest first.</summary>
-        public Task<List<OutboxMessage>> OwnMailsAsync(string email) => app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
-            .Where(m => m.OrganizationId == Organization.Installation && m.Recipient == email).OrderBy(m => m.Id).ToListAsync(Ct));
+        public Task<List<OutboxMessage>> OwnMailsAsync(string email) =>
+            app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
+            .Where(m => m.OrganizationId == Organization.Installation && m.Recipient == email).OrderBy(m => m.Id)
+                .ToListAsync(Ct));
 
         /// <summary>What is recorded of an account.</summary>
-        public Task<List<UsherEvent>> EventsOfAsync(Guid user) => app.QueryAsync(db => db.Events.AsNoTracking().Include(e => e.Details)
-            .Where(e => e.OrganizationId == Organization.Installation && e.SubjectId == user).OrderBy(e => e.Id).ToListAsync(Ct));
+        public Task<List<UsherEvent>> EventsOfAsync(Guid user) => app.QueryAsync(db => db.Events.AsNoTracking()
+            .Where(e => e.OrganizationId == Organization.Installation && e.SubjectId == user).OrderBy(e => e.Id)
+                .ToListAsync(Ct));
 
         public HttpClient ClientOf(string session)
         {
@@ -112,16 +132,24 @@ internal static class AccountSteps
             return client;
         }
 
-        public Task<HttpResponseMessage> CompleteByApiAsync(PasswordResetLink link, string password = NewPassword) => app.CreateClient().SendAsync(
-            HttpMethod.Post, $"/usher/v1/password-resets/rst_{ShortId.Of(link.Id)}/complete", new { code = link.Secret, password });
+        public Task<HttpResponseMessage> CompleteByApiAsync(PasswordResetLink link, string password = NewPassword) =>
+            app.CreateClient().SendAsync(
+            HttpMethod.Post, $"/usher/v1/password-resets/rst_{ShortId.Of(link.Id)}/complete",
+            new { code = link.Secret, password });
 
-        public Task<HttpResponseMessage> ConfirmByApiAsync(UserAddressLink link, string password = TestOrganization.Password) => app.CreateClient().SendAsync(
-            HttpMethod.Post, $"/usher/v1/address-changes/adc_{ShortId.Of(link.Id)}/confirm", new { code = link.Secret, password });
+        public Task<HttpResponseMessage> ConfirmByApiAsync(
+            UserAddressLink link, string password = TestOrganization.Password) =>
+            app.CreateClient().SendAsync(
+            HttpMethod.Post, $"/usher/v1/address-changes/adc_{ShortId.Of(link.Id)}/confirm",
+            new { code = link.Secret, password });
 
         private async Task<(Guid Id, string Secret)> SecretToAsync(string email, OutboxKind kind, string parameter)
         {
-            var mail = (await app.OwnMailsAsync(email.ToLowerInvariant())).Last(m => m.Kind == kind && m.Secret is not null);
-            return (Guid.Parse(mail.Parameters[parameter]), app.Services.GetRequiredService<OutboxSecrets>().Reveal(mail.Secret!));
+            var mail = (await app.OwnMailsAsync(email.ToLowerInvariant()))
+                .Last(m => m.Kind == kind && m.Secret is not null);
+            return (
+                Guid.Parse(mail.Parameters[parameter]),
+                app.Services.GetRequiredService<OutboxSecrets>().Reveal(mail.Secret!));
         }
     }
 }

@@ -8,7 +8,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>One's own keys are one's own matter; those of others need token_management and covering them. TakingAwayTests has the rest.</summary>
+/// <summary>
+/// One's own keys are one's own matter; those of others need token_management and covering them. TakingAwayTests has
+/// the rest.
+/// </summary>
 public sealed class ApiKeyTests(UsherApp app)
 {
     [Fact]
@@ -29,7 +32,8 @@ public sealed class ApiKeyTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var self = org.Owner;
         var made = (await org.CreateKeyAsync(self, self.Id)).Value;
-        Assert.Equal(ApiKeyErrors.InUse, (await DeleteAsync(self, self.Id, new(Secret: made.Secret), inUse: made.Key.Id)).Error);
+        Assert.Equal(
+            ApiKeyErrors.InUse, (await DeleteAsync(self, self.Id, new(Secret: made.Secret), inUse: made.Key.Id)).Error);
         Assert.Equal(made.Key.Id, (await DeleteAsync(self, self.Id, new(Secret: made.Secret))).Value.Id);
         Assert.Equal(ApiKeyErrors.NotFound, (await DeleteAsync(self, self.Id, new(Secret: made.Secret))).Error);
     }
@@ -40,18 +44,30 @@ public sealed class ApiKeyTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var (manager, keeper) = (await org.ManagerAsync(), await org.ManagerAsync(Permissions.TokenManagement));
         var robot = (await org.CreateServiceAccountAsync(org.Owner, new("robot"))).Value.Member;
-        var strong = (await org.CreateServiceAccountAsync(org.Owner, new("strong") { Permissions = ["ingestion"] })).Value.Member;
-        var (its, theirs) = ((await org.CreateKeyAsync(keeper, robot.Id)).Value.Key, (await org.CreateKeyAsync(org.Owner, strong.Id)).Value.Key);
+        var strong = (await org.CreateServiceAccountAsync(
+            org.Owner, new("strong") { Permissions = ["ingestion"] })).Value.Member;
+        var (its, theirs) = (
+            (await org.CreateKeyAsync(keeper, robot.Id)).Value.Key,
+            (await org.CreateKeyAsync(org.Owner, strong.Id)).Value.Key);
 
         var plain = await org.ActorAsync((await org.JoinedAsync(NewEmail("nil"))).Member);
-        Assert.Equal(ApiKeyErrors.NotAllowed, (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(plain, robot.Id, Ct))).Error);
-        Assert.Single((await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(manager, robot.Id, Ct))).Value);
+        Assert.Equal(
+            ApiKeyErrors.NotAllowed,
+            (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s =>
+                s.ListAsync(plain, robot.Id, Ct))).Error);
+        Assert.Single(
+            (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s =>
+                s.ListAsync(manager, robot.Id, Ct))).Value);
         Assert.Equal(ApiKeyErrors.NotAllowed, (await DeleteAsync(manager, robot.Id, new(Id: its.Id))).Error);
         Assert.Equal(ApiKeyErrors.NotAllowed, (await RenameAsync(manager, robot.Id, its.Id, "mine")).Error);
         Assert.Equal(MemberErrors.NotCovered, (await DeleteAsync(keeper, strong.Id, new(Id: theirs.Id))).Error);
         Assert.Equal(MemberErrors.NotCovered, (await RenameAsync(keeper, strong.Id, theirs.Id, "mine")).Error);
-        Assert.Equal(ApiKeyErrors.NotFound, (await DeleteAsync(keeper, robot.Id, new(Id: theirs.Id))).Error); // another's, under a name he may touch
-        Assert.Equal(MemberErrors.NotFound, (await DeleteAsync(org.Owner, (await app.CreateOrganizationAsync()).Created.Owner.Id, new(Id: its.Id))).Error);
+        // another's, under a name he may touch
+        Assert.Equal(ApiKeyErrors.NotFound, (await DeleteAsync(keeper, robot.Id, new(Id: theirs.Id))).Error);
+        Assert.Equal(
+            MemberErrors.NotFound,
+            (await DeleteAsync(
+                org.Owner, (await app.CreateOrganizationAsync()).Created.Owner.Id, new(Id: its.Id))).Error);
 
         Assert.Equal("nightly", (await RenameAsync(keeper, robot.Id, its.Id, " nightly ")).Value.Name);
         Assert.Equal("nightly", Assert.Single(await ListAsync(keeper, robot.Id)).Name);
@@ -63,7 +79,8 @@ public sealed class ApiKeyTests(UsherApp app)
     public async Task A_member_has_at_most_a_hundred_keys()
     {
         var org = await app.CreateOrganizationAsync();
-        for (var i = 1; i < ApiKeyService.MaxPerMember; i++) Assert.Null((await org.CreateKeyAsync(org.Owner, org.Created.Owner.Id)).Error);
+        for (var i = 1; i < ApiKeyService.MaxPerMember; i++)
+            Assert.Null((await org.CreateKeyAsync(org.Owner, org.Created.Owner.Id)).Error);
         Assert.Equal(ApiKeyErrors.TooMany, (await org.CreateKeyAsync(org.Owner, org.Created.Owner.Id)).Error);
     }
 
@@ -81,13 +98,17 @@ public sealed class ApiKeyTests(UsherApp app)
         Assert.Equal(HttpStatusCode.Forbidden, (await client.GetAsync("/v1/users/whoami", Ct)).StatusCode);
         Assert.Equal(MemberErrors.NameTaken, (await org.CreateServiceAccountAsync(org.Owner, new("ROBOT"))).Error);
         Assert.Equal(MemberErrors.NameInvalid, (await org.CreateServiceAccountAsync(org.Owner, new("a robot"))).Error);
-        Assert.Equal(MemberErrors.NoAddress, (await org.UpdateAsync(org.Owner, robot.Id, new() { Email = NewEmail("robot") })).Error);
+        Assert.Equal(
+            MemberErrors.NoAddress,
+            (await org.UpdateAsync(org.Owner, robot.Id, new() { Email = NewEmail("robot") })).Error);
     }
 
-    private async Task<IReadOnlyList<ApiKey>> ListAsync(Actor by, Guid member) => (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(by, member, Ct))).Value;
+    private async Task<IReadOnlyList<ApiKey>> ListAsync(Actor by, Guid member) =>
+        (await app.WithAsync<ApiKeyService, Result<IReadOnlyList<ApiKey>>>(s => s.ListAsync(by, member, Ct))).Value;
 
     private Task<Result<ApiKey>> DeleteAsync(Actor by, Guid member, ApiKeyReference key, Guid? inUse = null) =>
         app.WithAsync<ApiKeyService, Result<ApiKey>>(s => s.DeleteAsync(by, member, key, inUse, Ct));
 
-    private Task<Result<ApiKey>> RenameAsync(Actor by, Guid member, Guid key, string name) => app.WithAsync<ApiKeyService, Result<ApiKey>>(s => s.RenameAsync(by, member, new(Id: key), name, Ct));
+    private Task<Result<ApiKey>> RenameAsync(Actor by, Guid member, Guid key, string name) =>
+        app.WithAsync<ApiKeyService, Result<ApiKey>>(s => s.RenameAsync(by, member, new(Id: key), name, Ct));
 }

@@ -73,9 +73,11 @@ public sealed class ExpiryTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal(InvitationStatus.Expired, (await org.InvitationAsync(link)).Status);
         Assert.Equal(InvitationStatus.Pending, (await org.InvitationAsync(later)).Status);
         var told = (await org.EventsAsync()).FindAll(e => e.Type is EventTypes.InvitationExpired);
-        Assert.Equal(new[] { org.Created.OwnerLink!.InvitationId, link.InvitationId }, told.Select(e => e.SubjectId).Order());
+        Assert.Equal(
+            new[] { org.Created.OwnerLink!.InvitationId, link.InvitationId }, told.Select(e => e.SubjectId).Order());
         Assert.All(told, e => Assert.Equal((ActorKind.System, "sweep"), (e.ActorKind, e.Cause)));
-        Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(ada.Identifier)).Status); // expiry removes nobody and frees no seat
+        // expiry removes nobody and frees no seat
+        Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(ada.Identifier)).Status);
         Assert.Equal(OfferState.Expired, (await app.LookAsync(link)).State);
     }
 
@@ -91,7 +93,9 @@ public sealed class ExpiryTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Null((await org.ResendAsync(org.Owner, ada)).Error);
 
         var invitation = await org.InvitationAsync(older); // the same one
-        Assert.Equal((InvitationStatus.Pending, clock.Now() + Week, 2), (invitation.Status, invitation.ExpiresAt, invitation.SentCount));
+        Assert.Equal(
+            (InvitationStatus.Pending, clock.Now() + Week, 2),
+            (invitation.Status, invitation.ExpiresAt, invitation.SentCount));
         Assert.Equal(OfferState.Replaced, (await app.LookAsync(older)).State);
         Assert.Equal(clock.Now(), (await app.LookAsync(older)).NewerSentAt);
         clock.Advance(Week - Second);
@@ -114,7 +118,8 @@ public sealed class ExpiryTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.All(answers.Where(a => a.Error is not null), a => Assert.Equal("invitation_replaced", a.Error!.Code));
         Assert.Equal(ada.Identifier, Assert.Single(await org.OutboxAsync()).Recipient);
         var invitation = await org.InvitationAsync(link);
-        Assert.Equal((InvitationStatus.Pending, org.Created.Owner.Id), (invitation.Status, invitation.SponsorId)); // who stood for it still does
+        // who stood for it still does
+        Assert.Equal((InvitationStatus.Pending, org.Created.Owner.Id), (invitation.Status, invitation.SponsorId));
     }
 
     [Fact]
@@ -140,7 +145,9 @@ public sealed class ExpiryTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         });
         Assert.All(results, Assert.Null);
         var invitation = Assert.Single((await org.MemberAsync(ada.Identifier)).Invitations);
-        Assert.Equal((link.InvitationId, InvitationStatus.Pending, 25), (invitation.Id, invitation.Status, invitation.SentCount));
+        Assert.Equal(
+            (link.InvitationId, InvitationStatus.Pending, 25),
+            (invitation.Id, invitation.Status, invitation.SentCount));
     }
 
     [Fact]

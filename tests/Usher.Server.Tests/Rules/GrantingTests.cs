@@ -13,14 +13,20 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>Nobody gets more than was given: nobody hands out what he does not hold, or lays hands on somebody who holds more.</summary>
+/// <summary>
+/// Nobody gets more than was given: nobody hands out what he does not hold, or lays hands on somebody who holds more.
+/// </summary>
 public sealed class GrantingTests(UsherApp app)
 {
     private const string Mine = "alerts_management";
     private const string NotMine = "dashboard_management";
 
-    /// <summary>Max may manage users and has: one permission, full on Production, read only on Staging, a group and a role that give no more than that.</summary>
-    private sealed record World(TestOrganization Org, Actor Max, Dictionary<string, Reference> Groups, Dictionary<string, Reference> Roles)
+    /// <summary>
+    /// Max may manage users and has: one permission, full on Production, read only on Staging, a group and a role that
+    /// give no more than that.
+    /// </summary>
+    private sealed record World(
+        TestOrganization Org, Actor Max, Dictionary<string, Reference> Groups, Dictionary<string, Reference> Roles)
     {
         public Reference Resource(int i) => Reference.To(Org.Created.Resources[i].Id);
     }
@@ -31,7 +37,8 @@ public sealed class GrantingTests(UsherApp app)
         ["a permission he has"] = (_, row) => row with { Permissions = [Mine] },
         ["the permission to manage users"] = (_, row) => row with { Permissions = [Permissions.UserManagement] },
         ["the level he has"] = (w, row) => row with { Levels = [new(w.Resource(0), AccessLevel.Full)] },
-        ["a level below his"] = (w, row) => row with { Levels = [new(w.Resource(0), AccessLevel.ReadOnly), new(w.Resource(1), AccessLevel.ReadOnly)] },
+        ["a level below his"] = (w, row) =>
+            row with { Levels = [new(w.Resource(0), AccessLevel.ReadOnly), new(w.Resource(1), AccessLevel.ReadOnly)] },
         ["no level"] = (w, row) => row with { Levels = [new(w.Resource(2), AccessLevel.None)] },
         ["a group that gives no more than he has"] = (w, row) => row with { Groups = [w.Groups["within"]] },
         ["a role that gives no more than he has"] = (w, row) => row with { Roles = [w.Roles["within"]] },
@@ -74,18 +81,28 @@ public sealed class GrantingTests(UsherApp app)
     {
         var world = await CreateAsync();
         var email = NewEmail("ada");
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await world.Org.TryInviteAsync(email, row => Refused[what](world, row), by: world.Max)).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await world.Org.TryInviteAsync(email, row => Refused[what](world, row), by: world.Max)).Error);
         Assert.DoesNotContain(await world.Org.MembersAsync(), m => m.Identifier == email);
         Assert.DoesNotContain(await world.Org.OutboxAsync(), m => m.Recipient == email);
 
         // Nor by inviting plainly first, or by bringing somebody back.
         var ada = (await world.Org.TryInviteAsync(email, by: world.Max)).Value.Member;
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await world.Org.TryInviteAsync(email, row => Refused[what](world, row), by: world.Max, how: Refresh)).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await world.Org.TryInviteAsync(
+                email, row => Refused[what](world, row), by: world.Max, how: Refresh)).Error);
         Assert.Null((await world.Org.RemoveAsync(world.Max, ada.Id)).Error);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await world.Org.TryInviteAsync(email, row => Refused[what](world, row), by: world.Max, how: Refresh)).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await world.Org.TryInviteAsync(
+                email, row => Refused[what](world, row), by: world.Max, how: Refresh)).Error);
 
         // An administrator can.
-        Assert.Null((await world.Org.TryInviteAsync(NewEmail("bob"), row => Refused[what](world, row), by: world.Org.Owner)).Error);
+        Assert.Null(
+            (await world.Org.TryInviteAsync(
+                NewEmail("bob"), row => Refused[what](world, row), by: world.Org.Owner)).Error);
     }
 
     [Theory]
@@ -94,7 +111,11 @@ public sealed class GrantingTests(UsherApp app)
     {
         var world = await CreateAsync();
         var row = Allowed[what](world, new("x@example.test") { Permissions = [], Groups = [] });
-        foreach (var ada in new[] { (await world.Org.TryInviteAsync(NewEmail("ada"))).Value.Member, (await world.Org.JoinedAsync(NewEmail("bob"))).Member })
+        foreach (var ada in new[]
+            {
+                (await world.Org.TryInviteAsync(NewEmail("ada"))).Value.Member,
+                (await world.Org.JoinedAsync(NewEmail("bob"))).Member,
+            })
         {
             Assert.Null((await world.Org.UpdateAsync(world.Max, ada.Id, Giving(row))).Error);
             Assert.Null((await world.Org.UpdateAsync(world.Max, ada.Id, Taking(row))).Error);
@@ -108,13 +129,19 @@ public sealed class GrantingTests(UsherApp app)
         var world = await CreateAsync();
         var org = world.Org;
         var row = Refused[what](world, new("x@example.test") { Permissions = [], Groups = [] });
-        var (plain, holder) = ((await org.JoinedAsync(NewEmail("ada"))).Member, (await org.JoinedAsync(NewEmail("bob"), r => Refused[what](world, r))).Member);
+        var (plain, holder) = (
+            (await org.JoinedAsync(NewEmail("ada"))).Member,
+            (await org.JoinedAsync(NewEmail("bob"), r => Refused[what](world, r))).Member);
         var events = (await org.EventsAsync()).Count;
-        foreach (var id in new[] { plain.Id, world.Max.Id }) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, id, Giving(row))).Error);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, holder.Id, Taking(row))).Error);
+        foreach (var id in new[] { plain.Id, world.Max.Id })
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, id, Giving(row))).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, holder.Id, Taking(row))).Error);
         Assert.Equal(events, (await org.EventsAsync()).Count);
         var members = await org.MembersAsync();
-        Assert.All(new[] { plain, holder }, before => Assert.Equal(before.Version, members.Single(m => m.Id == before.Id).Version));
+        Assert.All(
+            new[] { plain, holder },
+            before => Assert.Equal(before.Version, members.Single(m => m.Id == before.Id).Version));
 
         Assert.Null((await org.UpdateAsync(org.Owner, plain.Id, Giving(row))).Error);
         Assert.Null((await org.UpdateAsync(org.Owner, holder.Id, Taking(row))).Error);
@@ -128,11 +155,20 @@ public sealed class GrantingTests(UsherApp app)
         var org = world.Org;
         var pending = (await org.TryInviteAsync(NewEmail("ada"), row => Refused[what](world, row))).Value.Member;
         var active = (await org.JoinedAsync(NewEmail("bob"), row => Refused[what](world, row))).Member;
-        MemberChange[] changes = [new() { Email = NewEmail("mine") }, new() { SsoId = "mine" }, new() { Permissions = SetChange.Add(Permissions.UserManagement) }];
-        foreach (var change in changes) Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, pending.Id, change)).Error);
-        foreach (var change in changes[..2]) Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, active.Id, change)).Error);
-        Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, active.Id, new() { Suspended = true })).Error);
-        Assert.Null((await org.UpdateAsync(world.Max, active.Id, new() { FirstName = "Bobby", Permissions = SetChange.Add(Mine) })).Error); // a name and what is his own to give
+        MemberChange[] changes = [
+            new() { Email = NewEmail("mine") }, new() { SsoId = "mine" },
+            new() { Permissions = SetChange.Add(Permissions.UserManagement) },
+        ];
+        foreach (var change in changes)
+            Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, pending.Id, change)).Error);
+        foreach (var change in changes[..2])
+            Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, active.Id, change)).Error);
+        Assert.Equal(
+            MemberErrors.NotCovered, (await org.UpdateAsync(world.Max, active.Id, new() { Suspended = true })).Error);
+        // a name and what is his own to give
+        Assert.Null(
+            (await org.UpdateAsync(
+                world.Max, active.Id, new() { FirstName = "Bobby", Permissions = SetChange.Add(Mine) })).Error);
     }
 
     [Fact]
@@ -141,24 +177,46 @@ public sealed class GrantingTests(UsherApp app)
         var world = await CreateAsync();
         var (org, max) = (world.Org, world.Max);
         var (within, permission) = (world.Groups["within"].Id!.Value, world.Groups["permission"].Id!.Value);
-        var ada = (await org.JoinedAsync(NewEmail("ada"), row => row with { Groups = [world.Groups["permission"], world.Groups["within"]] })).Member;
+        var ada = (await org.JoinedAsync(
+            NewEmail("ada"), row => row with { Groups = [world.Groups["permission"], world.Groups["within"]] })).Member;
         var self = SetChange.Add(new MemberKey(Id: max.Id));
         (Guid Group, GroupChange Change)[] refused =
         [
-            (within, new() { IsAdmin = true }), (within, new() { AllResources = true }), (within, new() { Permissions = SetChange.Add(NotMine) }),
-            (within, new() { Roles = SetChange.Add(world.Roles["beyond"]) }), (within, new() { Levels = [new(world.Resource(1), AccessLevel.Full)] }),
-            (permission, new() { Members = self }), (permission, new() { Members = SetChange.Remove(new MemberKey(Id: ada.Id)) }), (permission, new() { IsDefault = true }),
-            (permission, new() { Name = "renamed" }), (permission, new() { Permissions = SetChange.Remove(NotMine) }), (world.Groups["admin"].Id!.Value, new() { IsAdmin = false }),
-            (world.Groups["level"].Id!.Value, new() { ReplaceLevels = true }), (world.Groups["role"].Id!.Value, new() { Roles = SetChange.To<Reference>([]) }),
-            ((await org.SystemGroupAsync(SystemGroup.Everyone)).Id, new() { Roles = SetChange.Add(world.Roles["beyond"]) }),
+            (within, new() { IsAdmin = true }), (within, new() { AllResources = true }),
+            (within, new() { Permissions = SetChange.Add(NotMine) }),
+            (within, new() { Roles = SetChange.Add(world.Roles["beyond"]) }),
+            (within, new() { Levels = [new(world.Resource(1), AccessLevel.Full)] }),
+            (permission, new() { Members = self }),
+            (permission, new() { Members = SetChange.Remove(new MemberKey(Id: ada.Id)) }),
+            (permission, new() { IsDefault = true }),
+            (permission, new() { Name = "renamed" }), (permission, new() { Permissions = SetChange.Remove(NotMine) }),
+            (world.Groups["admin"].Id!.Value, new() { IsAdmin = false }),
+            (world.Groups["level"].Id!.Value, new() { ReplaceLevels = true }),
+            (world.Groups["role"].Id!.Value, new() { Roles = SetChange.To<Reference>([]) }),
+            (
+                (await org.SystemGroupAsync(SystemGroup.Everyone)).Id,
+                new() { Roles = SetChange.Add(world.Roles["beyond"]) }),
         ];
-        foreach (var (group, change) in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(max, group, change)).Error);
+        foreach (var (group, change) in refused)
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(max, group, change)).Error);
         foreach (var group in new[] { "permission", "admin", "all", "level", "role" })
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.DeleteGroupAsync(max, world.Groups[group].Id!.Value)).Error);
-        Assert.False((await org.ActorAsync(await org.MemberAsync((await org.MembersAsync()).Single(m => m.Id == max.Id).Identifier))).May(NotMine));
+            Assert.Equal(
+                InvitationErrors.MoreThanYouHold,
+                (await org.DeleteGroupAsync(max, world.Groups[group].Id!.Value)).Error);
+        Assert.False(
+            (await org.ActorAsync(await org.MemberAsync(
+                (await org.MembersAsync()).Single(m => m.Id == max.Id).Identifier))).May(NotMine));
 
-        Assert.Null((await org.UpdateGroupAsync(max, within, new() { Name = "renamed", Members = self, IsDefault = true })).Error);
-        Assert.Null((await org.UpdateGroupAsync(max, within, new() { Permissions = SetChange.To<string>([]), Roles = SetChange.To<Reference>([]), ReplaceLevels = true })).Error);
+        Assert.Null(
+            (await org.UpdateGroupAsync(
+                max, within, new() { Name = "renamed", Members = self, IsDefault = true })).Error);
+        Assert.Null(
+            (await org.UpdateGroupAsync(
+                max, within,
+                new()
+                {
+                    Permissions = SetChange.To<string>([]), Roles = SetChange.To<Reference>([]), ReplaceLevels = true,
+                })).Error);
         Assert.Null((await org.DeleteGroupAsync(max, within)).Error);
     }
 
@@ -171,13 +229,24 @@ public sealed class GrantingTests(UsherApp app)
         var ada = (await org.JoinedAsync(NewEmail("ada"), row => row with { Roles = [world.Roles["beyond"]] })).Member;
         (Guid Role, RoleChange Change)[] refused =
         [
-            (within, new() { Permissions = SetChange.Add(NotMine) }), (beyond, new() { Permissions = SetChange.To<string>([]) }), (beyond, new() { Members = SetChange.Add(new MemberKey(Id: max.Id)) }),
-            (beyond, new() { Members = SetChange.Remove(new MemberKey(Id: ada.Id)) }), (beyond, new() { Groups = SetChange.Add(world.Groups["within"].Id!.Value) }),
+            (within, new() { Permissions = SetChange.Add(NotMine) }),
+            (beyond, new() { Permissions = SetChange.To<string>([]) }),
+            (beyond, new() { Members = SetChange.Add(new MemberKey(Id: max.Id)) }),
+            (beyond, new() { Members = SetChange.Remove(new MemberKey(Id: ada.Id)) }),
+            (beyond, new() { Groups = SetChange.Add(world.Groups["within"].Id!.Value) }),
             (within, new() { Groups = SetChange.Add(world.Groups["permission"].Id!.Value) }),
         ];
-        foreach (var (role, change) in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(max, role, change)).Error);
+        foreach (var (role, change) in refused)
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(max, role, change)).Error);
         Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.DeleteRoleAsync(max, beyond)).Error);
-        Assert.Null((await org.UpdateRoleAsync(max, within, new() { Members = SetChange.Add(new MemberKey(Id: ada.Id)), Groups = SetChange.Add(world.Groups["within"].Id!.Value) })).Error);
+        Assert.Null(
+            (await org.UpdateRoleAsync(
+                max, within,
+                new()
+                {
+                    Members = SetChange.Add(new MemberKey(Id: ada.Id)),
+                    Groups = SetChange.Add(world.Groups["within"].Id!.Value),
+                })).Error);
         Assert.Null((await org.DeleteRoleAsync(max, within)).Error);
     }
 
@@ -188,14 +257,25 @@ public sealed class GrantingTests(UsherApp app)
         var (org, max) = (world.Org, world.Max);
         OrganizationChange[] refused =
         [
-            new() { DefaultPermissions = [Mine, NotMine] }, new() { DefaultGroups = [world.Groups["permission"]] }, new() { DefaultGroups = [world.Groups["admin"]] },
+            new() { DefaultPermissions = [Mine, NotMine] }, new() { DefaultGroups = [world.Groups["permission"]] },
+            new() { DefaultGroups = [world.Groups["admin"]] },
         ];
-        foreach (var change in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(max, change)).Error);
+        foreach (var change in refused)
+            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(max, change)).Error);
         Assert.Equal("not_allowed", (await org.UpdateAsync(max, new OrganizationChange { Name = "Mine" })).Error?.Code);
         Assert.Null((await org.UpdateAsync(org.Owner, refused[0])).Error);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(max, new OrganizationChange { DefaultPermissions = [Mine] })).Error); // nor taken away
+        // nor taken away
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await org.UpdateAsync(max, new OrganizationChange { DefaultPermissions = [Mine] })).Error);
         Assert.Null((await org.UpdateAsync(org.Owner, new OrganizationChange { DefaultPermissions = [] })).Error);
-        Assert.Null((await org.UpdateAsync(max, new OrganizationChange { DefaultPermissions = [Mine], DefaultGroups = [world.Groups["within"]] })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(
+                max,
+                new OrganizationChange
+                {
+                    DefaultPermissions = [Mine], DefaultGroups = [world.Groups["within"]],
+                })).Error);
     }
 
     [Fact]
@@ -203,23 +283,42 @@ public sealed class GrantingTests(UsherApp app)
     {
         var world = await CreateAsync();
         var org = world.Org;
-        NewServiceAccount[] refused = [new("a") { Permissions = [NotMine] }, new("a") { Groups = [world.Groups["admin"]] }, new("a") { Roles = [world.Roles["beyond"]] }];
-        foreach (var given in refused) Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.CreateServiceAccountAsync(world.Max, given)).Error);
-        Assert.Equal(MemberErrors.NotForServiceAccounts, (await org.CreateServiceAccountAsync(org.Owner, new("a") { Permissions = [Permissions.TokenManagement] })).Error);
-        var made = (await org.CreateServiceAccountAsync(world.Max, new("a") { Permissions = [Mine], Groups = [world.Groups["within"]] })).Value.Member;
-        Assert.Equal(MemberErrors.NotForServiceAccounts, (await org.UpdateAsync(org.Owner, made.Id, new() { Permissions = SetChange.Add(Permissions.TokenManagement) })).Error);
+        NewServiceAccount[] refused = [
+            new("a") { Permissions = [NotMine] }, new("a") { Groups = [world.Groups["admin"]] },
+            new("a") { Roles = [world.Roles["beyond"]] },
+        ];
+        foreach (var given in refused)
+            Assert.Equal(
+                InvitationErrors.MoreThanYouHold, (await org.CreateServiceAccountAsync(world.Max, given)).Error);
+        Assert.Equal(
+            MemberErrors.NotForServiceAccounts,
+            (await org.CreateServiceAccountAsync(
+                org.Owner, new("a") { Permissions = [Permissions.TokenManagement] })).Error);
+        var made = (await org.CreateServiceAccountAsync(
+            world.Max, new("a") { Permissions = [Mine], Groups = [world.Groups["within"]] })).Value.Member;
+        Assert.Equal(
+            MemberErrors.NotForServiceAccounts,
+            (await org.UpdateAsync(
+                org.Owner, made.Id, new() { Permissions = SetChange.Add(Permissions.TokenManagement) })).Error);
     }
 
     private static MemberChange Giving(NewInvitation row) => new()
     {
-        Role = row.Role is BuiltInRole.User ? null : row.Role, AllResources = row.AllResources, Permissions = SetChange.Add([.. row.Permissions ?? []]),
+        Role = row.Role is BuiltInRole.User
+            ? null
+            : row.Role, AllResources = row.AllResources, Permissions = SetChange.Add([.. row.Permissions ?? []]),
         Groups = SetChange.Add([.. row.Groups ?? []]), Roles = SetChange.Add([.. row.Roles]), Levels = row.Levels,
     };
 
     private static MemberChange Taking(NewInvitation row) => new()
     {
-        Role = row.Role is BuiltInRole.User ? null : BuiltInRole.User, AllResources = row.AllResources is true ? false : null, Permissions = SetChange.Remove([.. row.Permissions ?? []]),
-        Groups = SetChange.Remove([.. row.Groups ?? []]), Roles = SetChange.Remove([.. row.Roles]), Levels = [.. row.Levels.Select(l => l with { Level = AccessLevel.None })],
+        Role = row.Role is BuiltInRole.User
+            ? null
+            : BuiltInRole.User, AllResources = row.AllResources is true
+            ? false
+            : null, Permissions = SetChange.Remove([.. row.Permissions ?? []]),
+        Groups = SetChange.Remove([.. row.Groups ?? []]), Roles = SetChange.Remove([.. row.Roles]),
+        Levels = [.. row.Levels.Select(l => l with { Level = AccessLevel.None })],
     };
 
     [Fact]
@@ -227,13 +326,23 @@ public sealed class GrantingTests(UsherApp app)
     {
         var world = await CreateAsync();
         var org = world.Org;
-        await app.ChangeAsync(async db => (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).DefaultPermissions = [NotMine]);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: world.Max)).Error);
-        Assert.Null((await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [] }, by: world.Max)).Error);
-        Assert.Equal(NotMine, Assert.Single((await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: org.Owner)).Value.Member.Permissions).Permission);
+        await app.ChangeAsync(
+            async db => (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).DefaultPermissions = [NotMine]);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: world.Max)).Error);
+        Assert.Null(
+            (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [] }, by: world.Max)).Error);
+        Assert.Equal(
+            NotMine,
+            Assert.Single(
+                (await org.TryInviteAsync(
+                    NewEmail("ada"), row => row with { Permissions = null }, by: org.Owner)).Value.Member.Permissions));
 
         await org.CreateGroupAsync(new("Usual") { IsDefault = true, Permissions = [NotMine] });
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = null }, by: world.Max)).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = null }, by: world.Max)).Error);
         Assert.Null((await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = [] }, by: world.Max)).Error);
     }
 
@@ -246,9 +355,15 @@ public sealed class GrantingTests(UsherApp app)
         Assert.Null((await org.TryInviteAsync(NewEmail("ada"), by: robot)).Error);
 
         await org.GiveAsync(await org.SystemGroupAsync(SystemGroup.Everyone), NotMine);
-        Assert.Null((await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [NotMine] }, by: world.Max)).Error); // a person has it too
-        Assert.Null((await org.TryInviteAsync(NewEmail("ada"), by: robot)).Error); // a service account is not in that group
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [NotMine] }, by: robot)).Error);
+        // a person has it too
+        Assert.Null(
+            (await org.TryInviteAsync(
+                NewEmail("ada"), row => row with { Permissions = [NotMine] }, by: world.Max)).Error);
+        // a service account is not in that group
+        Assert.Null((await org.TryInviteAsync(NewEmail("ada"), by: robot)).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [NotMine] }, by: robot)).Error);
     }
 
     [Theory]
@@ -268,7 +383,9 @@ public sealed class GrantingTests(UsherApp app)
         Assert.Equal(MemberErrors.NotCovered, (await org.RemoveAsync(world.Max, active.Id)).Error);
         Assert.Equal(MemberErrors.NotCovered, (await org.CreateKeyAsync(world.Max, active.Id)).Error);
         var after = await org.MemberAsync(email);
-        Assert.Equal((before.Version, before.Role, before.Invitations[0].SentCount), (after.Version, after.Role, after.Invitations[0].SentCount));
+        Assert.Equal(
+            (before.Version, before.Role, before.Invitations[0].SentCount),
+            (after.Version, after.Role, after.Invitations[0].SentCount));
 
         Assert.Null((await org.ResendAsync(org.Owner, pending)).Error);
         Assert.Null((await org.CreateKeyAsync(org.Owner, active.Id)).Error);
@@ -281,7 +398,8 @@ public sealed class GrantingTests(UsherApp app)
         var world = await CreateAsync();
         var org = world.Org;
         var email = NewEmail("ada");
-        var ada = (await org.TryInviteAsync(email, row => row with { Levels = [new(world.Resource(2), AccessLevel.Full)] })).Value.Member;
+        var ada = (await org.TryInviteAsync(
+            email, row => row with { Levels = [new(world.Resource(2), AccessLevel.Full)] })).Value.Member;
         await org.RemoveAsync(org.Owner, ada.Id);
 
         Assert.Equal(MemberErrors.NotCovered, (await org.TryInviteAsync(email, by: world.Max, how: Refresh)).Error);
@@ -294,7 +412,9 @@ public sealed class GrantingTests(UsherApp app)
     public async Task Without_the_permission_to_manage_users_nothing_at_all_can_be_done()
     {
         var org = await app.CreateOrganizationAsync();
-        var plain = await org.JoinedAsync(NewEmail("ada"), row => row with { Role = BuiltInRole.PowerUser, Permissions = [Mine, Permissions.TokenManagement] });
+        var plain = await org.JoinedAsync(
+            NewEmail("ada"),
+            row => row with { Role = BuiltInRole.PowerUser, Permissions = [Mine, Permissions.TokenManagement] });
         var actor = await org.ActorAsync(plain.Member);
         var other = (await org.TryInviteAsync(NewEmail("bob"))).Value.Member;
 
@@ -302,9 +422,17 @@ public sealed class GrantingTests(UsherApp app)
         Assert.Equal(MemberErrors.NotAllowed, (await org.ResendAsync(actor, other)).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await org.RemoveAsync(actor, other.Id)).Error);
         Assert.Equal(MemberErrors.NotAllowed, (await org.RemoveAsync(actor, actor.Id)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(actor, new("G"), new(), Ct))).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(actor, "R", "", [], Ct))).Error);
-        Assert.Equal(ResourceErrors.NotAllowed, (await app.WithAsync<ResourceService, Result<Resource>>(s => s.CreateAsync(actor, "R", new Dictionary<string, string>(), Ct))).Error);
+        Assert.Equal(
+            MemberErrors.NotAllowed,
+            (await app.WithAsync<GroupService, Result<GroupView>>(s =>
+                s.CreateAsync(actor, new("G"), new(), Ct))).Error);
+        Assert.Equal(
+            MemberErrors.NotAllowed,
+            (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(actor, "R", "", [], Ct))).Error);
+        Assert.Equal(
+            ResourceErrors.NotAllowed,
+            (await app.WithAsync<ResourceService, Result<Resource>>(s =>
+                s.CreateAsync(actor, "R", new Dictionary<string, string>(), Ct))).Error);
     }
 
     [Fact]
@@ -313,15 +441,30 @@ public sealed class GrantingTests(UsherApp app)
         var world = await CreateAsync();
         NewGroup[] refused =
         [
-            new("G") { IsAdmin = true }, new("G") { AllResources = true }, new("G") { Permissions = [NotMine] }, new("G") { Roles = [world.Roles["beyond"]] },
-            new("G") { Levels = [new(world.Resource(1), AccessLevel.Full)] }, new("G") { IsDefault = true, Permissions = [NotMine] },
+            new("G") { IsAdmin = true }, new("G") { AllResources = true }, new("G") { Permissions = [NotMine] },
+            new("G") { Roles = [world.Roles["beyond"]] },
+            new("G") { Levels = [new(world.Resource(1), AccessLevel.Full)] },
+            new("G") { IsDefault = true, Permissions = [NotMine] },
         ];
         foreach (var group in refused)
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(world.Max, group, new(), Ct))).Error);
+            Assert.Equal(
+                InvitationErrors.MoreThanYouHold,
+                (await app.WithAsync<GroupService, Result<GroupView>>(s =>
+                    s.CreateAsync(world.Max, group, new(), Ct))).Error);
         Assert.Null((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(
-            world.Max, new("G") { Permissions = [Mine], Roles = [world.Roles["within"]], Levels = [new(world.Resource(0), AccessLevel.Full)] }, new(), Ct))).Error);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(world.Max, "R", "", [Mine, NotMine], Ct))).Error);
-        Assert.Null((await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(world.Max, "R", "", [Mine], Ct))).Error);
+            world.Max,
+            new("G")
+            {
+                Permissions = [Mine], Roles = [world.Roles["within"]],
+                Levels = [new(world.Resource(0), AccessLevel.Full)],
+            },
+            new(), Ct))).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await app.WithAsync<RoleService, Result<Role>>(s =>
+                s.CreateAsync(world.Max, "R", "", [Mine, NotMine], Ct))).Error);
+        Assert.Null(
+            (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(world.Max, "R", "", [Mine], Ct))).Error);
     }
 
     [Fact]
@@ -329,7 +472,8 @@ public sealed class GrantingTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var ada = await org.JoinedAsync(NewEmail("ada"));
-        var bob = await org.JoinedAsync(NewEmail("bob"), row => row with { Permissions = [Permissions.TokenManagement] });
+        var bob = await org.JoinedAsync(
+            NewEmail("bob"), row => row with { Permissions = [Permissions.TokenManagement] });
         var (adas, bobs) = (await org.ActorAsync(ada.Member), await org.ActorAsync(bob.Member));
         Assert.Null((await org.CreateKeyAsync(adas, ada.Member.Id)).Error);
         Assert.Equal(ApiKeyErrors.NotAllowed, (await org.CreateKeyAsync(adas, bob.Member.Id)).Error);
@@ -356,7 +500,9 @@ public sealed class GrantingTests(UsherApp app)
         Assert.NotNull((await org.RemoveAsync(manager, pending.Id)).Error);
         Assert.NotNull((await org.CreateKeyAsync(manager, ada.Member.Id)).Error);
         Assert.NotNull((await org.CreateKeyAsync(manager, manager.Id)).Error);
-        Assert.NotNull((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(manager, new("G"), new(), Ct))).Error);
+        Assert.NotNull(
+            (await app.WithAsync<GroupService, Result<GroupView>>(s =>
+                s.CreateAsync(manager, new("G"), new(), Ct))).Error);
     }
 
     [Fact]
@@ -368,10 +514,19 @@ public sealed class GrantingTests(UsherApp app)
         Assert.Equal(MemberErrors.NotFound, (await mine.ResendAsync(mine.Owner, stranger)).Error);
         Assert.Equal(MemberErrors.NotFound, (await mine.RemoveAsync(mine.Owner, stranger.Id)).Error);
         Assert.Equal(MemberErrors.NotFound, (await mine.CreateKeyAsync(mine.Owner, theirs.Created.Owner.Id)).Error);
-        Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Groups = [Reference.To(group.Id)] })).Error?.Code);
-        Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Roles = [Reference.To(role.Id)] })).Error?.Code);
+        Assert.Equal(
+            "reference_unknown",
+            (await mine.TryInviteAsync(
+                NewEmail("b"), row => row with { Groups = [Reference.To(group.Id)] })).Error?.Code);
+        Assert.Equal(
+            "reference_unknown",
+            (await mine.TryInviteAsync(
+                NewEmail("b"), row => row with { Roles = [Reference.To(role.Id)] })).Error?.Code);
         var place = Reference.To(theirs.Created.Resources[0].Id);
-        Assert.Equal("reference_unknown", (await mine.TryInviteAsync(NewEmail("b"), row => row with { Levels = [new(place, AccessLevel.ReadOnly)] })).Error?.Code);
+        Assert.Equal(
+            "reference_unknown",
+            (await mine.TryInviteAsync(
+                NewEmail("b"), row => row with { Levels = [new(place, AccessLevel.ReadOnly)] })).Error?.Code);
         Assert.Equal(HttpStatusCode.NotFound, (await mine.Admin.GetAsync($"/users/{stranger.Id}", Ct)).StatusCode);
     }
 
@@ -381,19 +536,26 @@ public sealed class GrantingTests(UsherApp app)
         var resources = org.Created.Resources.Select(r => Reference.To(r.Id)).ToArray();
         Dictionary<string, Reference> roles = new()
         {
-            ["within"] = Reference.To((await org.CreateRoleAsync("Within", Mine)).Id), ["beyond"] = Reference.To((await org.CreateRoleAsync("Beyond", NotMine)).Id),
+            ["within"] = Reference.To((await org.CreateRoleAsync("Within", Mine)).Id),
+            ["beyond"] = Reference.To((await org.CreateRoleAsync("Beyond", NotMine)).Id),
         };
         Dictionary<string, Reference> groups = [];
         foreach (var (key, group) in new Dictionary<string, NewGroup>
         {
-            ["within"] = new("within") { Permissions = [Mine], Roles = [roles["within"]], Levels = [new(resources[0], AccessLevel.Full)] },
-            ["permission"] = new("permission") { Permissions = [NotMine] }, ["admin"] = new("admin") { IsAdmin = true }, ["all"] = new("all") { AllResources = true },
-            ["level"] = new("level") { Levels = [new(resources[1], AccessLevel.Full)] }, ["role"] = new("role") { Roles = [roles["beyond"]] },
+            ["within"] = new("within")
+            {
+                Permissions = [Mine], Roles = [roles["within"]], Levels = [new(resources[0], AccessLevel.Full)],
+            },
+            ["permission"] = new("permission") { Permissions = [NotMine] }, ["admin"] = new("admin") { IsAdmin = true },
+            ["all"] = new("all") { AllResources = true },
+            ["level"] = new("level") { Levels = [new(resources[1], AccessLevel.Full)] },
+            ["role"] = new("role") { Roles = [roles["beyond"]] },
         }) groups[key] = Reference.To((await org.CreateGroupAsync(group)).Id);
 
         var max = await org.JoinedAsync(NewEmail("max"), row => row with
         {
-            Permissions = [Permissions.UserManagement, Mine, .. more], Levels = [new(resources[0], AccessLevel.Full), new(resources[1], AccessLevel.ReadOnly)],
+            Permissions = [Permissions.UserManagement, Mine, .. more],
+            Levels = [new(resources[0], AccessLevel.Full), new(resources[1], AccessLevel.ReadOnly)],
         });
         return new(org, await org.ActorAsync(max.Member), groups, roles);
     }

@@ -9,7 +9,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>Where somebody else signs people in, a member is active without an invitation, and bound to his user when he proves to be him.</summary>
+/// <summary>
+/// Where somebody else signs people in, a member is active without an invitation, and bound to his user when he proves
+/// to be him.
+/// </summary>
 public sealed class IdentityProviderTests(UsherApp app)
 {
     [Fact]
@@ -48,7 +51,9 @@ public sealed class IdentityProviderTests(UsherApp app)
         var user = (await elsewhere.JoinedAsync(email)).Member.UserId;
         Assert.Null((await app.SignInAsync(email)).Error);
         Assert.Null((await org.MemberAsync(email)).UserId);
-        Assert.Null((await app.WithAsync<MembershipService, Result<Member>>(s => s.AgreeAsync(user!.Value, member.Id, Ct))).Error);
+        Assert.Null(
+            (await app.WithAsync<MembershipService, Result<Member>>(s =>
+                s.AgreeAsync(user!.Value, member.Id, Ct))).Error);
         var bound = await org.MemberAsync(email);
         Assert.Equal((member.Id, user), (bound.Id, bound.UserId));
         Assert.NotNull(bound.LastSignInAt);
@@ -73,7 +78,8 @@ public sealed class IdentityProviderTests(UsherApp app)
     private async Task<TestOrganization> WithProviderAsync()
     {
         var org = await app.CreateOrganizationAsync();
-        Assert.Null((await org.UpdateAsync(org.Owner, new OrganizationChange { ExternalIdentityProvider = "Acme ID" })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(org.Owner, new OrganizationChange { ExternalIdentityProvider = "Acme ID" })).Error);
         return org;
     }
 }

@@ -10,25 +10,44 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>Every invitation ends in a member, or in a clear answer to both sides. What the clock does to it is in <see cref="ExpiryTests"/>.</summary>
+/// <summary>
+/// Every invitation ends in a member, or in a clear answer to both sides. What the clock does to it is in
+/// <see cref="ExpiryTests"/>.
+/// </summary>
 public sealed class InvitationLifeTests(UsherApp app)
 {
-    public static TheoryData<string> LostRights => ["the permission", "the membership", "his being active", "the level"];
+    public static TheoryData<string> LostRights =>
+        ["the permission", "the membership", "his being active", "the level"];
 
     [Theory]
     [MemberData(nameof(LostRights))]
-    public async Task When_the_sponsor_has_lost_what_he_gave_the_invitation_is_revoked_and_both_sides_are_told(string what)
+    public async Task When_the_sponsor_has_lost_what_he_gave_the_invitation_is_revoked_and_both_sides_are_told(
+        string what)
     {
         var org = await app.CreateOrganizationAsync();
         var place = Reference.To(org.Created.Resources[0].Id);
-        var max = (await org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement, "ingestion"], Levels = [new(place, AccessLevel.Full)] })).Member;
+        var max = (await org.JoinedAsync(
+            NewEmail("max"),
+            row =>
+                row with
+                {
+                    Permissions = [Permissions.UserManagement, "ingestion"], Levels = [new(place, AccessLevel.Full)],
+                })).Member;
         var (ada, link) = await org.GuestAsync(
-            NewEmail("ada"), row => row with { Permissions = ["ingestion"], Levels = [new(place, AccessLevel.Full)] }, by: await org.ActorAsync(max));
+            NewEmail("ada"), row =>
+                row with { Permissions = ["ingestion"], Levels = [new(place, AccessLevel.Full)] },
+                by: await org.ActorAsync(max));
         await app.QueryAsync(db => what switch
         {
-            "the permission" => db.MemberPermissions.Where(p => p.MemberId == max.Id && p.Permission == "ingestion").ExecuteDeleteAsync(Ct),
-            "the level" => db.ResourceAccess.Where(a => a.MemberId == max.Id).ExecuteUpdateAsync(set => set.SetProperty(a => a.Level, AccessLevel.ReadOnly), Ct),
-            "his being active" => db.Members.Where(m => m.Id == max.Id).ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, MemberStatus.Suspended), Ct),
+            "the permission" =>
+                db.MemberPermissions.Where(p => p.MemberId == max.Id && p.Permission == "ingestion")
+                    .ExecuteDeleteAsync(Ct),
+            "the level" =>
+                db.ResourceAccess.Where(a => a.MemberId == max.Id)
+                    .ExecuteUpdateAsync(set => set.SetProperty(a => a.Level, AccessLevel.ReadOnly), Ct),
+            "his being active" =>
+                db.Members.Where(m => m.Id == max.Id)
+                    .ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, MemberStatus.Suspended), Ct),
             _ => Task.FromResult(0),
         });
         if (what is "the membership") await org.RemoveAsync(org.Owner, max.Id);
@@ -62,18 +81,24 @@ public sealed class InvitationLifeTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var max = await org.ManagerAsync("ingestion");
-        var (ada, old) = await org.GuestAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"] }, by: max);
+        var (ada, old) = await org.GuestAsync(
+            NewEmail("ada"), row => row with { Permissions = ["ingestion"] }, by: max);
         var revoke = new MemberRemoveOptions { Sponsored = SponsoredAction.Revoke };
-        Assert.Null((await app.WithAsync<MemberService, Result<MemberSelection>>(s => s.RemoveAsync(org.Owner, [new(Id: max.Id)], revoke, Ct))).Error);
+        Assert.Null(
+            (await app.WithAsync<MemberService, Result<MemberSelection>>(s =>
+                s.RemoveAsync(org.Owner, [new(Id: max.Id)], revoke, Ct))).Error);
         Assert.True((await app.LookAsync(old)).CanAskForNew);
-        Assert.Equal(InviteOutcome.Revived, (await org.TryInviteAsync(ada.Identifier, by: org.Owner, how: Refresh)).Value.Outcome);
+        Assert.Equal(
+            InviteOutcome.Revived,
+            (await org.TryInviteAsync(ada.Identifier, by: org.Owner, how: Refresh)).Value.Outcome);
         Assert.Null((await app.JoinAsync(await org.LinkAsync(ada, sponsor: org.Owner))).Error);
         var before = (await org.OutboxAsync()).Count;
 
         Assert.False((await app.LookAsync(old)).CanAskForNew);
         Assert.NotNull((await app.AskForNewAsync(old)).Error);
         Assert.Equal(before, (await org.OutboxAsync()).Count);
-        Assert.DoesNotContain((await org.MemberAsync(ada.Identifier)).Invitations, i => i.Status is InvitationStatus.Pending);
+        Assert.DoesNotContain(
+            (await org.MemberAsync(ada.Identifier)).Invitations, i => i.Status is InvitationStatus.Pending);
     }
 
     [Fact]
@@ -136,7 +161,8 @@ public sealed class InvitationLifeTests(UsherApp app)
         var (ada, link) = await org.GuestAsync(NewEmail("ada"));
         var elsewhere = await app.CreateOrganizationAsync();
         var user = (await elsewhere.JoinedAsync(NewEmail("else"))).Joined.Session!.UserId;
-        await app.ChangeAsync(async db => (await db.Members.SingleAsync(m => m.Id == ada.Id, Ct)).Join(user, ada.CreatedAt));
+        await app.ChangeAsync(
+            async db => (await db.Members.SingleAsync(m => m.Id == ada.Id, Ct)).Join(user, ada.CreatedAt));
         Assert.Equal("invitation_superseded", (await app.JoinAsync(link)).Error?.Code);
         Assert.Equal(InvitationErrors.AlreadyJoined, (await org.ResendAsync(org.Owner, ada)).Error);
         Assert.NotNull((await app.DeclineAsync(link)).Error);
@@ -151,7 +177,8 @@ public sealed class InvitationLifeTests(UsherApp app)
         var (_, another) = await org.GuestAsync(NewEmail("bob"));
         foreach (var wrong in new[]
         {
-            link with { Secret = another.Secret }, link with { InvitationId = another.InvitationId }, link with { InvitationId = Guid.NewGuid() },
+            link with { Secret = another.Secret }, link with { InvitationId = another.InvitationId },
+            link with { InvitationId = Guid.NewGuid() },
             link with { OrganizationSlug = other.Slug }, link with { OrganizationSlug = "nowhere" },
         })
         {
@@ -172,7 +199,8 @@ public sealed class InvitationLifeTests(UsherApp app)
         Assert.Empty((await org.MemberAsync(ada.Identifier)).Invitations);
         Assert.Empty(await org.OutboxAsync());
         Assert.Null((await org.ResendAsync(org.Owner, ada)).Error);
-        Assert.Equal(InvitationStatus.Pending, Assert.Single((await org.MemberAsync(ada.Identifier)).Invitations).Status);
+        Assert.Equal(
+            InvitationStatus.Pending, Assert.Single((await org.MemberAsync(ada.Identifier)).Invitations).Status);
         Assert.Equal(ada.Identifier, Assert.Single(await org.OutboxAsync()).Recipient);
     }
 }

@@ -52,7 +52,8 @@ public sealed class JoiningTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var (ada, link) = await org.GuestAsync(NewEmail("ada"));
         Assert.Equal("first_name_missing", (await app.JoinAsync(link, firstName: " ")).Error?.Code);
-        Assert.Equal("name_invalid", (await app.JoinAsync(link, firstName: "Ada\r\nBcc: eve@example.test")).Error?.Code);
+        Assert.Equal(
+            "name_invalid", (await app.JoinAsync(link, firstName: "Ada\r\nBcc: eve@example.test")).Error?.Code);
         Assert.Equal("name_invalid", (await app.JoinAsync(link, firstName: "Ada\uD800")).Error?.Code);
         Assert.Equal("password_too_short", (await app.JoinAsync(link, "short")).Error?.Code);
         Assert.Equal("password_too_common", (await app.JoinAsync(link, ada.Identifier.Split('@')[0])).Error?.Code);
@@ -71,7 +72,8 @@ public sealed class JoiningTests(UsherApp app)
         Assert.Equal(InvitationErrors.MustSignIn, (await app.TakeOverAsync(link)).Error);
         Assert.Equal(InvitationErrors.MustSignIn, (await app.ProveAsync(link)).Error);
         Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link, "another long password")).Error);
-        Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link)).Error); // not even with the right one: the link signs nobody in
+        // not even with the right one: the link signs nobody in
+        Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link)).Error);
 
         var user = (await app.SignInAsync(email)).Value.UserId;
         Assert.Equal(Viewer.Invitee, (await app.LookAsync(link, user)).Viewer);
@@ -100,21 +102,30 @@ public sealed class JoiningTests(UsherApp app)
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, true)]
-    public async Task Joins_of_one_address_in_two_organizations_at_once_make_one_account(bool firstMailed, bool secondMailed)
+    public async Task Joins_of_one_address_in_two_organizations_at_once_make_one_account(
+        bool firstMailed, bool secondMailed)
     {
         for (var round = 0; round < 5; round++)
         {
             var (first, second) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
             var email = NewEmail("ada");
-            var links = new[] { (await first.GuestAsync(email, mailed: firstMailed)).Link, (await second.GuestAsync(email, mailed: secondMailed)).Link };
+            var links = new[]
+            {
+                (await first.GuestAsync(email, mailed: firstMailed)).Link,
+                (await second.GuestAsync(email, mailed: secondMailed)).Link,
+            };
             var answers = await AtOnceAsync(6, i => app.JoinAsync(links[i % 2]));
             Assert.Contains(answers, a => a.Error is null);
-            Assert.All(answers.Where(a => a.Error is not null), a => Assert.True(a.Error!.Code is "must_sign_in" or "account_unproven", a.Error.Code));
+            Assert.All(
+                answers.Where(a => a.Error is not null),
+                a => Assert.True(a.Error!.Code is "must_sign_in" or "account_unproven", a.Error.Code));
 
             var user = Assert.Single(await UsersOfAsync(email));
-            var joined = new[] { await first.MemberAsync(email), await second.MemberAsync(email) }.Where(m => m.UserId is not null).ToList();
+            var joined = new[] { await first.MemberAsync(email), await second.MemberAsync(email) }
+                .Where(m => m.UserId is not null).ToList();
             Assert.Equal(user.Id, Assert.Single(joined).UserId);
-            Assert.Equal(joined[0].OrganizationId == first.Id ? firstMailed : secondMailed, user.EmailProvedAt is not null);
+            Assert.Equal(
+                joined[0].OrganizationId == first.Id ? firstMailed : secondMailed, user.EmailProvedAt is not null);
         }
     }
 
@@ -125,7 +136,8 @@ public sealed class JoiningTests(UsherApp app)
         var email = NewEmail("ada");
         Assert.Null((await app.JoinAsync((await first.GuestAsync(email, mailed: false)).Link)).Error);
         var (_, link) = await second.GuestAsync(email, mailed: false);
-        Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link)).Error); // not even with the right password
+        // not even with the right password
+        Assert.Equal(InvitationErrors.MustSignIn, (await app.JoinAsync(link)).Error);
 
         var user = (await app.SignInAsync(email)).Value.UserId;
         Assert.Equal(Viewer.Invitee, (await app.LookAsync(link, user)).Viewer);
@@ -169,10 +181,13 @@ public sealed class JoiningTests(UsherApp app)
     public async Task An_owner_named_with_a_password_keeps_the_account_that_is_there()
     {
         var email = NewEmail("olivia");
-        Assert.Null((await app.JoinAsync((await (await app.CreateOrganizationAsync()).GuestAsync(email, mailed: false)).Link)).Error);
+        Assert.Null(
+            (await app.JoinAsync(
+                (await (await app.CreateOrganizationAsync()).GuestAsync(email, mailed: false)).Link)).Error);
         var slug = $"own-{Guid.NewGuid():N}"[..20];
         var made = (await app.WithAsync<OrganizationService, Result<CreatedOrganization>>(s => s.CreateAsync(
-            Actor.System(Organization.Installation), new(slug, "Acme", email) { OwnerPassword = "another long password" }, Ct))).Value;
+            Actor.System(Organization.Installation),
+            new(slug, "Acme", email) { OwnerPassword = "another long password" }, Ct))).Value;
         Assert.Null(made.Owner.UserId);
         Assert.NotNull(made.OwnerLink);
         Assert.Single(await UsersOfAsync(email));
@@ -192,7 +207,9 @@ public sealed class JoiningTests(UsherApp app)
 
         var user = Assert.Single(await UsersOfAsync(email)).Id;
         foreach (var link in links) Assert.Null((await app.AcceptAsync(link, user)).Error);
-        Assert.Equal((user, user), ((await first.MemberAsync(email)).UserId!.Value, (await second.MemberAsync(email)).UserId!.Value));
+        Assert.Equal(
+            (user, user),
+            ((await first.MemberAsync(email)).UserId!.Value, (await second.MemberAsync(email)).UserId!.Value));
     }
 
     [Fact]
@@ -215,5 +232,6 @@ public sealed class JoiningTests(UsherApp app)
         Assert.Equal(ada.Member.Version, (await org.MemberAsync(ada.Member.Identifier)).Version);
     }
 
-    private Task<List<User>> UsersOfAsync(string email) => app.QueryAsync(db => db.Users.AsNoTracking().Where(u => u.NormalizedEmail == email).ToListAsync(Ct));
+    private Task<List<User>> UsersOfAsync(string email) =>
+        app.QueryAsync(db => db.Users.AsNoTracking().Where(u => u.NormalizedEmail == email).ToListAsync(Ct));
 }

@@ -19,7 +19,11 @@ public sealed class KnownAndUnknownTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var joined = await org.JoinedAsync(NewEmail("ada"));
         var invited = (await org.TryInviteAsync(NewEmail("bob"))).Value.Member;
-        foreach (var email in new[] { joined.Member.Identifier, invited.Identifier, NewEmail("nobody"), "no address", "", "a@b,c@d", new string('x', 10_000) })
+        foreach (var email in new[]
+            {
+                joined.Member.Identifier, invited.Identifier, NewEmail("nobody"), "no address", "", "a@b,c@d",
+                new string('x', 10_000),
+            })
             Assert.Equal(SessionService.Wrong, (await app.SignInAsync(email, "not the right password")).Error);
         Assert.Null((await app.SignInAsync(joined.Member.Identifier.ToUpperInvariant())).Error);
     }
@@ -29,10 +33,11 @@ public sealed class KnownAndUnknownTests(UsherApp app)
     {
         var email = NewEmail("ada");
         await app.SignInAsync(email, "what somebody typed by mistake");
-        var details = await app.QueryAsync(db => db.Events.AsNoTracking().Include(e => e.Details)
-            .Where(e => e.OrganizationId == Organization.Installation && e.Type == EventTypes.UserSignInFailed).OrderByDescending(e => e.Id).Take(200).ToListAsync(Ct));
-        var failed = Assert.Single(details, e => e.Details!.Values.GetValueOrDefault("email") == email);
-        Assert.DoesNotContain("mistake", string.Join(' ', failed.Details!.Values.Values), StringComparison.Ordinal);
+        var details = await app.QueryAsync(db => db.Events.AsNoTracking()
+            .Where(e => e.OrganizationId == Organization.Installation && e.Type == EventTypes.UserSignInFailed)
+                .OrderByDescending(e => e.Id).Take(200).ToListAsync(Ct));
+        var failed = Assert.Single(details, e => e.Details!.GetValueOrDefault("email") == email);
+        Assert.DoesNotContain("mistake", string.Join(' ', failed.Details!.Values), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -52,10 +57,15 @@ public sealed class KnownAndUnknownTests(UsherApp app)
 
         // Who has joined, was removed, is unknown or no address at all gets none, and nobody hears of it.
         var joined = await first.JoinedAsync(NewEmail("bob"));
-        var removed = (await first.TryInviteAsync(NewEmail("eve"), how: RefuseSecond with { SendMail = false })).Value.Member;
+        var removed = (await first.TryInviteAsync(
+            NewEmail("eve"), how: RefuseSecond with { SendMail = false })).Value.Member;
         await first.RemoveAsync(first.Owner, removed.Id);
         var before = (await first.OutboxAsync()).Count;
-        foreach (var other in new[] { joined.Member.Identifier, removed.Identifier, NewEmail("nobody"), "no address", $"{email},{email}", "" }) await SendMyLinkAsync(other);
+        foreach (var other in new[]
+            {
+                joined.Member.Identifier, removed.Identifier, NewEmail("nobody"), "no address", $"{email},{email}", "",
+            })
+            await SendMyLinkAsync(other);
         Assert.Equal(before, (await first.OutboxAsync()).Count);
     }
 

@@ -20,7 +20,8 @@ public sealed class LastAdminTests(UsherApp app)
         {
             var org = await app.CreateOrganizationAsync();
             var other = await AdminAsync(org);
-            var results = await AtOnceAsync(2, i => i is 0 ? org.RemoveAsync(org.Owner, other.Id) : org.RemoveAsync(other, org.Created.Owner.Id));
+            var results = await AtOnceAsync(
+                2, i => i is 0 ? org.RemoveAsync(org.Owner, other.Id) : org.RemoveAsync(other, org.Created.Owner.Id));
 
             Assert.Single(results, r => r.Error is null);
             Assert.Single(results, r => r.Error is { Code: "member_not_covered" or "last_admin" or "not_allowed" });
@@ -48,18 +49,24 @@ public sealed class LastAdminTests(UsherApp app)
         Assert.Equal(System.Net.HttpStatusCode.OK, (await org.Admin.GetAsync("/v1/users/whoami", Ct)).StatusCode);
     }
 
-    // Who is only invited, suspended, a service account, or an administrator by a group alone is nobody to leave an organization to.
+    // Who is only invited, suspended, a service account, or an administrator by a group alone is nobody to leave an
+    // organization to.
     [Fact]
     public async Task Only_an_active_person_with_the_role_counts_as_another_administrator()
     {
         var org = await app.CreateOrganizationAsync();
         await org.TryInviteAsync(NewEmail("invited"), row => row with { Role = BuiltInRole.Admin });
         var suspended = await AdminAsync(org);
-        await app.QueryAsync(db => db.Members.Where(m => m.Id == suspended.Id).ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, MemberStatus.Suspended), Ct));
+        await app.QueryAsync(db =>
+            db.Members.Where(m => m.Id == suspended.Id)
+                .ExecuteUpdateAsync(set => set.SetProperty(m => m.Status, MemberStatus.Suspended), Ct));
         var admins = await org.CreateGroupAsync(new("Admins") { IsAdmin = true });
         await org.JoinedAsync(NewEmail("grouped"), row => row with { Groups = [Reference.To(admins.Id)] });
         var service = await org.ServiceAccountAsync();
-        await app.ChangeAsync(async db => (await db.Members.SingleAsync(m => m.Id == service.Id, Ct)).Give(BuiltInRole.Admin, org.System, service.CreatedAt));
+        await app.ChangeAsync(
+            async db =>
+                (await db.Members.SingleAsync(m => m.Id == service.Id, Ct))
+                    .Give(BuiltInRole.Admin, org.System, service.CreatedAt));
 
         Assert.Equal(MemberErrors.LastAdmin, (await org.RemoveAsync(org.Owner, org.Created.Owner.Id)).Error);
         await AdminAsync(org);
@@ -101,5 +108,6 @@ public sealed class LastAdminTests(UsherApp app)
     }
 
     private static async Task<Actor> AdminAsync(TestOrganization org) =>
-        await org.ActorAsync((await org.JoinedAsync(NewEmail("admin"), row => row with { Role = BuiltInRole.Admin })).Member);
+        await org.ActorAsync(
+            (await org.JoinedAsync(NewEmail("admin"), row => row with { Role = BuiltInRole.Admin })).Member);
 }

@@ -12,7 +12,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>Changing members: what changes, what stays, and what a change does to an offer that is out. Who may give what is in GrantingTests.</summary>
+/// <summary>
+/// Changing members: what changes, what stays, and what a change does to an offer that is out. Who may give what is in
+/// GrantingTests.
+/// </summary>
 public sealed class MemberChangeTests(UsherApp app)
 {
     [Fact]
@@ -20,21 +23,30 @@ public sealed class MemberChangeTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var group = await org.CreateGroupAsync(new("Ops"));
-        var ada = (await org.JoinedAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"], TimeZone = "Europe/Berlin" })).Member;
+        var ada = (await org.JoinedAsync(
+            NewEmail("ada"), row => row with { Permissions = ["ingestion"], TimeZone = "Europe/Berlin" })).Member;
         var changed = await org.UpdateAsync(org.Owner, ada.Id, new()
         {
-            FirstName = " Augusta ", Permissions = SetChange.Add("ingestion", "alerts_management"), Groups = SetChange.To([Reference.To(group.Id)]),
-            Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.ReadOnly) { Capabilities = [Capabilities.DeployAll] }],
+            FirstName = " Augusta ", Permissions = SetChange.Add("ingestion", "alerts_management"),
+            Groups = SetChange.To([Reference.To(group.Id)]),
+            Levels = [
+                new(
+                    Reference.To(org.Created.Resources[0].Id),
+                    AccessLevel.ReadOnly) { Capabilities = [Capabilities.DeployAll] }],
         });
 
         var member = Assert.Single(changed.Value.Members);
-        Assert.Equal(("Augusta", "Lovelace", "Europe/Berlin", BuiltInRole.User), (member.FirstName, member.LastName, member.TimeZone, member.Role));
+        Assert.Equal(
+            ("Augusta", "Lovelace", "Europe/Berlin", BuiltInRole.User),
+            (member.FirstName, member.LastName, member.TimeZone, member.Role));
         var stored = await org.MemberAsync(ada.Identifier);
         Assert.Equal((ada.Version + 1, "Augusta"), (stored.Version, stored.FirstName));
-        Assert.Equal(["alerts_management", "ingestion"], stored.Permissions.Select(p => p.Permission).Order());
+        Assert.Equal(["alerts_management", "ingestion"], stored.Permissions.Order());
         Assert.Equal([Capabilities.DeployAll], Assert.Single(stored.Levels).Capabilities);
         var told = (await org.EventsAsync()).Last(e => e.Type == EventTypes.MemberUpdated).Details!.Values;
-        Assert.Equal(("Ada → Augusta", "alerts_management", "Ops"), (told["first_name"], told["permissions_added"], told["groups_added"]));
+        Assert.Equal(
+            ("Ada → Augusta", "alerts_management", "Ops"),
+            (told["first_name"], told["permissions_added"], told["groups_added"]));
         Assert.False(told.ContainsKey("last_name"));
     }
 
@@ -47,10 +59,12 @@ public sealed class MemberChangeTests(UsherApp app)
         var everyone = Reference.To((await org.SystemGroupAsync(SystemGroup.Everyone)).Id);
         Assert.Null((await org.UpdateAsync(org.Owner, ada.Id, new()
         {
-            FirstName = ada.FirstName, Email = ada.Identifier, Role = BuiltInRole.User, Permissions = SetChange.To(["ingestion", "ingestion"]), Groups = SetChange.Remove(everyone),
+            FirstName = ada.FirstName, Email = ada.Identifier, Role = BuiltInRole.User,
+            Permissions = SetChange.To(["ingestion", "ingestion"]), Groups = SetChange.Remove(everyone),
             Suspended = false, AllResources = false, TimeZone = ada.TimeZone, SsoId = null,
         })).Error);
-        Assert.Equal((ada.Version, events), ((await org.MemberAsync(ada.Identifier)).Version, (await org.EventsAsync()).Count));
+        Assert.Equal(
+            (ada.Version, events), ((await org.MemberAsync(ada.Identifier)).Version, (await org.EventsAsync()).Count));
     }
 
     [Fact]
@@ -59,10 +73,17 @@ public sealed class MemberChangeTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var (one, two) = (await org.CreateGroupAsync(new("One")), await org.CreateGroupAsync(new("Two")));
         var role = await org.CreateRoleAsync("Reader", "ingestion");
-        var ada = (await org.JoinedAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"], Groups = [Reference.To(one.Id)], Roles = [Reference.To(role.Id)] })).Member;
+        var ada = (await org.JoinedAsync(
+            NewEmail("ada"),
+            row =>
+                row with
+                {
+                    Permissions = ["ingestion"], Groups = [Reference.To(one.Id)], Roles = [Reference.To(role.Id)],
+                })).Member;
         var view = (await org.UpdateAsync(org.Owner, ada.Id, new()
         {
-            Permissions = SetChange.To(["log_management"]), Groups = SetChange.To([Reference.To(two.Id)]), Roles = SetChange.To<Reference>([]),
+            Permissions = SetChange.To(["log_management"]), Groups = SetChange.To([Reference.To(two.Id)]),
+            Roles = SetChange.To<Reference>([]),
         })).Value;
         Assert.Equal(["Everyone", "Two"], view.Graph.GroupsOf(view.Members[0]).Select(g => g.Name));
         Assert.Equal("log_management", Assert.Single((await org.MemberAsync(ada.Identifier)).Permissions).Permission);
@@ -83,9 +104,12 @@ public sealed class MemberChangeTests(UsherApp app)
         Assert.Null((await org.UpdateAsync(manager, member.Id, new() { Email = right.ToUpperInvariant() })).Error);
 
         var moved = await org.MemberAsync(right);
-        Assert.Equal((member.Id, MemberStatus.Invited, right.ToUpperInvariant()), (moved.Id, moved.Status, moved.Email));
+        Assert.Equal(
+            (member.Id, MemberStatus.Invited, right.ToUpperInvariant()), (moved.Id, moved.Status, moved.Email));
         var invitation = Assert.Single(moved.Invitations);
-        Assert.Equal((InvitationStatus.Pending, DeliveryState.None, manager.Id), (invitation.Status, invitation.Delivery, invitation.SponsorId));
+        Assert.Equal(
+            (InvitationStatus.Pending, DeliveryState.None, manager.Id),
+            (invitation.Status, invitation.Delivery, invitation.SponsorId));
         Assert.Equal(OfferState.Unknown, (await app.LookAsync(old)).State);
         Assert.Equal(InvitationErrors.LinkUnknown, (await app.JoinAsync(old)).Error);
 
@@ -109,15 +133,25 @@ public sealed class MemberChangeTests(UsherApp app)
     public async Task An_address_of_somebody_else_is_refused_and_another_spelling_of_ones_own_is_kept()
     {
         var org = await app.CreateOrganizationAsync();
-        var (ada, bob) = ((await org.JoinedAsync(NewEmail("ada"))).Member, (await org.TryInviteAsync(NewEmail("bob"))).Value.Member);
+        var (ada, bob) = (
+            (await org.JoinedAsync(NewEmail("ada"))).Member, (await org.TryInviteAsync(NewEmail("bob"))).Value.Member);
         foreach (var taken in new[] { bob.Identifier, bob.Identifier.ToUpperInvariant() })
-            Assert.Equal(InvitationErrors.AlreadyMember, (await org.UpdateAsync(org.Owner, ada.Id, new() { Email = taken })).Error);
-        Assert.Equal(InvitationErrors.EmailInvalid, (await org.UpdateAsync(org.Owner, ada.Id, new() { Email = "a@b, c@d" })).Error);
+            Assert.Equal(
+                InvitationErrors.AlreadyMember,
+                (await org.UpdateAsync(org.Owner, ada.Id, new() { Email = taken })).Error);
+        Assert.Equal(
+            InvitationErrors.EmailInvalid,
+            (await org.UpdateAsync(org.Owner, ada.Id, new() { Email = "a@b, c@d" })).Error);
 
         await org.RemoveAsync(org.Owner, bob.Id);
-        Assert.Null((await org.UpdateAsync(org.Owner, ada.Id, new() { Email = bob.Identifier })).Error); // free since he left
-        Assert.Null((await org.UpdateAsync(org.Owner, ada.Id, new() { Email = bob.Identifier.ToUpperInvariant() })).Error);
-        Assert.Equal((ada.Id, bob.Identifier.ToUpperInvariant()), (await org.MembersAsync()).Where(m => m.IsLive && m.Identifier == bob.Identifier).Select(m => (m.Id, m.Email!)).Single());
+        // free since he left
+        Assert.Null((await org.UpdateAsync(org.Owner, ada.Id, new() { Email = bob.Identifier })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(org.Owner, ada.Id, new() { Email = bob.Identifier.ToUpperInvariant() })).Error);
+        Assert.Equal(
+            (ada.Id, bob.Identifier.ToUpperInvariant()),
+            (await org.MembersAsync()).Where(m => m.IsLive && m.Identifier == bob.Identifier)
+                .Select(m => (m.Id, m.Email!)).Single());
     }
 
     [Fact]
@@ -126,17 +160,25 @@ public sealed class MemberChangeTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var ada = (await org.JoinedAsync(NewEmail("ada"))).Member;
         var renamed = NewEmail("ada.l");
-        Assert.Null((await org.UpdateAsync(org.Owner, ada.Id, new() { Email = renamed, FirstName = "Someone else" })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(org.Owner, ada.Id, new() { Email = renamed, FirstName = "Someone else" })).Error);
         Assert.NotNull((await app.SignInAsync(renamed)).Error);
         Assert.Null((await app.SignInAsync(ada.Identifier)).Error);
-        Assert.Equal("Ada", await app.QueryAsync(db => db.Users.Where(u => u.Id == ada.UserId).Select(u => u.FirstName).SingleAsync(Ct)));
+        Assert.Equal(
+            "Ada",
+            await app.QueryAsync(db =>
+                db.Users.Where(u => u.Id == ada.UserId).Select(u => u.FirstName).SingleAsync(Ct)));
     }
 
     [Fact]
     public async Task Of_twenty_members_who_get_one_address_at_once_one_has_it()
     {
         var org = await app.CreateOrganizationAsync();
-        var members = (await org.TryInviteAsync([.. Enumerable.Range(0, 20).Select(i => new NewInvitation(NewEmail($"m{i}")) { Permissions = [], Groups = [] })])).Select(r => r.Value.Member).ToArray();
+        var members = (await org.TryInviteAsync(
+            [
+                .. Enumerable.Range(0, 20)
+                    .Select(i => new NewInvitation(NewEmail($"m{i}")) { Permissions = [], Groups = [] })]))
+            .Select(r => r.Value.Member).ToArray();
         var wanted = NewEmail("one");
         var results = await AtOnceAsync(20, i => org.UpdateAsync(org.Owner, members[i].Id, new() { Email = wanted }));
         Assert.Single(results, r => r.Error is null);
@@ -150,8 +192,11 @@ public sealed class MemberChangeTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ManagerAsync("ingestion");
         var (member, link) = await org.GuestAsync(NewEmail("ada"));
-        Assert.Null((await org.UpdateAsync(manager, member.Id, new() { Permissions = SetChange.Add("ingestion") })).Error);
-        Assert.Null((await org.UpdateAsync(org.Owner, manager.Id, new() { Permissions = SetChange.To([Permissions.UserManagement]) })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(manager, member.Id, new() { Permissions = SetChange.Add("ingestion") })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(
+                org.Owner, manager.Id, new() { Permissions = SetChange.To([Permissions.UserManagement]) })).Error);
 
         Assert.Equal(InvitationErrors.SponsorLostRight, (await app.JoinAsync(link)).Error);
         Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(member.Identifier)).Status);
@@ -169,22 +214,37 @@ public sealed class MemberChangeTests(UsherApp app)
         Assert.Contains(await org.MembersAsync(), m => m.Id == ada.Member.Id && m.Status == MemberStatus.Suspended);
         Assert.Null((await org.UpdateAsync(org.Owner, ada.Member.Id, new() { Suspended = false })).Error);
         Assert.Equal(HttpStatusCode.OK, (await ada.Client.GetAsync("/v1/users/whoami", Ct)).StatusCode);
-        Assert.Equal(MemberErrors.NotJoined, (await org.UpdateAsync(org.Owner, invited.Id, new() { Suspended = true })).Error);
+        Assert.Equal(
+            MemberErrors.NotJoined, (await org.UpdateAsync(org.Owner, invited.Id, new() { Suspended = true })).Error);
     }
 
     [Fact]
     public async Task The_last_administrator_stays_one_whoever_asks_and_two_who_demote_each_other_at_once_leave_one()
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var change in new MemberChange[] { new() { Role = BuiltInRole.User }, new() { Role = BuiltInRole.PowerUser }, new() { Suspended = true } })
-            foreach (var by in new[] { org.Owner, org.System }) Assert.Equal(MemberErrors.LastAdmin, (await org.UpdateAsync(by, org.Created.Owner.Id, change)).Error);
+        foreach (var change in new MemberChange[]
+            {
+                new() { Role = BuiltInRole.User }, new() { Role = BuiltInRole.PowerUser }, new() { Suspended = true },
+            })
+            foreach (var by in new[] { org.Owner, org.System })
+                Assert.Equal(MemberErrors.LastAdmin, (await org.UpdateAsync(by, org.Created.Owner.Id, change)).Error);
 
         for (var round = 0; round < 5; round++)
         {
-            var other = await org.ActorAsync((await org.JoinedAsync(NewEmail("admin"), row => row with { Role = BuiltInRole.Admin })).Member);
-            Actor[] admins = [.. (await org.MembersAsync()).Where(m => m.IsAdmin && m.Id != other.Id).Select(m => org.Owner with { Id = m.Id }), other];
+            var other = await org.ActorAsync(
+                (await org.JoinedAsync(NewEmail("admin"), row => row with { Role = BuiltInRole.Admin })).Member);
+            Actor[] admins = [
+                .. (await org.MembersAsync()).Where(m => m.IsAdmin && m.Id != other.Id)
+                    .Select(m => org.Owner with { Id = m.Id }),
+                other,
+            ];
             Assert.Equal(2, admins.Length);
-            var results = await AtOnceAsync(2, i => org.UpdateAsync(admins[i], admins[1 - i].Id, i is 0 ? new() { Role = BuiltInRole.User } : new() { Suspended = true }));
+            var results = await AtOnceAsync(
+                2,
+                i =>
+                    org.UpdateAsync(
+                        admins[i], admins[1 - i].Id,
+                        i is 0 ? new() { Role = BuiltInRole.User } : new() { Suspended = true }));
             Assert.Single(results, r => r.Error is null);
             Assert.Single(await org.MembersAsync(), m => m.IsAdmin);
         }
@@ -196,8 +256,12 @@ public sealed class MemberChangeTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var other = (await org.JoinedAsync(NewEmail("admin"), row => row with { Role = BuiltInRole.Admin })).Member;
         MemberKey[] both = [new(Id: org.Created.Owner.Id), new(Identifier: other.Identifier)];
-        Assert.Equal(MemberErrors.LastAdmin, (await org.UpdateAsync(org.Owner, both, new() { Role = BuiltInRole.User })).Error);
-        Assert.Equal(MemberErrors.LastAdmin, (await app.WithAsync<MemberService, Result<MemberSelection>>(s => s.RemoveAsync(org.Owner, both, new(), Ct))).Error);
+        Assert.Equal(
+            MemberErrors.LastAdmin, (await org.UpdateAsync(org.Owner, both, new() { Role = BuiltInRole.User })).Error);
+        Assert.Equal(
+            MemberErrors.LastAdmin,
+            (await app.WithAsync<MemberService, Result<MemberSelection>>(s =>
+                s.RemoveAsync(org.Owner, both, new(), Ct))).Error);
         Assert.Equal(2, (await org.MembersAsync()).Count(m => m.IsAdmin));
     }
 
@@ -206,21 +270,30 @@ public sealed class MemberChangeTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var (manager, other) = (await org.ManagerAsync("ingestion"), await app.CreateOrganizationAsync());
-        var (ada, bob) = ((await org.JoinedAsync(NewEmail("ada"))).Member, (await org.TryInviteAsync(NewEmail("bob"))).Value.Member);
-        var powerful = (await org.TryInviteAsync(NewEmail("eve"), row => row with { Role = BuiltInRole.PowerUser })).Value.Member;
+        var (ada, bob) = (
+            (await org.JoinedAsync(NewEmail("ada"))).Member, (await org.TryInviteAsync(NewEmail("bob"))).Value.Member);
+        var powerful = (await org.TryInviteAsync(
+            NewEmail("eve"), row => row with { Role = BuiltInRole.PowerUser })).Value.Member;
         var change = new MemberChange { Permissions = SetChange.Add("ingestion") };
         MemberKey nobody = new(Identifier: "nobody@example.test"), foreign = new(Id: other.Created.Owner.Id);
 
-        var selection = (await org.UpdateAsync(manager, [nobody, new(Number: bob.Number), new(Id: ada.Id), foreign, new(Identifier: ada.Identifier)], change)).Value;
+        var selection = (await org.UpdateAsync(
+            manager, [nobody, new(Number: bob.Number), new(Id: ada.Id), foreign, new(Identifier: ada.Identifier)],
+            change)).Value;
         Assert.Equal([bob.Id, ada.Id], selection.Members.Select(m => m.Id));
         Assert.Equal([nobody, foreign], selection.Unknown);
         Assert.Equal(MemberErrors.NotFound, (await org.UpdateAsync(manager, [nobody, foreign], change)).Error);
 
         var taking = new MemberChange { Permissions = SetChange.Remove("ingestion"), FirstName = "Changed" };
         Assert.Null((await org.UpdateAsync(org.Owner, [new(Id: powerful.Id)], change)).Error);
-        Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(manager, [new(Id: ada.Id), new(Id: powerful.Id)], taking)).Error);
+        Assert.Equal(
+            MemberErrors.NotCovered,
+            (await org.UpdateAsync(manager, [new(Id: ada.Id), new(Id: powerful.Id)], taking)).Error);
         Assert.Equal("Ada", (await org.MemberAsync(ada.Identifier)).FirstName);
-        Assert.Equal(MemberErrors.TooMany, (await org.UpdateAsync(manager, [.. Enumerable.Range(0, 1_001).Select(i => new MemberKey(Number: i))], change)).Error);
+        Assert.Equal(
+            MemberErrors.TooMany,
+            (await org.UpdateAsync(
+                manager, [.. Enumerable.Range(0, 1_001).Select(i => new MemberKey(Number: i))], change)).Error);
     }
 
     [Fact]
@@ -234,9 +307,15 @@ public sealed class MemberChangeTests(UsherApp app)
             await AtOnceAsync(16, async i => i switch
             {
                 8 => (await org.RemoveAsync(org.Owner, ada.Id)).Error,
-                _ when i % 4 is 0 => (await org.UpdateAsync(org.Owner, ada.Id, new() { Permissions = SetChange.Add(Permissions.Wavefront[i]) })).Error,
-                _ when i % 4 is 1 => (await org.UpdateGroupAsync(org.Owner, group.Id, new() { Members = SetChange.Add(new MemberKey(Id: ada.Id)) })).Error,
-                _ when i % 4 is 2 => (await org.UpdateRoleAsync(org.Owner, role.Id, new() { Members = SetChange.Add(new MemberKey(Id: ada.Id)) })).Error,
+                _ when i % 4 is 0 =>
+                    (await org.UpdateAsync(
+                        org.Owner, ada.Id, new() { Permissions = SetChange.Add(Permissions.Wavefront[i]) })).Error,
+                _ when i % 4 is 1 =>
+                    (await org.UpdateGroupAsync(
+                        org.Owner, group.Id, new() { Members = SetChange.Add(new MemberKey(Id: ada.Id)) })).Error,
+                _ when i % 4 is 2 =>
+                    (await org.UpdateRoleAsync(
+                        org.Owner, role.Id, new() { Members = SetChange.Add(new MemberKey(Id: ada.Id)) })).Error,
                 _ => (await org.UpdateAsync(org.Owner, ada.Id, new() { Role = BuiltInRole.Admin })).Error,
             });
             var left = await org.MemberAsync(ada.Identifier);
@@ -253,7 +332,9 @@ public sealed class MemberChangeTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var ada = (await org.JoinedAsync(NewEmail("ada"))).Member;
-        var results = await AtOnceAsync(17, i => org.UpdateAsync(org.Owner, ada.Id, new() { Permissions = SetChange.Add(Permissions.Wavefront[i]) }));
+        var results = await AtOnceAsync(
+            17,
+            i => org.UpdateAsync(org.Owner, ada.Id, new() { Permissions = SetChange.Add(Permissions.Wavefront[i]) }));
         Assert.All(results, r => Assert.Null(r.Error));
         Assert.Equal(17, (await org.MemberAsync(ada.Identifier)).Permissions.Count);
     }

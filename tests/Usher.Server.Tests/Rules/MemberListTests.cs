@@ -17,10 +17,14 @@ public sealed class MemberListTests(UsherApp app)
     public async Task More_than_one_chunk_of_members_comes_once_each_and_in_order(MemberOrder order)
     {
         var org = await app.CreateOrganizationAsync();
-        NewInvitation[] rows = [.. Enumerable.Range(0, 1_000).Select(i => new NewInvitation($"p{(i * 617) % 1_000:D4}@{org.Slug}.example") { Permissions = [] })];
-        Assert.All(await org.TryInviteAsync(rows, how: RefuseSecond with { SendMail = false }), o => Assert.Null(o.Error));
+        NewInvitation[] rows = [
+            .. Enumerable.Range(0, 1_000)
+                .Select(i => new NewInvitation($"p{(i * 617) % 1_000:D4}@{org.Slug}.example") { Permissions = [] })];
+        Assert.All(
+            await org.TryInviteAsync(rows, how: RefuseSecond with { SendMail = false }), o => Assert.Null(o.Error));
         await org.ServiceAccountAsync();
-        var removed = (await org.TryInviteAsync(NewEmail("gone"), how: RefuseSecond with { SendMail = false })).Value.Member;
+        var removed = (await org.TryInviteAsync(
+            NewEmail("gone"), how: RefuseSecond with { SendMail = false })).Value.Member;
         await org.RemoveAsync(org.Owner, removed.Id);
 
         List<Member> listed = [];
@@ -35,7 +39,9 @@ public sealed class MemberListTests(UsherApp app)
 
                 // Between the chunks somebody joins a group and a role that the first has not seen.
                 var (group, role) = (await org.CreateGroupAsync(new("Late")), await org.CreateRoleAsync("Late"));
-                var late = await org.TryInviteAsync($"z@{org.Slug}.example", row => row with { Groups = [Reference.To(group.Id)], Roles = [Reference.To(role.Id)] });
+                var late = await org.TryInviteAsync(
+                    $"z@{org.Slug}.example",
+                    row => row with { Groups = [Reference.To(group.Id)], Roles = [Reference.To(role.Id)] });
                 Assert.Null(late.Error);
             }
 
@@ -48,7 +54,9 @@ public sealed class MemberListTests(UsherApp app)
 
         string Key(Member member) => order switch
         {
-            MemberOrder.Created => Convert.ToHexString(member.Id.ToByteArray(bigEndian: true)), MemberOrder.Identifier => member.Identifier, _ => $"{member.Number:D20}",
+            MemberOrder.Created =>
+                Convert.ToHexString(member.Id.ToByteArray(bigEndian: true)), MemberOrder.Identifier =>
+                    member.Identifier, _ => $"{member.Number:D20}",
         };
     }
 }

@@ -14,7 +14,9 @@ public sealed class MemberNumbersTests
     public async Task Two_nodes_never_give_one_number_twice()
     {
         await using var database = await TestDatabase.CreateAsync();
-        var numbers = TestDatabase.IsPostgres ? await TogetherAsync(database) : [.. await AloneAsync(database), .. await AloneAsync(database)];
+        var numbers = TestDatabase.IsPostgres
+            ? await TogetherAsync(database)
+            : [.. await AloneAsync(database), .. await AloneAsync(database)];
         Assert.Equal(numbers.Count, numbers.Distinct().Count());
         Assert.All(numbers, number => Assert.True(number > 0));
     }
@@ -25,7 +27,11 @@ public sealed class MemberNumbersTests
         await using var second = await UsherApp.StartAsync([], database: database, workers: false);
         var taken = await AtOnceAsync(20, i => TakeAsync(i % 2 is 0 ? first : second));
         var org = await first.CreateOrganizationAsync();
-        var members = await AtOnceAsync(20, async i => (await new TestOrganization(i % 2 is 0 ? first : second, org.Created).TryInviteAsync(NewEmail("ada"))).Value.Member.Number);
+        var members = await AtOnceAsync(
+            20,
+            async i =>
+                (await new TestOrganization(i % 2 is 0 ? first : second, org.Created).TryInviteAsync(
+                    NewEmail("ada"))).Value.Member.Number);
         return [.. taken.SelectMany(t => t), .. members];
     }
 

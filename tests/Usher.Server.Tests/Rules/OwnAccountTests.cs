@@ -15,7 +15,9 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>A person changes their own account by their own session, and what changes how they sign in needs the password again.</summary>
+/// <summary>
+/// A person changes their own account by their own session, and what changes how they sign in needs the password again.
+/// </summary>
 public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedApp>
 {
     private const string Umlaut = "pässwörd mit Umlaut";
@@ -64,7 +66,8 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
     {
         var ada = await app.AccountAsync();
         var (other, otherSecret) = await app.SignedInAsync(ada.Email);
-        var (reset, change) = (await app.ResetLinkAsync(ada.Email), await app.OwnAddressLinkAsync(other, NewEmail("eve")));
+        var (reset, change) = (
+            await app.ResetLinkAsync(ada.Email), await app.OwnAddressLinkAsync(other, NewEmail("eve")));
         var before = await app.UserAsync(ada.UserId);
 
         Assert.Null((await app.ChangePasswordAsync(ada.Session)).Error);
@@ -91,9 +94,12 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         Assert.Equal(AccountErrors.StepUpNeeded, (await app.ChangePasswordAsync(ada.Session)).Error);
         Assert.Equal(AccountErrors.StepUpNeeded, (await app.AskForAddressAsync(ada.Session, NewEmail("eve"))).Error);
         // What the request remembers of the session does not count, only what is stored of it.
-        Assert.Equal(AccountErrors.StepUpNeeded, (await app.ChangePasswordAsync(ada.Session with { AuthenticatedAt = clock.Now() })).Error);
+        Assert.Equal(
+            AccountErrors.StepUpNeeded,
+            (await app.ChangePasswordAsync(ada.Session with { AuthenticatedAt = clock.Now() })).Error);
 
-        Assert.Equal(AccountErrors.PasswordWrong, (await app.ConfirmSessionAsync(ada.Session, "not the right one")).Error);
+        Assert.Equal(
+            AccountErrors.PasswordWrong, (await app.ConfirmSessionAsync(ada.Session, "not the right one")).Error);
         Assert.Equal(AccountErrors.StepUpNeeded, (await app.ChangePasswordAsync(ada.Session)).Error);
         var confirmed = (await app.ConfirmSessionAsync(ada.Session)).Value;
         Assert.Equal(clock.Now() + Session.StepUp, confirmed.ConfirmedUntil);
@@ -109,10 +115,14 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         var ada = await app.AccountAsync();
         var (other, _) = await app.SignedInAsync(ada.Email);
         Assert.Null((await app.ChangePasswordAsync(ada.Session)).Error);
-        Assert.Equal(AccountErrors.SessionRefused, (await app.ChangePasswordAsync(other, "a third few words in a row")).Error);
+        Assert.Equal(
+            AccountErrors.SessionRefused, (await app.ChangePasswordAsync(other, "a third few words in a row")).Error);
         Assert.Equal(AccountErrors.SessionRefused, (await app.AskForAddressAsync(other, NewEmail("eve"))).Error);
         Assert.Equal(AccountErrors.SessionRefused, (await app.ConfirmSessionAsync(other, NewPassword)).Error);
-        Assert.Equal(AccountErrors.SessionRefused, (await app.WithAsync<UserService, Result<Me>>(s => s.UpdateAsync(other, new() { FirstName = "Eve" }, Ct))).Error);
+        Assert.Equal(
+            AccountErrors.SessionRefused,
+            (await app.WithAsync<UserService, Result<Me>>(s =>
+                s.UpdateAsync(other, new() { FirstName = "Eve" }, Ct))).Error);
         Assert.Equal("Ada", (await app.UserAsync(ada.UserId)).FirstName);
     }
 
@@ -123,17 +133,21 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         clock.Advance(TimeSpan.FromHours(1));
         var (second, _) = await app.SignedInAsync(ada.Email);
         var (third, _) = await app.SignedInAsync(ada.Email);
-        Assert.Equal([third.SessionId, second.SessionId, ada.Session.SessionId], (await app.SessionsAsync(ada.UserId)).Select(s => s.Id));
+        Assert.Equal(
+            [third.SessionId, second.SessionId, ada.Session.SessionId],
+            (await app.SessionsAsync(ada.UserId)).Select(s => s.Id));
 
         // Used again: written down by the worker, at most every few minutes, and by no request.
         var bob = await app.AccountAsync();
         await app.SessionAsync(ada.Secret);
         await FlushAsync();
-        Assert.Equal(clock.Now(), (await app.SessionsAsync(ada.UserId)).Single(s => s.Id == ada.Session.SessionId).LastSeenAt);
+        Assert.Equal(
+            clock.Now(), (await app.SessionsAsync(ada.UserId)).Single(s => s.Id == ada.Session.SessionId).LastSeenAt);
         clock.Advance(SessionUsage.Precision - TimeSpan.FromMilliseconds(1));
         await app.SessionAsync(ada.Secret);
         await FlushAsync();
-        Assert.NotEqual(clock.Now(), (await app.SessionsAsync(ada.UserId)).Single(s => s.Id == ada.Session.SessionId).LastSeenAt);
+        Assert.NotEqual(
+            clock.Now(), (await app.SessionsAsync(ada.UserId)).Single(s => s.Id == ada.Session.SessionId).LastSeenAt);
 
         Assert.Equal(AccountErrors.SessionNotFound, (await EndAsync(bob.Session, second.SessionId)).Error);
         Assert.Null((await EndAsync(ada.Session, second.SessionId)).Error);
@@ -151,14 +165,21 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         var org = await app.CreateOrganizationAsync();
         var ada = await app.AccountAsync(org);
         var me = (await app.WithAsync<UserService, Result<Me>>(s => s.UpdateAsync(
-            ada.Session, new() { FirstName = " Augusta ", LastName = "King", TimeZone = "Europe/London", Locale = "en-GB" }, Ct))).Value;
-        Assert.Equal(("Augusta", "King", "Europe/London", "en-GB"), (me.User.FirstName, me.User.LastName, me.User.TimeZone, me.User.Locale));
+            ada.Session,
+            new() { FirstName = " Augusta ", LastName = "King", TimeZone = "Europe/London", Locale = "en-GB" },
+            Ct))).Value;
+        Assert.Equal(
+            ("Augusta", "King", "Europe/London", "en-GB"),
+            (me.User.FirstName, me.User.LastName, me.User.TimeZone, me.User.Locale));
         var member = await org.MemberAsync(ada.Email);
         Assert.Equal(("Ada", "Lovelace", null), (member.FirstName, member.LastName, member.TimeZone));
 
         var refused = (await app.WithAsync<UserService, Result<Me>>(s => s.UpdateAsync(
-            ada.Session, new() { FirstName = " ", LastName = new('x', 121), TimeZone = "Mars/Olympus", Locale = "not a language" }, Ct))).Error!;
-        Assert.Equal(["first_name", "last_name", "time_zone", "locale"], refused.Also.Prepend(refused).Select(e => e.Field));
+            ada.Session,
+            new() { FirstName = " ", LastName = new('x', 121), TimeZone = "Mars/Olympus", Locale = "not a language" },
+            Ct))).Error!;
+        Assert.Equal(
+            ["first_name", "last_name", "time_zone", "locale"], refused.Also.Prepend(refused).Select(e => e.Field));
     }
 
     [Fact]
@@ -168,7 +189,9 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         var ada = await app.AccountAsync(org);
         var email = NewEmail("augusta");
         var link = await app.OwnAddressLinkAsync(ada.Session, email.ToUpperInvariant());
-        Assert.Equal((AddressChangeState.Open, email, clock.Now() + UserAddressChange.Lifetime), Told(await app.LookAsync(link)));
+        Assert.Equal(
+            (AddressChangeState.Open, email, clock.Now() + UserAddressChange.Lifetime),
+            Told(await app.LookAsync(link)));
         Assert.Equal(ada.Email, (await app.UserAsync(ada.UserId)).Email);
         Assert.Equal(AccountErrors.PasswordWrong, (await app.ConfirmAsync(link, "not the right one")).Error);
 
@@ -181,7 +204,9 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         Assert.NotNull((await app.SignInAsync(ada.Email)).Error);
         var told = Assert.Single(await app.OwnMailsAsync(ada.Email), m => m.Kind is OutboxKind.UserAddressChanged);
         Assert.Equal((email, null), (told.Parameters[OutboxParameters.Email], told.Secret));
-        Assert.Equal([EventTypes.UserAddressChangeRequested, EventTypes.UserAddressChanged], (await app.EventsOfAsync(ada.UserId)).TakeLast(3).Take(2).Select(e => e.Type));
+        Assert.Equal(
+            [EventTypes.UserAddressChangeRequested, EventTypes.UserAddressChanged],
+            (await app.EventsOfAsync(ada.UserId)).TakeLast(3).Take(2).Select(e => e.Type));
     }
 
     // A change of address that an attacker asked for must not survive what the owner does. The same for an account that
@@ -198,10 +223,13 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         var (own, _) = await app.SignedInAsync(eve.Email);
         if (how is "reset") Assert.Null((await app.CompleteAsync(await app.ResetLinkAsync(eve.Email))).Error);
         if (how is "password") Assert.Null((await app.ChangePasswordAsync(own)).Error);
-        if (how is "another change") Assert.Null((await app.ConfirmAsync(await app.OwnAddressLinkAsync(own, NewEmail("ada")))).Error);
+        if (how is "another change")
+            Assert.Null((await app.ConfirmAsync(await app.OwnAddressLinkAsync(own, NewEmail("ada")))).Error);
 
-        foreach (var password in new[] { TestOrganization.Password, NewPassword }) Assert.NotNull((await app.ConfirmAsync(link, password)).Error);
-        Assert.Contains((await app.LookAsync(link)).State, new[] { AddressChangeState.Void, AddressChangeState.Replaced });
+        foreach (var password in new[] { TestOrganization.Password, NewPassword })
+            Assert.NotNull((await app.ConfirmAsync(link, password)).Error);
+        Assert.Contains(
+            (await app.LookAsync(link)).State, new[] { AddressChangeState.Void, AddressChangeState.Replaced });
         Assert.NotEqual(attackers, (await app.UserAsync(eve.UserId)).Email);
         Assert.NotNull((await app.SignInAsync(attackers)).Error);
         Assert.NotNull((await app.SignInAsync(attackers, NewPassword)).Error);
@@ -214,9 +242,12 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         {
             var eve = await app.AccountAsync();
             var attackers = NewEmail("eve");
-            var (change, reset) = (await app.OwnAddressLinkAsync(eve.Session, attackers), await app.ResetLinkAsync(eve.Email));
-            var answers = await AtOnceAsync(2, async i => i is 0 ? (await app.ConfirmAsync(change)).Error : (await app.CompleteAsync(reset)).Error);
-            // Either the reset came first, and voids the change; or the change came first, and the link to the old address is void.
+            var (change, reset) = (
+                await app.OwnAddressLinkAsync(eve.Session, attackers), await app.ResetLinkAsync(eve.Email));
+            var answers = await AtOnceAsync(
+                2, async i => i is 0 ? (await app.ConfirmAsync(change)).Error : (await app.CompleteAsync(reset)).Error);
+            // Either the reset came first, and voids the change; or the change came first, and the link to the old
+            // address is void.
             Assert.Single(answers, a => a is null);
             Assert.Equal(answers[0] is null ? attackers : eve.Email, (await app.UserAsync(eve.UserId)).Email);
         }
@@ -229,7 +260,8 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         var link = await app.OwnAddressLinkAsync(ada.Session, bob.Email); // as for an address nobody has
         Assert.Equal(AddressChangeState.Taken, (await app.LookAsync(link)).State);
         Assert.Equal(AccountErrors.EmailTaken, (await app.ConfirmAsync(link)).Error);
-        Assert.Equal((ada.Email, bob.Email), ((await app.UserAsync(ada.UserId)).Email, (await app.UserAsync(bob.UserId)).Email));
+        Assert.Equal(
+            (ada.Email, bob.Email), ((await app.UserAsync(ada.UserId)).Email, (await app.UserAsync(bob.UserId)).Email));
     }
 
     [Fact]
@@ -259,14 +291,16 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         {
             var email = NewEmail("wanted");
             var links = new List<UserAddressLink>();
-            for (var i = 0; i < 3; i++) links.Add(await app.OwnAddressLinkAsync((await app.AccountAsync()).Session, email));
+            for (var i = 0; i < 3; i++)
+                links.Add(await app.OwnAddressLinkAsync((await app.AccountAsync()).Session, email));
             var answers = await AtOnceAsync(links.Count, i => app.ConfirmAsync(links[i]));
             Assert.Single(answers, a => a.Error is null);
             Assert.All(answers.Where(a => a.Error is not null), a => Assert.Equal(AccountErrors.EmailTaken, a.Error));
         }
     }
 
-    // The account's own address needs no password to ask, and all the more to confirm: the mail alone may be a stranger's.
+    // The account's own address needs no password to ask, and all the more to confirm: the mail alone may be a
+    // stranger's.
     [Fact]
     public async Task An_account_that_proved_nothing_proves_its_own_address_by_mail_and_password()
     {
@@ -277,7 +311,9 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         Assert.Equal(AccountErrors.PasswordWrong, (await app.ConfirmAsync(link, "the mailbox is not enough")).Error);
         Assert.Null((await app.UserAsync(ada.UserId)).EmailProvedAt);
         Assert.Null((await app.ConfirmAsync(link)).Error);
-        Assert.Equal((ada.Email, clock.Now()), ((await app.UserAsync(ada.UserId)).Email, (await app.UserAsync(ada.UserId)).EmailProvedAt));
+        Assert.Equal(
+            (ada.Email, clock.Now()),
+            ((await app.UserAsync(ada.UserId)).Email, (await app.UserAsync(ada.UserId)).EmailProvedAt));
         Assert.NotNull(await app.SessionAsync(ada.Secret));
         Assert.DoesNotContain(await app.OwnMailsAsync(ada.Email), m => m.Kind is OutboxKind.UserAddressChanged);
         Assert.Equal(AccountErrors.EmailUnchanged, (await app.AskForAddressAsync(ada.Session, ada.Email)).Error);
@@ -287,9 +323,14 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
     public async Task Asking_many_times_at_once_leaves_one_waiting_change_and_no_more_mails_than_a_day_has()
     {
         var ada = await app.AccountAsync();
-        var answers = await AtOnceAsync(UserAddressService.MaxAskedADay + 5, _ => app.AskForAddressAsync(ada.Session, NewEmail("ada")));
+        var answers = await AtOnceAsync(
+            UserAddressService.MaxAskedADay + 5, _ => app.AskForAddressAsync(ada.Session, NewEmail("ada")));
         Assert.Equal(5, answers.Count(a => a.Error == AccountErrors.TooManyAddressChanges));
-        Assert.Equal(1, await app.QueryAsync(db => db.UserAddressChanges.CountAsync(c => c.UserId == ada.UserId && c.Status == AddressChangeStatus.Pending, Ct)));
+        Assert.Equal(
+            1,
+            await app.QueryAsync(db =>
+                db.UserAddressChanges.CountAsync(
+                    c => c.UserId == ada.UserId && c.Status == AddressChangeStatus.Pending, Ct)));
     }
 
     [Fact]
@@ -299,15 +340,21 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         var link = await app.OwnAddressLinkAsync(ada.Session, NewEmail("augusta"));
         for (var i = 0; i < link.Secret.Length; i++)
         {
-            var wrong = link with { Secret = $"{link.Secret[..i]}{(link.Secret[i] is 'x' ? 'y' : 'x')}{link.Secret[(i + 1)..]}" };
+            var wrong = link with
+            {
+                Secret = $"{link.Secret[..i]}{(link.Secret[i] is 'x' ? 'y' : 'x')}{link.Secret[(i + 1)..]}",
+            };
             Assert.Equal(new NewUserAddress(AddressChangeState.Unknown), await app.LookAsync(wrong));
             Assert.Equal(AccountErrors.AddressChangeUnknown, (await app.ConfirmAsync(wrong)).Error);
         }
 
-        Assert.Equal(AccountErrors.AddressChangeUnknown, (await app.ConfirmAsync(link with { Secret = Secret.Create(Secret.AddressPrefix).Text })).Error);
+        Assert.Equal(
+            AccountErrors.AddressChangeUnknown,
+            (await app.ConfirmAsync(link with { Secret = Secret.Create(Secret.AddressPrefix).Text })).Error);
     }
 
-    private Task<Result<bool>> EndAsync(SessionUser session, Guid id) => app.WithAsync<OwnSessionService, Result<bool>>(s => s.EndAsync(session, id, Ct));
+    private Task<Result<bool>> EndAsync(SessionUser session, Guid id) =>
+        app.WithAsync<OwnSessionService, Result<bool>>(s => s.EndAsync(session, id, Ct));
 
     private Task<bool> FlushAsync() => app.QueryAsync(async db =>
     {
@@ -315,5 +362,6 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
         return true;
     });
 
-    private static (AddressChangeState State, string Email, DateTimeOffset ExpiresAt) Told(NewUserAddress address) => (address.State, address.Email, address.ExpiresAt);
+    private static (AddressChangeState State, string Email, DateTimeOffset ExpiresAt) Told(NewUserAddress address) =>
+        (address.State, address.Email, address.ExpiresAt);
 }

@@ -14,27 +14,37 @@ internal static class ProfileSteps
 {
     extension(UsherApp app)
     {
-        public Task<Result<Member>> UpdateAsync(Actor actor, ProfileChange change) => app.WithAsync<ProfileService, Result<Member>>(s => s.UpdateAsync(actor, change, Ct));
+        public Task<Result<Member>> UpdateAsync(Actor actor, ProfileChange change) =>
+            app.WithAsync<ProfileService, Result<Member>>(s => s.UpdateAsync(actor, change, Ct));
 
-        public Task<NewAddress> LookAsync(AddressChangeLink link) => app.WithAsync<AddressChangeService, NewAddress>(s => s.LookAsync(link, Ct));
+        public Task<NewAddress> LookAsync(AddressChangeLink link) =>
+            app.WithAsync<AddressChangeService, NewAddress>(s => s.LookAsync(link, Ct));
 
-        public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link) => app.WithAsync<AddressChangeService, Result<NewAddress>>(s => s.ConfirmAsync(link, Ct));
+        public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link) =>
+            app.WithAsync<AddressChangeService, Result<NewAddress>>(s => s.ConfirmAsync(link, Ct));
 
-        /// <summary>Asks for a new address and takes the link from the mail still in the outbox: only where no worker sends it.</summary>
+        /// <summary>
+        /// Asks for a new address and takes the link from the mail still in the outbox: only where no worker sends it.
+        /// </summary>
         public async Task<AddressChangeLink> AskAsync(Actor actor, string email)
         {
             Assert.Null((await app.UpdateAsync(actor, new() { Email = email })).Error);
             var message = await app.QueryAsync(db => db.OutboxMessages.AsNoTracking()
-                .Where(m => m.OrganizationId == actor.OrganizationId && m.Kind == OutboxKind.AddressChange && m.Secret != null).OrderBy(m => m.Id).LastAsync(Ct));
+                .Where(m =>
+                    m.OrganizationId == actor.OrganizationId && m.Kind == OutboxKind.AddressChange && m.Secret != null)
+                    .OrderBy(m => m.Id).LastAsync(Ct));
             return new(
-                message.Parameters[OutboxParameters.OrganizationSlug], Guid.Parse(message.Parameters[OutboxParameters.AddressChange]),
+                message.Parameters[OutboxParameters.OrganizationSlug],
+                Guid.Parse(message.Parameters[OutboxParameters.AddressChange]),
                 app.Services.GetRequiredService<OutboxSecrets>().Reveal(message.Secret!));
         }
 
-        public Task<User> UserAsync(Guid id) => app.QueryAsync(db => db.Users.AsNoTracking().SingleAsync(u => u.Id == id, Ct));
+        public Task<User> UserAsync(Guid id) =>
+            app.QueryAsync(db => db.Users.AsNoTracking().SingleAsync(u => u.Id == id, Ct));
 
         public Task<List<AddressChange>> AddressChangesAsync(Guid member) =>
-            app.QueryAsync(db => db.AddressChanges.AsNoTracking().Where(c => c.MemberId == member).OrderBy(c => c.Id).ToListAsync(Ct));
+            app.QueryAsync(db =>
+                db.AddressChanges.AsNoTracking().Where(c => c.MemberId == member).OrderBy(c => c.Id).ToListAsync(Ct));
     }
 
     extension(TestOrganization org)
@@ -47,6 +57,7 @@ internal static class ProfileSteps
         }
 
         /// <summary>A member as he is now.</summary>
-        public async Task<Member> TodayAsync(Member member) => (await org.MembersAsync()).Single(m => m.Id == member.Id);
+        public async Task<Member> TodayAsync(Member member) =>
+            (await org.MembersAsync()).Single(m => m.Id == member.Id);
     }
 }

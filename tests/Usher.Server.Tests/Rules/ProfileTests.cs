@@ -13,7 +13,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>A member changes their own record by a key, and never the account. A new address counts once mail to it was shown to arrive.</summary>
+/// <summary>
+/// A member changes their own record by a key, and never the account. A new address counts once mail to it was shown to
+/// arrive.
+/// </summary>
 public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
 {
     private static readonly TimeSpan Day = TimeSpan.FromHours(24);
@@ -27,18 +30,25 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var org = await app.CreateOrganizationAsync();
         var (ada, member) = await org.PersonAsync();
         var before = await app.UserAsync(member.UserId!.Value);
-        var changed = await app.UpdateAsync(ada, new() { FirstName = " Augusta ", LastName = "King", TimeZone = "Europe/London" });
+        var changed = await app.UpdateAsync(
+            ada, new() { FirstName = " Augusta ", LastName = "King", TimeZone = "Europe/London" });
 
-        Assert.Equal(("Augusta", "King", "Europe/London"), (changed.Value.FirstName, changed.Value.LastName, changed.Value.TimeZone));
+        Assert.Equal(
+            ("Augusta", "King", "Europe/London"),
+            (changed.Value.FirstName, changed.Value.LastName, changed.Value.TimeZone));
         var (today, user) = (await org.TodayAsync(member), await app.UserAsync(member.UserId!.Value));
-        Assert.Equal(("Augusta", "King", "Europe/London", member.Identifier), (today.FirstName, today.LastName, today.TimeZone, today.Identifier));
-        Assert.Equal(("Ada", "Lovelace", null, member.Identifier), (user.FirstName, user.LastName, user.TimeZone, user.Email));
+        Assert.Equal(
+            ("Augusta", "King", "Europe/London", member.Identifier),
+            (today.FirstName, today.LastName, today.TimeZone, today.Identifier));
+        Assert.Equal(
+            ("Ada", "Lovelace", null, member.Identifier), (user.FirstName, user.LastName, user.TimeZone, user.Email));
         Assert.Equal(before.ConcurrencyStamp, user.ConcurrencyStamp);
         var recorded = Assert.Single(await org.EventsAsync(), e => e.Type is EventTypes.MemberUpdated);
         Assert.Equal((member.Id, member.Id), (recorded.ActorId, recorded.SubjectId));
         Assert.Equal(
             "actor=Ada Lovelace first_name=Ada → Augusta last_name=Lovelace → King time_zone= → Europe/London",
-            string.Join(' ', recorded.Details!.Values.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"{v.Key}={v.Value}")));
+            string.Join(
+                ' ', recorded.Details!.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"{v.Key}={v.Value}")));
         Assert.Empty(await org.OutboxAsync());
     }
 
@@ -50,7 +60,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         await app.UpdateAsync(ada, new() { TimeZone = "Europe/London" });
         var version = (await org.TodayAsync(member)).Version;
         await app.UpdateAsync(ada, new());
-        await app.UpdateAsync(ada, new() { FirstName = "Ada", LastName = "Lovelace", TimeZone = "Europe/London", Email = member.Email });
+        await app.UpdateAsync(
+            ada, new() { FirstName = "Ada", LastName = "Lovelace", TimeZone = "Europe/London", Email = member.Email });
         Assert.Equal(version, (await org.TodayAsync(member)).Version);
         Assert.Single(await org.EventsAsync(), e => e.Type is EventTypes.MemberUpdated);
 
@@ -78,12 +89,18 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var (ada, member) = await org.PersonAsync();
         Assert.DoesNotContain(Core.Access.Permissions.BuiltIn, ada.May);
         await app.AskAsync(ada, NewEmail("ada")); // so that there is one to supersede
-        foreach (var change in new ProfileChange[] { new() { FirstName = "Augusta" }, new() { LastName = "King", Email = NewEmail("ada") } })
+        foreach (var change in new ProfileChange[]
+            {
+                new() { FirstName = "Augusta" }, new() { LastName = "King", Email = NewEmail("ada") },
+            })
         {
             app.Commands.Total.Take();
             Assert.Null((await app.UpdateAsync(ada, change)).Error);
             var commits = app.Commands.Total.Commits;
-            var reads = app.Commands.Total.Take().Count(c => c.TrimStart().StartsWith("SELECT", StringComparison.Ordinal) && !c.StartsWith("SELECT 1 FROM", StringComparison.Ordinal)); // those lock
+            // those lock
+            var reads = app.Commands.Total.Take().Count(c =>
+                c.TrimStart().StartsWith("SELECT", StringComparison.Ordinal)
+                    && !c.StartsWith("SELECT 1 FROM", StringComparison.Ordinal));
             Assert.Equal((1, 1), (reads, commits));
         }
 
@@ -95,11 +112,15 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     [InlineData("name_invalid", "last_name")]
     [InlineData("time_zone_unknown", "time_zone")]
     [InlineData("email_invalid", "email")]
-    public async Task What_cannot_be_a_name_zone_or_address_is_refused_and_nothing_else_is_changed(string code, string field)
+    public async Task What_cannot_be_a_name_zone_or_address_is_refused_and_nothing_else_is_changed(
+        string code, string field)
     {
         var org = await app.CreateOrganizationAsync();
         var (ada, member) = await org.PersonAsync();
-        var good = new ProfileChange { FirstName = "Augusta", LastName = "King", TimeZone = "Europe/London", Email = NewEmail("ada") };
+        var good = new ProfileChange
+        {
+            FirstName = "Augusta", LastName = "King", TimeZone = "Europe/London", Email = NewEmail("ada"),
+        };
         var refused = await app.UpdateAsync(ada, field switch
         {
             "first_name" => good with { FirstName = "Ada\r\nBcc: eve@example.test" },
@@ -108,7 +129,9 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
             _ => good with { Email = $"Ada <{NewEmail("ada")}>" },
         });
         Assert.Equal((code, field), (refused.Error?.Code, refused.Error?.Field));
-        Assert.Equal(("Ada", member.Version), ((await org.TodayAsync(member)).FirstName, (await org.TodayAsync(member)).Version));
+        Assert.Equal(
+            ("Ada", member.Version),
+            ((await org.TodayAsync(member)).FirstName, (await org.TodayAsync(member)).Version));
         Assert.Empty(await org.OutboxAsync());
     }
 
@@ -119,10 +142,18 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var (ada, member) = await org.PersonAsync();
         var change = new ProfileChange { FirstName = "Eve", Email = NewEmail("eve") };
         var robot = await org.ServiceAccountAsync(Core.Access.Permissions.UserManagement);
-        foreach (var actor in new[] { await org.ActorAsync(robot), org.System, Actor.Operator(Guid.NewGuid(), "operator", org.Id) })
-            Assert.Equal((ProfileErrors.NotAPerson, ErrorKind.Forbidden), ((await app.UpdateAsync(actor, change)).Error, ProfileErrors.NotAPerson.Kind));
+        foreach (var actor in new[]
+            {
+                await org.ActorAsync(robot), org.System, Actor.Operator(Guid.NewGuid(), "operator", org.Id),
+            })
+            Assert.Equal(
+                (ProfileErrors.NotAPerson, ErrorKind.Forbidden),
+                ((await app.UpdateAsync(actor, change)).Error, ProfileErrors.NotAPerson.Kind));
 
-        Assert.Equal("member_not_active", (await app.UpdateAsync(ada with { OrganizationId = (await app.CreateOrganizationAsync()).Id }, change)).Error?.Code);
+        Assert.Equal(
+            "member_not_active",
+            (await app.UpdateAsync(
+                ada with { OrganizationId = (await app.CreateOrganizationAsync()).Id }, change)).Error?.Code);
         foreach (var status in new[] { MemberStatus.Suspended, MemberStatus.Invited, MemberStatus.Removed })
         {
             await org.SetStatusAsync(member, status);
@@ -143,23 +174,32 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
 
         Assert.Equal(old, (await org.TodayAsync(member)).Identifier);
         Assert.Equal(old, (await app.UserAsync(member.UserId!.Value)).Email);
-        Assert.Equal((OutboxKind.AddressChange, email), Assert.Single((await org.OutboxAsync()).Select(m => (m.Kind, m.Recipient))));
+        Assert.Equal(
+            (OutboxKind.AddressChange, email),
+            Assert.Single((await org.OutboxAsync()).Select(m => (m.Kind, m.Recipient))));
         var address = await app.LookAsync(link);
-        Assert.Equal((AddressChangeState.Open, email.ToUpperInvariant(), clock.Now() + Day), (address.State, address.Email, address.ExpiresAt));
+        Assert.Equal(
+            (AddressChangeState.Open, email.ToUpperInvariant(), clock.Now() + Day),
+            (address.State, address.Email, address.ExpiresAt));
 
         Assert.Equal(AddressChangeState.Used, (await app.ConfirmAsync(link)).Value.State);
         var (today, user) = (await org.TodayAsync(member), await app.UserAsync(member.UserId!.Value));
-        Assert.Equal((email, email.ToUpperInvariant(), MemberStatus.Active), (today.Identifier, today.Email, today.Status));
+        Assert.Equal(
+            (email, email.ToUpperInvariant(), MemberStatus.Active), (today.Identifier, today.Email, today.Status));
         Assert.Equal((old, old), (user.Email, user.NormalizedEmail));
         Assert.Equal(user.Id, (await app.SignInAsync(old)).Value.UserId);
         Assert.NotNull((await app.SignInAsync(email)).Error);
 
-        Assert.Equal((OutboxKind.AddressChanged, old, null), (await org.OutboxAsync()).Select(m => (m.Kind, m.Recipient, m.Secret)).Last());
-        Assert.Equal([EventTypes.AddressChangeRequested, EventTypes.MemberUpdated], (await org.EventsAsync()).TakeLast(2).Select(e => e.Type));
+        Assert.Equal(
+            (OutboxKind.AddressChanged, old, null),
+            (await org.OutboxAsync()).Select(m => (m.Kind, m.Recipient, m.Secret)).Last());
+        Assert.Equal(
+            [EventTypes.AddressChangeRequested, EventTypes.MemberUpdated],
+            (await org.EventsAsync()).TakeLast(2).Select(e => e.Type));
         var recorded = (await org.EventsAsync())[^1];
         Assert.Equal(
             ("address_confirmed", member.Id, $"{old} → {email.ToUpperInvariant()}"),
-            (recorded.Cause, recorded.ActorId, recorded.Details!.Values["email"]));
+            (recorded.Cause, recorded.ActorId, recorded.Details!["email"]));
     }
 
     [Fact]
@@ -186,7 +226,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var org = await app.CreateOrganizationAsync();
         var (ada, member) = await org.PersonAsync();
         var (_, bob) = await org.PersonAsync("bob");
-        var refused = (await app.UpdateAsync(ada, new() { FirstName = "Augusta", Email = bob.Identifier.ToUpperInvariant() })).Error;
+        var refused = (await app.UpdateAsync(
+            ada, new() { FirstName = "Augusta", Email = bob.Identifier.ToUpperInvariant() })).Error;
         Assert.Equal((ErrorKind.Conflict, "email_taken", "email"), (refused?.Kind, refused?.Code, refused?.Field));
         Assert.Equal("Ada", (await org.TodayAsync(member)).FirstName);
 
@@ -200,7 +241,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
 
         // And a removed member's is free.
         await org.RemoveAsync(org.System, bob.Id);
-        Assert.Equal(AddressChangeState.Taken, (await app.LookAsync(await app.AskAsync(ada, bob.Identifier))).State); // his user still has it
+        // his user still has it
+        Assert.Equal(AddressChangeState.Taken, (await app.LookAsync(await app.AskAsync(ada, bob.Identifier))).State);
     }
 
     [Fact]
@@ -219,7 +261,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal(AddressChangeStatus.Pending, Assert.Single(await app.AddressChangesAsync(member.Id)).Status);
     }
 
-    // Whoever may make keys for a member could ask in the member's name. That must not reach what the person signs in with, whatever else holds.
+    // Whoever may make keys for a member could ask in the member's name. That must not reach what the person signs in
+    // with, whatever else holds.
     [Theory]
     [InlineData("a member here alone", true)]
     [InlineData("a member elsewhere, too", true)]
@@ -231,13 +274,16 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Null((await app.JoinAsync(link)).Error);
         var member = await here.TodayAsync(guest);
         var user = await app.UserAsync(member.UserId!.Value);
-        if (who.Contains("elsewhere", StringComparison.Ordinal)) Assert.Null((await app.AcceptAsync((await elsewhere.GuestAsync(member.Identifier)).Link, user.Id)).Error);
+        if (who.Contains("elsewhere", StringComparison.Ordinal))
+            Assert.Null((await app.AcceptAsync((await elsewhere.GuestAsync(member.Identifier)).Link, user.Id)).Error);
 
         var email = NewEmail("augusta");
         Assert.Null((await app.ConfirmAsync(await app.AskAsync(await here.ActorAsync(member), email))).Error);
         var after = await app.UserAsync(user.Id);
         Assert.Equal(email, (await here.TodayAsync(member)).Identifier);
-        Assert.Equal((user.Email, user.EmailProvedAt, user.PasswordHash, user.ConcurrencyStamp), (after.Email, after.EmailProvedAt, after.PasswordHash, after.ConcurrencyStamp));
+        Assert.Equal(
+            (user.Email, user.EmailProvedAt, user.PasswordHash, user.ConcurrencyStamp),
+            (after.Email, after.EmailProvedAt, after.PasswordHash, after.ConcurrencyStamp));
         Assert.NotNull((await app.SignInAsync(email)).Error);
         Assert.Null((await app.SignInAsync(member.Identifier)).Error);
     }
@@ -262,14 +308,21 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var (ada, member) = await org.PersonAsync();
         var (first, second) = (await app.AskAsync(ada, NewEmail("first")), await app.AskAsync(ada, NewEmail("second")));
         Assert.Equal(AddressChangeState.Replaced, (await app.LookAsync(first)).State);
-        Assert.Equal((ErrorKind.Gone, "address_change_replaced"), ((await app.ConfirmAsync(first)).Error?.Kind, (await app.ConfirmAsync(first)).Error?.Code));
-        Assert.Equal([AddressChangeStatus.Superseded, AddressChangeStatus.Pending], (await app.AddressChangesAsync(member.Id)).Select(c => c.Status));
+        Assert.Equal(
+            (ErrorKind.Gone, "address_change_replaced"),
+            ((await app.ConfirmAsync(first)).Error?.Kind, (await app.ConfirmAsync(first)).Error?.Code));
+        Assert.Equal(
+            [AddressChangeStatus.Superseded, AddressChangeStatus.Pending],
+            (await app.AddressChangesAsync(member.Id)).Select(c => c.Status));
 
         // Nor is the first one's mail sent any more.
         var mails = (await org.OutboxAsync()).FindAll(m => m.Kind is OutboxKind.AddressChange);
         Assert.Null(await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(mails[0], Ct)));
-        Assert.Equal(second.Secret, (await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(mails[1], Ct)))!.Secret);
-        Assert.Equal([(OutboxState.Abandoned, true), (OutboxState.Queued, false)], (await org.OutboxAsync()).Select(m => (m.State, m.Secret is null)));
+        Assert.Equal(
+            second.Secret, (await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(mails[1], Ct)))!.Secret);
+        Assert.Equal(
+            [(OutboxState.Abandoned, true), (OutboxState.Queued, false)],
+            (await org.OutboxAsync()).Select(m => (m.State, m.Secret is null)));
         Assert.Null((await app.ConfirmAsync(second)).Error);
         Assert.Equal((await app.LookAsync(second)).Email, (await org.TodayAsync(member)).Identifier);
     }
@@ -279,13 +332,15 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var (ada, member) = await org.PersonAsync();
-        var answers = await AtOnceAsync(ProfileService.MaxAddressChangesADay + 10, _ => app.UpdateAsync(ada, new() { Email = NewEmail("ada") }));
+        var answers = await AtOnceAsync(
+            ProfileService.MaxAddressChangesADay + 10, _ => app.UpdateAsync(ada, new() { Email = NewEmail("ada") }));
         Assert.Equal(10, answers.Count(a => a.Error == ProfileErrors.TooManyChanges));
         Assert.Equal(ProfileService.MaxAddressChangesADay, answers.Count(a => a.Error is null));
         Assert.Equal(ProfileService.MaxAddressChangesADay, (await org.OutboxAsync()).Count);
         Assert.Single(await app.AddressChangesAsync(member.Id), c => c.Status is AddressChangeStatus.Pending);
 
-        Assert.Null((await app.UpdateAsync(ada, new() { FirstName = "Augusta", Email = member.Email })).Error); // what needs no mail is not limited
+        // what needs no mail is not limited
+        Assert.Null((await app.UpdateAsync(ada, new() { FirstName = "Augusta", Email = member.Email })).Error);
         clock.Advance(Day);
         await app.AskAsync(ada, NewEmail("ada"));
     }
@@ -303,7 +358,9 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal("address_change_expired", (await app.ConfirmAsync(links[1])).Error?.Code);
         Assert.Equal(AddressChangeState.Used, (await app.LookAsync(links[0])).State);
         Assert.Equal(second.Identifier, (await org.TodayAsync(second)).Identifier);
-        var unsent = (await org.OutboxAsync()).Single(m => m.Kind is OutboxKind.AddressChange && m.Parameters[OutboxParameters.AddressChange] == links[1].ChangeId.ToString());
+        var unsent = (await org.OutboxAsync()).Single(m =>
+            m.Kind is OutboxKind.AddressChange
+                && m.Parameters[OutboxParameters.AddressChange] == links[1].ChangeId.ToString());
         Assert.Null(await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(unsent, Ct)));
         Assert.NotEqual(first.Identifier, (await org.TodayAsync(first)).Identifier);
     }
@@ -335,7 +392,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal(AddressChangeState.Open, (await app.LookAsync(link)).State);
 
         var other = NewEmail("other");
-        await app.ChangeAsync(async db => (await db.Members.SingleAsync(m => m.Id == member.Id, Ct)).Identifier = other);
+        await app.ChangeAsync(
+            async db => (await db.Members.SingleAsync(m => m.Id == member.Id, Ct)).Identifier = other);
         Assert.Equal(AddressChangeState.Void, (await app.LookAsync(link)).State);
         Assert.Equal("address_change_void", (await app.ConfirmAsync(link)).Error?.Code);
         Assert.Equal(other, (await org.TodayAsync(member)).Identifier);
@@ -347,7 +405,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var org = await app.CreateOrganizationAsync();
         var (ada, _) = await org.PersonAsync();
         var link = await app.AskAsync(ada, NewEmail("ada"));
-        await app.ChangeAsync(async db => (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).SuspendedAt = clock.Now());
+        await app.ChangeAsync(
+            async db => (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).SuspendedAt = clock.Now());
         Assert.Equal(AddressChangeState.Unknown, (await app.LookAsync(link)).State);
         Assert.Equal(ProfileErrors.LinkUnknown, (await app.ConfirmAsync(link)).Error);
     }
@@ -357,11 +416,14 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains.Add("example.test"));
         var (ada, _) = await org.PersonAsync();
-        Assert.Equal(InvitationErrors.DomainNotAllowed, (await app.UpdateAsync(ada, new() { Email = "ada@elsewhere.test" })).Error);
+        Assert.Equal(
+            InvitationErrors.DomainNotAllowed,
+            (await app.UpdateAsync(ada, new() { Email = "ada@elsewhere.test" })).Error);
         await app.AskAsync(ada, NewEmail("ada"));
     }
 
-    // The owner an operator named is active before he joined. What was mailed to his old address must not prove the new one.
+    // The owner an operator named is active before he joined. What was mailed to his old address must not prove the new
+    // one.
     [Fact]
     public async Task Who_is_active_before_he_joined_voids_his_invitations_link_by_moving()
     {
@@ -374,7 +436,11 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal(InvitationErrors.LinkUnknown, (await app.JoinAsync(org.Created.OwnerLink!)).Error);
 
         Assert.Null((await app.JoinAsync(await org.LinkAsync(owner))).Error); // a newer one, to the new address
-        Assert.Equal((email, email), ((await org.TodayAsync(owner)).Identifier, (await app.UserAsync((await org.TodayAsync(owner)).UserId!.Value)).Email));
+        Assert.Equal(
+            (email, email),
+            (
+                (await org.TodayAsync(owner)).Identifier,
+                (await app.UserAsync((await org.TodayAsync(owner)).UserId!.Value)).Email));
     }
 
     [Fact]
@@ -385,7 +451,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         {
             var email = NewEmail("wanted");
             var links = new List<AddressChangeLink>();
-            foreach (var name in new[] { "ada", "bob", "eve" }) links.Add(await app.AskAsync((await org.PersonAsync(name)).Actor, email));
+            foreach (var name in new[] { "ada", "bob", "eve" })
+                links.Add(await app.AskAsync((await org.PersonAsync(name)).Actor, email));
             var answers = await AtOnceAsync(links.Count, i => app.ConfirmAsync(links[i]));
             Assert.Single(answers, a => a.Error is null);
             Assert.All(answers.Where(a => a.Error is not null), a => Assert.Equal("email_taken", a.Error!.Code));
@@ -404,11 +471,21 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
             var (there, invitation) = await two.GuestAsync(email);
             Assert.Null((await app.AcceptAsync(invitation, user)).Error);
             var addresses = new[] { NewEmail("one"), NewEmail("two") };
-            var links = new[] { await app.AskAsync(await one.ActorAsync(await one.MemberAsync(email)), addresses[0]), await app.AskAsync(await two.ActorAsync(there), addresses[1]) };
+            var links = new[]
+            {
+                await app.AskAsync(await one.ActorAsync(await one.MemberAsync(email)), addresses[0]),
+                await app.AskAsync(await two.ActorAsync(there), addresses[1]),
+            };
 
             var answers = await AtOnceAsync(2, i => app.ConfirmAsync(links[i]));
             Assert.All(answers, a => Assert.Null(a.Error));
-            Assert.Equal(addresses, new[] { (await one.MembersAsync()).Single(m => m.UserId == user).Identifier, (await two.TodayAsync(there)).Identifier });
+            Assert.Equal(
+                addresses,
+                new[]
+                {
+                    (await one.MembersAsync()).Single(m => m.UserId == user).Identifier,
+                    (await two.TodayAsync(there)).Identifier,
+                });
             Assert.Equal(email, (await app.UserAsync(user)).NormalizedEmail);
         }
     }
@@ -444,14 +521,23 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var (ada, member) = await org.PersonAsync();
-        var (link, other) = (await app.AskAsync(ada, NewEmail("ada")), await app.AskAsync((await org.PersonAsync("bob")).Actor, NewEmail("bob")));
+        var (link, other) = (
+            await app.AskAsync(ada, NewEmail("ada")),
+            await app.AskAsync((await org.PersonAsync("bob")).Actor, NewEmail("bob")));
         List<AddressChangeLink> wrong =
         [
-            link with { Secret = other.Secret }, link with { ChangeId = other.ChangeId }, link with { ChangeId = Guid.NewGuid() }, link with { OrganizationSlug = "nowhere" },
-            link with { OrganizationSlug = (await app.CreateOrganizationAsync()).Slug }, link with { Secret = Secret.Create(Secret.AddressPrefix).Text }, link with { Secret = Forge() },
+            link with { Secret = other.Secret }, link with { ChangeId = other.ChangeId },
+            link with { ChangeId = Guid.NewGuid() }, link with { OrganizationSlug = "nowhere" },
+            link with { OrganizationSlug = (await app.CreateOrganizationAsync()).Slug },
+            link with { Secret = Secret.Create(Secret.AddressPrefix).Text }, link with { Secret = Forge() },
             link with { Secret = "" }, link with { Secret = Secret.InvitationPrefix + link.Secret[4..] },
         ];
-        for (var i = 0; i < link.Secret.Length; i++) wrong.Add(link with { Secret = $"{link.Secret[..i]}{(link.Secret[i] is 'x' ? 'y' : 'x')}{link.Secret[(i + 1)..]}" });
+        for (var i = 0; i < link.Secret.Length; i++)
+            wrong.Add(
+                link with
+                {
+                    Secret = $"{link.Secret[..i]}{(link.Secret[i] is 'x' ? 'y' : 'x')}{link.Secret[(i + 1)..]}",
+                });
         foreach (var mutated in wrong)
         {
             Assert.Equal(new NewAddress(AddressChangeState.Unknown), await app.LookAsync(mutated));

@@ -12,7 +12,10 @@ using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests.Rules;
 
-/// <summary>Names and addresses are references: others grant by them. Editing what one does not fully hold, the name included, is refused.</summary>
+/// <summary>
+/// Names and addresses are references: others grant by them. Editing what one does not fully hold, the name included,
+/// is refused.
+/// </summary>
 public sealed class ReferenceEditTests(UsherApp app)
 {
     private const string Held = "alerts_management";
@@ -39,7 +42,8 @@ public sealed class ReferenceEditTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ManagerAsync(Held);
         var group = await org.CreateGroupAsync(new("Admins") { IsAdmin = true });
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(manager, group.Id, GroupEdits[what])).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(manager, group.Id, GroupEdits[what])).Error);
         Assert.Null((await org.UpdateGroupAsync(org.Owner, group.Id, GroupEdits[what])).Error);
     }
 
@@ -57,11 +61,17 @@ public sealed class ReferenceEditTests(UsherApp app)
         {
             "permission" => new NewGroup("Staff") { Permissions = [Held, NotHeld] },
             "role" => new NewGroup("Staff") { Roles = [role] },
-            "level" => new NewGroup("Staff") { Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.ReadOnly)] },
+            "level" =>
+                new NewGroup("Staff")
+                {
+                    Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.ReadOnly)],
+                },
             _ => new NewGroup("Staff") { AllResources = true },
         };
         var group = await org.CreateGroupAsync(given);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(manager, group.Id, new() { Name = "Crew" })).Error);
+        Assert.Equal(
+            InvitationErrors.MoreThanYouHold,
+            (await org.UpdateGroupAsync(manager, group.Id, new() { Name = "Crew" })).Error);
         var within = await org.CreateGroupAsync(new("Within") { Permissions = [Held] });
         Assert.Null((await org.UpdateGroupAsync(manager, within.Id, new() { Name = "Inside" })).Error);
     }
@@ -74,7 +84,9 @@ public sealed class ReferenceEditTests(UsherApp app)
         var group = await org.CreateGroupAsync(new("Admins") { IsAdmin = true });
         Assert.Null((await org.UpdateGroupAsync(manager, group.Id, new() { Name = "Admins", IsAdmin = true })).Error);
         var role = await org.CreateRoleAsync("Beyond", NotHeld);
-        Assert.Null((await org.UpdateRoleAsync(manager, role.Id, new() { Name = "Beyond", Permissions = SetChange.To<string>([NotHeld]) })).Error);
+        Assert.Null(
+            (await org.UpdateRoleAsync(
+                manager, role.Id, new() { Name = "Beyond", Permissions = SetChange.To<string>([NotHeld]) })).Error);
     }
 
     [Fact]
@@ -83,7 +95,10 @@ public sealed class ReferenceEditTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ManagerAsync(Held);
         var role = await org.CreateRoleAsync("Beyond", NotHeld);
-        foreach (var change in new RoleChange[] { new() { Name = "Crew" }, new() { Description = "d" }, new() { Permissions = SetChange.Add(Held) } })
+        foreach (var change in new RoleChange[]
+            {
+                new() { Name = "Crew" }, new() { Description = "d" }, new() { Permissions = SetChange.Add(Held) },
+            })
             Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, change)).Error);
         Assert.Null((await org.UpdateRoleAsync(org.Owner, role.Id, new() { Name = "Crew" })).Error);
     }
@@ -93,12 +108,14 @@ public sealed class ReferenceEditTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ManagerAsync(Held);
-        var (role, group) = (await org.CreateRoleAsync("Within", Held), await org.CreateGroupAsync(new("Admins") { IsAdmin = true }));
+        var (role, group) = (
+            await org.CreateRoleAsync("Within", Held), await org.CreateGroupAsync(new("Admins") { IsAdmin = true }));
         var change = new RoleChange { Groups = SetChange.Add(group.Id) };
         Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, change)).Error);
         Assert.Null((await org.UpdateRoleAsync(org.Owner, role.Id, change)).Error);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, new() { Groups = SetChange.Remove(group.Id) })).Error);
+            InvitationErrors.MoreThanYouHold,
+            (await org.UpdateRoleAsync(manager, role.Id, new() { Groups = SetChange.Remove(group.Id) })).Error);
     }
 
     [Fact]
@@ -107,11 +124,13 @@ public sealed class ReferenceEditTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.CreateGroupAsync(new("Admins") { IsAdmin = true });
         await org.CreateGroupAsync(new("Staff"));
-        var manager = await org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] });
+        var manager = await org.JoinedAsync(
+            NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] });
         var groups = await org.PagesAsync("groups", 50);
         var (admins, staff) = (Id(groups, "Admins"), Id(groups, "Staff"));
         await (await org.PatchAsync("groups/" + staff, new { name = "Staffold" }, manager.Client)).JsonAsync();
-        await (await org.PatchAsync("groups/" + admins, new { name = "Staff" }, manager.Client)).RefusedAsync(HttpStatusCode.Forbidden, "more_than_you_hold");
+        await (await org.PatchAsync("groups/" + admins, new { name = "Staff" }, manager.Client))
+            .RefusedAsync(HttpStatusCode.Forbidden, "more_than_you_hold");
         var invited = await org.PostAsync("invitations", new { email = NewEmail("ada"), groups = new[] { "Staff" } });
         await invited.RefusedAsync(HttpStatusCode.UnprocessableEntity, "reference_unknown");
     }
@@ -127,7 +146,9 @@ public sealed class ReferenceEditTests(UsherApp app)
         if (suspended) Assert.Null((await org.UpdateAsync(org.Owner, colleague.Id, new() { Suspended = true })).Error);
         var change = new MemberChange { Email = NewEmail("moved") };
         Assert.Equal(MemberErrors.AddressOfJoined, (await org.UpdateAsync(manager, colleague.Id, change)).Error);
-        Assert.Equal(MemberErrors.AddressOfJoined, (await org.UpdateAsync(manager, manager.Id, new() { Email = NewEmail("own") })).Error);
+        Assert.Equal(
+            MemberErrors.AddressOfJoined,
+            (await org.UpdateAsync(manager, manager.Id, new() { Email = NewEmail("own") })).Error);
         Assert.Null((await org.UpdateAsync(org.Owner, colleague.Id, change)).Error);
     }
 
@@ -139,20 +160,26 @@ public sealed class ReferenceEditTests(UsherApp app)
         var (plain, _) = await org.GuestAsync(NewEmail("ada"));
         var (more, _) = await org.GuestAsync(NewEmail("bob"), row => row with { Permissions = [NotHeld] });
         Assert.Null((await org.UpdateAsync(manager, plain.Id, new() { Email = NewEmail("new") })).Error);
-        Assert.Equal(MemberErrors.NotCovered, (await org.UpdateAsync(manager, more.Id, new() { Email = NewEmail("new") })).Error);
+        Assert.Equal(
+            MemberErrors.NotCovered,
+            (await org.UpdateAsync(manager, more.Id, new() { Email = NewEmail("new") })).Error);
     }
 
     [Fact]
     public async Task No_surface_lets_a_manager_take_the_address_of_a_colleague()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.JoinedAsync(NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] });
+        var manager = await org.JoinedAsync(
+            NewEmail("max"), row => row with { Permissions = [Permissions.UserManagement] });
         var colleague = (await org.JoinedAsync(NewEmail("col"))).Member;
         var moved = NewEmail("moved");
         await (await org.PatchAsync($"members/mem_{ShortId.Of(colleague.Id)}", new { email = moved }, manager.Client))
             .RefusedAsync(HttpStatusCode.Forbidden, "address_of_joined_member");
-        var deployHq = await manager.Client.SendAsync(HttpMethod.Put, $"/users/{colleague.Id}", new { user = new { email_address = moved } });
-        var wavefront = await manager.Client.SendAsync(HttpMethod.Put, $"/api/v2/user/{colleague.Identifier}", new { identifier = moved, groups = Array.Empty<string>() });
+        var deployHq = await manager.Client.SendAsync(
+            HttpMethod.Put, $"/users/{colleague.Id}", new { user = new { email_address = moved } });
+        var wavefront = await manager.Client.SendAsync(
+            HttpMethod.Put, $"/api/v2/user/{colleague.Identifier}",
+            new { identifier = moved, groups = Array.Empty<string>() });
         Assert.Equal((HttpStatusCode.Forbidden, false), (deployHq.StatusCode, wavefront.IsSuccessStatusCode));
         Assert.Contains(await org.MembersAsync(), m => m.Id == colleague.Id && m.Identifier == colleague.Identifier);
     }

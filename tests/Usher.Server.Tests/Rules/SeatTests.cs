@@ -33,7 +33,9 @@ public sealed class SeatTests(UsherApp app)
             if (i % 3 is not 0) hangUp.CancelAfter(TimeSpan.FromMilliseconds(1 + (i * 2)));
             try
             {
-                var body = new StringContent($$$"""{"user":{"first_name":"Ada","email_address":"{{{NewEmail("ada")}}}"}}""", null, "application/json");
+                var body = new StringContent(
+                    $$$"""{"user":{"first_name":"Ada","email_address":"{{{NewEmail("ada")}}}"}}""", null,
+                    "application/json");
                 return (await client.PostAsync("/users", body, hangUp.Token)).StatusCode;
             }
             catch (OperationCanceledException) when (!Ct.IsCancellationRequested)
@@ -47,11 +49,13 @@ public sealed class SeatTests(UsherApp app)
         Assert.All(outcomes, o => Assert.Null(o.Error));
         await AssertSeatsAsync(other, 33);
         var invited = (await cancelled.MembersAsync()).Count(m => m.TakesSeat);
-        Assert.InRange(invited, 17, 49); // the owner, the third that waited, and those that were answered before they hung up
+        // the owner, the third that waited, and those that were answered before they hung up
+        Assert.InRange(invited, 17, 49);
         await AssertSeatsAsync(cancelled, invited);
     }
 
-    // The same at a place of the run that is chosen and not met by chance: after the seats were counted, before they were saved.
+    // The same at a place of the run that is chosen and not met by chance: after the seats were counted, before they
+    // were saved.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -66,7 +70,8 @@ public sealed class SeatTests(UsherApp app)
                 throw new OperationCanceledException();
             }
 
-            await Assert.ThrowsAsync<OperationCanceledException>(() => locked ? db.RunLockedAsync(FailAsync, Ct) : db.RunAsync(FailAsync, Ct));
+            await Assert.ThrowsAsync<OperationCanceledException>(() =>
+                locked ? db.RunLockedAsync(FailAsync, Ct) : db.RunAsync(FailAsync, Ct));
             return await db.RunAsync(async () =>
             {
                 db.ChangeSeats(other.Id, 1);
@@ -80,12 +85,14 @@ public sealed class SeatTests(UsherApp app)
     public async Task A_batch_takes_the_seats_there_are_in_its_order_and_the_rest_is_told()
     {
         var org = await LimitedAsync(4);
-        var outcomes = await org.TryInviteAsync([.. Enumerable.Range(0, 6).Select(i => new NewInvitation(NewEmail($"p{i}")) { Permissions = [] })]);
+        var outcomes = await org.TryInviteAsync(
+            [.. Enumerable.Range(0, 6).Select(i => new NewInvitation(NewEmail($"p{i}")) { Permissions = [] })]);
         Assert.Equal([true, true, true, false, false, false], outcomes.Select(o => o.Error is null));
         Assert.All(outcomes.Skip(3), o => Assert.Equal(InvitationErrors.SeatsExhausted, o.Error));
         await AssertSeatsAsync(org, 4);
 
-        var none = await org.TryInviteAsync([new(NewEmail("a")), new(NewEmail("b"))], how: RefuseSecond with { AllOrNothing = true });
+        var none = await org.TryInviteAsync(
+            [new(NewEmail("a")), new(NewEmail("b"))], how: RefuseSecond with { AllOrNothing = true });
         Assert.All(none, o => Assert.Equal(InvitationErrors.SeatsExhausted, o.Error));
         await AssertSeatsAsync(org, 4);
     }
@@ -119,7 +126,8 @@ public sealed class SeatTests(UsherApp app)
 
         await SetLimitAsync(org, 3);
         var manager = await org.ManagerAsync("ingestion");
-        var (_, link) = await org.GuestAsync(NewEmail("eve"), row => row with { Permissions = ["ingestion"] }, by: manager);
+        var (_, link) = await org.GuestAsync(
+            NewEmail("eve"), row => row with { Permissions = ["ingestion"] }, by: manager);
         await AssertSeatsAsync(org, 3);
         await org.RemoveAsync(org.Owner, manager.Id);
         Assert.Equal("sponsor_lost_right", (await app.JoinAsync(link)).Error?.Code);
@@ -132,7 +140,12 @@ public sealed class SeatTests(UsherApp app)
         var org = await LimitedAsync(5);
         var member = (await org.TryInviteAsync(NewEmail("ada"))).Value.Member;
         var link = await org.LinkAsync(member);
-        var results = await AtOnceAsync(30, async i => i % 2 is 0 ? (await org.RemoveAsync(org.Owner, member.Id)).Error : (await app.DeclineAsync(link)).Error);
+        var results = await AtOnceAsync(
+            30,
+            async i =>
+                i % 2 is 0
+                    ? (await org.RemoveAsync(org.Owner, member.Id)).Error
+                    : (await app.DeclineAsync(link)).Error);
         Assert.Single(results, error => error is null);
         await AssertSeatsAsync(org, 1);
     }
@@ -149,7 +162,8 @@ public sealed class SeatTests(UsherApp app)
         await SetLimitAsync(org, 2);
         await AssertSeatsAsync(org, 4);
         Assert.Equal(InvitationErrors.SeatsExhausted, (await org.TryInviteAsync(NewEmail("bob"))).Error);
-        Assert.Equal(4, (await org.MembersAsync()).Count(m => m is { Status: MemberStatus.Active, Kind: MemberKind.Person }));
+        Assert.Equal(
+            4, (await org.MembersAsync()).Count(m => m is { Status: MemberStatus.Active, Kind: MemberKind.Person }));
 
         await SetLimitAsync(org, null);
         Assert.Null((await org.TryInviteAsync(NewEmail("bob"))).Error);
@@ -161,8 +175,14 @@ public sealed class SeatTests(UsherApp app)
     public async Task A_limit_is_an_operators_and_at_least_one()
     {
         var org = await app.CreateOrganizationAsync();
-        Assert.Equal(OrganizationErrors.NotAllowed, (await app.WithAsync<OrganizationService, Result<Organization>>(s => s.SetSeatLimitAsync(org.Owner, 1_000, Ct))).Error);
-        Assert.Equal(OrganizationErrors.SeatLimitInvalid, (await app.WithAsync<OrganizationService, Result<Organization>>(s => s.SetSeatLimitAsync(org.System, 0, Ct))).Error);
+        Assert.Equal(
+            OrganizationErrors.NotAllowed,
+            (await app.WithAsync<OrganizationService, Result<Organization>>(s =>
+                s.SetSeatLimitAsync(org.Owner, 1_000, Ct))).Error);
+        Assert.Equal(
+            OrganizationErrors.SeatLimitInvalid,
+            (await app.WithAsync<OrganizationService, Result<Organization>>(s =>
+                s.SetSeatLimitAsync(org.System, 0, Ct))).Error);
     }
 
     private async Task<TestOrganization> LimitedAsync(int limit)
@@ -173,7 +193,9 @@ public sealed class SeatTests(UsherApp app)
     }
 
     private async Task SetLimitAsync(TestOrganization org, int? limit) =>
-        Assert.Null((await app.WithAsync<OrganizationService, Result<Organization>>(s => s.SetSeatLimitAsync(org.System, limit, Ct))).Error);
+        Assert.Null(
+            (await app.WithAsync<OrganizationService, Result<Organization>>(s =>
+                s.SetSeatLimitAsync(org.System, limit, Ct))).Error);
 
     // What is kept, and what it stands for.
     private async Task AssertSeatsAsync(TestOrganization org, int used)

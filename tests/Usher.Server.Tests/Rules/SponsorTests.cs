@@ -18,8 +18,8 @@ using static Usher.Server.Tests.Rules.Steps;
 namespace Usher.Server.Tests.Rules;
 
 /// <summary>
-/// The sponsor of an offer is judged in full when it is accepted: active, still allowed to invite, still covering the member. If not, nothing is given and
-/// nothing is removed: the invitation waits for an administrator.
+/// The sponsor of an offer is judged in full when it is accepted: active, still allowed to invite, still covering the
+/// member. If not, nothing is given and nothing is removed: the invitation waits for an administrator.
 /// </summary>
 public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
 {
@@ -33,14 +33,21 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         {
             "removed" => (await org.RemoveAsync(org.Owner, sponsor.Member.Id)).Error,
             "suspended" => (await org.UpdateAsync(org.Owner, sponsor.Member.Id, new() { Suspended = true })).Error,
-            "demoted" => (await org.UpdateAsync(org.Owner, sponsor.Member.Id, new() { Permissions = SetChange.Remove(Permissions.UserManagement) })).Error,
-            _ => (await org.App.WithAsync<MemberService, Result<Member>>(s => s.LeaveAsync(sponsor.Joined.Session!.UserId, sponsor.Member.Id, Ct))).Error,
+            "demoted" =>
+                (await org.UpdateAsync(
+                    org.Owner, sponsor.Member.Id,
+                    new() { Permissions = SetChange.Remove(Permissions.UserManagement) })).Error,
+            _ =>
+                (await org.App.WithAsync<MemberService, Result<Member>>(s =>
+                    s.LeaveAsync(sponsor.Joined.Session!.UserId, sponsor.Member.Id, Ct))).Error,
         };
         Assert.Null(error);
     }
 
     private static Task<TestMember> ManagerAsync(TestOrganization org, params string[] more) =>
-        org.JoinedAsync(NewEmail("max"), row => row with { FirstName = "Max", Permissions = [Permissions.UserManagement, .. more] });
+        org.JoinedAsync(
+            NewEmail("max"),
+            row => row with { FirstName = "Max", Permissions = [Permissions.UserManagement, .. more] });
 
     [Theory]
     [MemberData(nameof(Losses))]
@@ -74,9 +81,17 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var made = surface switch
         {
             "wavefront" => await sponsor.Client.SendAsync(
-                HttpMethod.Post, "/api/v2/user?sendEmail=false", new { emailAddress = email, groups = new[] { "alerts_management" } }),
-            "import" => await org.PostAsync("imports?sendMail=false", new { rows = new[] { new { email, permissions = new[] { "alerts_management" } } } }, sponsor.Client),
-            _ => await org.PostAsync("invitations", new { email, permissions = new[] { "alerts_management" }, delivery = "link" }, sponsor.Client),
+                HttpMethod.Post, "/api/v2/user?sendEmail=false",
+                new { emailAddress = email, groups = new[] { "alerts_management" } }),
+            "import" =>
+                await org.PostAsync(
+                    "imports?sendMail=false",
+                    new { rows = new[] { new { email, permissions = new[] { "alerts_management" } } } },
+                    sponsor.Client),
+            _ =>
+                await org.PostAsync(
+                    "invitations", new { email, permissions = new[] { "alerts_management" }, delivery = "link" },
+                    sponsor.Client),
         };
         Assert.True(made.IsSuccessStatusCode, await made.Content.ReadAsStringAsync(Ct));
         if (surface is "import") await app.DrainAsync();
@@ -92,7 +107,9 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal(sponsor.Member.Id, Assert.Single(invited.Invitations).SponsorId);
         var link = await MailedLinkAsync(org, invited);
         Assert.Equal(InvitationErrors.SponsorLostRight, (await app.JoinAsync(link)).Error);
-        Assert.Equal((MemberStatus.Invited, 1), ((await org.MemberAsync(email)).Status, (await org.MemberAsync(email)).Permissions.Count));
+        Assert.Equal(
+            (MemberStatus.Invited, 1),
+            ((await org.MemberAsync(email)).Status, (await org.MemberAsync(email)).Permissions.Count));
     }
 
     [Fact]
@@ -111,11 +128,17 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var sponsor = await ManagerAsync(org, "alerts_management");
-        var (_, link) = await org.GuestAsync(NewEmail("ada"), row => row with { Permissions = ["alerts_management"] }, await org.ActorAsync(sponsor.Member));
-        Assert.Null((await org.UpdateAsync(org.Owner, sponsor.Member.Id, new() { Permissions = SetChange.Remove("alerts_management") })).Error);
+        var (_, link) = await org.GuestAsync(
+            NewEmail("ada"), row => row with { Permissions = ["alerts_management"] },
+            await org.ActorAsync(sponsor.Member));
+        Assert.Null(
+            (await org.UpdateAsync(
+                org.Owner, sponsor.Member.Id, new() { Permissions = SetChange.Remove("alerts_management") })).Error);
         Assert.Equal(InvitationErrors.SponsorLostRight, (await app.JoinAsync(link)).Error);
         Assert.NotNull((await org.InvitationAsync(link)).BlockedAt);
-        Assert.Null((await org.UpdateAsync(org.Owner, sponsor.Member.Id, new() { Permissions = SetChange.Add("alerts_management") })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(
+                org.Owner, sponsor.Member.Id, new() { Permissions = SetChange.Add("alerts_management") })).Error);
         Assert.Equal(OfferState.Open, (await app.LookAsync(link)).State);
         Assert.Null((await app.JoinAsync(link)).Error);
     }
@@ -142,7 +165,8 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var (_, link) = await org.GuestAsync(NewEmail("ada"), by: await org.ActorAsync(sponsor.Member));
         Assert.Null((await org.DeleteGroupAsync(org.Owner, group.Id)).Error);
         for (var i = 0; i < 2; i++) Assert.Equal(InvitationErrors.SponsorLostRight, (await app.JoinAsync(link)).Error);
-        Assert.Single(await org.EventsAsync(), e => e.Type is EventTypes.InvitationBlocked && e.SubjectId == link.InvitationId);
+        Assert.Single(
+            await org.EventsAsync(), e => e.Type is EventTypes.InvitationBlocked && e.SubjectId == link.InvitationId);
     }
 
     [Fact]
@@ -150,13 +174,18 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var (sponsor, other) = (await ManagerAsync(org, "alerts_management"), await ManagerAsync(org));
-        var (member, link) = await org.GuestAsync(NewEmail("ada"), row => row with { Permissions = ["alerts_management"] }, await org.ActorAsync(sponsor.Member));
+        var (member, link) = await org.GuestAsync(
+            NewEmail("ada"), row => row with { Permissions = ["alerts_management"] },
+            await org.ActorAsync(sponsor.Member));
         await LoseAsync(org, sponsor, "removed");
-        Assert.Equal(MemberErrors.NotCovered, (await EndorseAsync(org, await org.ActorAsync(other.Member), member)).Error);
+        Assert.Equal(
+            MemberErrors.NotCovered, (await EndorseAsync(org, await org.ActorAsync(other.Member), member)).Error);
         clocked.Clock.Advance(TimeSpan.FromDays(5));
         Assert.Null((await EndorseAsync(org, org.Owner, member)).Error);
         var endorsed = await org.InvitationAsync(link);
-        Assert.Equal((clocked.Clock.Now() + TimeSpan.FromDays(7), org.Created.Owner.Id), (endorsed.ExpiresAt, endorsed.SponsorId));
+        Assert.Equal(
+            (clocked.Clock.Now() + TimeSpan.FromDays(7), org.Created.Owner.Id),
+            (endorsed.ExpiresAt, endorsed.SponsorId));
         Assert.Null((await app.JoinAsync(link)).Error);
     }
 
@@ -164,7 +193,8 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     [InlineData("block", 10, 0, 0)]
     [InlineData("endorse", 0, 10, 0)]
     [InlineData("revoke", 0, 0, 10)]
-    public async Task Removing_a_sponsor_says_how_many_invitations_are_affected_and_does_with_them_as_asked(string action, int blocked, int endorsed, int revoked)
+    public async Task Removing_a_sponsor_says_how_many_invitations_are_affected_and_does_with_them_as_asked(
+        string action, int blocked, int endorsed, int revoked)
     {
         var org = await app.CreateOrganizationAsync();
         var sponsor = await ManagerAsync(org);
@@ -173,12 +203,16 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         for (var i = 0; i < 10; i++) links.Add((await org.GuestAsync(NewEmail("ada"), by: by)).Link);
         var path = $"members/mem_{ShortId.Of(sponsor.Member.Id)}?invitations={action}";
         var rehearsed = await (await org.DeleteAsync(path + "&dryRun=true")).JsonAsync("sponsoredInvitations");
-        Assert.Equal($"10 {blocked} {endorsed} {revoked}", rehearsed.Shown("affected", "blocked", "endorsed", "revoked"));
+        Assert.Equal(
+            $"10 {blocked} {endorsed} {revoked}", rehearsed.Shown("affected", "blocked", "endorsed", "revoked"));
         Assert.Equal(OfferState.Open, (await app.LookAsync(links[0])).State);
 
         var removed = await (await org.DeleteAsync(path)).JsonAsync("sponsoredInvitations");
         Assert.Equal(rehearsed.ToString(), removed.ToString());
-        var expected = action switch { "block" => OfferState.Blocked, "endorse" => OfferState.Open, _ => OfferState.Revoked };
+        var expected = action switch
+        {
+            "block" => OfferState.Blocked, "endorse" => OfferState.Open, _ => OfferState.Revoked,
+        };
         foreach (var link in links) Assert.Equal(expected, (await app.LookAsync(link)).State);
     }
 
@@ -189,11 +223,15 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var sponsor = await ManagerAsync(org, "alerts_management");
         var by = await org.ActorAsync(sponsor.Member);
         var (_, plain) = await org.GuestAsync(NewEmail("ada"), by: by);
-        var (_, more) = await org.GuestAsync(NewEmail("bob"), row => row with { Permissions = ["alerts_management"] }, by);
+        var (_, more) = await org.GuestAsync(
+            NewEmail("bob"), row => row with { Permissions = ["alerts_management"] }, by);
         var answer = await (await org.PatchAsync(
-            $"members/mem_{ShortId.Of(sponsor.Member.Id)}", new { permissions = new[] { Permissions.UserManagement } })).JsonAsync("sponsoredInvitations");
+            $"members/mem_{ShortId.Of(sponsor.Member.Id)}",
+            new { permissions = new[] { Permissions.UserManagement } })).JsonAsync("sponsoredInvitations");
         Assert.Equal("1 1", answer.Shown("affected", "blocked"));
-        Assert.Equal((OfferState.Open, OfferState.Blocked), ((await app.LookAsync(plain)).State, (await app.LookAsync(more)).State));
+        Assert.Equal(
+            (OfferState.Open, OfferState.Blocked),
+            ((await app.LookAsync(plain)).State, (await app.LookAsync(more)).State));
     }
 
     [Fact]
@@ -206,14 +244,18 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         for (var i = 0; i < 10; i++) links.Add((await org.GuestAsync(NewEmail("ada"), by: by)).Link);
         var (_, untouched) = await org.GuestAsync(NewEmail("bob"), by: theirs);
         await LoseAsync(org, sponsor, "left");
-        Assert.All(await org.PagesAsync("invitations?blocked=true", 4), i => Assert.True(i.GetProperty("blocked").GetBoolean()));
+        Assert.All(
+            await org.PagesAsync("invitations?blocked=true", 4),
+            i => Assert.True(i.GetProperty("blocked").GetBoolean()));
 
         foreach (var dryRun in new[] { true, false })
         {
-            var job = await (await org.PostAsync($"invitations/endorse?dryRun={(dryRun ? "true" : "false")}", new { all = true })).TextAsync("id");
+            var job = await (await org.PostAsync(
+                $"invitations/endorse?dryRun={(dryRun ? "true" : "false")}", new { all = true })).TextAsync("id");
             await app.DrainAsync();
             var counts = await (await org.GetAsync("jobs/" + job)).JsonAsync("counts");
-            Assert.Equal("10 2", counts.Shown("endorsed", "unchanged")); // the other manager's and the owner's own stay as they are
+            // the other manager's and the owner's own stay as they are
+            Assert.Equal("10 2", counts.Shown("endorsed", "unchanged"));
             Assert.Equal(dryRun ? OfferState.Blocked : OfferState.Open, (await app.LookAsync(links[0])).State);
         }
 
@@ -233,7 +275,8 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         for (var round = 0; round < 3; round++) await TellAsync();
         var mail = Assert.Single(await BlockedMailsAsync(org));
         Assert.Equal(org.Created.Owner.Identifier, mail.Recipient);
-        Assert.All(guests, guest => Assert.Contains(guest, mail.Parameters[OutboxParameters.Lines], StringComparison.Ordinal));
+        Assert.All(
+            guests, guest => Assert.Contains(guest, mail.Parameters[OutboxParameters.Lines], StringComparison.Ordinal));
         clocked.Clock.Advance(TimeSpan.FromHours(25));
         await TellAsync();
         Assert.Equal(2, (await BlockedMailsAsync(org)).Count);
@@ -249,10 +292,14 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     {
         var org = await app.CreateOrganizationAsync();
         var sponsor = await ManagerAsync(org, "ingestion");
-        var (by, actor) = (await org.ActorAsync(sponsor.Member), await org.ActorAsync((await ManagerAsync(org)).Member));
+        var (by, actor) = (
+            await org.ActorAsync(sponsor.Member), await org.ActorAsync((await ManagerAsync(org)).Member));
         // The first one the actor does not cover: it would have to wait.
         await org.GuestAsync(NewEmail("ada"), row => row with { Permissions = ["ingestion"] }, by: by);
-        Assert.All(await org.TryInviteAsync([.. Enumerable.Range(0, 1_000).Select(i => new NewInvitation(NewEmail($"guest{i}")))], by), invited => Assert.Null(invited.Error));
+        Assert.All(
+            await org.TryInviteAsync(
+                [.. Enumerable.Range(0, 1_000).Select(i => new NewInvitation(NewEmail($"guest{i}")))], by),
+            invited => Assert.Null(invited.Error));
 
         var digest = new OrganizationDigest(app, org.Id);
         await digest.IsUnchangedAsync();
@@ -260,7 +307,8 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         foreach (var action in new[] { SponsoredAction.Endorse, SponsoredAction.Revoke })
         {
             var how = new MemberUpdateOptions(UnknownReferences.Refuse) { Sponsored = action };
-            var refused = await app.WithAsync<UsherDb, Result<MemberSelection>>(db => together ? db.RunTogetherAsync(() => UpdateAsync(db, how), Ct) : UpdateAsync(db, how));
+            var refused = await app.WithAsync<UsherDb, Result<MemberSelection>>(db =>
+                together ? db.RunTogetherAsync(() => UpdateAsync(db, how), Ct) : UpdateAsync(db, how));
             Assert.Equal(InvitationErrors.TooManySponsored, refused.Error);
             Assert.True(await digest.IsUnchangedAsync());
         }
@@ -291,7 +339,8 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     }
 
     private static Task<Result<InvitationView>> EndorseAsync(TestOrganization org, Actor by, Member member) =>
-        org.App.WithAsync<InvitationService, Result<InvitationView>>(s => s.EndorseAsync(by, new MemberKey(Id: member.Id), MemberDetails.None, Ct));
+        org.App.WithAsync<InvitationService, Result<InvitationView>>(s =>
+            s.EndorseAsync(by, new MemberKey(Id: member.Id), MemberDetails.None, Ct));
 
     private Task<bool> TellAsync() => app.WithAsync<InvitationService, bool>(async s =>
     {
@@ -302,10 +351,14 @@ public sealed class SponsorTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     private static async Task<List<OutboxMessage>> BlockedMailsAsync(TestOrganization org) =>
         (await org.OutboxAsync()).FindAll(m => m.Kind is OutboxKind.InvitationsBlocked);
 
-    private async Task<InvitationLink> MailedLinkAsync(TestOrganization org, Member member) => await app.QueryAsync(async db =>
+    private async Task<InvitationLink> MailedLinkAsync(TestOrganization org, Member member) =>
+        await app.QueryAsync(async db =>
     {
-        var invitation = await db.Invitations.AsNoTracking().SingleAsync(i => i.OrganizationId == org.Id && i.MemberId == member.Id, Ct);
-        var message = await db.OutboxMessages.AsNoTracking().SingleAsync(m => m.OrganizationId == org.Id && m.InvitationId == invitation.Id, Ct);
-        return await app.WithAsync<OutboxSecrets, InvitationLink>(s => Task.FromResult(new InvitationLink(org.Slug, invitation.Id, s.Reveal(message.Secret!))));
+        var invitation = await db.Invitations.AsNoTracking()
+            .SingleAsync(i => i.OrganizationId == org.Id && i.MemberId == member.Id, Ct);
+        var message = await db.OutboxMessages.AsNoTracking()
+            .SingleAsync(m => m.OrganizationId == org.Id && m.InvitationId == invitation.Id, Ct);
+        return await app.WithAsync<OutboxSecrets, InvitationLink>(s =>
+            Task.FromResult(new InvitationLink(org.Slug, invitation.Id, s.Reveal(message.Secret!))));
     });
 }

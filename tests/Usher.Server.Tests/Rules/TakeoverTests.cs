@@ -14,8 +14,8 @@ using static Usher.Server.Tests.Rules.Steps;
 namespace Usher.Server.Tests.Rules;
 
 /// <summary>
-/// An account whose address was never proven: Eve made it by a link that was handed over to her. Ada, who reads the address's mail, gets a
-/// mailed link of another organization.
+/// An account whose address was never proven: Eve made it by a link that was handed over to her. Ada, who reads the
+/// address's mail, gets a mailed link of another organization.
 /// </summary>
 public sealed class TakeoverTests(UsherApp app)
 {
@@ -37,9 +37,13 @@ public sealed class TakeoverTests(UsherApp app)
         Assert.Equal(before.Id, (await app.ProveAsync(mailed, EvesPassword)).Value.Session!.UserId); // a second click
         var account = (await app.AccountAsync(email))!;
         Assert.NotNull(account.EmailProvedAt);
-        Assert.Equal((before.PasswordHash, before.SecurityStamp, before.FirstName), (account.PasswordHash, account.SecurityStamp, account.FirstName));
+        Assert.Equal(
+            (before.PasswordHash, before.SecurityStamp, before.FirstName),
+            (account.PasswordHash, account.SecurityStamp, account.FirstName));
         Assert.NotNull(await app.FindSessionAsync(eve.Secret));
-        Assert.Equal((MemberStatus.Active, MemberStatus.Active), ((await first.MemberAsync(email)).Status, (await second.MemberAsync(email)).Status));
+        Assert.Equal(
+            (MemberStatus.Active, MemberStatus.Active),
+            ((await first.MemberAsync(email)).Status, (await second.MemberAsync(email)).Status));
         Assert.True((await first.ClientOf(key).GetAsync("/v1/users/whoami", Ct)).IsSuccessStatusCode);
         Assert.DoesNotContain(await first.OutboxAsync(), m => m.Kind is OutboxKind.AccountTakenOver);
         Assert.Contains(await InstallationEventsAsync(account.Id), e => e.Type is EventTypes.UserAddressProven);
@@ -52,7 +56,8 @@ public sealed class TakeoverTests(UsherApp app)
         var (_, mailed) = await second.GuestAsync(email);
         Assert.Equal(Viewer.UnprovenAccount, (await app.LookAsync(mailed, eve.UserId)).Viewer);
         Assert.Equal(InvitationErrors.AccountUnproven, (await app.AcceptAsync(mailed, eve.UserId)).Error);
-        Assert.Equal(InvitationErrors.AccountUnproven, (await app.JoinAsync(mailed)).Error); // nor is an account taken over without saying so
+        // nor is an account taken over without saying so
+        Assert.Equal(InvitationErrors.AccountUnproven, (await app.JoinAsync(mailed)).Error);
         Assert.Null((await app.AccountAsync(email))!.EmailProvedAt);
         Assert.Equal(MemberStatus.Invited, (await second.MemberAsync(email)).Status);
         Assert.Equal(OfferState.Open, (await app.LookAsync(mailed)).State);
@@ -92,7 +97,8 @@ public sealed class TakeoverTests(UsherApp app)
 
         foreach (var (org, administrators) in new[]
         {
-            (first, new[] { first.Created.Owner.Identifier }), (third, [third.Created.Owner.Identifier, admin.Member.Identifier]),
+            (first, new[] { first.Created.Owner.Identifier }),
+            (third, [third.Created.Owner.Identifier, admin.Member.Identifier]),
         })
         {
             var told = (await org.OutboxAsync()).FindAll(m => m.Kind is OutboxKind.AccountTakenOver);
@@ -100,8 +106,9 @@ public sealed class TakeoverTests(UsherApp app)
             Assert.All(told, m => Assert.Equal(email, m.Parameters[OutboxParameters.Email]));
             var member = await org.MemberAsync(email);
             Assert.Equal(MemberStatus.Suspended, member.Status);
-            var recorded = Assert.Single(await org.EventsAsync(), e => e is { Type: EventTypes.MemberUpdated, Cause: "account_taken_over" });
-            Assert.Equal((member.Id, "active → suspended"), (recorded.SubjectId, recorded.Details!.Values["status"]));
+            var recorded = Assert.Single(
+                await org.EventsAsync(), e => e is { Type: EventTypes.MemberUpdated, Cause: "account_taken_over" });
+            Assert.Equal((member.Id, "active → suspended"), (recorded.SubjectId, recorded.Details!["status"]));
         }
 
         Assert.DoesNotContain(await second.OutboxAsync(), m => m.Kind is OutboxKind.AccountTakenOver);
@@ -115,8 +122,10 @@ public sealed class TakeoverTests(UsherApp app)
     [Fact]
     public async Task Invitations_that_a_suspended_member_sponsors_wait_for_a_decision()
     {
-        var (first, second, email, _) = await UnprovenAsync(row => row with { Permissions = [Permissions.UserManagement] });
-        var (_, bobs) = await first.GuestAsync(NewEmail("bob"), by: await first.ActorAsync(await first.MemberAsync(email)));
+        var (first, second, email, _) = await UnprovenAsync(row =>
+            row with { Permissions = [Permissions.UserManagement] });
+        var (_, bobs) = await first.GuestAsync(
+            NewEmail("bob"), by: await first.ActorAsync(await first.MemberAsync(email)));
         Assert.Equal(OfferState.Open, (await app.LookAsync(bobs)).State);
         Assert.Null((await app.TakeOverAsync((await second.GuestAsync(email)).Link)).Error);
         Assert.Equal(OfferState.Blocked, (await app.LookAsync(bobs)).State);
@@ -129,7 +138,8 @@ public sealed class TakeoverTests(UsherApp app)
         var (first, second, email, eve) = await UnprovenAsync();
         Assert.Null((await app.TakeOverAsync((await second.GuestAsync(email)).Link)).Error);
         var member = (await first.MemberAsync(email)).Id;
-        Assert.Null((await app.WithAsync<MemberService, Result<Member>>(s => s.LeaveAsync(eve.UserId, member, Ct))).Error);
+        Assert.Null(
+            (await app.WithAsync<MemberService, Result<Member>>(s => s.LeaveAsync(eve.UserId, member, Ct))).Error);
         Assert.Equal(MemberStatus.Removed, (await first.MemberAsync(email)).Status);
     }
 
@@ -153,7 +163,9 @@ public sealed class TakeoverTests(UsherApp app)
                 await second.LinkAsync(guest);
                 break;
             case "expired":
-                await app.QueryAsync(db => db.Invitations.Where(i => i.Id == link.InvitationId).ExecuteUpdateAsync(set => set.SetProperty(i => i.ExpiresAt, i => i.CreatedAt), Ct));
+                await app.QueryAsync(db =>
+                    db.Invitations.Where(i => i.Id == link.InvitationId)
+                        .ExecuteUpdateAsync(set => set.SetProperty(i => i.ExpiresAt, i => i.CreatedAt), Ct));
                 break;
             case "revoked":
                 await second.RemoveAsync(second.Owner, guest.Id);
@@ -173,9 +185,12 @@ public sealed class TakeoverTests(UsherApp app)
 
         Assert.NotNull((await app.TakeOverAsync(link)).Error);
         Assert.NotNull((await app.JoinAsync(link, "another long password")).Error);
-        if (what is not "used") Assert.NotNull((await app.ProveAsync(link, EvesPassword)).Error); // there it signs in, as everywhere
+        // there it signs in, as everywhere
+        if (what is not "used") Assert.NotNull((await app.ProveAsync(link, EvesPassword)).Error);
         var account = (await app.AccountAsync(email))!;
-        Assert.Equal((null, before.SecurityStamp, before.PasswordHash), (account.EmailProvedAt, account.SecurityStamp, account.PasswordHash));
+        Assert.Equal(
+            (null, before.SecurityStamp, before.PasswordHash),
+            (account.EmailProvedAt, account.SecurityStamp, account.PasswordHash));
         Assert.NotNull(await app.FindSessionAsync(eve.Secret));
     }
 
@@ -188,7 +203,9 @@ public sealed class TakeoverTests(UsherApp app)
             var (_, mailed) = await second.GuestAsync(email);
             var secrets = await AtOnceAsync(8, async i => i is 3
                 ? ((await app.TakeOverAsync(mailed)).Value.Session!.Secret, true)
-                : (await app.SignInAsync(email, EvesPassword)) is { Error: null } signedIn ? (signedIn.Value.Secret, false) : ("", false));
+                : (await app.SignInAsync(email, EvesPassword)) is { Error: null } signedIn
+                    ? (signedIn.Value.Secret, false)
+                    : ("", false));
             foreach (var (secret, isAdas) in secrets.Where(s => s.Item1 is not ""))
                 Assert.Equal(isAdas, await app.FindSessionAsync(secret) is not null);
             Assert.Equal(1, await app.QueryAsync(db => db.Sessions.CountAsync(s => s.UserId == eve.UserId, Ct)));
@@ -227,7 +244,9 @@ public sealed class TakeoverTests(UsherApp app)
             Assert.Equal(InvitationErrors.MustSignIn, Assert.Single(answers, a => a.Error is not null).Error);
             Assert.Single(await InstallationEventsAsync(eve.UserId), e => e.Type is EventTypes.UserTakenOver);
             Assert.Equal(MemberStatus.Suspended, (await first.MemberAsync(email)).Status);
-            Assert.Single(new[] { await second.MemberAsync(email), await third.MemberAsync(email) }, m => m.Status is MemberStatus.Active);
+            Assert.Single(
+                new[] { await second.MemberAsync(email), await third.MemberAsync(email) },
+                m => m.Status is MemberStatus.Active);
         }
     }
 
@@ -238,7 +257,8 @@ public sealed class TakeoverTests(UsherApp app)
         {
             var (first, second, email, _) = await UnprovenAsync();
             var (_, mailed) = await second.GuestAsync(email);
-            var answers = await AtOnceAsync(2, i => i is 0 ? app.TakeOverAsync(mailed) : app.ProveAsync(mailed, EvesPassword));
+            var answers = await AtOnceAsync(
+                2, i => i is 0 ? app.TakeOverAsync(mailed) : app.ProveAsync(mailed, EvesPassword));
             Assert.Single(answers, a => a.Error is null);
             var tookOver = answers[0].Error is null;
             Assert.Equal(tookOver, (await first.MemberAsync(email)).Status is MemberStatus.Suspended);
@@ -254,13 +274,18 @@ public sealed class TakeoverTests(UsherApp app)
         {
             var (_, second, email, eve) = await UnprovenAsync();
             var third = await app.CreateOrganizationAsync();
-            var (mailed, handed) = ((await second.GuestAsync(email)).Link, (await third.GuestAsync(email, mailed: false)).Link);
-            var answers = await AtOnceAsync(2, i => i is 0 ? app.TakeOverAsync(mailed) : app.AcceptAsync(handed, eve.UserId));
+            var (mailed, handed) = (
+                (await second.GuestAsync(email)).Link, (await third.GuestAsync(email, mailed: false)).Link);
+            var answers = await AtOnceAsync(
+                2, i => i is 0 ? app.TakeOverAsync(mailed) : app.AcceptAsync(handed, eve.UserId));
             Assert.Null(answers[0].Error);
-            // Called without the session's check, which the request makes before: then it is refused only where both ran at once.
+            // Called without the session's check, which the request makes before: then it is refused only where both
+            // ran at once.
             var member = await third.MemberAsync(email);
-            if (answers[1].Error is not null) Assert.Equal((InvitationErrors.NotYours, MemberStatus.Invited), (answers[1].Error, member.Status));
-            else if (member.Status is MemberStatus.Active) Assert.True(member.LastSignInAt >= (await app.AccountAsync(email))!.EmailProvedAt);
+            if (answers[1].Error is not null)
+                Assert.Equal((InvitationErrors.NotYours, MemberStatus.Invited), (answers[1].Error, member.Status));
+            else if (member.Status is MemberStatus.Active) Assert.True(
+                member.LastSignInAt >= (await app.AccountAsync(email))!.EmailProvedAt);
             else Assert.Equal(MemberStatus.Suspended, member.Status);
         }
     }
@@ -275,5 +300,7 @@ public sealed class TakeoverTests(UsherApp app)
     }
 
     private Task<List<UsherEvent>> InstallationEventsAsync(Guid user) => app.QueryAsync(
-        db => db.Events.AsNoTracking().Where(e => e.OrganizationId == Organization.Installation && e.SubjectId == user).ToListAsync(Ct));
+        db =>
+            db.Events.AsNoTracking().Where(e => e.OrganizationId == Organization.Installation && e.SubjectId == user)
+                .ToListAsync(Ct));
 }

@@ -21,8 +21,10 @@ public sealed class KillTests
 
     private static Dictionary<string, string?> Settings => new()
     {
-        ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
-        ["Usher:Bootstrap:Owner:ApiKey"] = Key, ["Logging:LogLevel:Default"] = "Warning", ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Information",
+        ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme",
+        ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
+        ["Usher:Bootstrap:Owner:ApiKey"] = Key, ["Logging:LogLevel:Default"] = "Warning",
+        ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Information",
     };
 
     [Fact]
@@ -34,7 +36,8 @@ public sealed class KillTests
         {
             await using var server = await ServerProcess.StartAsync(database, Settings);
             var before = acknowledged.Count;
-            var clients = Task.WhenAll(Enumerable.Range(0, Clients).Select(i => InviteUntilGoneAsync(server, i, $"k{kill}-c{i}", acknowledged)));
+            var clients = Task.WhenAll(Enumerable.Range(0, Clients).Select(i =>
+                InviteUntilGoneAsync(server, i, $"k{kill}-c{i}", acknowledged)));
             await WaitAsync(() => acknowledged.Count >= before + Clients);
             await Task.Delay(kill * 7, Ct); // somewhere else each time
             await server.KillAsync();
@@ -47,22 +50,28 @@ public sealed class KillTests
     private static async Task AssertThereAsync(TestDatabase database, IReadOnlyCollection<string> acknowledged)
     {
         var options = new DbContextOptionsBuilder<UsherDb>();
-        _ = TestDatabase.IsPostgres ? options.UseUsherPostgres(database.ConnectionString) : options.UseUsherSqlite(database.ConnectionString);
+        _ = TestDatabase.IsPostgres
+            ? options.UseUsherPostgres(database.ConnectionString)
+            : options.UseUsherSqlite(database.ConnectionString);
         await using var db = new UsherDb(options.Options);
-        var members = await db.Members.AsNoTracking().Include(m => m.Invitations).Where(m => m.Status == MemberStatus.Invited).ToListAsync(Ct);
+        var members = await db.Members.AsNoTracking().Include(m => m.Invitations)
+            .Where(m => m.Status == MemberStatus.Invited).ToListAsync(Ct);
         Assert.Equal(members.Count, members.Select(m => m.Identifier).Distinct().Count());
         var mailed = await db.OutboxMessages.Select(m => m.Recipient).ToListAsync(Ct);
         Assert.Equal(mailed.Count, mailed.Distinct().Count());
-        var events = await db.Events.Where(e => e.Type == EventTypes.MemberInvited).Select(e => e.SubjectId).ToListAsync(Ct);
+        var events = await db.Events.Where(e => e.Type == EventTypes.MemberInvited).Select(e => e.SubjectId)
+            .ToListAsync(Ct);
 
         Assert.Empty(acknowledged.Except(members.Select(m => m.Identifier)));
-        Assert.Empty(members.Where(m => m.Invitations is not [{ Status: InvitationStatus.Pending }]).Select(m => m.Identifier));
+        Assert.Empty(members.Where(m => m.Invitations is not [{ Status: InvitationStatus.Pending }]).Select(m =>
+            m.Identifier));
         Assert.Empty(members.Select(m => m.Identifier).Except(mailed));
         Assert.Empty(members.Where(m => !events.Contains(m.Id)).Select(m => m.Identifier));
         Assert.True(acknowledged.Count >= Kills * Clients);
     }
 
-    private static async Task InviteUntilGoneAsync(ServerProcess server, int client, string name, ConcurrentBag<string> acknowledged)
+    private static async Task InviteUntilGoneAsync(
+        ServerProcess server, int client, string name, ConcurrentBag<string> acknowledged)
     {
         using var http = new HttpClient { BaseAddress = new(server.Url) };
         http.DefaultRequestHeaders.Add("X-AUTH-TOKEN", Key);
@@ -72,7 +81,9 @@ public sealed class KillTests
             {
                 var email = $"{name}-{i}@acme.test";
                 using var answer = await InviteAsync(http, client % 3, email);
-                Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Created, $"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync(Ct)}");
+                Assert.True(
+                    answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Created,
+                    $"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync(Ct)}");
                 acknowledged.Add(email);
             }
         }
@@ -85,7 +96,9 @@ public sealed class KillTests
     private static Task<HttpResponseMessage> InviteAsync(HttpClient http, int surface, string email) => surface switch
     {
         0 => http.PostTextAsync("/v1/users", $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"B","role":"USER","email":"{{{{email}}}}","accessList":[]}}}""", "application/vnd.api+json"),
-        1 => http.PostTextAsync("/api/v2/user/invite", $$"""[{"emailAddress":"{{email}}","groups":[],"userGroups":[]}]"""),
+        1 =>
+            http.PostTextAsync(
+                "/api/v2/user/invite", $$"""[{"emailAddress":"{{email}}","groups":[],"userGroups":[]}]"""),
         _ => http.PostTextAsync("/users", $$$"""{"user":{"first_name":"A","email_address":"{{{email}}}"}}"""),
     };
 

@@ -30,13 +30,17 @@ public sealed class LeftoverTests
             }
 
             var mail = Directory.CreateDirectory(Path.Combine(database.Directory, "mail"));
-            var (unfinished, foreign) = (Path.Combine(mail.FullName, $".{Guid.NewGuid():D}.{Guid.NewGuid():N}.tmp"), Path.Combine(mail.FullName, ".somebody-elses.tmp"));
+            var (unfinished, foreign) = (
+                Path.Combine(mail.FullName, $".{Guid.NewGuid():D}.{Guid.NewGuid():N}.tmp"),
+                Path.Combine(mail.FullName, ".somebody-elses.tmp"));
             foreach (var file in new[] { unfinished, foreign }) await File.WriteAllTextAsync(file, "a live link", Ct);
             var bodies = Directory.CreateDirectory(Path.Combine(database.Directory, "requests"));
             await File.WriteAllTextAsync(Path.Combine(bodies.FullName, "ASPNETCORE_1.tmp"), "a body", Ct);
 
             await using var survivor = await ServerProcess.StartAsync(database, settings);
-            Assert.Equal(transport is "folder" ? [foreign] : [unfinished, foreign], Directory.EnumerateFiles(mail.FullName, ".*.tmp").Order(StringComparer.Ordinal));
+            Assert.Equal(
+                transport is "folder" ? [foreign] : [unfinished, foreign],
+                Directory.EnumerateFiles(mail.FullName, ".*.tmp").Order(StringComparer.Ordinal));
             Assert.Empty(bodies.EnumerateFiles());
             AssertNoSecretIn(temporary);
         }
@@ -54,7 +58,9 @@ public sealed class LeftoverTests
         var org = await app.CreateOrganizationAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/usher/v1/organizations/{org.Slug}/imports")
         {
-            Content = new StringContent("email\n" + string.Concat(Enumerable.Range(0, 10_000).Select(i => $"p{i}@example.test\n")), null, "text/csv"),
+            Content = new StringContent(
+                "email\n" + string.Concat(Enumerable.Range(0, 10_000).Select(i => $"p{i}@example.test\n")), null,
+                "text/csv"),
         };
         request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
         var answer = await org.Admin.SendAsync(request, Ct);
@@ -66,18 +72,26 @@ public sealed class LeftoverTests
 
     private static Dictionary<string, string?> Settings(string transport, string temporary) => new()
     {
-        ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
-        ["Usher:Bootstrap:Owner:ApiKey"] = Key, ["Usher:Mail:Transport"] = transport, ["Usher:Mail:Sendmail"] = "/bin/cat", ["TMPDIR"] = temporary,
+        ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme",
+        ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
+        ["Usher:Bootstrap:Owner:ApiKey"] = Key, ["Usher:Mail:Transport"] = transport,
+        ["Usher:Mail:Sendmail"] = "/bin/cat", ["TMPDIR"] = temporary,
     };
 
     private static async Task InviteAsync(ServerProcess server, int kill)
     {
         using var client = new HttpClient { BaseAddress = new(server.Url) };
         client.DefaultRequestHeaders.Add("X-AUTH-TOKEN", Key);
-        var people = string.Join(',', Enumerable.Range(0, 200).Select(i => $$"""{"emailAddress":"p{{kill}}-{{i}}@acme.test","groups":[],"userGroups":[]}"""));
+        var people = string.Join(
+            ',',
+            Enumerable.Range(0, 200)
+                .Select(i => $$"""{"emailAddress":"p{{kill}}-{{i}}@acme.test","groups":[],"userGroups":[]}"""));
         Assert.Equal(HttpStatusCode.OK, (await client.PostTextAsync("/api/v2/user/invite", $"[{people}]")).StatusCode);
     }
 
     private static void AssertNoSecretIn(DirectoryInfo folder) =>
-        Assert.Empty(folder.EnumerateFiles("*", SearchOption.AllDirectories).Where(f => f.Length is > 0 and < 1_000_000 && Secrets.Any().IsMatch(File.ReadAllText(f.FullName))).Select(f => f.FullName));
+        Assert.Empty(
+            folder.EnumerateFiles("*", SearchOption.AllDirectories)
+                .Where(f => f.Length is > 0 and < 1_000_000 && Secrets.Any().IsMatch(File.ReadAllText(f.FullName)))
+                .Select(f => f.FullName));
 }

@@ -11,7 +11,9 @@ using Usher.Server.Tests.Pages;
 
 namespace Usher.Server.Tests.Running;
 
-/// <summary>What clients are told while the database is away, and what they and the log know a failed request by.</summary>
+/// <summary>
+/// What clients are told while the database is away, and what they and the log know a failed request by.
+/// </summary>
 public sealed class OutageTests(UsherApp shared)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -31,13 +33,18 @@ public sealed class OutageTests(UsherApp shared)
 
         await database.BreakAsync();
         await AssertConformityAsync(app, await InviteAsync(org, "/v1/users", "conformity"), "POST /v1/users");
-        await AssertWavefrontAsync(app, await InviteAsync(org, "/api/v2/user/invite", "wavefront"), "POST /api/v2/user/invite");
+        await AssertWavefrontAsync(
+            app, await InviteAsync(org, "/api/v2/user/invite", "wavefront"), "POST /api/v2/user/invite");
         await AssertDeployHqAsync(app, await InviteAsync(org, "/users", "deployhq"), "POST /users");
-        await AssertOwnAsync(app, await InviteAsync(org, org.Path("invitations"), "usher"), "POST /usher/v1/organizations/{organization}/invitations");
+        await AssertOwnAsync(
+            app, await InviteAsync(org, org.Path("invitations"), "usher"),
+            "POST /usher/v1/organizations/{organization}/invitations");
         await AssertPageAsync(app, await visitor.PostAsync("/sign-in", form), "POST /sign-in");
         // The path has a key in it, which the log must not have.
         var path = $"/api/v2/apitoken/{org.Key}?t={org.Key}";
-        await AssertWavefrontAsync(app, await org.Admin.SendTextAsync(HttpMethod.Put, path, """{"tokenName":"x"}"""), "PUT /api/v2/apitoken/{id}");
+        await AssertWavefrontAsync(
+            app, await org.Admin.SendTextAsync(HttpMethod.Put, path, """{"tokenName":"x"}"""),
+            "PUT /api/v2/apitoken/{id}");
         if (TestDatabase.IsPostgres) await AssertReadsAsync(app, org);
 
         await database.MendAsync();
@@ -61,7 +68,9 @@ public sealed class OutageTests(UsherApp shared)
         File.Move(file, aside);
         try
         {
-            await AssertOwnAsync(app, await InviteAsync(org, org.Path("invitations"), "usher"), "POST /usher/v1/organizations/{organization}/invitations");
+            await AssertOwnAsync(
+                app, await InviteAsync(org, org.Path("invitations"), "usher"),
+                "POST /usher/v1/organizations/{organization}/invitations");
             Assert.False(File.Exists(file));
         }
         finally
@@ -77,15 +86,23 @@ public sealed class OutageTests(UsherApp shared)
     {
         await using var app = await UsherApp.StartAsync([], workers: false);
         var org = await app.CreateOrganizationAsync();
-        await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE invitation_secrets", Ct));
+        await app.QueryAsync(db => db.Database.ExecuteSqlRawAsync("DROP TABLE events", Ct));
 
-        foreach (var (path, name) in new[] { ("/v1/users", "conformity"), ("/api/v2/user/invite", "wavefront"), ("/users", "deployhq"), (org.Path("invitations"), "usher") })
+        foreach (var (path, name) in new[]
+            {
+                ("/v1/users", "conformity"), ("/api/v2/user/invite", "wavefront"), ("/users", "deployhq"),
+                (org.Path("invitations"), "usher"),
+            })
         {
             var answer = await InviteAsync(org, path, name);
             Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
             var id = IdOf(answer);
             Assert.Contains(app.Log, line => line.Contains(" failed. Request " + id, StringComparison.Ordinal));
-            if (name is "usher") Assert.Equal(id, (await answer.RefusedAsync(HttpStatusCode.InternalServerError, "internal_error")).GetProperty("requestId").GetString());
+            if (name is "usher")
+                Assert.Equal(
+                    id,
+                    (await answer.RefusedAsync(HttpStatusCode.InternalServerError, "internal_error"))
+                        .GetProperty("requestId").GetString());
         }
     }
 
@@ -113,7 +130,11 @@ public sealed class OutageTests(UsherApp shared)
     {
         { "no connection", new NpgsqlException("x", new SocketException((int)SocketError.ConnectionRefused)), true },
         { "an exhausted pool", new NpgsqlException("x", new TimeoutException()), true },
-        { "wrapped by the framework", new InvalidOperationException("x", new DbUpdateException("x", new NpgsqlException("x", new IOException()))), true },
+        {
+            "wrapped by the framework",
+            new InvalidOperationException("x", new DbUpdateException("x", new NpgsqlException("x", new IOException()))),
+            true
+        },
         { "shutting down", Postgres(PostgresErrorCodes.AdminShutdown), true },
         { "starting up", Postgres(PostgresErrorCodes.CannotConnectNow), true },
         { "a disk that is full", Postgres(PostgresErrorCodes.DiskFull), true },
@@ -148,8 +169,10 @@ public sealed class OutageTests(UsherApp shared)
         return name switch
         {
             "conformity" => org.Admin.PostTextAsync(path, $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"B","role":"USER","email":"{{{{email}}}}","accessList":[]}}}""", "application/vnd.api+json"),
-            "wavefront" => org.Admin.PostTextAsync(path, $$"""[{"emailAddress":"{{email}}","groups":[],"userGroups":[]}]"""),
-            "deployhq" => org.Admin.PostTextAsync(path, $$$"""{"user":{"first_name":"A","email_address":"{{{email}}}"}}"""),
+            "wavefront" =>
+                org.Admin.PostTextAsync(path, $$"""[{"emailAddress":"{{email}}","groups":[],"userGroups":[]}]"""),
+            "deployhq" =>
+                org.Admin.PostTextAsync(path, $$$"""{"user":{"first_name":"A","email_address":"{{{email}}}"}}"""),
             _ => org.Admin.PostTextAsync(path, $$"""{"email":"{{email}}"}"""),
         };
     }
@@ -179,7 +202,9 @@ public sealed class OutageTests(UsherApp shared)
     }
 
     private static async Task AssertDeployHqAsync(UsherApp app, HttpResponseMessage answer, string route) =>
-        Assert.Equal("service_unavailable", JsonElement.Parse(await UnavailableAsync(app, answer, route)).GetProperty("error_code").GetString());
+        Assert.Equal(
+            "service_unavailable",
+            JsonElement.Parse(await UnavailableAsync(app, answer, route)).GetProperty("error_code").GetString());
 
     private static async Task AssertOwnAsync(UsherApp app, HttpResponseMessage answer, string route)
     {
@@ -201,7 +226,11 @@ public sealed class OutageTests(UsherApp shared)
         var body = await answer.Content.ReadAsStringAsync(Ct);
         Assert.True(answer.StatusCode is HttpStatusCode.ServiceUnavailable, $"{route}: {answer.StatusCode} {body}");
         Assert.Equal("5", Assert.Single(answer.Headers.GetValues("Retry-After")));
-        var line = Assert.Single(app.Log, l => l.Contains(IdOf(answer), StringComparison.Ordinal) && l.Contains("was answered 503", StringComparison.Ordinal));
+        var line = Assert.Single(
+            app.Log,
+            l =>
+                l.Contains(IdOf(answer), StringComparison.Ordinal)
+                    && l.Contains("was answered 503", StringComparison.Ordinal));
         Assert.StartsWith($"Error {route} was answered 503", line, StringComparison.Ordinal);
         return body;
     }

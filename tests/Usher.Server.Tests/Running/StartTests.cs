@@ -5,7 +5,10 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Running;
 
-/// <summary>Starting the server as an operator does: several nodes at once, with the wrong key, on a taken port, in a folder that others can read.</summary>
+/// <summary>
+/// Starting the server as an operator does: several nodes at once, with the wrong key, on a taken port, in a folder
+/// that others can read.
+/// </summary>
 public sealed class StartTests
 {
     private const string Key = "start-tests-key-0123456789-ABCDEFGHIJK";
@@ -14,7 +17,8 @@ public sealed class StartTests
 
     private static Dictionary<string, string?> Bootstrap => new()
     {
-        ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme", ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
+        ["Usher:Bootstrap:Organization:Name"] = "Acme", ["Usher:Bootstrap:Organization:Slug"] = "acme",
+        ["Usher:Bootstrap:Owner:Email"] = "owner@acme.test",
         ["Usher:Bootstrap:Owner:ApiKey"] = Key, ["Usher:Operator:ApiKey"] = "operator-" + Key,
     };
 
@@ -25,13 +29,17 @@ public sealed class StartTests
     {
         if (!TestDatabase.IsPostgres) return; // one server has the directory for itself
         await using var database = await TestDatabase.CreateAsync();
-        var servers = await Task.WhenAll(Enumerable.Range(0, nodes).Select(_ => ServerProcess.StartAsync(database, Bootstrap)));
+        var servers = await Task.WhenAll(Enumerable.Range(0, nodes).Select(_ =>
+            ServerProcess.StartAsync(database, Bootstrap)));
         try
         {
             await AssertOneOrganizationAsync(servers);
-            Assert.Single(servers, s => s.Output.Any(line => line.Contains("Made the organization Acme", StringComparison.Ordinal)));
+            Assert.Single(
+                servers,
+                s => s.Output.Any(line => line.Contains("Made the organization Acme", StringComparison.Ordinal)));
             Assert.All(servers, s => Assert.DoesNotContain(s.Output, line =>
-                line.StartsWith("fail", StringComparison.Ordinal) || line.StartsWith("crit", StringComparison.Ordinal) || line.StartsWith("warn", StringComparison.Ordinal)));
+                line.StartsWith("fail", StringComparison.Ordinal) || line.StartsWith("crit", StringComparison.Ordinal)
+                    || line.StartsWith("warn", StringComparison.Ordinal)));
         }
         finally
         {
@@ -45,7 +53,8 @@ public sealed class StartTests
         if (!TestDatabase.IsPostgres) return;
         await using var database = await TestDatabase.CreateAsync();
         await database.DropAsync();
-        var servers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => ServerProcess.StartAsync(database, Bootstrap)));
+        var servers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ =>
+            ServerProcess.StartAsync(database, Bootstrap)));
         try
         {
             await AssertOneOrganizationAsync(servers);
@@ -65,7 +74,9 @@ public sealed class StartTests
         var right = await File.ReadAllTextAsync(file, Ct);
 
         await File.WriteAllTextAsync(file, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Ct);
-        for (var start = 0; start < 2; start++) await AssertRefusedAsync(database, Bootstrap, $"Usher:MasterKeyFile: {file} does not open the keys in this database");
+        for (var start = 0; start < 2; start++)
+            await AssertRefusedAsync(
+                database, Bootstrap, $"Usher:MasterKeyFile: {file} does not open the keys in this database");
 
         File.Delete(file);
         await AssertRefusedAsync(database, Bootstrap, $"Usher:MasterKeyFile: {file} is missing");
@@ -75,7 +86,8 @@ public sealed class StartTests
         await using var again = await ServerProcess.StartAsync(database, Bootstrap);
     }
 
-    private static UnixFileMode ModeOf(string file) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(file);
+    private static UnixFileMode ModeOf(string file) =>
+        OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(file);
 
     [Fact]
     public async Task A_taken_port_ends_the_start_with_one_line()
@@ -92,7 +104,9 @@ public sealed class StartTests
     [InlineData("127.0.0.1:8080", "127.0.0.1:8080")]
     [InlineData("http://127.0.0.1:99999", "99999")]
     [InlineData("ftp://127.0.0.1:8080", "ftp")]
-    public async Task An_address_that_cannot_be_listened_on_ends_the_start_with_one_line(string address, string named) => await AssertCannotListenAsync(address, named);
+    public async Task An_address_that_cannot_be_listened_on_ends_the_start_with_one_line(
+        string address, string named) =>
+        await AssertCannotListenAsync(address, named);
 
     [Fact]
     public async Task A_port_that_only_the_system_may_use_ends_the_start_with_one_line()
@@ -100,7 +114,8 @@ public sealed class StartTests
         if (!OperatingSystem.IsLinux()) return;
         await using var database = await TestDatabase.CreateAsync();
         var settings = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = "http://127.0.0.1:81" };
-        await using var server = await ServerProcess.RunToEndAsync(database, settings, withoutPrivileges: Environment.IsPrivilegedProcess);
+        await using var server = await ServerProcess.RunToEndAsync(
+            database, settings, withoutPrivileges: Environment.IsPrivilegedProcess);
         AssertOneLine(server, "ermission denied");
     }
 
@@ -110,7 +125,8 @@ public sealed class StartTests
         await using var database = await TestDatabase.CreateAsync();
         if (OperatingSystem.IsWindows()) return;
         const UnixFileMode open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
-        const UnixFileMode readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        const UnixFileMode readable =
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
         var mail = Path.Combine(database.Directory, "mail");
         Directory.CreateDirectory(mail);
         foreach (var folder in new[] { database.Directory, mail }) File.SetUnixFileMode(folder, open);
@@ -122,15 +138,22 @@ public sealed class StartTests
 
         await using var server = await ServerProcess.StartAsync(database, Bootstrap);
         using var client = ClientOf(server);
-        Assert.Equal(HttpStatusCode.Created, (await client.PostTextAsync("/users", """{"user":{"first_name":"A","email_address":"ada@acme.test"}}""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Created,
+            (await client.PostTextAsync(
+                "/users", """{"user":{"first_name":"A","email_address":"ada@acme.test"}}""")).StatusCode);
         await new MailFolder(mail).WaitAsync("ada@acme.test");
 
         if (OperatingSystem.IsWindows()) return;
-        string[] made = TestDatabase.IsPostgres ? [] : ["usher.db", "usher.db-wal", "usher.db-shm", "usher.lock", "master.key"];
+        string[] made = TestDatabase.IsPostgres
+            ? []
+            : ["usher.db", "usher.db-wal", "usher.db-shm", "usher.lock", "master.key"];
         Assert.All(made.Select(name => Path.Combine(database.Directory, name)).Concat(Directory.EnumerateFiles(mail)),
             file => Assert.Equal((file, UnixFileMode.UserRead | UnixFileMode.UserWrite), (file, ModeOf(file))));
         foreach (var folder in TestDatabase.IsPostgres ? [mail] : new[] { database.Directory, mail })
-            Assert.Contains(server.Output, line => line.Contains($"the folder {folder}: its mode is 0755", StringComparison.Ordinal));
+            Assert.Contains(
+                server.Output,
+                line => line.Contains($"the folder {folder}: its mode is 0755", StringComparison.Ordinal));
     }
 
     private static HttpClient ClientOf(ServerProcess server)
@@ -162,7 +185,8 @@ public sealed class StartTests
         AssertOneLine(server, said);
     }
 
-    private static async Task AssertRefusedAsync(TestDatabase database, Dictionary<string, string?> settings, string said)
+    private static async Task AssertRefusedAsync(
+        TestDatabase database, Dictionary<string, string?> settings, string said)
     {
         await using var server = await ServerProcess.RunToEndAsync(database, settings);
         AssertOneLine(server, said);
@@ -174,6 +198,8 @@ public sealed class StartTests
         var line = Assert.Single(server.Errors);
         Assert.StartsWith("usher: ", line, StringComparison.Ordinal);
         Assert.All(said, part => Assert.Contains(part, line, StringComparison.Ordinal));
-        Assert.DoesNotContain(server.Output, l => l.Contains("   at ", StringComparison.Ordinal) || l.Contains("Exception", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            server.Output,
+            l => l.Contains("   at ", StringComparison.Ordinal) || l.Contains("Exception", StringComparison.Ordinal));
     }
 }

@@ -16,8 +16,9 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// Makes the framework's bare document whole. Everything comes from where the server itself has it: parameters, bodies and what a route can do from the metadata that also makes it do so, shapes
-/// from the serializer, words from the source's documentation, refusals from <see cref="ErrorCatalogue"/>. No route is named here.
+/// Makes the framework's bare document whole. Everything comes from where the server itself has it: parameters, bodies
+/// and what a route can do from the metadata that also makes it do so, shapes from the serializer, words from the
+/// source's documentation, refusals from <see cref="ErrorCatalogue"/>. No route is named here.
 /// </summary>
 internal sealed class ApiDocument : IOpenApiDocumentTransformer
 {
@@ -44,17 +45,25 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
 
     private static readonly Error[] TypicalErrors =
     [
-        HostErrors.NotJson, KeyErrors.Refused, MemberErrors.NotAllowed, OrganizationErrors.NotFound, MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), Precondition.Outdated, HostErrors.TooLarge,
-        HostErrors.WrongMediaType, InvitationErrors.EmailInvalid with { Also = [InvitationErrors.FirstNameInvalid, InvitationErrors.PermissionUnknown("flying", "permissions/1")] }, HostErrors.TooMany, HostErrors.Internal,
+        HostErrors.NotJson, KeyErrors.Refused, MemberErrors.NotAllowed, OrganizationErrors.NotFound,
+        MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), Precondition.Outdated, HostErrors.TooLarge,
+        HostErrors.WrongMediaType,
+        InvitationErrors.EmailInvalid with
+        {
+            Also = [InvitationErrors.FirstNameInvalid, InvitationErrors.PermissionUnknown("flying", "permissions/1")],
+        },
+        HostErrors.TooMany, HostErrors.Internal,
         HostErrors.Unavailable,
     ];
 
-    public Task TransformAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
+    public Task TransformAsync(
+        OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
     {
         var docs = XmlDocs.Read(typeof(Error).Assembly, typeof(ApiDocument).Assembly);
         // The framework's own schemas go by other rules than ours are written by.
         (document.Components, document.Workspace) = (new(), new());
-        new Writer(document, docs).Write(context.DescriptionGroups.SelectMany(g => g.Items).Where(OpenApiEndpoints.IsOurs).ToList());
+        new Writer(document, docs)
+            .Write(context.DescriptionGroups.SelectMany(g => g.Items).Where(OpenApiEndpoints.IsOurs).ToList());
         return Task.CompletedTask;
     }
 
@@ -67,7 +76,8 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         {
             document.Info = new()
             {
-                Title = "Usher", Version = "1", License = new() { Name = "Apache-2.0", Url = new("https://www.apache.org/licenses/LICENSE-2.0") },
+                Title = "Usher", Version = "1",
+                License = new() { Name = "Apache-2.0", Url = new("https://www.apache.org/licenses/LICENSE-2.0") },
                 Description = """
                     Invite people into an organization, let them join, and know who may do what.
 
@@ -88,10 +98,26 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             document.Servers = [new() { Url = "/" }];
             document.Components!.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
-                ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key: `Authorization: Bearer usk_…`" },
-                ["header"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-AUTH-TOKEN", Description = "The same key as a header of its own." },
-                ["basic"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "basic", Description = "The key as password, its member's e-mail address, or `sa::name`, as user." },
-                ["session"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A person's session, as signing in has given it: `Authorization: Bearer uss_…`" },
+                ["bearer"] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http, Scheme = "bearer",
+                    Description = "An API key: `Authorization: Bearer usk_…`",
+                },
+                ["header"] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-AUTH-TOKEN",
+                    Description = "The same key as a header of its own.",
+                },
+                ["basic"] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http, Scheme = "basic",
+                    Description = "The key as password, its member's e-mail address, or `sa::name`, as user.",
+                },
+                ["session"] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http, Scheme = "bearer",
+                    Description = "A person's session, as signing in has given it: `Authorization: Bearer uss_…`",
+                },
             };
 
             Dictionary<string, MethodInfo> tags = [];
@@ -104,10 +130,15 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                 tags.TryAdd(metadata.OfType<ITagsMetadata>().Last().Tags[0], metadata.OfType<MethodInfo>().First());
             }
 
-            // A tag is a file of endpoints, and says what the file says of itself; where that speaks of another file, it means its tag.
+            // A tag is a file of endpoints, and says what the file says of itself; where that speaks of another file,
+            // it means its tag.
             document.Tags = new HashSet<OpenApiTag>(tags.Select(tag => new OpenApiTag
             {
-                Name = tag.Key, Description = tags.Aggregate(docs.Of(FileOf(tag.Value)), (text, other) => text?.Replace($"`{FileOf(other.Value).Name}`", $"“{other.Key}”", StringComparison.Ordinal)),
+                Name = tag.Key,
+                Description = tags.Aggregate(
+                    docs.Of(FileOf(tag.Value)),
+                    (text, other) =>
+                        text?.Replace($"`{FileOf(other.Value).Name}`", $"“{other.Key}”", StringComparison.Ordinal)),
             }));
             WriteErrorCodes();
         }
@@ -123,46 +154,78 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         {
             var metadata = description.ActionDescriptor.EndpointMetadata;
             var (method, session) = (description.HttpMethod!, metadata.OfType<ApiRoutes.Session>().LastOrDefault());
-            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any() && session is null;
+            var locked = metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any()
+                && session is null;
             var given = metadata.OfType<IAcceptsMetadata>().LastOrDefault();
             var query = metadata.OfType<QueryParameter>().ToList();
             var repeatable = metadata.OfType<ApiRoutes.Repeatable>().Any();
             var answers = metadata.OfType<IProducesResponseTypeMetadata>().ToList();
-            var answer = answers.Find(a => a.StatusCode is >= 200 and < 300) ?? throw new InvalidOperationException($"{method} {path} does not say what it answers.");
-            var pages = answer.Type is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Page<>);
+            var answer = answers.Find(a => a.StatusCode is >= 200 and < 300)
+                ?? throw new InvalidOperationException($"{method} {path} does not say what it answers.");
+            var pages = answer.Type is { IsGenericType: true } type
+                && type.GetGenericTypeDefinition() == typeof(Page<>);
             var reads = method is "GET" or "HEAD";
 
-            operation.OperationId = metadata.OfType<IEndpointNameMetadata>().LastOrDefault()?.EndpointName ?? OperationNames.Of(method, path, pages, answer.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted);
+            operation.OperationId = metadata.OfType<IEndpointNameMetadata>().LastOrDefault()?.EndpointName
+                ?? OperationNames.Of(
+                       method, path, pages,
+                       answer.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted);
             operation.Description = operation.Description?.Trim() ?? operation.Summary + ".";
-            operation.Security = locked ? [Needs("bearer"), Needs("header"), Needs("basic")] : session is null ? [[]] : session.Needed ? [Needs("session")] : [[], Needs("session")];
+            operation.Security = locked
+                ? [Needs("bearer"), Needs("header"), Needs("basic")]
+                : session is null
+                ? [[]]
+                : session.Needed
+                ? [Needs("session")]
+                : [[], Needs("session")];
 
             operation.Parameters =
             [
                 .. path.Split('/').Where(part => part.StartsWith('{')).Select(part => InPath(part.Trim('{', '}'))),
                 .. query.Select(InQuery),
             ];
-            if (repeatable) operation.Parameters.Add(Header("Idempotency-Key", "Chosen by you, such as a UUID. With it the request is carried out once; repeated, it gets the same answer, and another request with it is refused.", new() { Type = JsonSchemaType.String, MinLength = 16, MaxLength = 255 }, "9f1c7d52-3a4b-4c8e-8d11-0b6f2a7e5c90"));
+            if (repeatable)
+                operation.Parameters.Add(Header(
+                    "Idempotency-Key",
+                    "Chosen by you, such as a UUID. With it the request is carried out once; repeated, it gets the "
+                        + "same answer, and another request with it is refused.",
+                    new() { Type = JsonSchemaType.String, MinLength = 16, MaxLength = 255 },
+                    "9f1c7d52-3a4b-4c8e-8d11-0b6f2a7e5c90"));
             // Whoever writes and takes the request itself wants its tags, except where work is only begun.
-            var edits = locked && !reads && answer.StatusCode is not StatusCodes.Status202Accepted && metadata.OfType<MethodInfo>().First().GetParameters().Any(p => p.ParameterType == typeof(HttpRequest));
-            if (edits) operation.Parameters.Add(Header("If-Match", "The `ETag` of what you have seen: where it has changed since, nothing is done.", new() { Type = JsonSchemaType.String }, "\"4\""));
+            var edits = locked && !reads && answer.StatusCode is not StatusCodes.Status202Accepted
+                && metadata.OfType<MethodInfo>().First().GetParameters()
+                       .Any(p => p.ParameterType == typeof(HttpRequest));
+            if (edits)
+                operation.Parameters.Add(Header(
+                    "If-Match", "The `ETag` of what you have seen: where it has changed since, nothing is done.",
+                    new() { Type = JsonSchemaType.String }, "\"4\""));
             var cached = locked && reads && !pages;
-            if (cached) operation.Parameters.Add(Header("If-None-Match", "The `ETag` you have: where it is still so, the answer is 304.", new() { Type = JsonSchemaType.String }, "\"4\""));
+            if (cached)
+                operation.Parameters.Add(Header(
+                    "If-None-Match", "The `ETag` you have: where it is still so, the answer is 304.",
+                    new() { Type = JsonSchemaType.String }, "\"4\""));
 
             operation.RequestBody = given is null ? null : Body(given);
             operation.Responses = [];
-            foreach (var success in answers.Where(a => a.StatusCode is >= 200 and < 300)) operation.Responses[$"{success.StatusCode}"] = Success(success, tagged: locked && !pages);
+            foreach (var success in answers.Where(a => a.StatusCode is >= 200 and < 300))
+                operation.Responses[$"{success.StatusCode}"] = Success(success, tagged: locked && !pages);
             if (cached) operation.Responses["304"] = new OpenApiResponse { Description = "It is as you have it." };
 
             var (takes, ends) = (given is not null, !reads && path.Contains("invitation", StringComparison.Ordinal));
             foreach (var (kind, fits) in new[]
             {
-                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is not null), (ErrorKind.Forbidden, locked || session is not null), (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
-                (ErrorKind.Conflict, !reads && (locked || takes || session is { Needed: true })), (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes), (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
+                (ErrorKind.Malformed, takes || repeatable), (ErrorKind.Unauthenticated, locked || session is not null),
+                (ErrorKind.Forbidden, locked || session is not null),
+                (ErrorKind.NotFound, path.Contains('{', StringComparison.Ordinal)),
+                (ErrorKind.Conflict, !reads && (locked || takes || session is { Needed: true })),
+                (ErrorKind.Gone, ends), (ErrorKind.Outdated, edits), (ErrorKind.TooLarge, takes),
+                (ErrorKind.WrongMediaType, takes), (ErrorKind.Invalid, takes || query is not [] || repeatable),
                 (ErrorKind.TooMany, !locked), (ErrorKind.Unavailable, true), (ErrorKind.Internal, true),
             })
             {
                 var error = Array.Find(TypicalErrors, e => e.Kind == kind)!;
-                if (fits || answers.Exists(a => a.StatusCode == error.StatusCode)) operation.Responses[$"{error.StatusCode}"] = Refusal(error);
+                if (fits || answers.Exists(a => a.StatusCode == error.StatusCode))
+                    operation.Responses[$"{error.StatusCode}"] = Refusal(error);
             }
         }
 
@@ -171,47 +234,89 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         private static OpenApiParameter InPath(string name)
         {
             var (description, example) = PathParameters.GetValueOrDefault(name, ($"The {name}'s id.", Example));
-            return new() { Name = name, In = ParameterLocation.Path, Required = true, Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = example };
+            return new()
+            {
+                Name = name, In = ParameterLocation.Path, Required = true, Description = description,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = example,
+            };
         }
 
         private OpenApiParameter InQuery(QueryParameter parameter)
         {
             var schema = schemas.Parameter(parameter.Type, parameter.Many);
-            if (parameter == QueryParameter.Limit && schema is OpenApiSchema limit) (limit.Minimum, limit.Maximum, limit.Default) = ("1", $"{ApiQuery.MaxLimit}", ApiQuery.DefaultLimit);
-            return new() { Name = parameter.Name, In = ParameterLocation.Query, Description = parameter.Description, Schema = schema };
+            if (parameter == QueryParameter.Limit && schema is OpenApiSchema limit)
+                (limit.Minimum, limit.Maximum, limit.Default) = ("1", $"{ApiQuery.MaxLimit}", ApiQuery.DefaultLimit);
+            return new()
+            {
+                Name = parameter.Name, In = ParameterLocation.Query, Description = parameter.Description,
+                Schema = schema,
+            };
         }
 
         private static OpenApiParameter Header(string name, string description, OpenApiSchema schema, string example) =>
-            new() { Name = name, In = ParameterLocation.Header, Description = description, Schema = schema, Example = example };
+            new()
+            {
+                Name = name, In = ParameterLocation.Header, Description = description, Schema = schema,
+                Example = example,
+            };
 
         private OpenApiResponse Success(IProducesResponseTypeMetadata answer, bool tagged)
         {
             if (answer.ContentTypes.FirstOrDefault() is null) return new() { Description = "Done." };
             var headers = new Dictionary<string, IOpenApiHeader>();
-            if (tagged) headers["ETag"] = new OpenApiHeader { Description = "Its version, where it can be edited: for `If-Match` and `If-None-Match`.", Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "\"4\"" };
+            if (tagged)
+                headers["ETag"] = new OpenApiHeader
+                {
+                    Description = "Its version, where it can be edited: for `If-Match` and `If-None-Match`.",
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "\"4\"",
+                };
             if (answer.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted)
-                headers["Location"] = new OpenApiHeader { Description = "Where it is.", Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "uri-reference" } };
+                headers["Location"] = new OpenApiHeader
+                {
+                    Description = "Where it is.",
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "uri-reference" },
+                };
             return new()
             {
-                Description = answer.StatusCode switch { StatusCodes.Status201Created => "Made.", StatusCodes.Status202Accepted => "Begun.", _ => "As asked." },
-                Headers = headers is { Count: > 0 } ? headers : null, Content = answer.ContentTypes.ToDictionary(type => type, type => IsJson(type) ? Content(schemas.Written(answer.Type!), read: false) : Text()),
+                Description = answer.StatusCode switch
+                {
+                    StatusCodes.Status201Created => "Made.", StatusCodes.Status202Accepted => "Begun.",
+                    _ => "As asked.",
+                },
+                Headers = headers is { Count: > 0 }
+                    ? headers
+                    : null,
+                    Content = answer.ContentTypes.ToDictionary(
+                        type => type,
+                        type => IsJson(type) ? Content(schemas.Written(answer.Type!), read: false) : Text()),
             };
         }
 
         private OpenApiRequestBody Body(IAcceptsMetadata given) => new()
         {
-            Required = given.ContentTypes.Any(type => !IsJson(type) || schemas.Read(given.RequestType!).Required is { Count: > 0 }),
-            Content = given.ContentTypes.ToDictionary(type => type, type => IsJson(type) ? Content(schemas.Read(given.RequestType!), read: true) : Text()),
+            Required = given.ContentTypes.Any(type =>
+                !IsJson(type) || schemas.Read(given.RequestType!).Required is { Count: > 0 }),
+            Content = given.ContentTypes.ToDictionary(
+                type => type, type => IsJson(type) ? Content(schemas.Read(given.RequestType!), read: true) : Text()),
         };
 
         private static OpenApiMediaType Content(IOpenApiSchema schema, bool read) => new()
         {
             Schema = schema,
-            Example = ApiExamples.Of(schema, read, within: schema is OpenApiSchemaReference { Reference.Id: { } id } ? JsonNamingPolicy.CamelCase.ConvertName(id.Replace("Page", "", StringComparison.Ordinal)) : ""),
+            Example = ApiExamples.Of(
+                schema, read,
+                within: schema is OpenApiSchemaReference { Reference.Id: { } id }
+                    ? JsonNamingPolicy.CamelCase.ConvertName(id.Replace("Page", "", StringComparison.Ordinal))
+                    : ""),
         };
 
         // What is no JSON is a table.
-        private static OpenApiMediaType Text() => new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "email,firstName,lastName\nada@example.com,Ada,Lovelace\n" };
+        private static OpenApiMediaType Text() =>
+            new()
+            {
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                Example = "email,firstName,lastName\nada@example.com,Ada,Lovelace\n",
+            };
 
         private static bool IsJson(string mediaType) => mediaType.EndsWith("json", StringComparison.Ordinal);
 
@@ -221,14 +326,29 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             var name = $"{error.Kind}";
             if (document.Components!.Responses?.ContainsKey(name) is not true)
             {
-                var codes = ErrorCatalogue.All.Where(e => e.Said.Any(s => s.Error.Kind == error.Kind)).Select(e => $"`{e.Code}`");
+                var codes = ErrorCatalogue.All.Where(e => e.Said.Any(s => s.Error.Kind == error.Kind))
+                    .Select(e => $"`{e.Code}`");
                 document.AddComponent(name, new OpenApiResponse
                 {
                     Description = $"{docs.Of(typeof(ErrorKind).GetField(name)!)} Codes: {string.Join(", ", codes)}.",
-                    Headers = error.Kind is ErrorKind.TooMany or ErrorKind.Unavailable ? new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = new OpenApiHeader { Description = "Seconds to wait.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60 } } : null,
+                    Headers = error.Kind is ErrorKind.TooMany or ErrorKind.Unavailable
+                        ? new Dictionary<string, IOpenApiHeader>
+                        {
+                            ["Retry-After"] = new OpenApiHeader
+                            {
+                                Description = "Seconds to wait.",
+                                Schema = new OpenApiSchema { Type = JsonSchemaType.Integer }, Example = 60,
+                            },
+                        }
+                        : null,
                     Content = new Dictionary<string, OpenApiMediaType>
                     {
-                        [ProblemErrors.MediaType] = new() { Schema = schemas.Written(typeof(Problem)), Example = JsonSerializer.SerializeToNode(Problem.Of([error], "https://usher.example.com"), ApiJson.Default.Problem) },
+                        [ProblemErrors.MediaType] = new()
+                        {
+                            Schema = schemas.Written(typeof(Problem)),
+                            Example = JsonSerializer.SerializeToNode(
+                                Problem.Of([error], "https://usher.example.com"), ApiJson.Default.Problem),
+                        },
                     },
                 });
             }
@@ -240,10 +360,15 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         {
             document.AddComponent("ErrorCode", new OpenApiSchema
             {
-                Type = JsonSchemaType.String, Description = "What programs compare; permanent. New ones may come: take one you do not know by its status. Each is explained at /docs/errors.",
+                Type = JsonSchemaType.String,
+                Description =
+                    "What programs compare; permanent. New ones may come: take one you do not know by its status. "
+                        + "Each is explained at /docs/errors.",
                 Enum = [.. ErrorCatalogue.All.Select(e => (JsonNode)e.Code)],
             });
-            foreach (var name in new[] { nameof(Problem), nameof(Fault) }) document.Components!.Schemas![name].Properties!["code"] = new OpenApiSchemaReference("ErrorCode", document);
+            foreach (var name in new[] { nameof(Problem), nameof(Fault) })
+                document.Components!.Schemas![name].Properties!["code"] = new OpenApiSchemaReference(
+                    "ErrorCode", document);
         }
     }
 }

@@ -5,8 +5,9 @@ using Microsoft.OpenApi;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// An example of a schema: what stands as example beside a property in the source; else, by its description, an id of the right sort or its default; else what its name suggests.
-/// What may be null is null in an answer, where that says most, and filled in a request, where it shows what could be given.
+/// An example of a schema: what stands as example beside a property in the source; else, by its description, an id of
+/// the right sort or its default; else what its name suggests. What may be null is null in an answer, where that says
+/// most, and filled in a request, where it shows what could be given.
 /// </summary>
 internal static partial class ApiExamples
 {
@@ -14,34 +15,48 @@ internal static partial class ApiExamples
 
     private static readonly Dictionary<string, string> Words = new()
     {
-        ["email"] = "ada@example.com", ["identifier"] = "ada@example.com", ["firstName"] = "Ada", ["lastName"] = "Lovelace", ["displayName"] = "Ada Lovelace", ["sponsorName"] = "Grace Hopper", ["organizationName"] = "Acme",
-        ["name"] = "Operations", ["slug"] = "operations", ["locale"] = "en-GB", ["timeZone"] = "Europe/Berlin", ["permissions"] = "ingestion", ["permission"] = "ingestion", ["capabilities"] = "deploy",
-        ["password"] = "correct horse battery staple", ["code"] = "usi_…", ["token"] = "uss_…", ["secret"] = "usk_…", ["link"] = $"https://usher.example.com/join/acme/{Id}#usi_…", ["after"] = "Y3JlYXRlZA", ["next"] = "Y3JlYXRlZA",
+        ["email"] = "ada@example.com", ["identifier"] = "ada@example.com", ["firstName"] = "Ada",
+        ["lastName"] = "Lovelace", ["displayName"] = "Ada Lovelace", ["sponsorName"] = "Grace Hopper",
+        ["organizationName"] = "Acme",
+        ["name"] = "Operations", ["slug"] = "operations", ["locale"] = "en-GB", ["timeZone"] = "Europe/Berlin",
+        ["permissions"] = "ingestion", ["permission"] = "ingestion", ["capabilities"] = "deploy",
+        ["password"] = "correct horse battery staple", ["code"] = "usi_…", ["token"] = "uss_…", ["secret"] = "usk_…",
+        ["link"] = $"https://usher.example.com/join/acme/{Id}#usi_…", ["after"] = "Y3JlYXRlZA", ["next"] = "Y3JlYXRlZA",
         ["description"] = "Those on call.", ["detail"] = "This is not one plain e-mail address.",
     };
 
     // What a property without a word about its id refers to, by its own name or that of the list it stands in.
     private static readonly Dictionary<string, string> Prefixes = new()
     {
-        ["organization"] = "org", ["member"] = "mem", ["sponsor"] = "mem", ["invitation"] = "inv", ["group"] = "grp", ["role"] = "rol", ["customRole"] = "rol", ["resource"] = "res", ["apiKey"] = "key", ["key"] = "key", ["job"] = "job",
+        ["organization"] = "org", ["member"] = "mem", ["sponsor"] = "mem", ["invitation"] = "inv", ["group"] = "grp",
+        ["role"] = "rol", ["customRole"] = "rol", ["resource"] = "res", ["apiKey"] = "key", ["key"] = "key",
+        ["job"] = "job",
     };
 
     public static JsonNode? Of(IOpenApiSchema schema, bool read, string name = "", string within = "")
     {
         if (schema.Examples is [var given, ..]) return given.DeepClone();
         if (schema.OneOf is [var real, ..]) return read ? Of(real, read, name, within) : null;
-        if (schema.Enum is { Count: > 0 } words) return (words.FirstOrDefault(w => $"{w}" == Default(schema)) ?? words.FirstOrDefault(w => $"{w}" is "user" or "read_only") ?? words[0]).DeepClone();
+        if (schema.Enum is { Count: > 0 } words)
+            return (
+                words.FirstOrDefault(w => $"{w}" == Default(schema))
+                    ?? words.FirstOrDefault(w => $"{w}" is "user" or "read_only") ?? words[0]).DeepClone();
         var type = schema.Type.GetValueOrDefault();
         if (!read && type.HasFlag(JsonSchemaType.Null) && !Words.ContainsKey(name)) return null;
         return (type & ~JsonSchemaType.Null) switch
         {
-            JsonSchemaType.Object when schema.Properties is { Count: > 0 } properties => new JsonObject(properties.Select(p => KeyValuePair.Create(p.Key, Of(p.Value, read, p.Key, name is "data" or "" ? within : name)))),
-            JsonSchemaType.Object when schema.AdditionalProperties is { } value => new JsonObject([KeyValuePair.Create("department", Of(value, true, "department"))]),
+            JsonSchemaType.Object when schema.Properties is { Count: > 0 } properties =>
+                new JsonObject(properties.Select(p =>
+                    KeyValuePair.Create(p.Key, Of(p.Value, read, p.Key, name is "data" or "" ? within : name)))),
+            JsonSchemaType.Object when schema.AdditionalProperties is { } value =>
+                new JsonObject([KeyValuePair.Create("department", Of(value, true, "department"))]),
             JsonSchemaType.Object => new JsonObject(),
             JsonSchemaType.Array => new JsonArray(Of(schema.Items!, read, name, name is "data" ? within : name)),
             JsonSchemaType.Boolean => false,
             JsonSchemaType.Integer => schema.Default?.DeepClone() ?? 1,
-            JsonSchemaType.String when schema.Format is "date-time" => Instants.Of(new(2026, 11, name.StartsWith("expires", StringComparison.Ordinal) ? 29 : 22, 8, 0, 0, TimeSpan.Zero)),
+            JsonSchemaType.String when schema.Format is "date-time" =>
+                Instants.Of(new(
+                    2026, 11, name.StartsWith("expires", StringComparison.Ordinal) ? 29 : 22, 8, 0, 0, TimeSpan.Zero)),
             JsonSchemaType.String => Text(schema, name, within),
             _ => null,
         };
@@ -49,18 +64,24 @@ internal static partial class ApiExamples
 
     private static string Text(IOpenApiSchema schema, string name, string within)
     {
-        if (PrefixOf().Match(schema.Description ?? "") is { Success: true } found) return $"{found.Groups["prefix"].Value}_{Id}";
+        if (PrefixOf().Match(schema.Description ?? "") is { Success: true } found)
+            return $"{found.Groups["prefix"].Value}_{Id}";
         if (Default(schema) is { } usual) return usual;
         if (name is "id" && Prefixes.TryGetValue(Singular(within), out var prefix)) return $"{prefix}_{Id}";
-        if (Prefixes.TryGetValue(name.EndsWith("Id", StringComparison.Ordinal) ? name[..^2] : Singular(name), out prefix)) return $"{prefix}_{Id}";
+        if (Prefixes.TryGetValue(
+                name.EndsWith("Id", StringComparison.Ordinal) ? name[..^2] : Singular(name), out prefix))
+            return $"{prefix}_{Id}";
         return Words.GetValueOrDefault(name, name is "id" ? Id : "Research");
     }
 
     private static string Singular(string name) => name.EndsWith('s') ? name[..^1] : name;
 
-    private static string? Default(IOpenApiSchema schema) => DefaultOf().Match(schema.Description ?? "") is { Success: true } found ? found.Groups["value"].Value : null;
+    private static string? Default(IOpenApiSchema schema) =>
+        DefaultOf().Match(schema.Description ?? "") is { Success: true } found ? found.Groups["value"].Value : null;
 
-    [GeneratedRegex("`(?<prefix>org|mem|inv|grp|rol|res|key|job|usr|ses|rst|adc)_…", RegexOptions.ExplicitCapture, 1000)]
+    [
+        GeneratedRegex(
+            "`(?<prefix>org|mem|inv|grp|rol|res|key|job|usr|ses|rst|adc)_…", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex PrefixOf();
 
     [GeneratedRegex("Default: `(?<value>[^`]+)`", RegexOptions.ExplicitCapture, 1000)]

@@ -10,8 +10,9 @@ using Usher.Core.Data;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// The schemas of what our API reads and writes, from what the serializer itself goes by. A record becomes a component: what is read is closed and needs what the record
-/// requires; what is written always has all its properties, but for those left out when they are null.
+/// The schemas of what our API reads and writes, from what the serializer itself goes by. A record becomes a component:
+/// what is read is closed and needs what the record requires; what is written always has all its properties, but for
+/// those left out when they are null.
 /// </summary>
 internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
 {
@@ -25,7 +26,8 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
     public IOpenApiSchema Read(Type type) => Of(type, read: true);
 
     /// <summary>Of a value in a query.</summary>
-    public IOpenApiSchema Parameter(Type type, bool many) => many ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(type, read: true) } : Of(type, read: true);
+    public IOpenApiSchema Parameter(Type type, bool many) =>
+        many ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(type, read: true) } : Of(type, read: true);
 
     private IOpenApiSchema Of(Type type, bool read)
     {
@@ -33,15 +35,18 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
         if (type == typeof(bool)) return new OpenApiSchema { Type = JsonSchemaType.Boolean };
         if (type == typeof(int)) return new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32" };
         if (type == typeof(long)) return new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" };
-        if (type == typeof(DateTimeOffset)) return new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" };
+        if (type == typeof(DateTimeOffset))
+            return new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" };
         if (type.IsEnum) return Component(type, read: false, EnumInto);
 
         var info = ApiJson.Strict.GetTypeInfo(type);
         return info.Kind switch
         {
             JsonTypeInfoKind.Object => Component(type, read, (schema, _, _) => ObjectInto(schema, info, read)),
-            JsonTypeInfoKind.Enumerable => new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(info.ElementType!, read) },
-            JsonTypeInfoKind.Dictionary => new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = Of(info.ElementType!, read) },
+            JsonTypeInfoKind.Enumerable =>
+                new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(info.ElementType!, read) },
+            JsonTypeInfoKind.Dictionary =>
+                new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = Of(info.ElementType!, read) },
             _ => new OpenApiSchema(), // any JSON
         };
     }
@@ -52,7 +57,8 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
         {
             id = NameOf(type);
             if (read && !id.EndsWith("Request", StringComparison.Ordinal)) id += "Request";
-            if (components.ContainsValue(id)) throw new InvalidOperationException($"Two schemas would be called {id}; the second is {type}.");
+            if (components.ContainsValue(id))
+                throw new InvalidOperationException($"Two schemas would be called {id}; the second is {type}.");
             components.Add((type, read), id);
             // Known before it is filled: a record may hold itself.
             var schema = new OpenApiSchema { Description = docs.Of(type) };
@@ -70,7 +76,9 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
         schema.Required = new HashSet<string>();
         foreach (var property in info.Properties)
         {
-            var member = info.Type.GetProperties().Single(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name) == property.Name || p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name == property.Name);
+            var member = info.Type.GetProperties().Single(p =>
+                JsonNamingPolicy.CamelCase.ConvertName(p.Name) == property.Name
+                    || p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name == property.Name);
             var leftOut = member.GetCustomAttribute<JsonIgnoreAttribute>() is not null;
             if (read ? property.IsRequired : !leftOut) schema.Required.Add(property.Name);
             schema.Properties.Add(property.Name, Property(property, member, read, mayBeNull: read || !leftOut));
@@ -81,15 +89,24 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
     {
         var type = Bare(property.PropertyType);
         var schema = Of(type, read);
-        var asNull = new NullabilityInfo[] { nullability.Create(member) }.SelectMany(n => n.GenericTypeArguments).LastOrDefault();
-        if (schema is OpenApiSchema { AdditionalProperties: OpenApiSchema value } && asNull?.ReadState is NullabilityState.Nullable) value.Type |= JsonSchemaType.Null;
-        if (mayBeNull && (type != property.PropertyType || (!type.IsValueType && (read ? property.IsSetNullable : property.IsGetNullable)))) schema = OrNull(schema);
+        var asNull = new NullabilityInfo[] { nullability.Create(member) }.SelectMany(n => n.GenericTypeArguments)
+            .LastOrDefault();
+        if (schema is OpenApiSchema { AdditionalProperties: OpenApiSchema value }
+                && asNull?.ReadState is NullabilityState.Nullable)
+            value.Type |= JsonSchemaType.Null;
+        if (mayBeNull
+                && (
+                       type != property.PropertyType
+                           || (!type.IsValueType && (read ? property.IsSetNullable : property.IsGetNullable))))
+            schema = OrNull(schema);
 
         var (description, example) = (docs.Of(member), docs.ExampleOf(member));
         if (description is not null) schema.Description = description;
         if (schema is OpenApiSchema inline)
         {
-            if (example is not null) inline.Examples = [example is ['{' or '[' or '"', ..] ? JsonNode.Parse(example)! : JsonValue.Create(example)];
+            if (example is not null)
+                inline.Examples = [
+                    example is ['{' or '[' or '"', ..] ? JsonNode.Parse(example)! : JsonValue.Create(example)];
         }
 
         return schema;
@@ -97,7 +114,8 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
 
     private static IOpenApiSchema OrNull(IOpenApiSchema schema)
     {
-        if (schema is not OpenApiSchema inline) return new OpenApiSchema { OneOf = [schema, new OpenApiSchema { Type = JsonSchemaType.Null }] };
+        if (schema is not OpenApiSchema inline)
+            return new OpenApiSchema { OneOf = [schema, new OpenApiSchema { Type = JsonSchemaType.Null }] };
         if (inline.Type is not null) inline.Type |= JsonSchemaType.Null;
         return inline;
     }
@@ -106,12 +124,17 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
     {
         schema.Type = JsonSchemaType.String;
         schema.Enum = [.. Enum.GetNames(type).Select(name => (JsonNode)SnakeCaseName.Of(name))];
-        var told = type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(f => docs.Of(f) is not null).Select(f => $"\n- `{SnakeCaseName.Of(f.Name)}`: {docs.Of(f)}");
+        var told = type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(f => docs.Of(f) is not null)
+            .Select(f => $"\n- `{SnakeCaseName.Of(f.Name)}`: {docs.Of(f)}");
         schema.Description = string.Concat([schema.Description, .. told]);
     }
 
     // Without what only says that it may be missing.
-    private static Type Bare(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() is var open && (open == typeof(Optional<>) || open == typeof(Nullable<>)) ? Bare(type.GetGenericArguments()[0]) : type;
+    private static Type Bare(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() is var open
+            && (open == typeof(Optional<>) || open == typeof(Nullable<>))
+            ? Bare(type.GetGenericArguments()[0])
+            : type;
 
     // What C# calls a document is the thing itself to those who read it.
     private static string NameOf(Type type) => type.IsGenericType

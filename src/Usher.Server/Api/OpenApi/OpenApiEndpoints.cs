@@ -26,7 +26,8 @@ internal static class OpenApiEndpoints
     }
 
     /// <summary>Whether an operation is our own API's, rather than a dialect's.</summary>
-    public static bool IsOurs(ApiDescription operation) => $"/{operation.RelativePath}".StartsWith(UsherApi.Prefix + "/", StringComparison.Ordinal);
+    public static bool IsOurs(ApiDescription operation) =>
+        $"/{operation.RelativePath}".StartsWith(UsherApi.Prefix + "/", StringComparison.Ordinal);
 
     public static void MapUsherOpenApi(this IEndpointRouteBuilder app) => app.MapGet(Path, async (OpenApiFile file) =>
     {
@@ -43,7 +44,8 @@ internal static class OpenApiEndpoints
         private static async Task<(byte[], EntityTagHeaderValue)> MakeAsync(IServiceScopeFactory scopes)
         {
             await using var scope = scopes.CreateAsyncScope();
-            var document = await scope.ServiceProvider.GetRequiredKeyedService<IOpenApiDocumentProvider>(Name).GetOpenApiDocumentAsync();
+            var document = await scope.ServiceProvider.GetRequiredKeyedService<IOpenApiDocumentProvider>(Name)
+                .GetOpenApiDocumentAsync();
             var content = Encoding.UTF8.GetBytes(await document.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1));
             return (content, new($"\"{Base64Url.EncodeToString(SHA256.HashData(content))}\""));
         }

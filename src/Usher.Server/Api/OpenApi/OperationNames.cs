@@ -3,8 +3,9 @@ using System.Text;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// What an operation is called, by its route, which is as permanent as a name should be: <c>GET …/members/{member}/api-keys</c> is listMemberApiKeys, <c>POST …/members/{member}/suspend</c>
-/// suspendMember, <c>POST …/members/search</c> searchMembers. A route's own <c>WithName</c> goes before.
+/// What an operation is called, by its route, which is as permanent as a name should be: <c>GET
+/// …/members/{member}/api-keys</c> is listMemberApiKeys, <c>POST …/members/{member}/suspend</c> suspendMember, <c>POST
+/// …/members/search</c> searchMembers. A route's own <c>WithName</c> goes before.
 /// </summary>
 internal static class OperationNames
 {
@@ -15,9 +16,13 @@ internal static class OperationNames
     public static string Of(string method, string path, bool lists, bool creates)
     {
         string[] parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        // What is done to something is a word behind it that names no further things: /{member}/suspend, /members/search.
-        var action = method is "POST" && parts.Length > 1 && !IsParameter(parts[^1]) && !parts[^1].EndsWith('s') ? parts[^1] : null;
-        var many = lists || (action is not null && !IsParameter(parts[^2])) || (method is "POST" && action is null && !creates);
+        // What is done to something is a word behind it that names no further things: /{member}/suspend,
+        // /members/search.
+        var action = method is "POST" && parts.Length > 1 && !IsParameter(parts[^1]) && !parts[^1].EndsWith('s')
+            ? parts[^1]
+            : null;
+        var many = lists || (action is not null && !IsParameter(parts[^2]))
+            || (method is "POST" && action is null && !creates);
         var verb = action ?? method switch { "GET" when lists => "list", "GET" or "HEAD" => "get", "PUT" => "set", "PATCH" => "update", "DELETE" => "delete", _ => creates ? "create" : "add" };
 
         List<string> nouns = [];
@@ -44,7 +49,11 @@ internal static class OperationNames
         _ => word,
     };
 
-    private static string Pascal(string words) => words.Split('-', '.').Aggregate(new StringBuilder(), (name, word) => name.Append(char.ToUpperInvariant(word[0])).Append(word[1..])).ToString();
+    private static string Pascal(string words) =>
+        words.Split('-', '.')
+            .Aggregate(
+                new StringBuilder(), (name, word) => name.Append(char.ToUpperInvariant(word[0])).Append(word[1..]))
+            .ToString();
 
     private static string Camel(string words) => char.ToLowerInvariant(words[0]) + Pascal(words)[1..];
 }

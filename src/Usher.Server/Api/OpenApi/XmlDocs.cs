@@ -4,7 +4,10 @@ using System.Xml.Linq;
 
 namespace Usher.Server.Api.OpenApi;
 
-/// <summary>What the source says about types and their members, as Markdown: the compiler's XML files, which lie beside the program.</summary>
+/// <summary>
+/// What the source says about types and their members, as Markdown: the compiler's XML files, which lie beside the
+/// program.
+/// </summary>
 internal sealed partial class XmlDocs
 {
     private readonly Dictionary<string, XElement> members;
@@ -22,12 +25,17 @@ internal sealed partial class XmlDocs
     public string? Of(Type type) => Text(Find('T', type)?.Element("summary"));
 
     /// <summary>A property's own words, or those of the record's parameter it is.</summary>
-    public string? Of(PropertyInfo property) => Text(Find('P', property.DeclaringType!, property.Name)?.Element("summary") ?? Find('T', property.DeclaringType!)?.Elements("param").FirstOrDefault(p => p.Attribute("name")?.Value == property.Name));
+    public string? Of(PropertyInfo property) =>
+        Text(
+            Find('P', property.DeclaringType!, property.Name)?.Element("summary")
+                ?? Find('T', property.DeclaringType!)?.Elements("param")
+                       .FirstOrDefault(p => p.Attribute("name")?.Value == property.Name));
 
     public string? Of(FieldInfo field) => Text(Find('F', field.DeclaringType!, field.Name)?.Element("summary"));
 
     /// <summary>The example that stands beside a property, as it is written.</summary>
-    public string? ExampleOf(PropertyInfo property) => Find('P', property.DeclaringType!, property.Name)?.Element("example")?.Value.Trim();
+    public string? ExampleOf(PropertyInfo property) =>
+        Find('P', property.DeclaringType!, property.Name)?.Element("example")?.Value.Trim();
 
     private XElement? Find(char kind, Type type, string? member = null)
     {
@@ -35,7 +43,8 @@ internal sealed partial class XmlDocs
         return members.GetValueOrDefault($"{kind}:{name}{(member is null ? "" : "." + member)}");
     }
 
-    private static string? Text(XElement? element) => element is null ? null : Space().Replace(string.Concat(element.Nodes().Select(Written)), " ").Trim();
+    private static string? Text(XElement? element) =>
+        element is null ? null : Space().Replace(string.Concat(element.Nodes().Select(Written)), " ").Trim();
 
     private static string Written(XNode node) => node switch
     {

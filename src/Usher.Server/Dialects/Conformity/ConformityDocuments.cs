@@ -8,12 +8,16 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Dialects.Conformity;
 
-/// <summary>Answers are kebab-case where requests are camelCase, dates are milliseconds since the epoch. Source: the vendor's API documentation, read 2026-11-21.</summary>
+/// <summary>
+/// Answers are kebab-case where requests are camelCase, dates are milliseconds since the epoch. Source: the vendor's
+/// API documentation, read 2026-11-21.
+/// </summary>
 internal sealed record Document<T>(T Data);
 
 internal sealed record OrganisationLink(ResourceIdentifierData Data)
 {
-    public static OrganisationLink To(Guid organization) => new(new ResourceIdentifierData("organisations", ShortId.Of(organization)));
+    public static OrganisationLink To(Guid organization) =>
+        new(new ResourceIdentifierData("organisations", ShortId.Of(organization)));
 }
 
 internal sealed record ResourceIdentifierData(string Type, string Id);
@@ -21,15 +25,26 @@ internal sealed record ResourceIdentifierData(string Type, string Id);
 internal sealed record UserDocument(string Type, string Id, UserAttributes Attributes, UserRelationships Relationships)
 {
     /// <summary>As the list and the invite show a user: with <c>has-credentials</c>.</summary>
-    public static UserDocument Listed(MemberView view) => From(view, UserAttributes.From(view.Member) with { HasCredentials = view.Graph.HasPassword(view.Member) }, null);
+    public static UserDocument Listed(MemberView view) =>
+        From(
+            view, UserAttributes.From(view.Member) with { HasCredentials = view.Graph.HasPassword(view.Member) }, null);
 
-    /// <summary>As a single look shows him: with <c>mfa</c> and, for a USER, his levels where the caller may see them.</summary>
+    /// <summary>
+    /// As a single look shows him: with <c>mfa</c> and, for a USER, his levels where the caller may see them.
+    /// </summary>
     public static UserDocument Single(MemberView view, IReadOnlyList<AccountAccess>? levels) => From(
-        view, UserAttributes.From(view.Member) with { Mfa = view.Graph.HasSecondFactor(view.Member), SummaryEmailOptOut = false },
+        view,
+        UserAttributes.From(view.Member) with
+        {
+            Mfa = view.Graph.HasSecondFactor(view.Member), SummaryEmailOptOut = false,
+        },
         view.Member.Role is BuiltInRole.User ? levels : null);
 
-    private static UserDocument From(MemberView view, UserAttributes attributes, IReadOnlyList<AccountAccess>? levels) =>
-        new("users", ShortId.Of(view.Member.Id), attributes, new(OrganisationLink.To(view.Member.OrganizationId), levels));
+    private static UserDocument From(
+        MemberView view, UserAttributes attributes, IReadOnlyList<AccountAccess>? levels) =>
+        new(
+            "users", ShortId.Of(view.Member.Id), attributes,
+            new(OrganisationLink.To(view.Member.OrganizationId), levels));
 }
 
 internal sealed record UserAttributes
@@ -67,23 +82,30 @@ internal sealed record UserAttributes
 
     public static UserAttributes From(Member member) => new()
     {
-        FirstName = member.FirstName, LastName = member.LastName, Role = ConformityWords.Of(member.Role), Email = member.Email,
+        FirstName = member.FirstName, LastName = member.LastName, Role = ConformityWords.Of(member.Role),
+        Email = member.Email,
         Status = member.Status is MemberStatus.Invited ? "INVITED" : "ACTIVE",
-        LastLoginDate = member.LastSignInAt?.ToUnixTimeMilliseconds(), CreatedDate = member.CreatedAt.ToUnixTimeMilliseconds(),
+        LastLoginDate = member.LastSignInAt?.ToUnixTimeMilliseconds(),
+        CreatedDate = member.CreatedAt.ToUnixTimeMilliseconds(),
     };
 }
 
 internal sealed record UserRelationships(
     OrganisationLink Organisation,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AccountAccess>? AccountAccessList);
+    [
+        property: JsonIgnore(
+            Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AccountAccess>? AccountAccessList);
 
 internal sealed record AccountAccess(string Account, string Level);
 
-internal sealed record ApiKeyDocument(string Type, string Id, ApiKeyAttributes Attributes, EmptyRelationships Relationships)
+internal sealed record ApiKeyDocument(
+    string Type, string Id, ApiKeyAttributes Attributes, EmptyRelationships Relationships)
 {
     public static ApiKeyDocument From(ApiKey key) => new("api-keys", ShortId.Of(key.Id), new()
     {
-        CreatedDate = key.CreatedAt.ToUnixTimeMilliseconds(), Status = key.Status is ApiKeyStatus.Enabled ? "ENABLED" : "DISABLED",
+        CreatedDate = key.CreatedAt.ToUnixTimeMilliseconds(), Status = key.Status is ApiKeyStatus.Enabled
+            ? "ENABLED"
+            : "DISABLED",
         LastUsedDate = key.LastUsedAt?.ToUnixTimeMilliseconds(),
     }, new());
 }
@@ -101,11 +123,13 @@ internal sealed record ApiKeyAttributes
 
 internal sealed record EmptyRelationships;
 
-internal sealed record AccountDocument(string Type, string Id, AccountAttributes Attributes, AccountRelationships Relationships)
+internal sealed record AccountDocument(
+    string Type, string Id, AccountAttributes Attributes, AccountRelationships Relationships)
 {
     public static AccountDocument From(Resource resource) => new("accounts", ShortId.Of(resource.Id), new()
     {
-        Name = resource.Name, Environment = resource.Attributes.GetValueOrDefault("environment"), AwsAccountId = resource.Attributes.GetValueOrDefault("awsaccount-id"),
+        Name = resource.Name, Environment = resource.Attributes.GetValueOrDefault("environment"),
+        AwsAccountId = resource.Attributes.GetValueOrDefault("awsaccount-id"),
         CreatedDate = resource.CreatedAt.ToUnixTimeMilliseconds(),
     }, new(OrganisationLink.To(resource.OrganizationId)));
 }
@@ -154,13 +178,17 @@ internal sealed record MetaStatus(string Status);
 internal sealed record ErrorDocument(IReadOnlyList<ErrorEntry> Errors);
 
 /// <summary>Unlike JSON:API: a numeric status, and <c>details</c>.</summary>
-internal sealed record ErrorEntry(int Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ErrorSource? Source, string Details);
+internal sealed record ErrorEntry(
+    int Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ErrorSource? Source,
+    string Details);
 
 internal sealed record ErrorSource(string Pointer);
 
 /// <summary>The gateway's own error, with a capital M or a small one.</summary>
 internal sealed record GatewayError(
-    [property: JsonPropertyName("Message"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Capital,
+    [
+        property: JsonPropertyName("Message"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull),
+    ] string? Capital,
     [property: JsonPropertyName("message"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Small);
 
 /// <summary>Conformity's words for ours.</summary>
@@ -206,7 +234,9 @@ internal static class ConformityWords
 [JsonSerializable(typeof(Document<ApiKeyDocument>))]
 [JsonSerializable(typeof(Document<IEnumerable<ApiKeyDocument>>))]
 [JsonSerializable(typeof(Document<AccountDocument>))]
-[JsonSerializable(typeof(Document<IAsyncEnumerable<AccountDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[
+    JsonSerializable(
+        typeof(Document<IAsyncEnumerable<AccountDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(MetaDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(GatewayError))]

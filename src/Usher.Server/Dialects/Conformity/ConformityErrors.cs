@@ -7,15 +7,16 @@ using Usher.Server.Errors;
 namespace Usher.Server.Dialects.Conformity;
 
 /// <summary>
-/// Conformity's errors. 403 means that the gateway refused the key, 401 that the key is fine and the role does not suffice; an unknown user is a 422. Source: the
-/// vendor's clients and their recorded answers, read 2026-11-21.
+/// Conformity's errors. 403 means that the gateway refused the key, 401 that the key is fine and the role does not
+/// suffice; an unknown user is a 422. Source: the vendor's clients and their recorded answers, read 2026-11-21.
 /// </summary>
 internal sealed class ConformityErrors : IErrorFormat
 {
     public const string MediaType = "application/vnd.api+json";
 
     /// <summary>A fault of the request's own shape: which member, and what about it.</summary>
-    public static Error Fault(string pointer, string details) => new(ErrorKind.Invalid, "attribute_invalid", details, pointer);
+    public static Error Fault(string pointer, string details) =>
+        new(ErrorKind.Invalid, "attribute_invalid", details, pointer);
 
     /// <summary>An access list names an account that is not here.</summary>
     public static Error AccountUnknown(string pointer) => Fault(pointer, "Account not found");
@@ -23,14 +24,22 @@ internal sealed class ConformityErrors : IErrorFormat
     public IResult Write(IReadOnlyList<Error> errors)
     {
         var first = errors[0];
-        if (first.Code == KeyErrors.Missing.Code) return Gateway(StatusCodes.Status401Unauthorized, new(null, "Unauthorized"));
-        if (first.Code == KeyErrors.Refused.Code) return Gateway(StatusCodes.Status403Forbidden, new("User is not authorized to access this resource with an explicit deny", null));
-        if (first.Code == HostErrors.RouteNotFound.Code || first.Kind is ErrorKind.WrongMethod) return Gateway(StatusCodes.Status404NotFound, new("Not Found", null));
+        if (first.Code == KeyErrors.Missing.Code)
+            return Gateway(StatusCodes.Status401Unauthorized, new(null, "Unauthorized"));
+        if (first.Code == KeyErrors.Refused.Code)
+            return Gateway(
+                StatusCodes.Status403Forbidden,
+                new("User is not authorized to access this resource with an explicit deny", null));
+        if (first.Code == HostErrors.RouteNotFound.Code || first.Kind is ErrorKind.WrongMethod)
+            return Gateway(StatusCodes.Status404NotFound, new("Not Found", null));
         var status = StatusOf(first);
-        return TypedResults.Json(new ErrorDocument([.. errors.Select(e => Entry(e, status))]), ConformityJson.Default.ErrorDocument, MediaType, status);
+        return TypedResults.Json(
+            new ErrorDocument([.. errors.Select(e => Entry(e, status))]), ConformityJson.Default.ErrorDocument,
+            MediaType, status);
     }
 
-    private static IResult Gateway(int status, GatewayError body) => TypedResults.Json(body, ConformityJson.Default.GatewayError, MediaType, status);
+    private static IResult Gateway(int status, GatewayError body) =>
+        TypedResults.Json(body, ConformityJson.Default.GatewayError, MediaType, status);
 
     private static int StatusOf(Error error) => error.Kind switch
     {
@@ -41,7 +50,8 @@ internal sealed class ConformityErrors : IErrorFormat
 
     private static ErrorEntry Entry(Error error, int status) => error switch
     {
-        { Kind: ErrorKind.Forbidden } when error.Code != KeyErrors.ReadOnly.Code => new(status, null, "You are not authorized to perform such actions"),
+        { Kind: ErrorKind.Forbidden } when error.Code != KeyErrors.ReadOnly.Code =>
+            new(status, null, "You are not authorized to perform such actions"),
         { Kind: ErrorKind.Unavailable } => new(status, null, "Service Unavailable"),
         { Kind: ErrorKind.Internal } => new(status, null, "Internal Server Error"),
         { Kind: ErrorKind.Malformed } => new(status, null, "Invalid JSON"),
@@ -49,14 +59,19 @@ internal sealed class ConformityErrors : IErrorFormat
         { Code: "api_key_not_found" } => new(status, new("/data/attributes"), "No such API key"),
         { Code: "resource_not_found" } => new(status, new("/data/attributes"), "No such account"),
         { Code: "last_admin" } => new(status, new("/data/role"), "Organisation must have at least one ADMIN"),
-        { Code: "no_identity_provider" } => new(status, new("/data/attributes"), "Organisation does not have an external identity provider"),
-        { Code: "already_member" or "already_invited" } => new(status, new("/data/attributes/email"), "User already exists"),
+        { Code: "no_identity_provider" } =>
+            new(status, new("/data/attributes"), "Organisation does not have an external identity provider"),
+        { Code: "already_member" or "already_invited" } =>
+            new(status, new("/data/attributes/email"), "User already exists"),
         { Code: "email_invalid" } => new(status, new("/data/attributes/email"), "Email is invalid"),
-        { Code: "name_invalid", Field: "first_name" } => new(status, new("/data/attributes/firstName"), "First name is invalid"),
-        { Code: "name_invalid", Field: "last_name" } => new(status, new("/data/attributes/lastName"), "Last name is invalid"),
+        { Code: "name_invalid", Field: "first_name" } =>
+            new(status, new("/data/attributes/firstName"), "First name is invalid"),
+        { Code: "name_invalid", Field: "last_name" } =>
+            new(status, new("/data/attributes/lastName"), "Last name is invalid"),
         { Code: "name_invalid" } => new(status, new("/data/attributes/name"), "Name is invalid"),
         { Code: "name_taken" } => new(status, new("/data/attributes/name"), "Name is already in use"),
-        { Code: "reference_unknown", Field: { } field } when field.Split('/') is ["levels", var index] => new(status, new($"/data/attributes/accessList/{index}/account"), "Account not found"),
+        { Code: "reference_unknown", Field: { } field } when field.Split('/') is ["levels", var index] =>
+            new(status, new($"/data/attributes/accessList/{index}/account"), "Account not found"),
         { Field: ['/', ..] pointer } => new(status, new(pointer), error.Message),
         { Field: "email" } => new(status, new("/data/attributes/email"), error.Message),
         { Kind: ErrorKind.Invalid or ErrorKind.Conflict } => new(status, new("/data/attributes"), error.Message),

@@ -9,7 +9,10 @@ using Usher.Core.Resources;
 
 namespace Usher.Server.Dialects.DeployHq;
 
-/// <summary>Exactly these thirteen members. An administrator is shown with every flag true. Source: the vendor's API pages and OpenAPI document, read 2026-11-21.</summary>
+/// <summary>
+/// Exactly these thirteen members. An administrator is shown with every flag true. Source: the vendor's API pages and
+/// OpenAPI document, read 2026-11-21.
+/// </summary>
 internal sealed record UserDocument
 {
     public required long Id { get; init; }
@@ -49,18 +52,27 @@ internal sealed record UserDocument
         var admin = member.Role is BuiltInRole.Admin;
         return new()
         {
-            Id = member.Number, Identifier = member.Id, FirstName = member.FirstName, LastName = member.LastName, EmailAddress = member.ShownAs,
-            TimeZone = member.TimeZone is "" ? null : member.TimeZone ?? organizationTimeZone, AccountAdministrator = admin, Activated = member.Status is not MemberStatus.Invited,
+            Id = member.Number, Identifier = member.Id, FirstName = member.FirstName, LastName = member.LastName,
+            EmailAddress = member.ShownAs,
+            TimeZone = member.TimeZone is ""
+                ? null
+                : member.TimeZone
+                    ?? organizationTimeZone, AccountAdministrator = admin,
+                       Activated = member.Status is not MemberStatus.Invited,
             CanManageUsers = Holds(Permissions.UserManagement), CanManageBilling = Holds(Permissions.BillingManagement),
-            CanCreateProjects = Holds(Permissions.ResourceCreation), CanManageAgents = Holds(Permissions.AgentManagement),
+            CanCreateProjects = Holds(Permissions.ResourceCreation),
+            CanManageAgents = Holds(Permissions.AgentManagement),
             AllProjectsAllowed = admin || member.AllResources,
         };
 
-        bool Holds(string permission) => admin || member.Permissions.Exists(p => p.Permission == permission);
+        bool Holds(string permission) => admin || member.Permissions.Contains(permission);
     }
 }
 
-/// <summary>A group. One whose members are administrators is shown with every flag true, and with one for all projects no single project is named.</summary>
+/// <summary>
+/// A group. One whose members are administrators is shown with every flag true, and with one for all projects no single
+/// project is named.
+/// </summary>
 internal sealed record TeamDocument
 {
     public required Guid Identifier { get; init; }
@@ -92,21 +104,25 @@ internal sealed record TeamDocument
         {
             Identifier = group.Id, Name = group.Name, IsAdmin = group.IsAdmin,
             CanManageUsers = Gives(Permissions.UserManagement), CanManageBilling = Gives(Permissions.BillingManagement),
-            CanManageAgents = Gives(Permissions.AgentManagement), CanCreateProjects = Gives(Permissions.ResourceCreation), AllProjectsAllowed = all, Members = members,
-            ProjectAssignments = all ? [] : AssignmentDocument.From(group.Levels, graph),
+            CanManageAgents = Gives(Permissions.AgentManagement),
+            CanCreateProjects = Gives(Permissions.ResourceCreation), AllProjectsAllowed = all, Members = members,
+            ProjectAssignments = all ? [] : AssignmentDocument.From(graph.LevelsOf(group), graph),
         };
 
-        bool Gives(string permission) => group.IsAdmin || group.Permissions.Exists(p => p.Permission == permission);
+        bool Gives(string permission) => group.IsAdmin || group.Permissions.Contains(permission);
     }
 }
 
-internal sealed record TeamMemberDocument(long Id, Guid Identifier, string FirstName, string LastName, string EmailAddress)
+internal sealed record TeamMemberDocument(
+    long Id, Guid Identifier, string FirstName, string LastName, string EmailAddress)
 {
-    public static TeamMemberDocument From(Member member) => new(member.Number, member.Id, member.FirstName, member.LastName, member.ShownAs);
+    public static TeamMemberDocument From(Member member) =>
+        new(member.Number, member.Id, member.FirstName, member.LastName, member.ShownAs);
 }
 
 /// <summary>How far a project is reached. Its identifier here is the permalink.</summary>
-internal sealed record AssignmentDocument(string Name, string Identifier, bool CanDeployAll, bool CanUpdateConfig, bool CanManageConfigFiles)
+internal sealed record AssignmentDocument(
+    string Name, string Identifier, bool CanDeployAll, bool CanUpdateConfig, bool CanManageConfigFiles)
 {
     /// <summary>By the projects' names. A level of none is no assignment.</summary>
     public static IReadOnlyList<AssignmentDocument> From(IEnumerable<ResourceAccess> levels, AccessGraph graph) =>
@@ -122,13 +138,18 @@ internal sealed record AssignmentDocument(string Name, string Identifier, bool C
 
     private static AssignmentDocument From(ResourceName project, Reach reach)
     {
-        return new(project.Name, project.Slug, May(Capabilities.DeployAll), May(Capabilities.UpdateConfig), May(Capabilities.ManageConfigFiles));
+        return new(
+            project.Name, project.Slug, May(Capabilities.DeployAll), May(Capabilities.UpdateConfig),
+            May(Capabilities.ManageConfigFiles));
 
         bool May(string capability) => reach.Level is AccessLevel.Full || reach.Capabilities.Contains(capability);
     }
 }
 
-/// <summary>A resource. Of what DeployHQ deploys from and to Usher knows nothing: those members have the values of a project just made, in the types the vendor's Go client decodes.</summary>
+/// <summary>
+/// A resource. Of what DeployHQ deploys from and to Usher knows nothing: those members have the values of a project
+/// just made, in the types the vendor's Go client decodes.
+/// </summary>
 internal sealed record ProjectDocument(string Name, string Permalink, Guid Identifier)
 {
     public string PublicKey { get; } = "";
@@ -150,7 +171,10 @@ internal sealed record ProjectDocument(string Name, string Permalink, Guid Ident
     public static ProjectDocument From(Resource resource) => new(resource.Name, resource.Slug, resource.Id);
 }
 
-/// <summary>The organization. Usher sells no plans: no package, no trial, no limit on projects. The last members are shown either alone or in the profile.</summary>
+/// <summary>
+/// The organization. Usher sells no plans: no package, no trial, no limit on projects. The last members are shown
+/// either alone or in the profile.
+/// </summary>
 internal sealed record AccountDocument(string Name, string Permalink, string TimeZone)
 {
     public string? Package { get; }
@@ -181,11 +205,14 @@ internal sealed record AccountDocument(string Name, string Permalink, string Tim
 
     public static AccountDocument Alone(OrganizationView view) => From(view) with { AiFeaturesDisabled = true };
 
-    public static AccountDocument InProfile(OrganizationView view) => From(view) with { BetaFeatures = false, StaticHostingEligible = false, ManagedVpsEligible = false };
+    public static AccountDocument InProfile(OrganizationView view) =>
+        From(view) with { BetaFeatures = false, StaticHostingEligible = false, ManagedVpsEligible = false };
 
-    private static AccountDocument From(OrganizationView view) => new(view.Organization.Name, view.Organization.Slug, view.Organization.TimeZone)
+    private static AccountDocument From(OrganizationView view) =>
+        new(view.Organization.Name, view.Organization.Slug, view.Organization.TimeZone)
     {
-        ProjectCount = view.ResourceCount, UsersAllowed = view.Organization.SeatLimit is not { } limit || view.Organization.SeatsUsed < limit,
+        ProjectCount = view.ResourceCount, UsersAllowed = view.Organization.SeatLimit is not { } limit
+            || view.Organization.SeatsUsed < limit,
     };
 }
 
@@ -204,9 +231,11 @@ internal sealed record BillingDocument
 }
 
 /// <summary>A key just made, the only time its secret is shown.</summary>
-internal sealed record ApiKeyDocument(string ApiKey, Guid Identifier, string Description, long UserId, string? Device, bool ReadOnly)
+internal sealed record ApiKeyDocument(
+    string ApiKey, Guid Identifier, string Description, long UserId, string? Device, bool ReadOnly)
 {
-    public static ApiKeyDocument From(CreatedApiKey made) => new(made.Secret, made.Key.Id, made.Key.Name, made.Member.Number, null, made.Key.ReadOnly);
+    public static ApiKeyDocument From(CreatedApiKey made) =>
+        new(made.Secret, made.Key.Id, made.Key.Name, made.Member.Number, null, made.Key.ReadOnly);
 }
 
 internal sealed record StatusDocument(string Status);

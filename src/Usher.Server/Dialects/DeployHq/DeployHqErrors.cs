@@ -8,13 +8,15 @@ using Usher.Server.Errors;
 namespace Usher.Server.Dialects.DeployHq;
 
 /// <summary>
-/// DeployHQ's four shapes: a map of fields for what validation refuses, a bare <c>error</c> for what a state forbids, <c>error</c> with a code for what a rule
-/// forbids, and the general one. Source: the vendor's API pages and clients, read 2026-11-21.
+/// DeployHQ's four shapes: a map of fields for what validation refuses, a bare <c>error</c> for what a state forbids,
+/// <c>error</c> with a code for what a rule forbids, and the general one. Source: the vendor's API pages and clients,
+/// read 2026-11-21.
 /// </summary>
 internal sealed class DeployHqErrors : IErrorFormat
 {
     /// <summary>The wrapper around a body's members is missing.</summary>
-    public static Error WrapperMissing(string name) => new(ErrorKind.Malformed, "parameter_missing", $"param is missing or the value is empty: {name}");
+    public static Error WrapperMissing(string name) =>
+        new(ErrorKind.Malformed, "parameter_missing", $"param is missing or the value is empty: {name}");
 
     /// <summary>A member cannot be accepted. The text reads behind the member's name.</summary>
     public static Error Fault(string member, string text) => new(ErrorKind.Invalid, "member_invalid", text, member);
@@ -25,40 +27,67 @@ internal sealed class DeployHqErrors : IErrorFormat
         return first.Kind switch
         {
             ErrorKind.Conflict when first.Code == InvitationErrors.AlreadyJoined.Code =>
-                TypedResults.Json(new StateError("User already activated"), DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
+                TypedResults.Json(
+                    new StateError("User already activated"), DeployHqJson.Default.StateError,
+                    statusCode: StatusCodes.Status422UnprocessableEntity),
             ErrorKind.Conflict when first.Code == ApiKeyErrors.InUse.Code =>
-                TypedResults.Json(new StateError("The API key used for this request cannot be revoked"), DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
-            ErrorKind.Conflict when first.Code == MemberErrors.LastAdmin.Code => Rule("Cannot remove the last account administrator"),
+                TypedResults.Json(
+                    new StateError("The API key used for this request cannot be revoked"),
+                    DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
+            ErrorKind.Conflict when first.Code == MemberErrors.LastAdmin.Code =>
+                Rule("Cannot remove the last account administrator"),
             ErrorKind.Invalid or ErrorKind.Conflict or ErrorKind.Outdated or ErrorKind.Gone => Fields(errors),
-            ErrorKind.Forbidden when first.Code == InvitationErrors.MoreThanYouHold.Code || first.Code == MemberErrors.AdminsOnly.Code => Rule("Only account administrators can change permissions"),
-            ErrorKind.Forbidden when first.Code == MemberErrors.NotCovered.Code => Rule("You cannot manage a user with more permissions than your own"),
-            ErrorKind.Forbidden when first.Code == MemberErrors.IsAdmin.Code => Rule("Cannot remove the account administrator"),
+            ErrorKind.Forbidden when first.Code == InvitationErrors.MoreThanYouHold.Code
+                || first.Code == MemberErrors.AdminsOnly.Code =>
+                Rule("Only account administrators can change permissions"),
+            ErrorKind.Forbidden when first.Code == MemberErrors.NotCovered.Code =>
+                Rule("You cannot manage a user with more permissions than your own"),
+            ErrorKind.Forbidden when first.Code == MemberErrors.IsAdmin.Code =>
+                Rule("Cannot remove the account administrator"),
             ErrorKind.Forbidden when first.Code == MemberErrors.IsSelf.Code => Rule("You cannot remove yourself"),
-            ErrorKind.Forbidden when first.Code == KeyErrors.ReadOnly.Code => General(403, "This API key is read-only", "api_key_read_only", "Use a key that may write."),
+            ErrorKind.Forbidden when first.Code == KeyErrors.ReadOnly.Code =>
+                General(403, "This API key is read-only", "api_key_read_only", "Use a key that may write."),
             ErrorKind.Forbidden => General(403, "You are not allowed to access this resource", "forbidden",
-                first == KeyErrors.NotAllowed || first == MemberErrors.NotAllowed ? "This needs an account administrator, or the permission to manage users." : first.Message),
-            ErrorKind.Unauthenticated => new Challenge(General(401, "Unauthorized", "unauthorized", "Authenticate with your e-mail address and an API key by HTTP Basic.")),
-            ErrorKind.NotFound when first.Code == HostErrors.RouteNotFound.Code => NotFound("No such endpoint", "invalid_api_method", "There is no such endpoint."),
-            ErrorKind.WrongMethod => NotFound("No such endpoint", "invalid_api_method", "This endpoint does not take that method."),
-            ErrorKind.NotFound => NotFound("Record not found", "record_not_found", "There is no such record in this account."),
-            ErrorKind.Malformed when first.Code is "parameter_missing" => General(400, first.Message, first.Code, "Wrap the members in it."),
+                first == KeyErrors.NotAllowed || first == MemberErrors.NotAllowed
+                    ? "This needs an account administrator, or the permission to manage users."
+                    : first.Message),
+            ErrorKind.Unauthenticated =>
+                new Challenge(General(
+                    401, "Unauthorized", "unauthorized",
+                    "Authenticate with your e-mail address and an API key by HTTP Basic.")),
+            ErrorKind.NotFound when first.Code == HostErrors.RouteNotFound.Code =>
+                NotFound("No such endpoint", "invalid_api_method", "There is no such endpoint."),
+            ErrorKind.WrongMethod =>
+                NotFound("No such endpoint", "invalid_api_method", "This endpoint does not take that method."),
+            ErrorKind.NotFound =>
+                NotFound("Record not found", "record_not_found", "There is no such record in this account."),
+            ErrorKind.Malformed when first.Code is "parameter_missing" =>
+                General(400, first.Message, first.Code, "Wrap the members in it."),
             ErrorKind.Malformed => General(400, "Invalid JSON", "invalid_json", "The body must be a JSON object."),
             ErrorKind.TooLarge => General(413, "Request too large", "request_too_large", "Send a smaller body."),
-            ErrorKind.WrongMediaType => General(415, "Unsupported media type", "unsupported_media_type", "Send the body as application/json."),
+            ErrorKind.WrongMediaType =>
+                General(415, "Unsupported media type", "unsupported_media_type", "Send the body as application/json."),
             ErrorKind.TooMany => General(429, "Too many requests", "rate_limited", "Try again later."),
-            ErrorKind.Unavailable => General(503, "Service unavailable", "service_unavailable", "Try again in a few seconds."),
-            ErrorKind.Internal => General(500, "Internal error", "internal_error", "Something went wrong here. It has been noted."),
+            ErrorKind.Unavailable =>
+                General(503, "Service unavailable", "service_unavailable", "Try again in a few seconds."),
+            ErrorKind.Internal =>
+                General(500, "Internal error", "internal_error", "Something went wrong here. It has been noted."),
         };
     }
 
     private static IResult General(int status, string error, string code, string hint) =>
-        TypedResults.Json(new ErrorDocument(status, error, code, hint), DeployHqJson.Default.ErrorDocument, statusCode: status);
+        TypedResults.Json(
+            new ErrorDocument(status, error, code, hint), DeployHqJson.Default.ErrorDocument, statusCode: status);
 
     private static IResult NotFound(string error, string code, string hint) =>
-        TypedResults.Json(new ErrorDocument("not_found", error, code, hint), DeployHqJson.Default.ErrorDocument, statusCode: StatusCodes.Status404NotFound);
+        TypedResults.Json(
+            new ErrorDocument("not_found", error, code, hint), DeployHqJson.Default.ErrorDocument,
+            statusCode: StatusCodes.Status404NotFound);
 
     private static IResult Rule(string error) =>
-        TypedResults.Json(new RuleError(error, "forbidden"), DeployHqJson.Default.RuleError, statusCode: StatusCodes.Status403Forbidden);
+        TypedResults.Json(
+            new RuleError(error, "forbidden"), DeployHqJson.Default.RuleError,
+            statusCode: StatusCodes.Status403Forbidden);
 
     private static IResult Fields(IReadOnlyList<Error> errors)
     {
@@ -69,7 +98,9 @@ internal sealed class DeployHqErrors : IErrorFormat
             else fields.Add(field, [text]);
         }
 
-        return TypedResults.Json(fields, DeployHqJson.Default.DictionaryStringListString, statusCode: StatusCodes.Status422UnprocessableEntity);
+        return TypedResults.Json(
+            fields, DeployHqJson.Default.DictionaryStringListString,
+            statusCode: StatusCodes.Status422UnprocessableEntity);
     }
 
     private static (string Field, string Text) Entry(Error error) => error switch

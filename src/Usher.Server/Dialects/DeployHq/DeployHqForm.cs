@@ -8,7 +8,9 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Dialects.DeployHq;
 
-/// <summary>What stands in a body's wrapper, read member by member. Faults are kept, so that all are told at once.</summary>
+/// <summary>
+/// What stands in a body's wrapper, read member by member. Faults are kept, so that all are told at once.
+/// </summary>
 internal sealed class DeployHqForm(JsonElement members, JsonElement body)
 {
     private const string AssignmentsName = "project_assignments";
@@ -16,12 +18,17 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     // The flags that are permissions.
     private static readonly (string Member, string Permission)[] Flags =
     [
-        ("can_manage_users", Core.Access.Permissions.UserManagement), ("can_manage_billing", Core.Access.Permissions.BillingManagement),
-        ("can_create_projects", Core.Access.Permissions.ResourceCreation), ("can_manage_agents", Core.Access.Permissions.AgentManagement),
+        ("can_manage_users", Core.Access.Permissions.UserManagement),
+        ("can_manage_billing", Core.Access.Permissions.BillingManagement),
+        ("can_create_projects", Core.Access.Permissions.ResourceCreation),
+        ("can_manage_agents", Core.Access.Permissions.AgentManagement),
     ];
 
     private static readonly (string Member, string Capability)[] AssignmentFlags =
-        [("can_deploy_all", Capabilities.DeployAll), ("can_update_config", Capabilities.UpdateConfig), ("can_manage_config_files", Capabilities.ManageConfigFiles)];
+        [
+            ("can_deploy_all", Capabilities.DeployAll), ("can_update_config", Capabilities.UpdateConfig),
+            ("can_manage_config_files", Capabilities.ManageConfigFiles),
+        ];
 
     public FaultList Faults { get; } = [];
 
@@ -29,12 +36,16 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     public static async Task<Result<DeployHqForm>> ReadAsync(HttpRequest request, string wrapper, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
-        return document.Member(wrapper) is { IsObject: true } members ? new DeployHqForm(members, document) : DeployHqErrors.WrapperMissing(wrapper);
+        return document.Member(wrapper) is { IsObject: true } members
+            ? new DeployHqForm(members, document)
+            : DeployHqErrors.WrapperMissing(wrapper);
     }
 
     public void Refuse(string member, string text) => Faults.Add(DeployHqErrors.Fault(member, text));
 
-    /// <summary>A text, "" where it is null or blank; null when it is not there, or no text, which is a fault.</summary>
+    /// <summary>
+    /// A text, "" where it is null or blank; null when it is not there, or no text, which is a fault.
+    /// </summary>
     public string? Text(string member)
     {
         if (!members.Has(member)) return null;
@@ -44,7 +55,9 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
         return null;
     }
 
-    /// <summary>A text that may not be blank, nor, where it is required, absent. Null when it is not there or has a fault.</summary>
+    /// <summary>
+    /// A text that may not be blank, nor, where it is required, absent. Null when it is not there or has a fault.
+    /// </summary>
     public string? Filled(string member, bool required)
     {
         var text = members.Has(member) || !required ? Text(member) : "";
@@ -66,20 +79,32 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     public SetChange<string>? Permissions()
     {
         var given = Flags.ToLookup(f => Flag(f.Member), f => f.Permission);
-        return given[true].Any() || given[false].Any() ? SetChange.Edit<string>([.. given[true]], [.. given[false]]) : null;
+        return given[true].Any() || given[false].Any()
+            ? SetChange.Edit<string>([.. given[true]], [.. given[false]])
+            : null;
     }
 
-    /// <summary>The set of projects to reach, and how far; null when it is not there. It stands beside the wrapper, and for teams also inside.</summary>
+    /// <summary>
+    /// The set of projects to reach, and how far; null when it is not there. It stands beside the wrapper, and for
+    /// teams also inside.
+    /// </summary>
     public IReadOnlyList<NewLevel>? Assignments(bool inside = false)
     {
-        if (((inside ? members.Member(AssignmentsName) : null) ?? body.Member(AssignmentsName)) is not { } given) return null;
+        if (((inside ? members.Member(AssignmentsName) : null) ?? body.Member(AssignmentsName)) is not { } given)
+            return null;
         JsonElement[] entries = given.IsArray ? [.. given.EnumerateArray()] : [];
         List<NewLevel> levels = new(entries.Length);
         foreach (var entry in entries)
         {
-            var flags = AssignmentFlags.ToLookup(f => entry.Has(f.Member) ? LooseBoolean.Read(entry.Member(f.Member)) : false, f => f.Capability);
-            if (flags.Contains(null) || entry.Member("identifier")?.Text is not { } written || DeployHqProjects.Reference(written) is not { } project) break;
-            levels.Add(flags.Contains(false) ? new(project, AccessLevel.ReadOnly) { Capabilities = [.. flags[true]] } : new(project, AccessLevel.Full));
+            var flags = AssignmentFlags.ToLookup(
+                f => entry.Has(f.Member) ? LooseBoolean.Read(entry.Member(f.Member)) : false, f => f.Capability);
+            if (flags.Contains(null) || entry.Member("identifier")?.Text is not { } written
+                    || DeployHqProjects.Reference(written) is not { } project)
+                break;
+            levels.Add(
+                flags.Contains(false)
+                    ? new(project, AccessLevel.ReadOnly) { Capabilities = [.. flags[true]] }
+                    : new(project, AccessLevel.Full));
         }
 
         if (!given.IsArray || levels.Count < entries.Length) Refuse(AssignmentsName, "is invalid");
@@ -95,7 +120,10 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
             List<MemberKey> keys = new(given.GetArrayLength());
             foreach (var id in given.EnumerateArray())
             {
-                if (!long.TryParse(id.ValueKind is JsonValueKind.Number ? id.GetRawText() : id.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) break;
+                if (!long.TryParse(
+                        id.ValueKind is JsonValueKind.Number ? id.GetRawText() : id.Text, NumberStyles.None,
+                        CultureInfo.InvariantCulture, out var number))
+                    break;
                 keys.Add(new(Number: number));
             }
 
@@ -107,7 +135,9 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     }
 }
 
-/// <summary>Booleans as a Rails application takes them: one of the vendor's clients can send only strings and numbers.</summary>
+/// <summary>
+/// Booleans as a Rails application takes them: one of the vendor's clients can send only strings and numbers.
+/// </summary>
 internal static class LooseBoolean
 {
     public static bool? Read(JsonElement? value) => value?.ValueKind switch

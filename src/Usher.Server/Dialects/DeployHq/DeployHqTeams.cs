@@ -11,7 +11,8 @@ namespace Usher.Server.Dialects.DeployHq;
 /// <summary>Teams: groups, but never the system's.</summary>
 internal static class DeployHqTeams
 {
-    private static readonly GroupOptions How = new(SystemGroups: false, Details: MemberDetails.Reached, AllResourcesReplaceLevels: true);
+    private static readonly GroupOptions How = new(
+        SystemGroups: false, Details: MemberDetails.Reached, AllResourcesReplaceLevels: true);
 
     public static void MapDeployHqTeams(this RouteGroupBuilder teams)
     {
@@ -24,34 +25,47 @@ internal static class DeployHqTeams
 
     private static async Task<IResult> ListAsync(Caller caller, GroupService groups, CancellationToken ct) =>
         (await groups.ListAsync(caller.Actor, How, ct)).ToHttp(all => TypedResults.Json(
-            DocumentsAsync(caller, groups, [.. all.OrderBy(t => t.Group.Id)], ct), DeployHqJson.Default.IAsyncEnumerableTeamDocument));
+            DocumentsAsync(caller, groups, [.. all.OrderBy(t => t.Group.Id)], ct),
+            DeployHqJson.Default.IAsyncEnumerableTeamDocument));
 
-    private static async Task<IResult> GetAsync(string identifier, Caller caller, GroupService groups, CancellationToken ct) => DeployHqDialect.Identifier(identifier) is { } id
+    private static async Task<IResult> GetAsync(
+        string identifier, Caller caller, GroupService groups, CancellationToken ct) =>
+        DeployHqDialect.Identifier(identifier) is { } id
         ? Shown(await groups.GetAsync(caller.Actor, id, How, ct), caller, groups)
         : new ErrorResult(GroupErrors.NotFound);
 
-    private static async Task<IResult> CreateAsync(HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+    private static async Task<IResult> CreateAsync(
+        HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
-        if (!(await ReadAsync(request, isNew: true, ct)).TryGet(out var read, out var refused)) return new ErrorResult(refused);
+        if (!(await ReadAsync(request, isNew: true, ct)).TryGet(out var read, out var refused))
+            return new ErrorResult(refused);
         if (read.Faults.Count > 0) return new ErrorResult(read.Faults);
         var change = read.Change;
         var team = new NewGroup(change.Name!)
         {
-            IsAdmin = change.IsAdmin is true, AllResources = change.AllResources is true, Permissions = change.Permissions?.Elements ?? [], Levels = change.Levels, Members = change.Members?.Elements ?? [],
+            IsAdmin = change.IsAdmin is true, AllResources = change.AllResources is true,
+            Permissions = change.Permissions?.Elements
+                ?? [], Levels = change.Levels, Members = change.Members?.Elements ?? [],
         };
-        return Shown(await groups.CreateAsync(caller.Actor, team, How, ct), caller, groups, StatusCodes.Status201Created);
+        return Shown(
+            await groups.CreateAsync(caller.Actor, team, How, ct), caller, groups, StatusCodes.Status201Created);
     }
 
-    private static async Task<IResult> UpdateAsync(string identifier, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+    private static async Task<IResult> UpdateAsync(
+        string identifier, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
-        if (!(await ReadAsync(request, isNew: false, ct)).TryGet(out var read, out var refused)) return new ErrorResult(refused);
+        if (!(await ReadAsync(request, isNew: false, ct)).TryGet(out var read, out var refused))
+            return new ErrorResult(refused);
         if (DeployHqDialect.Identifier(identifier) is not { } id) return new ErrorResult(GroupErrors.NotFound);
         if (read.Faults.Count > 0) return new ErrorResult(read.Faults);
         return Shown(await groups.UpdateAsync(caller.Actor, id, read.Change, How, ct), caller, groups);
     }
 
-    private static async Task<IResult> DeleteAsync(string identifier, Caller caller, GroupService groups, CancellationToken ct) => DeployHqDialect.Identifier(identifier) is { } id
-        ? (await groups.DeleteAsync(caller.Actor, id, How, ct)).ToHttp(_ => DeployHqDialect.Status("deleted")) // not "ok", as a user's
+    private static async Task<IResult> DeleteAsync(
+        string identifier, Caller caller, GroupService groups, CancellationToken ct) =>
+        DeployHqDialect.Identifier(identifier) is { } id
+        // not "ok", as a user's
+        ? (await groups.DeleteAsync(caller.Actor, id, How, ct)).ToHttp(_ => DeployHqDialect.Status("deleted"))
         : new ErrorResult(GroupErrors.NotFound);
 
     private sealed record Read(GroupChange Change, IReadOnlyList<Error> Faults);
@@ -61,27 +75,40 @@ internal static class DeployHqTeams
         if (!(await DeployHqForm.ReadAsync(request, "team", ct)).TryGet(out var form, out var refused)) return refused;
         var change = new GroupChange
         {
-            Name = form.Filled("name", required: isNew), IsAdmin = form.Flag("is_admin"), Permissions = form.Permissions(), AllResources = form.Flag("all_projects_allowed"),
+            Name = form.Filled("name", required: isNew), IsAdmin = form.Flag("is_admin"),
+            Permissions = form.Permissions(), AllResources = form.Flag("all_projects_allowed"),
             Members = form.Numbers("user_ids") is { } numbers ? SetChange.To(numbers) : null,
         };
-        if (form.Assignments(inside: true) is { } assignments) change = change with { Levels = assignments, ReplaceLevels = true };
+        if (form.Assignments(inside: true) is { } assignments)
+            change = change with { Levels = assignments, ReplaceLevels = true };
         return new Read(change, form.Faults);
     }
 
     // Its members are read while it is written, after whatever was changed.
-    private static IResult Shown(Result<GroupView> team, Caller caller, GroupService groups, int status = StatusCodes.Status200OK) => team.ToHttp(view => TypedResults.Json(
-        TeamDocument.From(view, groups.StreamMembersAsync(caller.Actor, [view.Group.Id]).Select(place => TeamMemberDocument.From(place.Member))), DeployHqJson.Default.TeamDocument, statusCode: status));
+    private static IResult Shown(
+        Result<GroupView> team, Caller caller, GroupService groups, int status = StatusCodes.Status200OK) =>
+        team.ToHttp(view => TypedResults.Json(
+        TeamDocument.From(
+            view,
+            groups.StreamMembersAsync(caller.Actor, [view.Group.Id])
+                .Select(place => TeamMemberDocument.From(place.Member))),
+        DeployHqJson.Default.TeamDocument, statusCode: status));
 
-    // Teams and places come in the order of the team's id, so that one stream serves all teams: each takes its run of it while it is written.
-    private static async IAsyncEnumerable<TeamDocument> DocumentsAsync(Caller caller, GroupService groups, IReadOnlyList<GroupView> teams, [EnumeratorCancellation] CancellationToken ct)
+    // Teams and places come in the order of the team's id, so that one stream serves all teams: each takes its run of
+    // it while it is written.
+    private static async IAsyncEnumerable<TeamDocument> DocumentsAsync(
+        Caller caller, GroupService groups, IReadOnlyList<GroupView> teams,
+        [EnumeratorCancellation] CancellationToken ct)
     {
-        await using var places = groups.StreamMembersAsync(caller.Actor, [.. teams.Select(t => t.Group.Id)]).GetAsyncEnumerator(ct);
+        await using var places = groups.StreamMembersAsync(caller.Actor, [.. teams.Select(t => t.Group.Id)])
+            .GetAsyncEnumerator(ct);
         var there = await places.MoveNextAsync();
         foreach (var team in teams) yield return TeamDocument.From(team, TakeAsync(team.Group.Id));
 
         async IAsyncEnumerable<TeamMemberDocument> TakeAsync(Guid team)
         {
-            for (; there && places.Current.GroupId == team; there = await places.MoveNextAsync()) yield return TeamMemberDocument.From(places.Current.Member);
+            for (; there && places.Current.GroupId == team; there = await places.MoveNextAsync())
+                yield return TeamMemberDocument.From(places.Current.Member);
         }
     }
 }

@@ -49,21 +49,27 @@ internal static class WavefrontAccounts
         managed.MapPost("/account/serviceaccount/{id}/deactivate", SetActive(false));
     }
 
-    private static async Task<IResult> PageAsync(HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
+    private static async Task<IResult> PageAsync(
+        HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
     {
         if (!Window.From(request).TryGet(out var window, out var fault)) return new ErrorResult(fault);
-        var page = new MemberPage(MemberOrder.Identifier, null, window.Limit, window.Offset, WithTotal: true) { Filter = new() };
+        var page = new MemberPage(
+            MemberOrder.Identifier, null, window.Limit, window.Offset, WithTotal: true) { Filter = new() };
         return (await members.PageAsync(caller.Actor, page, MemberDetails.None, ct)).ToHttp(read =>
-            Envelope(window.Page<Account>([.. read.Items.Select(view => Account.From(view, catalogue))], read.Total, new(true, "id", true))));
+            Envelope(window.Page<Account>(
+                [.. read.Items.Select(view => Account.From(view, catalogue))], read.Total, new(true, "id", true))));
     }
 
-    private static Task<IResult> GetAsync(string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>
+    private static Task<IResult> GetAsync(
+        string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>
         LookAsync(id, caller, members, view => Envelope(Account.From(view, catalogue)), ct);
 
-    private static Task<IResult> GetFunctionsAsync(string id, Caller caller, MemberService members, CancellationToken ct) =>
+    private static Task<IResult> GetFunctionsAsync(
+        string id, Caller caller, MemberService members, CancellationToken ct) =>
         LookAsync(id, caller, members, view => Envelope(BusinessFunctions.Of(view)), ct);
 
-    private static async Task<IResult> LookAsync(string id, Caller caller, MemberService members, Func<MemberView, IResult> answer, CancellationToken ct)
+    private static async Task<IResult> LookAsync(
+        string id, Caller caller, MemberService members, Func<MemberView, IResult> answer, CancellationToken ct)
     {
         var identifier = WavefrontBody.PathIdentifier(id);
         if (!caller.MayLookAt(identifier)) return new ErrorResult(KeyErrors.NotAllowed);
@@ -73,10 +79,13 @@ internal static class WavefrontAccounts
     }
 
     // Answers with the account as it was, which is read before.
-    private static async Task<IResult> DeleteAsync(string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
+    private static async Task<IResult> DeleteAsync(
+        string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
     {
-        if (WavefrontBody.PathIdentifier(id) is not { } identifier) return new ErrorResult(WavefrontErrors.UserUnknown(id));
-        if (!(await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.None, ct)).TryGet(out var view, out var unknown))
+        if (WavefrontBody.PathIdentifier(id) is not { } identifier)
+            return new ErrorResult(WavefrontErrors.UserUnknown(id));
+        if (!(await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.None, ct))
+                .TryGet(out var view, out var unknown))
             return new ErrorResult(WavefrontErrors.About(id, unknown));
         var account = Account.From(view, catalogue);
         var removed = await members.RemoveAsync(caller.Actor, [new(Id: view.Member.Id)], new(), ct);
@@ -84,74 +93,114 @@ internal static class WavefrontAccounts
     }
 
     // The permission is in the path; what comes as a body (nothing, {}, or null as text) is not looked at.
-    private static Delegate Grant(SetChangeKind how) => (string id, string permission, Caller caller, MemberService members, CancellationToken ct) => WavefrontUsers.ChangeAsync(
-        id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, how), selection => WavefrontUsers.First(selection, caller), ct);
+    private static Delegate Grant(SetChangeKind how) =>
+        (string id, string permission, Caller caller, MemberService members, CancellationToken ct) =>
+            WavefrontUsers.ChangeAsync(
+        id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, how), selection =>
+            WavefrontUsers.First(selection, caller), ct);
 
     private static IResult ListUsers(Caller caller, MemberService members, CancellationToken ct) =>
-        Envelope(members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct).Select(view => UserModel.From(view, caller.OrganizationSlug)));
+        Envelope(members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct).Select(view =>
+            UserModel.From(view, caller.OrganizationSlug)));
 
     private static IResult ListUserManagers(Caller caller, MemberService members, CancellationToken ct)
     {
-        var managers = MemberFilter.Persons with { Conditions = [new(MemberField.EffectivePermission, TextMatch.Exact, [Permissions.UserManagement])] };
-        return Envelope(members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.None, ct, managers).Select(view => view.Member.ShownAs));
+        var managers = MemberFilter.Persons with
+        {
+            Conditions = [new(MemberField.EffectivePermission, TextMatch.Exact, [Permissions.UserManagement])],
+        };
+        return Envelope(
+            members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.None, ct, managers)
+                .Select(view => view.Member.ShownAs));
     }
 
     // Where "Create User" refuses, its newer face changes the one who is there.
-    private static Task<IResult> CreateOrUpdateUserAsync(HttpRequest request, Caller caller, InvitationService invitations, MemberService members, CancellationToken ct) =>
+    private static Task<IResult> CreateOrUpdateUserAsync(
+        HttpRequest request, Caller caller, InvitationService invitations, MemberService members,
+        CancellationToken ct) =>
         WavefrontUsers.SaveAsync(request, caller, invitations, members, ct);
 
-    private static IResult ListServiceAccounts(Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) => Envelope(
-        members.StreamAsync(caller.Actor, MemberOrder.Identifier, Shown, ct, MemberFilter.ServiceAccounts).Select(view => ServiceAccount.From(view, caller.OrganizationSlug, catalogue)));
+    private static IResult ListServiceAccounts(
+        Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>
+        Envelope(
+        members.StreamAsync(caller.Actor, MemberOrder.Identifier, Shown, ct, MemberFilter.ServiceAccounts)
+            .Select(view => ServiceAccount.From(view, caller.OrganizationSlug, catalogue)));
 
-    private static async Task<IResult> GetServiceAccountAsync(string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
+    private static async Task<IResult> GetServiceAccountAsync(
+        string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
     {
         var identifier = ServiceAccountService.Canonical(id);
         if (!caller.MayLookAt(identifier)) return new ErrorResult(KeyErrors.NotAllowed);
         if (identifier is null) return new ErrorResult(WavefrontErrors.ServiceAccountUnknown(id));
         var found = await members.GetAsync(caller.Actor, new(Identifier: identifier), Shown, ct);
-        return found.Match(view => Envelope(ServiceAccount.From(view, caller.OrganizationSlug, catalogue)), _ => new ErrorResult(WavefrontErrors.ServiceAccountUnknown(id)));
+        return found.Match(
+            view => Envelope(ServiceAccount.From(view, caller.OrganizationSlug, catalogue)),
+            _ => new ErrorResult(WavefrontErrors.ServiceAccountUnknown(id)));
     }
 
-    private static async Task<IResult> CreateServiceAccountAsync(HttpRequest request, Caller caller, ServiceAccountService accounts, PermissionCatalogue catalogue, CancellationToken ct)
+    private static async Task<IResult> CreateServiceAccountAsync(
+        HttpRequest request, Caller caller, ServiceAccountService accounts, PermissionCatalogue catalogue,
+        CancellationToken ct)
     {
-        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused))
+            return new ErrorResult(refused);
         if (!WavefrontBody.ServiceAccount(document).TryGet(out var given, out var fault)) return new ErrorResult(fault);
         if (given.Identifier is null) return new ErrorResult(WavefrontErrors.Fault("identifier is required"));
         var row = new NewServiceAccount(given.Identifier)
         {
-            Description = given.Description ?? "", Active = given.Active ?? true, Permissions = given.Permissions ?? [], Groups = given.Groups ?? [], Roles = given.Roles ?? [],
+            Description = given.Description ?? "", Active = given.Active ?? true, Permissions = given.Permissions
+                ?? [], Groups = given.Groups ?? [], Roles = given.Roles ?? [],
         };
-        if (!(await accounts.CreateAsync(caller.Actor, row, UnknownReferences.Ignore, Shown, ct)).TryGet(out var view, out var error))
+        if (!(await accounts.CreateAsync(caller.Actor, row, UnknownReferences.Ignore, Shown, ct))
+                .TryGet(out var view, out var error))
             return new ErrorResult(WavefrontErrors.About(given.Identifier, error));
         var status = Without(
-            ("Invalid user groups", row.Groups.Where(g => g.Id is null || view.Graph.Group(g.Id.Value) is null).Select(g => g.Text)),
-            ("Invalid roles", row.Roles.Where(r => r.Id is null || view.Graph.Role(r.Id.Value) is null).Select(r => r.Text)));
+            (
+                "Invalid user groups",
+                row.Groups.Where(g => g.Id is null || view.Graph.Group(g.Id.Value) is null).Select(g => g.Text)),
+            (
+                "Invalid roles",
+                row.Roles.Where(r => r.Id is null || view.Graph.Role(r.Id.Value) is null).Select(r => r.Text)));
         return Envelope(ServiceAccount.From(view, caller.OrganizationSlug, catalogue), status);
     }
 
-    private static async Task<IResult> UpdateServiceAccountAsync(string id, HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
+    private static async Task<IResult> UpdateServiceAccountAsync(
+        string id, HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue,
+        CancellationToken ct)
     {
-        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused))
+            return new ErrorResult(refused);
         if (!WavefrontBody.ServiceAccount(document).TryGet(out var given, out var fault)) return new ErrorResult(fault);
-        if (given.Identifier is { } identifier && ServiceAccountService.Canonical(identifier) != ServiceAccountService.Canonical(id))
+        if (given.Identifier is { } identifier
+                && ServiceAccountService.Canonical(identifier) != ServiceAccountService.Canonical(id))
             return new ErrorResult(WavefrontErrors.Fault("identifier cannot be changed"));
         var change = new MemberChange
         {
-            Description = given.Description, Suspended = !given.Active, Permissions = WavefrontBody.To(given.Permissions), Groups = WavefrontBody.To(given.Groups), Roles = WavefrontBody.To(given.Roles),
+            Description = given.Description, Suspended = !given.Active,
+            Permissions = WavefrontBody.To(given.Permissions), Groups = WavefrontBody.To(given.Groups),
+            Roles = WavefrontBody.To(given.Roles),
         };
         return await ChangeServiceAccountAsync(id, caller, members, catalogue, change, ct);
     }
 
-    private static Delegate SetActive(bool active) => (string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>
+    private static Delegate SetActive(bool active) =>
+        (string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) =>
         ChangeServiceAccountAsync(id, caller, members, catalogue, new() { Suspended = !active }, ct);
 
     private static async Task<IResult> ChangeServiceAccountAsync(
-        string id, Caller caller, MemberService members, PermissionCatalogue catalogue, MemberChange change, CancellationToken ct)
+        string id, Caller caller, MemberService members, PermissionCatalogue catalogue, MemberChange change,
+        CancellationToken ct)
     {
-        if (ServiceAccountService.Canonical(id) is not { } identifier) return new ErrorResult(WavefrontErrors.ServiceAccountUnknown(id));
-        var changed = await members.UpdateAsync(caller.Actor, [new(Identifier: identifier)], change, UpdateServiceAccount, ct);
+        if (ServiceAccountService.Canonical(id) is not { } identifier)
+            return new ErrorResult(WavefrontErrors.ServiceAccountUnknown(id));
+        var changed = await members.UpdateAsync(
+            caller.Actor, [new(Identifier: identifier)], change, UpdateServiceAccount, ct);
         return changed.Match(
-            selection => Envelope(ServiceAccount.From(selection.Views.First(), caller.OrganizationSlug, catalogue), Without(selection.Ignored)),
-            error => new ErrorResult(error == MemberErrors.NotFound ? WavefrontErrors.ServiceAccountUnknown(id) : error));
+            selection =>
+                Envelope(
+                    ServiceAccount.From(selection.Views.First(), caller.OrganizationSlug, catalogue),
+                    Without(selection.Ignored)),
+            error =>
+                new ErrorResult(error == MemberErrors.NotFound ? WavefrontErrors.ServiceAccountUnknown(id) : error));
     }
 }

@@ -4,8 +4,9 @@ using Usher.Core.Invitations;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// The three shapes of an answer. Bare: a user, or an array of them. Envelope: <c>status</c> and <c>response</c>. Superset: both at once, for the operations that
-/// are documented bare and were seen in an envelope. A client decides by the presence of <c>status</c> what it looks at, so that each has its place.
+/// The three shapes of an answer. Bare: a user, or an array of them. Envelope: <c>status</c> and <c>response</c>.
+/// Superset: both at once, for the operations that are documented bare and were seen in an envelope. A client decides
+/// by the presence of <c>status</c> what it looks at, so that each has its place.
 /// </summary>
 internal static class WavefrontAnswers
 {
@@ -16,9 +17,11 @@ internal static class WavefrontAnswers
     /// <summary>An envelope with nothing in it.</summary>
     public static IResult Done() => Json(new Envelope(Ok), StatusCodes.Status200OK);
 
-    public static IResult Envelope<T>(T response, ResponseStatus? status = null) => Json(new Envelope<T>(status ?? Ok, response), (status ?? Ok).Code);
+    public static IResult Envelope<T>(T response, ResponseStatus? status = null) =>
+        Json(new Envelope<T>(status ?? Ok, response), (status ?? Ok).Code);
 
-    public static IResult Superset<T>(UserModel top, T response, ResponseStatus? status = null) => Json(new Superset<T>(top, status ?? Ok, response), (status ?? Ok).Code);
+    public static IResult Superset<T>(UserModel top, T response, ResponseStatus? status = null) =>
+        Json(new Superset<T>(top, status ?? Ok, response), (status ?? Ok).Code);
 
     /// <summary>200, or 202 with the names of what was left out.</summary>
     /// <param name="left">What it is, and which of it: <c>Invalid roles</c>.</param>
@@ -35,10 +38,13 @@ internal static class WavefrontAnswers
     }
 
     /// <summary>The same for groups and roles that do not exist.</summary>
-    public static ResponseStatus Without(IReadOnlyList<IgnoredReference> ignored) => Without(("Invalid user groups", Of("groups", ignored)), ("Invalid roles", Of("roles", ignored)));
+    public static ResponseStatus Without(IReadOnlyList<IgnoredReference> ignored) =>
+        Without(("Invalid user groups", Of("groups", ignored)), ("Invalid roles", Of("roles", ignored)));
 
-    public static IEnumerable<string> Of(string set, IEnumerable<IgnoredReference> ignored) => ignored.Where(i => i.Set == set).Select(i => i.Text);
+    public static IEnumerable<string> Of(string set, IEnumerable<IgnoredReference> ignored) =>
+        ignored.Where(i => i.Set == set).Select(i => i.Text);
 
     private static IResult Json<T>(T body, int status) =>
-        TypedResults.Json(body, (JsonTypeInfo<T>)WavefrontJson.Default.GetTypeInfo(typeof(T))!, WavefrontErrors.MediaType, status);
+        TypedResults.Json(
+            body, (JsonTypeInfo<T>)WavefrontJson.Default.GetTypeInfo(typeof(T))!, WavefrontErrors.MediaType, status);
 }

@@ -13,7 +13,8 @@ namespace Usher.Server.Dialects.Wavefront;
 internal sealed record NamedAccounts(IReadOnlyList<(string Text, string? Identifier)> All)
 {
     /// <summary>Of those that can be somebody.</summary>
-    public IReadOnlyList<MemberKey> Keys => [.. All.Where(a => a.Identifier is not null).Select(a => new MemberKey(Identifier: a.Identifier))];
+    public IReadOnlyList<MemberKey> Keys =>
+        [.. All.Where(a => a.Identifier is not null).Select(a => new MemberKey(Identifier: a.Identifier))];
 
     public IEnumerable<string> Unknown(MemberSelection selection)
     {
@@ -21,13 +22,17 @@ internal sealed record NamedAccounts(IReadOnlyList<(string Text, string? Identif
         return All.Where(a => a.Identifier is null || unknown.Contains(a.Identifier)).Select(a => a.Text);
     }
 
-    public ResponseStatus Status(MemberSelection selection) => WavefrontAnswers.Without(("Invalid accounts", Unknown(selection)));
+    public ResponseStatus Status(MemberSelection selection) =>
+        WavefrontAnswers.Without(("Invalid accounts", Unknown(selection)));
 
-    public Error Told(Error error) => error == MemberErrors.NotFound ? WavefrontErrors.UsersUnknown(All.Select(a => a.Text)) : error;
+    public Error Told(Error error) =>
+        error == MemberErrors.NotFound ? WavefrontErrors.UsersUnknown(All.Select(a => a.Text)) : error;
 }
 
 /// <summary>A service account as a request has it. What is null was left out.</summary>
-internal sealed record ServiceAccountWrite(string? Identifier, bool? Active, string? Description, List<string>? Permissions, List<Reference>? Groups, List<Reference>? Roles);
+internal sealed record ServiceAccountWrite(
+    string? Identifier, bool? Active, string? Description, List<string>? Permissions, List<Reference>? Groups,
+    List<Reference>? Roles);
 
 /// <summary>Reads requests as real clients write them.</summary>
 internal static class WavefrontBody
@@ -35,11 +40,16 @@ internal static class WavefrontBody
     // A former permission of everybody's that old clients still send: taken, and not kept.
     private const string Browse = "browse";
 
-    /// <summary>The identifier by which a path names an account, canonical; null for what can be nobody's. Of a path the framework decodes all but the slash.</summary>
-    public static string? PathIdentifier(string id) => Identifier(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
+    /// <summary>
+    /// The identifier by which a path names an account, canonical; null for what can be nobody's. Of a path the
+    /// framework decodes all but the slash.
+    /// </summary>
+    public static string? PathIdentifier(string id) =>
+        Identifier(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
 
     public static string? Identifier(string text) =>
-        text.StartsWith(ServiceAccountService.Prefix, StringComparison.OrdinalIgnoreCase) ? ServiceAccountService.Canonical(text)
+        text.StartsWith(ServiceAccountService.Prefix, StringComparison.OrdinalIgnoreCase)
+            ? ServiceAccountService.Canonical(text)
         : EmailAddress.TryCanonical(text, out var canonical) ? canonical : null;
 
     public static Guid? Id(string text) => Guid.TryParseExact(text, "D", out var id) ? id : null;
@@ -50,22 +60,26 @@ internal static class WavefrontBody
     public static MemberKey Key(string text) => new(Identifier: Identifier(text) ?? text);
 
     /// <summary>What granting or revoking one permission changes.</summary>
-    public static MemberChange Permission(string permission, SetChangeKind how) => new() { Permissions = new(Kept([permission]), how) };
+    public static MemberChange Permission(string permission, SetChangeKind how) =>
+        new() { Permissions = new(Kept([permission]), how) };
 
     /// <summary>The query's <c>sendEmail</c>, in any letter case; false where it is left out.</summary>
     public static bool TrySendEmail(HttpRequest request, out bool send)
     {
         send = false;
-        return request.Query["sendEmail"] is not [_, ..] given || (given.Count is 1 && bool.TryParse(given[0], out send));
+        return request.Query["sendEmail"] is not [_, ..] given
+            || (given.Count is 1 && bool.TryParse(given[0], out send));
     }
 
     /// <summary>A body of identifiers, at most 1,000.</summary>
-    public static async Task<Result<NamedAccounts>> AccountsAsync(HttpRequest request, CancellationToken ct, bool mayBeEmpty = false)
+    public static async Task<Result<NamedAccounts>> AccountsAsync(
+        HttpRequest request, CancellationToken ct, bool mayBeEmpty = false)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
         if (!TryTexts(document, out var texts) || (texts is [] && !mayBeEmpty)) return WavefrontErrors.NoIdentifiers;
         if (texts.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
-        return new NamedAccounts([.. texts.Select(text => (text, Identifier(text))).DistinctBy(a => a.Item2 ?? a.text)]);
+        return new NamedAccounts(
+            [.. texts.Select(text => (text, Identifier(text))).DistinctBy(a => a.Item2 ?? a.text)]);
     }
 
     /// <summary>A body of ids of groups or roles, at most 1,000.</summary>
@@ -76,7 +90,9 @@ internal static class WavefrontBody
         return texts.Count > MemberService.MaxKeys ? MemberErrors.TooMany : texts.ConvertAll(Reference);
     }
 
-    /// <summary>A body of texts, each once. Whoever writes back what he read may have objects where ids are meant.</summary>
+    /// <summary>
+    /// A body of texts, each once. Whoever writes back what he read may have objects where ids are meant.
+    /// </summary>
     public static async Task<Result<List<string>>> TextsAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
@@ -85,11 +101,19 @@ internal static class WavefrontBody
 
     /// <summary>A member that is text; null when there is none.</summary>
     public static Result<string?> Text(JsonElement body, string name) =>
-        body.Member(name) is not { } member ? (Result<string?>)(string?)null : member.Text is { } text ? text : WavefrontErrors.Fault($"{name} must be a string");
+        body.Member(name) is not { } member
+            ? (Result<string?>)(string?)null
+            : member.Text is { } text
+            ? text
+            : WavefrontErrors.Fault($"{name} must be a string");
 
-    /// <summary>A member that is a set, of texts or of objects with ids; null when it is absent, empty when it is null.</summary>
+    /// <summary>
+    /// A member that is a set, of texts or of objects with ids; null when it is absent, empty when it is null.
+    /// </summary>
     public static Result<List<string>?> Set(JsonElement body, string name) =>
-        TryTexts(body, name, out var texts, nullIsEmpty: true, objects: true) ? texts?.Distinct().ToList() : WavefrontErrors.Fault($"{name} must be an array of strings");
+        TryTexts(body, name, out var texts, nullIsEmpty: true, objects: true)
+            ? texts?.Distinct().ToList()
+            : WavefrontErrors.Fault($"{name} must be an array of strings");
 
     /// <summary>The one permission in a form's field <c>group</c>.</summary>
     public static async Task<Result<string>> PermissionAsync(HttpRequest request, CancellationToken ct)
@@ -108,40 +132,59 @@ internal static class WavefrontBody
         return document.IsObject ? document : WavefrontErrors.NoObject;
     }
 
-    // Source: "Invite Users", UserToCreate. Without "groups" the organization's defaults are given, with [] none; without "userGroups", or with [], the default groups.
+    // Source: "Invite Users", UserToCreate. Without "groups" the organization's defaults are given, with [] none;
+    // without "userGroups", or with [], the default groups.
     public static Result<NewInvitation> User(JsonElement user)
     {
-        if (user.Member("emailAddress")?.Text is not { Length: > 0 } email) return WavefrontErrors.Fault("emailAddress is required");
-        if (!TryTexts(user, "groups", out var permissions)) return WavefrontErrors.Fault("groups must be an array of permission names");
-        if (!TryTexts(user, "userGroups", out var groups)) return WavefrontErrors.Fault("userGroups must be an array of group ids");
+        if (user.Member("emailAddress")?.Text is not { Length: > 0 } email)
+            return WavefrontErrors.Fault("emailAddress is required");
+        if (!TryTexts(user, "groups", out var permissions))
+            return WavefrontErrors.Fault("groups must be an array of permission names");
+        if (!TryTexts(user, "userGroups", out var groups))
+            return WavefrontErrors.Fault("userGroups must be an array of group ids");
         if (!TryTexts(user, "roles", out var roles)) return WavefrontErrors.Fault("roles must be an array of role ids");
         return new NewInvitation(email)
         {
-            Permissions = permissions is null ? null : Kept(permissions), Groups = groups is null or [] ? null : groups.ConvertAll(Reference), Roles = roles?.ConvertAll(Reference) ?? [],
+            Permissions = permissions is null
+                ? null
+                : Kept(permissions), Groups = groups is null or []
+                ? null
+                : groups.ConvertAll(Reference), Roles = roles?.ConvertAll(Reference) ?? [],
         };
     }
 
-    /// <summary>The same asked of somebody who is there already: what is given replaces, what is left out, or would have meant a default, stays.</summary>
+    /// <summary>
+    /// The same asked of somebody who is there already: what is given replaces, what is left out, or would have meant a
+    /// default, stays.
+    /// </summary>
     public static MemberChange Change(JsonElement user, NewInvitation row) => new()
     {
-        Permissions = row.Permissions is { } permissions ? SetChange.To(permissions) : null, Groups = row.Groups is { } groups ? SetChange.To(groups) : null,
+        Permissions = row.Permissions is { } permissions
+            ? SetChange.To(permissions)
+            : null, Groups = row.Groups is { } groups
+            ? SetChange.To(groups)
+            : null,
         Roles = user.Member("roles") is null ? null : SetChange.To(row.Roles),
     };
 
-    // Source: "Update User", UserRequestDTO. A member left out stays, null is as good as an empty set; credential is nobody's but the user's own, and is not looked at.
+    // Source: "Update User", UserRequestDTO. A member left out stays, null is as good as an empty set; credential is
+    // nobody's but the user's own, and is not looked at.
     public static Result<MemberChange> Change(JsonElement user, string id)
     {
         if (user.Member("identifier") is { } identifier)
         {
             if (identifier.Text is not { } text) return WavefrontErrors.Fault("identifier must be a string");
-            if (text.Length > 0 && Identifier(text) != PathIdentifier(id)) return WavefrontErrors.Fault("identifier cannot be changed");
+            if (text.Length > 0 && Identifier(text) != PathIdentifier(id))
+                return WavefrontErrors.Fault("identifier cannot be changed");
         }
 
         if (user.Member("ssoId") is { Text: null }) return WavefrontErrors.Fault("ssoId must be a string");
         if (!TrySets(user, out var sets, out var fault)) return fault;
         return new MemberChange
         {
-            SsoId = user.Has("ssoId") ? (user.Member("ssoId")?.Text is { Length: > 0 } sso ? sso : null) : default(Optional<string>),
+            SsoId = user.Has("ssoId")
+                ? (user.Member("ssoId")?.Text is { Length: > 0 } sso ? sso : null)
+                : default(Optional<string>),
             Permissions = To(sets.Permissions), Groups = To(sets.Groups), Roles = To(sets.Roles),
         };
     }
@@ -149,30 +192,48 @@ internal static class WavefrontBody
     public static Result<ServiceAccountWrite> ServiceAccount(JsonElement account)
     {
         if (account.Member("identifier") is { Text: null }) return WavefrontErrors.Fault("identifier must be a string");
-        if (account.Member("active") is { ValueKind: not (JsonValueKind.True or JsonValueKind.False) }) return WavefrontErrors.Fault("active must be true or false");
-        if (account.Member("description") is { Text: null }) return WavefrontErrors.Fault("description must be a string");
+        if (account.Member("active") is { ValueKind: not (JsonValueKind.True or JsonValueKind.False) })
+            return WavefrontErrors.Fault("active must be true or false");
+        if (account.Member("description") is { Text: null })
+            return WavefrontErrors.Fault("description must be a string");
         if (!TrySets(account, out var sets, out var fault)) return fault;
         return new ServiceAccountWrite(
-            account.Member("identifier")?.Text is { Length: > 0 } identifier ? identifier : null, account.Member("active")?.GetBoolean(),
-            account.Has("description") ? account.Member("description")?.Text ?? "" : null, sets.Permissions, sets.Groups, sets.Roles);
+            account.Member("identifier")?.Text is { Length: > 0 } identifier
+                ? identifier
+                : null, account.Member("active")?.GetBoolean(),
+            account.Has("description")
+                ? account.Member("description")?.Text ?? ""
+                : null, sets.Permissions, sets.Groups, sets.Roles);
     }
 
     public static SetChange<T>? To<T>(List<T>? elements) => elements is null ? null : SetChange.To<T>(elements);
 
-    // The three sets of an update. A client that writes back what it read sends groups and roles as objects: their ids are meant.
-    private static bool TrySets(JsonElement body, out (List<string>? Permissions, List<Reference>? Groups, List<Reference>? Roles) sets, [NotNullWhen(false)] out Error? fault)
+    // The three sets of an update. A client that writes back what it read sends groups and roles as objects: their ids
+    // are meant.
+    private static bool TrySets(
+        JsonElement body, out (List<string>? Permissions, List<Reference>? Groups, List<Reference>? Roles) sets,
+        [NotNullWhen(false)] out Error? fault)
     {
         (sets, fault) = (default, null);
-        if (!TryTexts(body, "groups", out var permissions, nullIsEmpty: true)) fault = WavefrontErrors.Fault("groups must be an array of permission names");
-        else if (!TryTexts(body, "userGroups", out var groups, nullIsEmpty: true, objects: true)) fault = WavefrontErrors.Fault("userGroups must be an array of group ids");
-        else if (!TryTexts(body, "roles", out var roles, nullIsEmpty: true, objects: true)) fault = WavefrontErrors.Fault("roles must be an array of role ids");
-        else sets = (permissions is null ? null : Kept(permissions), groups?.ConvertAll(Reference), roles?.ConvertAll(Reference));
+        if (!TryTexts(body, "groups", out var permissions, nullIsEmpty: true))
+            fault = WavefrontErrors.Fault("groups must be an array of permission names");
+        else if (!TryTexts(
+                body, "userGroups", out var groups, nullIsEmpty: true,
+                objects: true)) fault = WavefrontErrors.Fault("userGroups must be an array of group ids");
+        else if (!TryTexts(
+                body, "roles", out var roles, nullIsEmpty: true,
+                objects: true)) fault = WavefrontErrors.Fault("roles must be an array of role ids");
+        else
+            sets = (
+                permissions is null ? null : Kept(permissions), groups?.ConvertAll(Reference),
+                roles?.ConvertAll(Reference));
         return fault is null;
     }
 
     public static List<string> Kept(List<string> permissions) => permissions.FindAll(p => p is not Browse);
 
-    private static bool TryTexts(JsonElement body, string name, out List<string>? texts, bool nullIsEmpty = false, bool objects = false)
+    private static bool TryTexts(
+        JsonElement body, string name, out List<string>? texts, bool nullIsEmpty = false, bool objects = false)
     {
         texts = nullIsEmpty && body.Has(name) ? [] : null;
         return body.Member(name) is not { } member || TryTexts(member, out texts, objects);

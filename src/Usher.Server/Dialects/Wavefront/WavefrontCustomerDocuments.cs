@@ -12,10 +12,14 @@ internal sealed record PermissionInfo(string GroupName, string DisplayName, stri
 {
     private static readonly Dictionary<string, string> Shown = new()
     {
-        ["agent_management"] = "Proxies", ["alerts_management"] = "Alerts", ["application_management"] = "Applications", ["batch_query_priority"] = "Batch Query Priority",
-        ["dashboard_management"] = "Dashboards", ["derived_metrics_management"] = "Derived Metrics", ["embedded_charts"] = "Chart Embedding", ["events_management"] = "Events",
-        ["external_links_management"] = "External Links", ["host_tag_management"] = "Source Tags", ["ingestion"] = "Direct Data Ingestion", ["log_management"] = "Logs",
-        ["metrics_management"] = "Metrics", ["monitored_application_service_management"] = "Integrations", ["saml_sso_management"] = "SAML IdP Admin", ["token_management"] = "API Tokens",
+        ["agent_management"] = "Proxies", ["alerts_management"] = "Alerts", ["application_management"] = "Applications",
+        ["batch_query_priority"] = "Batch Query Priority",
+        ["dashboard_management"] = "Dashboards", ["derived_metrics_management"] = "Derived Metrics",
+        ["embedded_charts"] = "Chart Embedding", ["events_management"] = "Events",
+        ["external_links_management"] = "External Links", ["host_tag_management"] = "Source Tags",
+        ["ingestion"] = "Direct Data Ingestion", ["log_management"] = "Logs",
+        ["metrics_management"] = "Metrics", ["monitored_application_service_management"] = "Integrations",
+        ["saml_sso_management"] = "SAML IdP Admin", ["token_management"] = "API Tokens",
         ["user_management"] = "Accounts", ["billing_management"] = "Billing", ["resource_creation"] = "Resources",
     };
 
@@ -51,10 +55,13 @@ internal record CustomerPreferences
 
     public static CustomerPreferences From(DefaultsView defaults) => new()
     {
-        CustomerId = defaults.Organization.Slug, InvitePermissions = [.. defaults.Organization.DefaultPermissions.Order(StringComparer.Ordinal)], DefaultUserGroups = GroupsOf(defaults),
+        CustomerId = defaults.Organization.Slug,
+        InvitePermissions = [.. defaults.Organization.DefaultPermissions.Order(StringComparer.Ordinal)],
+        DefaultUserGroups = GroupsOf(defaults),
     };
 
-    public static IReadOnlyList<UserGroup> GroupsOf(DefaultsView defaults) => [.. defaults.Groups.Select(g => UserGroup.From(g, defaults.Graph, defaults.Organization.Slug))];
+    public static IReadOnlyList<UserGroup> GroupsOf(DefaultsView defaults) =>
+        [.. defaults.Groups.Select(g => UserGroup.From(g, defaults.Graph, defaults.Organization.Slug))];
 }
 
 /// <summary>Bare, as it is documented, and with the envelope's members beside, as other answers are recorded.</summary>
@@ -68,7 +75,8 @@ internal sealed record CustomerPreferencesAnswer : CustomerPreferences
 
     public static CustomerPreferencesAnswer Of(CustomerPreferences preferences) => new()
     {
-        CustomerId = preferences.CustomerId, InvitePermissions = preferences.InvitePermissions, DefaultUserGroups = preferences.DefaultUserGroups,
+        CustomerId = preferences.CustomerId, InvitePermissions = preferences.InvitePermissions,
+        DefaultUserGroups = preferences.DefaultUserGroups,
         Status = new("OK", "", StatusCodes.Status200OK), Response = preferences,
     };
 }

@@ -4,7 +4,10 @@ using Usher.Server.Auth;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>Wavefront's user API over the core, one file per family of paths. What is matched and what differs: docs/dialects/wavefront.md.</summary>
+/// <summary>
+/// Wavefront's user API over the core, one file per family of paths. What is matched and what differs:
+/// docs/dialects/wavefront.md.
+/// </summary>
 public static class WavefrontDialect
 {
     public static void MapWavefront(this RouteGroupBuilder wavefront)
@@ -27,7 +30,11 @@ public static class WavefrontDialect
         return managed;
     }
 
-    /// <summary>Whether the caller may look at an account: at himself always, at others with a permission, without which he does not learn who exists.</summary>
-    internal static bool MayLookAt(this Caller caller, string? identifier, string permission = Permissions.UserManagement) =>
+    /// <summary>
+    /// Whether the caller may look at an account: at himself always, at others with a permission, without which he does
+    /// not learn who exists.
+    /// </summary>
+    internal static bool MayLookAt(
+        this Caller caller, string? identifier, string permission = Permissions.UserManagement) =>
         identifier == caller.Identifier || caller.Actor.May(permission);
 }

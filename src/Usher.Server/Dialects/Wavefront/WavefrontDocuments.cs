@@ -8,9 +8,10 @@ using Usher.Core.Members;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// A user as every answer has him at top level. With <c>Status</c> and <c>Response</c> it is the superset that both kinds of client read: those
-/// made from the documentation, which want the members here, and those written against the live service, which want them in <c>response</c>.
-/// Members without a value are left out. Source: the vendor's operation pages and clients, read 2026-11-21.
+/// A user as every answer has him at top level. With <c>Status</c> and <c>Response</c> it is the superset that both
+/// kinds of client read: those made from the documentation, which want the members here, and those written against the
+/// live service, which want them in <c>response</c>. Members without a value are left out. Source: the vendor's
+/// operation pages and clients, read 2026-11-21.
 /// </summary>
 internal record UserModel
 {
@@ -35,9 +36,9 @@ internal record UserModel
     {
         Identifier = view.Member.ShownAs, Customer = customer, SsoId = view.Member.SsoId,
         LastSuccessfulLogin = view.Member.LastSignInAt?.ToUnixTimeMilliseconds(),
-        Groups = [.. view.Member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)],
+        Groups = view.Member.Permissions,
         UserGroups = [.. view.Graph.GroupsOf(view.Member).Select(g => UserGroup.From(g, view.Graph, customer))],
-        Roles = [.. view.Member.Roles.Select(r => RoleDto.From(view.Graph.Role(r.RoleId)!, view.Graph, customer))],
+        Roles = [.. view.Graph.RolesOf(view.Member.Roles).Select(r => RoleDto.From(r, view.Graph, customer))],
     };
 }
 
@@ -55,30 +56,37 @@ internal sealed record Superset<T> : UserModel
     public T Response { get; }
 }
 
-/// <summary>A group inside a user: without its members, which would make a list of users grow with its square.</summary>
+/// <summary>
+/// A group inside a user: without its members, which would make a list of users grow with its square.
+/// </summary>
 internal sealed record UserGroup(
-    string Id, string Name, string Customer, string Description, int UserCount, GroupProperties Properties, IReadOnlyList<RoleDto> Roles)
+    string Id, string Name, string Customer, string Description, int UserCount, GroupProperties Properties,
+    IReadOnlyList<RoleDto> Roles)
 {
     public static UserGroup From(Group group, AccessGraph graph, string customer) => new(
         group.Id.ToString(), group.Name, customer, group.Description, graph.MembersOf(group),
         new(group.SystemKind is SystemGroup.None, group.SystemKind is SystemGroup.None, true),
-        [.. group.Roles.Select(r => RoleDto.From(graph.Role(r.RoleId)!, graph, customer))]);
+        [.. graph.RolesOf(group.Roles).Select(r => RoleDto.From(r, graph, customer))]);
 }
 
 internal sealed record GroupProperties(bool NameEditable, bool UsersEditable, bool RolesEditable);
 
 /// <summary>A role inside a user or group: with counts, without samples.</summary>
 internal sealed record RoleDto(
-    string Id, string Name, string Description, string Customer, IReadOnlyList<string> Permissions, IReadOnlyList<string> RestrictedPermissions,
-    RoleProperties Properties, int LinkedGroupsCount, int LinkedAccountsCount, long CreatedEpochMillis, long LastUpdatedMs, string LastUpdatedAccountId)
+    string Id, string Name, string Description, string Customer, IReadOnlyList<string> Permissions,
+    IReadOnlyList<string> RestrictedPermissions,
+    RoleProperties Properties, int LinkedGroupsCount, int LinkedAccountsCount, long CreatedEpochMillis,
+    long LastUpdatedMs, string LastUpdatedAccountId)
 {
     public static RoleDto From(Role role, AccessGraph graph, string customer) => new(
-        role.Id.ToString(), role.Name, role.Description, customer, [.. role.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], [],
-        new(true, true, true, true, true), graph.GroupsOf(role), graph.MembersOf(role), role.CreatedAt.ToUnixTimeMilliseconds(),
+        role.Id.ToString(), role.Name, role.Description, customer, role.Permissions, [],
+        new(true, true, true, true, true), graph.GroupsOf(role), graph.MembersOf(role),
+        role.CreatedAt.ToUnixTimeMilliseconds(),
         role.UpdatedAt.ToUnixTimeMilliseconds(), role.UpdatedBy);
 }
 
-internal sealed record RoleProperties(bool NameEditable, bool UsersAddable, bool UsersRemovable, bool PermsEditable, bool Deletable);
+internal sealed record RoleProperties(
+    bool NameEditable, bool UsersAddable, bool UsersRemovable, bool PermsEditable, bool Deletable);
 
 /// <summary><c>result</c> is exactly OK or ERROR, <c>code</c> equals the HTTP status.</summary>
 internal sealed record ResponseStatus(string Result, string Message, int Code);
@@ -88,47 +96,58 @@ internal sealed record Envelope(ResponseStatus Status);
 internal sealed record Envelope<T>(ResponseStatus Status, T Response);
 
 /// <summary>A part of a list. The next begins at offset + limit, while there are more.</summary>
-internal sealed record Page<T>(IReadOnlyList<T> Items, int Offset, int Limit, int TotalItems, bool MoreItems, PageSort Sort);
+internal sealed record Page<T>(
+    IReadOnlyList<T> Items, int Offset, int Limit, int TotalItems, bool MoreItems, PageSort Sort);
 
 internal sealed record PageSort(bool Ascending, string Field, bool Default);
 
 /// <summary>Which identifiers are somebody's. The others come back as they were written.</summary>
 internal sealed record Validation(IReadOnlyList<UserModel> ValidUsers, IReadOnlyList<string> InvalidIdentifiers);
 
-/// <summary>A user or service account in the newer face: groups and roles by their ids, and what comes of them.</summary>
+/// <summary>
+/// A user or service account in the newer face: groups and roles by their ids, and what comes of them.
+/// </summary>
 /// <param name="Identifier">The e-mail address as first given, or <c>sa::name</c>.</param>
 /// <param name="Groups">Permissions granted directly.</param>
 /// <param name="UserGroups">Ids.</param>
 /// <param name="Roles">Ids of those held directly.</param>
 /// <param name="UnitedRoles">Ids, those that come by groups included.</param>
-/// <param name="UnitedPermissions">All that is held by whatever way; an administrator's are the whole catalogue.</param>
+/// <param name="UnitedPermissions">All that is held by whatever way; an administrator's are the whole
+/// catalogue.</param>
 internal sealed record Account(
-    string Identifier, IReadOnlyList<string> Groups, IReadOnlyList<string> UserGroups, IReadOnlyList<string> Roles, IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions)
+    string Identifier, IReadOnlyList<string> Groups, IReadOnlyList<string> UserGroups, IReadOnlyList<string> Roles,
+    IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions)
 {
     public static Account From(MemberView view, PermissionCatalogue catalogue)
     {
         var (member, graph) = view;
         var access = graph.Of(member);
-        var united = member.Roles.Select(r => r.RoleId).Concat(graph.GroupsOf(member).SelectMany(g => g.Roles.Select(r => r.RoleId))).Distinct();
+        var own = graph.RolesOf(member.Roles).Select(r => r.Id).ToList();
+        var united = own.Concat(graph.RolesOf(graph.GroupsOf(member).SelectMany(g => g.Roles)).Select(r => r.Id))
+            .Distinct();
         return new(
-            member.ShownAs, [.. member.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)], [.. graph.GroupsOf(member).Select(g => g.Id.ToString())],
-            [.. member.Roles.Select(r => r.RoleId.ToString())], [.. united.Select(r => r.ToString())],
+            member.ShownAs, member.Permissions, [.. graph.GroupsOf(member).Select(g => g.Id.ToString())],
+            [.. own.Select(r => r.ToString())], [.. united.Select(r => r.ToString())],
             access.IsAdmin ? catalogue.Names : [.. access.Permissions.Order(StringComparer.Ordinal)]);
     }
 }
 
 /// <summary>A service account: groups and roles as objects, and its tokens by their ids.</summary>
 internal sealed record ServiceAccount(
-    string Identifier, bool Active, string Description, IReadOnlyList<string> Groups, IReadOnlyList<UserGroup> UserGroups, IReadOnlyList<RoleDto> Roles,
-    IReadOnlyList<UserApiToken> Tokens, IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions, long? LastUsed)
+    string Identifier, bool Active, string Description, IReadOnlyList<string> Groups,
+    IReadOnlyList<UserGroup> UserGroups, IReadOnlyList<RoleDto> Roles,
+    IReadOnlyList<UserApiToken> Tokens, IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions,
+    long? LastUsed)
 {
     public static ServiceAccount From(MemberView view, string customer, PermissionCatalogue catalogue)
     {
         var (member, graph) = view;
         var (user, account) = (UserModel.From(view, customer), Account.From(view, catalogue));
-        List<UserApiToken> tokens = [.. graph.KeysOf(member).Select(k => UserApiToken.From(k, member.ShownAs, UserApiToken.TypeOf(member)))];
+        List<UserApiToken> tokens = [
+            .. graph.KeysOf(member).Select(k => UserApiToken.From(k, member.ShownAs, UserApiToken.TypeOf(member)))];
         return new(
-            user.Identifier, member.Status is MemberStatus.Active, member.Description, user.Groups, user.UserGroups, user.Roles, tokens, account.UnitedRoles, account.UnitedPermissions,
+            user.Identifier, member.Status is MemberStatus.Active, member.Description, user.Groups, user.UserGroups,
+            user.Roles, tokens, account.UnitedRoles, account.UnitedPermissions,
             tokens.Max(t => t.LastUsed));
     }
 }
@@ -141,16 +160,26 @@ internal sealed record ServiceAccount(
 /// <param name="DateGenerated">When it was made.</param>
 /// <param name="LastUsed">Absent until it was used.</param>
 internal sealed record UserApiToken(
-    [property: JsonPropertyName("tokenID")] string TokenID, string TokenName, string Account, string AccountType, long DateGenerated, long? LastUsed)
+    [property: JsonPropertyName("tokenID")] string TokenID, string TokenName, string Account, string AccountType,
+    long DateGenerated, long? LastUsed)
 {
     public static string TypeOf(Member holder) =>
-        holder switch { { Kind: MemberKind.Person } => "USER_ACCOUNT", { Status: MemberStatus.Active } => "SERVICE_ACCOUNT", _ => "INACTIVE_SERVICE_ACCOUNT" };
+        holder switch
+        {
+            { Kind: MemberKind.Person } => "USER_ACCOUNT", { Status: MemberStatus.Active } => "SERVICE_ACCOUNT",
+            _ => "INACTIVE_SERVICE_ACCOUNT",
+        };
 
     public static UserApiToken From(ApiKey key, string account, string accountType) =>
-        new(key.Id.ToString(), key.Name, account, accountType, key.CreatedAt.ToUnixTimeMilliseconds(), key.LastUsedAt?.ToUnixTimeMilliseconds());
+        new(
+            key.Id.ToString(), key.Name, account, accountType, key.CreatedAt.ToUnixTimeMilliseconds(),
+            key.LastUsedAt?.ToUnixTimeMilliseconds());
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[
+    JsonSourceGenerationOptions(
+        PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(UserModel))]
 [JsonSerializable(typeof(Superset<UserModel>))]
 [JsonSerializable(typeof(Superset<IReadOnlyList<UserModel>>))]
@@ -164,7 +193,9 @@ internal sealed record UserApiToken(
 [JsonSerializable(typeof(Envelope<Account>))]
 [JsonSerializable(typeof(Envelope<Page<Account>>))]
 [JsonSerializable(typeof(Envelope<ServiceAccount>))]
-[JsonSerializable(typeof(Envelope<IAsyncEnumerable<ServiceAccount>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[
+    JsonSerializable(
+        typeof(Envelope<IAsyncEnumerable<ServiceAccount>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(Envelope<UserApiToken>))]
 [JsonSerializable(typeof(Envelope<IReadOnlyList<UserApiToken>>))]
 [JsonSerializable(typeof(Envelope<UserGroupModel>))]

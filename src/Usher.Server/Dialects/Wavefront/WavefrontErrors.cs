@@ -6,19 +6,32 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>Wavefront's errors: its envelope without a response. Never 406, which one client takes for "try again". Source: the vendor's clients, read 2026-11-21.</summary>
+/// <summary>
+/// Wavefront's errors: its envelope without a response. Never 406, which one client takes for "try again". Source: the
+/// vendor's clients, read 2026-11-21.
+/// </summary>
 internal sealed class WavefrontErrors : IErrorFormat
 {
     public const string MediaType = "application/json";
 
-    public static readonly Error BodyInvalid = new(ErrorKind.Malformed, "body_invalid", "The body must be a JSON array of users.");
+    public static readonly Error BodyInvalid = new(
+        ErrorKind.Malformed, "body_invalid", "The body must be a JSON array of users.");
     public static readonly Error NoObject = BodyInvalid with { Message = "The body must be a JSON object." };
-    public static readonly Error NoIdentifiers = BodyInvalid with { Message = "The body must be a JSON array of account identifiers." };
+    public static readonly Error NoIdentifiers = BodyInvalid with
+    {
+        Message = "The body must be a JSON array of account identifiers.",
+    };
     public static readonly Error NoIds = BodyInvalid with { Message = "The body must be a JSON array of ids." };
-    public static readonly Error NoForm = HostErrors.WrongMediaType with { Message = "The body must be application/x-www-form-urlencoded." };
+    public static readonly Error NoForm = HostErrors.WrongMediaType with
+    {
+        Message = "The body must be application/x-www-form-urlencoded.",
+    };
 
     // 409 is kept for identifiers and names in use; other states that forbid a change are 400 here.
-    private static readonly HashSet<string> BadRequests = [MemberErrors.LastAdmin.Code, MemberErrors.NotJoined.Code, ApiKeyErrors.NotActive.Code, ApiKeyErrors.TooMany.Code];
+    private static readonly HashSet<string> BadRequests = [
+        MemberErrors.LastAdmin.Code, MemberErrors.NotJoined.Code, ApiKeyErrors.NotActive.Code,
+        ApiKeyErrors.TooMany.Code,
+    ];
 
     private static readonly Dictionary<string, string> Words = new()
     {
@@ -34,34 +47,46 @@ internal sealed class WavefrontErrors : IErrorFormat
 
     public static Error EmailInvalid(string email) => Fault($"{Shown(email)} is not an e-mail address");
 
-    public static Error UserUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"User with id {Shown(id)} does not exist");
+    public static Error UserUnknown(string id) =>
+        new(ErrorKind.NotFound, "member_not_found", $"User with id {Shown(id)} does not exist");
 
-    public static Error UsersUnknown(IEnumerable<string> ids) => new(ErrorKind.NotFound, "member_not_found", $"None of these accounts exists [{Listed(ids)}]");
+    public static Error UsersUnknown(IEnumerable<string> ids) =>
+        new(ErrorKind.NotFound, "member_not_found", $"None of these accounts exists [{Listed(ids)}]");
 
-    public static Error ServiceAccountUnknown(string id) => new(ErrorKind.NotFound, "member_not_found", $"Service account with id {Shown(id)} does not exist");
+    public static Error ServiceAccountUnknown(string id) =>
+        new(ErrorKind.NotFound, "member_not_found", $"Service account with id {Shown(id)} does not exist");
 
-    public static Error GroupUnknown(string id) => new(ErrorKind.NotFound, "group_not_found", $"User group with id {Shown(id)} does not exist");
+    public static Error GroupUnknown(string id) =>
+        new(ErrorKind.NotFound, "group_not_found", $"User group with id {Shown(id)} does not exist");
 
-    public static Error RoleUnknown(string id) => new(ErrorKind.NotFound, "role_not_found", $"Role with id {Shown(id)} does not exist");
+    public static Error RoleUnknown(string id) =>
+        new(ErrorKind.NotFound, "role_not_found", $"Role with id {Shown(id)} does not exist");
 
     public static Error KeyUnknown(string key) => Fault($"There is nothing to search by {Shown(key)}");
 
     public static Error SortUnknown(string field) => Fault($"There is nothing to sort by {Shown(field)}");
 
-    public static Error UserExists(string id) => new(ErrorKind.Conflict, "already_member", $"User with id {Shown(id)} is already created in our system.");
+    public static Error UserExists(string id) =>
+        new(ErrorKind.Conflict, "already_member", $"User with id {Shown(id)} is already created in our system.");
 
     /// <summary>A refusal that is about one account, naming it as the caller did.</summary>
     public static Error About(string id, Error error) =>
         error == MemberErrors.NotFound ? UserUnknown(id)
         : error == InvitationErrors.EmailInvalid ? EmailInvalid(id)
-        : error == InvitationErrors.AlreadyInvited || error == InvitationErrors.AlreadyMember || error == MemberErrors.NameTaken ? UserExists(id)
+        : error == InvitationErrors.AlreadyInvited || error == InvitationErrors.AlreadyMember
+            || error == MemberErrors.NameTaken
+            ? UserExists(id)
         : error;
 
     public IResult Write(IReadOnlyList<Error> errors)
     {
         var error = errors[0];
-        var status = error.Kind is ErrorKind.Invalid or ErrorKind.Gone || BadRequests.Contains(error.Code) ? StatusCodes.Status400BadRequest : error.StatusCode;
-        return TypedResults.Json(new Envelope(new("ERROR", Words.GetValueOrDefault(error.Code, error.Message), status)), WavefrontJson.Default.Envelope, MediaType, status);
+        var status = error.Kind is ErrorKind.Invalid or ErrorKind.Gone || BadRequests.Contains(error.Code)
+            ? StatusCodes.Status400BadRequest
+            : error.StatusCode;
+        return TypedResults.Json(
+            new Envelope(new("ERROR", Words.GetValueOrDefault(error.Code, error.Message), status)),
+            WavefrontJson.Default.Envelope, MediaType, status);
     }
 
     /// <summary>Several of what a caller wrote: at most 100, and how many more there are.</summary>

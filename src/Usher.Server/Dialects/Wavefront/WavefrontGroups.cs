@@ -11,10 +11,14 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>User groups. Giving a group itself a permission was withdrawn by the vendor in 2020: there are no such routes. Source: the vendor's operation pages, read 2026-11-22.</summary>
+/// <summary>
+/// User groups. Giving a group itself a permission was withdrawn by the vendor in 2020: there are no such routes.
+/// Source: the vendor's operation pages, read 2026-11-22.
+/// </summary>
 internal static class WavefrontGroups
 {
-    private static readonly GroupOptions How = new(UnknownReferences.Ignore, Details: MemberDetails.Counts | MemberDetails.Samples);
+    private static readonly GroupOptions How = new(
+        UnknownReferences.Ignore, Details: MemberDetails.Counts | MemberDetails.Samples);
 
     public static void MapGroups(this RouteGroupBuilder wavefront)
     {
@@ -24,67 +28,111 @@ internal static class WavefrontGroups
         groups.MapGet("/{id}", GetAsync);
         groups.MapPut("/{id}", UpdateAsync);
         groups.MapDelete("/{id}", DeleteAsync);
-        groups.MapPost("/{id}/addUsers", (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) => MoveUsersAsync(id, SetChangeKind.Add, request, caller, service, ct));
-        groups.MapPost("/{id}/removeUsers", (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) => MoveUsersAsync(id, SetChangeKind.Remove, request, caller, service, ct));
-        groups.MapPost("/{id}/addRoles", (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) => MoveRolesAsync(id, SetChangeKind.Add, request, caller, service, ct));
-        groups.MapPost("/{id}/removeRoles", (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) => MoveRolesAsync(id, SetChangeKind.Remove, request, caller, service, ct));
+        groups.MapPost(
+            "/{id}/addUsers",
+            (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) =>
+                MoveUsersAsync(id, SetChangeKind.Add, request, caller, service, ct));
+        groups.MapPost(
+            "/{id}/removeUsers",
+            (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) =>
+                MoveUsersAsync(id, SetChangeKind.Remove, request, caller, service, ct));
+        groups.MapPost(
+            "/{id}/addRoles",
+            (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) =>
+                MoveRolesAsync(id, SetChangeKind.Add, request, caller, service, ct));
+        groups.MapPost(
+            "/{id}/removeRoles",
+            (string id, HttpRequest request, Caller caller, GroupService service, CancellationToken ct) =>
+                MoveRolesAsync(id, SetChangeKind.Remove, request, caller, service, ct));
     }
 
     /// <summary>The groups a search finds; all of them when it asks for nothing.</summary>
-    public static async Task<IResult> SearchAsync(SearchRequest search, Caller caller, GroupService groups, CancellationToken ct)
+    public static async Task<IResult> SearchAsync(
+        SearchRequest search, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (GroupListing.Groups.Refusal(search) is { } refused) return new ErrorResult(refused);
-        if (!(await groups.ListAsync(caller.Actor, How, ct, GroupListing.Groups.Holders(search))).TryGet(out var views, out var error)) return new ErrorResult(error);
-        var page = GroupListing.Groups.Page(views.Select(v => UserGroupModel.From(v.Group, v.Graph, caller.OrganizationSlug)), search, (group, i) => views[0].Graph.HasHolder(Guid.Parse(group.Id), i));
+        if (!(await groups.ListAsync(caller.Actor, How, ct, GroupListing.Groups.Holders(search)))
+                .TryGet(out var views, out var error))
+            return new ErrorResult(error);
+        var page = GroupListing.Groups.Page(
+            views.Select(v => UserGroupModel.From(v.Group, v.Graph, caller.OrganizationSlug)), search,
+            (group, i) => views[0].Graph.HasHolder(Guid.Parse(group.Id), i));
         return Envelope(page);
     }
 
-    private static async Task<IResult> ListAsync(HttpRequest request, Caller caller, GroupService groups, CancellationToken ct) =>
-        Window.From(request).TryGet(out var window, out var refused) ? await SearchAsync(SearchRequest.All(window), caller, groups, ct) : new ErrorResult(refused);
+    private static async Task<IResult> ListAsync(
+        HttpRequest request, Caller caller, GroupService groups, CancellationToken ct) =>
+        Window.From(request).TryGet(out var window, out var refused)
+            ? await SearchAsync(SearchRequest.All(window), caller, groups, ct)
+            : new ErrorResult(refused);
 
     private static async Task<IResult> GetAsync(string id, Caller caller, GroupService groups, CancellationToken ct) =>
-        WavefrontBody.Id(id) is { } groupId ? Answer(await groups.GetAsync(caller.Actor, groupId, How, ct), id, caller) : Unknown(id);
+        WavefrontBody.Id(id) is { } groupId
+            ? Answer(await groups.GetAsync(caller.Actor, groupId, How, ct), id, caller)
+            : Unknown(id);
 
-    private static async Task<IResult> CreateAsync(HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+    private static async Task<IResult> CreateAsync(
+        HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (!(await ReadAsync(request, ct)).TryGet(out var given, out var refused)) return new ErrorResult(refused);
         if (given.Name is null) return new ErrorResult(WavefrontErrors.Fault("name is required"));
-        var group = new NewGroup(given.Name) { Description = given.Description ?? "", Roles = given.Roles?.Elements ?? [] };
+        var group = new NewGroup(given.Name)
+        {
+            Description = given.Description ?? "", Roles = given.Roles?.Elements ?? [],
+        };
         return Answer(await groups.CreateAsync(caller.Actor, group, How, ct), "", caller);
     }
 
     // What is not named stays; members are never changed here. Clients send back all they have read.
-    private static async Task<IResult> UpdateAsync(string id, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+    private static async Task<IResult> UpdateAsync(
+        string id, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (!(await ReadAsync(request, ct)).TryGet(out var change, out var refused)) return new ErrorResult(refused);
-        return WavefrontBody.Id(id) is { } groupId ? Answer(await groups.UpdateAsync(caller.Actor, groupId, change, How, ct), id, caller) : Unknown(id);
+        return WavefrontBody.Id(id) is { } groupId
+            ? Answer(await groups.UpdateAsync(caller.Actor, groupId, change, How, ct), id, caller)
+            : Unknown(id);
     }
 
-    private static async Task<IResult> DeleteAsync(string id, Caller caller, GroupService groups, CancellationToken ct) =>
-        WavefrontBody.Id(id) is { } groupId ? Answer(await groups.DeleteAsync(caller.Actor, groupId, How, ct), id, caller) : Unknown(id);
+    private static async Task<IResult> DeleteAsync(
+        string id, Caller caller, GroupService groups, CancellationToken ct) =>
+        WavefrontBody.Id(id) is { } groupId
+            ? Answer(await groups.DeleteAsync(caller.Actor, groupId, How, ct), id, caller)
+            : Unknown(id);
 
-    private static async Task<IResult> MoveUsersAsync(string id, SetChangeKind how, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+    private static async Task<IResult> MoveUsersAsync(
+        string id, SetChangeKind how, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
-        if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var users, out var refused)) return new ErrorResult(refused);
+        if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var users, out var refused))
+            return new ErrorResult(refused);
         if (WavefrontBody.Id(id) is not { } groupId) return Unknown(id);
         var written = users.ToLookup(WavefrontBody.Key);
-        var saved = await groups.UpdateAsync(caller.Actor, groupId, new() { Members = new([.. written.Select(user => user.Key)], how) }, How, ct);
-        if (saved.Error?.Code == MemberErrors.NotFound.Code) return new ErrorResult(WavefrontErrors.UserUnknown(users[0]));
-        return Answer(saved, id, caller, view => Without(("Invalid users", view.UnknownMembers.SelectMany(key => written[key]))));
+        var saved = await groups.UpdateAsync(
+            caller.Actor, groupId, new() { Members = new([.. written.Select(user => user.Key)], how) }, How, ct);
+        if (saved.Error?.Code == MemberErrors.NotFound.Code)
+            return new ErrorResult(WavefrontErrors.UserUnknown(users[0]));
+        return Answer(
+            saved, id, caller, view => Without(("Invalid users", view.UnknownMembers.SelectMany(key => written[key]))));
     }
 
-    private static async Task<IResult> MoveRolesAsync(string id, SetChangeKind how, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+    private static async Task<IResult> MoveRolesAsync(
+        string id, SetChangeKind how, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
-        if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var roles, out var refused)) return new ErrorResult(refused);
+        if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var roles, out var refused))
+            return new ErrorResult(refused);
         if (WavefrontBody.Id(id) is not { } groupId) return Unknown(id);
-        return Answer(await groups.UpdateAsync(caller.Actor, groupId, new() { Roles = new(roles.ConvertAll(WavefrontBody.Reference), how) }, How, ct), id, caller);
+        return Answer(
+            await groups.UpdateAsync(
+                caller.Actor, groupId, new() { Roles = new(roles.ConvertAll(WavefrontBody.Reference), how) }, How, ct),
+            id, caller);
     }
 
     // UserGroupWrite: its capital "roleIDs" is not the "roles" of the answer.
     private static async Task<Result<GroupChange>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var body, out var refused)) return refused;
-        var (name, description, roles) = (WavefrontBody.Text(body, "name"), WavefrontBody.Text(body, "description"), WavefrontBody.Set(body, "roleIDs"));
+        var (name, description, roles) = (
+            WavefrontBody.Text(body, "name"), WavefrontBody.Text(body, "description"),
+            WavefrontBody.Set(body, "roleIDs"));
         if ((name.Error ?? description.Error ?? roles.Error) is { } fault) return fault;
         return new GroupChange
         {
@@ -93,7 +141,9 @@ internal static class WavefrontGroups
         };
     }
 
-    private static IResult Answer(Result<GroupView> result, string id, Caller caller, Func<GroupView, ResponseStatus>? status = null) => result.Match(
+    private static IResult Answer(
+        Result<GroupView> result, string id, Caller caller, Func<GroupView, ResponseStatus>? status = null) =>
+        result.Match(
         view => Envelope(UserGroupModel.From(view.Group, view.Graph, caller.OrganizationSlug), status?.Invoke(view)),
         error => error.Code == GroupErrors.NotFound.Code ? Unknown(id) : new ErrorResult(error));
 

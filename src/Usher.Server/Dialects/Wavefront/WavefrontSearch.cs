@@ -13,25 +13,29 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// Searches, by which some clients read everything. Members are searched in the database, groups and roles among the definitions that one read brings.
-/// Source: the vendor's description of SearchQuery and its clients, read 2026-11-22.
+/// Searches, by which some clients read everything. Members are searched in the database, groups and roles among the
+/// definitions that one read brings. Source: the vendor's description of SearchQuery and its clients, read 2026-11-22.
 /// </summary>
 internal static class WavefrontSearch
 {
     private static readonly FrozenDictionary<string, MemberField> Account = new Dictionary<string, MemberField>
     {
-        ["freetext"] = MemberField.Any, ["id"] = MemberField.Identifier, ["identifier"] = MemberField.Identifier, ["groups"] = MemberField.Permission, ["userGroups"] = MemberField.Group,
-        ["roles"] = MemberField.Role, ["unitedRoles"] = MemberField.EffectiveRole, ["unitedPermissions"] = MemberField.EffectivePermission,
+        ["freetext"] = MemberField.Any, ["id"] = MemberField.Identifier, ["identifier"] = MemberField.Identifier,
+        ["groups"] = MemberField.Permission, ["userGroups"] = MemberField.Group,
+        ["roles"] = MemberField.Role, ["unitedRoles"] = MemberField.EffectiveRole,
+        ["unitedPermissions"] = MemberField.EffectivePermission,
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<string, MemberField> User = new Dictionary<string, MemberField>(Account)
     {
-        ["escapedIdentifier"] = MemberField.Identifier, ["ssoId"] = MemberField.SsoId, ["lastSuccessfulLogin"] = MemberField.LastSignIn,
+        ["escapedIdentifier"] = MemberField.Identifier, ["ssoId"] = MemberField.SsoId,
+        ["lastSuccessfulLogin"] = MemberField.LastSignIn,
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<string, MemberField> Service = new Dictionary<string, MemberField>(Account)
     {
-        ["active"] = MemberField.Active, ["description"] = MemberField.Description, ["tokens"] = MemberField.Key, ["lastUsed"] = MemberField.LastUse,
+        ["active"] = MemberField.Active, ["description"] = MemberField.Description, ["tokens"] = MemberField.Key,
+        ["lastUsed"] = MemberField.LastUse,
     }.ToFrozenDictionary();
 
     public static void MapSearch(this RouteGroupBuilder wavefront)
@@ -40,30 +44,50 @@ internal static class WavefrontSearch
         search.MapPost("/user", UsersAsync).OnlyReads();
         search.MapPost("/account", AccountsAsync).OnlyReads();
         search.MapPost("/serviceaccount", ServiceAccountsAsync).OnlyReads();
-        search.MapPost("/usergroup", async (HttpRequest request, Caller caller, GroupService groups, CancellationToken ct) =>
-            (await SearchRequest.ReadAsync(request, ct)).TryGet(out var asked, out var refused) ? await WavefrontGroups.SearchAsync(asked, caller, groups, ct) : new ErrorResult(refused)).OnlyReads();
+        search.MapPost(
+            "/usergroup", async (HttpRequest request, Caller caller, GroupService groups, CancellationToken ct) =>
+            (await SearchRequest.ReadAsync(request, ct)).TryGet(out var asked, out var refused)
+                ? await WavefrontGroups.SearchAsync(asked, caller, groups, ct)
+                : new ErrorResult(refused)).OnlyReads();
         search.MapPost("/role", async (HttpRequest request, Caller caller, RoleService roles, CancellationToken ct) =>
-            (await SearchRequest.ReadAsync(request, ct)).TryGet(out var asked, out var refused) ? await WavefrontRoles.SearchAsync(asked, caller, roles, ct) : new ErrorResult(refused)).OnlyReads();
+            (await SearchRequest.ReadAsync(request, ct)).TryGet(out var asked, out var refused)
+                ? await WavefrontRoles.SearchAsync(asked, caller, roles, ct)
+                : new ErrorResult(refused)).OnlyReads();
     }
 
-    private static Task<IResult> UsersAsync(HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) => FindAsync(
-        request, caller, members, User, MemberKind.Person, MemberDetails.None, view => FoundUser.From(view, caller, catalogue), ct);
+    private static Task<IResult> UsersAsync(
+        HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue,
+        CancellationToken ct) =>
+        FindAsync(
+        request, caller, members, User, MemberKind.Person, MemberDetails.None, view =>
+            FoundUser.From(view, caller, catalogue), ct);
 
-    private static Task<IResult> AccountsAsync(HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) => FindAsync(
-        request, caller, members, Account, null, MemberDetails.None, view => Wavefront.Account.From(view, catalogue), ct);
+    private static Task<IResult> AccountsAsync(
+        HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue,
+        CancellationToken ct) =>
+        FindAsync(
+        request, caller, members, Account, null, MemberDetails.None, view =>
+            Wavefront.Account.From(view, catalogue), ct);
 
-    private static Task<IResult> ServiceAccountsAsync(HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct) => FindAsync(
-        request, caller, members, Service, MemberKind.Service, MemberDetails.Counts | MemberDetails.Keys, view => ServiceAccount.From(view, caller.OrganizationSlug, catalogue), ct);
+    private static Task<IResult> ServiceAccountsAsync(
+        HttpRequest request, Caller caller, MemberService members, PermissionCatalogue catalogue,
+        CancellationToken ct) =>
+        FindAsync(
+        request, caller, members, Service, MemberKind.Service, MemberDetails.Counts | MemberDetails.Keys, view =>
+            ServiceAccount.From(view, caller.OrganizationSlug, catalogue), ct);
 
     private static async Task<IResult> FindAsync<T>(
-        HttpRequest request, Caller caller, MemberService members, FrozenDictionary<string, MemberField> fields, MemberKind? kind, MemberDetails details, Func<MemberView, T> shown,
+        HttpRequest request, Caller caller, MemberService members, FrozenDictionary<string, MemberField> fields,
+        MemberKind? kind, MemberDetails details, Func<MemberView, T> shown,
         CancellationToken ct)
     {
-        if (!(await SearchRequest.ReadAsync(request, ct)).TryGet(out var search, out var refused)) return new ErrorResult(refused);
+        if (!(await SearchRequest.ReadAsync(request, ct)).TryGet(out var search, out var refused))
+            return new ErrorResult(refused);
         List<MemberCondition> conditions = [];
         foreach (var term in search.Terms)
         {
-            if (Condition(term, fields, kind, caller) is not { } condition) return new ErrorResult(WavefrontErrors.KeyUnknown(term.Key));
+            if (Condition(term, fields, kind, caller) is not { } condition)
+                return new ErrorResult(WavefrontErrors.KeyUnknown(term.Key));
             conditions.Add(condition);
         }
 
@@ -74,30 +98,41 @@ internal static class WavefrontSearch
             _ => null,
         };
         if (order is not { } by) return new ErrorResult(WavefrontErrors.SortUnknown(search.SortField!));
-        var page = new MemberPage(by, null, search.Window.Limit, search.Window.Offset, Descending: !search.Ascending, WithTotal: true) { Filter = new() { Kind = kind, Conditions = conditions } };
+        var page = new MemberPage(
+            by, null, search.Window.Limit, search.Window.Offset, Descending: !search.Ascending,
+            WithTotal: true) { Filter = new() { Kind = kind, Conditions = conditions } };
         return (await members.PageAsync(caller.Actor, page, details, ct)).ToHttp(read =>
             Envelope(search.Window.Page<T>([.. read.Items.Select(shown)], read.Total, search.Sort("id"))));
     }
 
     // Null for a key that the answers do not have.
-    private static MemberCondition? Condition(SearchTerm term, FrozenDictionary<string, MemberField> fields, MemberKind? kind, Caller caller)
+    private static MemberCondition? Condition(
+        SearchTerm term, FrozenDictionary<string, MemberField> fields, MemberKind? kind, Caller caller)
     {
         if (kind is MemberKind.Person && term.Key is "customer") return Constant(term.Finds(caller.OrganizationSlug));
         if (kind is MemberKind.Person && term.Key is "self")
         {
             var (self, others) = (term.Finds("true"), term.Finds("false"));
-            return self == others ? Constant(self) : new(MemberField.Identifier, TextMatch.Exact, [caller.Identifier], Negated: others != term.Negated);
+            return self == others
+                ? Constant(self)
+                : new(MemberField.Identifier, TextMatch.Exact, [caller.Identifier], Negated: others != term.Negated);
         }
 
         if (!fields.TryGetValue(term.Key, out var field)) return null;
-        return new(field, term.Match, term.Key is "escapedIdentifier" ? [.. term.Texts.Select(Uri.UnescapeDataString)] : term.Texts, term.Negated);
+        return new(
+            field, term.Match,
+            term.Key is "escapedIdentifier" ? [.. term.Texts.Select(Uri.UnescapeDataString)] : term.Texts,
+            term.Negated);
 
         // Of nobody one of no texts holds; turned around, of everybody.
-        MemberCondition Constant(bool holds) => new(MemberField.Identifier, TextMatch.Exact, [], Negated: holds != term.Negated);
+        MemberCondition Constant(bool holds) =>
+            new(MemberField.Identifier, TextMatch.Exact, [], Negated: holds != term.Negated);
     }
 }
 
-/// <summary>One thing a search asks: some value of the member of that name matches one of the texts, or, negated, none does.</summary>
+/// <summary>
+/// One thing a search asks: some value of the member of that name matches one of the texts, or, negated, none does.
+/// </summary>
 internal sealed record SearchTerm(string Key, TextMatch Match, IReadOnlyList<string> Texts, bool Negated)
 {
     public bool Finds(string value) => Match.Finds(value, Texts);
@@ -119,7 +154,8 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
     /// <summary>How long one value can be.</summary>
     public const int MaxTextLength = 1_000;
 
-    private static readonly Error TooLarge = WavefrontErrors.Fault($"query can have {MaxTerms} conditions with {MaxTexts} values in all, of {MaxTextLength} characters each");
+    private static readonly Error TooLarge = WavefrontErrors.Fault(
+        $"query can have {MaxTerms} conditions with {MaxTexts} values in all, of {MaxTextLength} characters each");
 
     public static SearchRequest All(Window window) => new([], window, null, true);
 
@@ -127,11 +163,13 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
     public static async Task<Result<SearchRequest>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var body, out var refused)) return refused;
-        if (body.ValueKind is not (JsonValueKind.Object or JsonValueKind.Null or JsonValueKind.Undefined)) return WavefrontErrors.Fault("The body must be a JSON object");
+        if (body.ValueKind is not (JsonValueKind.Object or JsonValueKind.Null or JsonValueKind.Undefined))
+            return WavefrontErrors.Fault("The body must be a JSON object");
         var (window, query, sort) = (Window.From(body), body.Member("query"), body.Member("sort"));
         if (window.Error is { } fault) return fault;
         if (query is { IsArray: false }) return WavefrontErrors.Fault("query must be an array of conditions");
-        if (sort is { IsObject: false } || sort?.Member("field") is { Text: null }) return WavefrontErrors.Fault("sort must be an object with a field");
+        if (sort is { IsObject: false } || sort?.Member("field") is { Text: null })
+            return WavefrontErrors.Fault("sort must be an object with a field");
 
         List<SearchTerm> terms = [];
         var texts = 0;
@@ -139,12 +177,16 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
         {
             if (!Term(condition).TryGet(out var term, out var wrong)) return wrong;
             texts += term.Texts.Count;
-            if (terms.Count == MaxTerms || texts > MaxTexts || term.Texts.Any(t => t.Length > MaxTextLength)) return TooLarge;
+            if (terms.Count == MaxTerms || texts > MaxTexts || term.Texts.Any(t => t.Length > MaxTextLength))
+                return TooLarge;
             terms.Add(term);
         }
 
-        var isDefault = sort?.Member("default")?.ValueKind is JsonValueKind.True || sort?.Member("field")?.Text is null or "" or "default";
-        return new SearchRequest(terms, window.Value, isDefault ? null : sort!.Value.Member("field")!.Value.Text, isDefault || sort?.Member("ascending")?.ValueKind is not JsonValueKind.False);
+        var isDefault = sort?.Member("default")?.ValueKind is JsonValueKind.True
+            || sort?.Member("field")?.Text is null or "" or "default";
+        return new SearchRequest(
+            terms, window.Value, isDefault ? null : sort!.Value.Member("field")!.Value.Text,
+            isDefault || sort?.Member("ascending")?.ValueKind is not JsonValueKind.False);
     }
 
     /// <summary>The sort as the answer tells it.</summary>
@@ -152,8 +194,11 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
 
     private static Result<SearchTerm> Term(JsonElement condition)
     {
-        if (condition.Member("key")?.Text is not { Length: > 0 } key) return WavefrontErrors.Fault("A condition of query needs a key");
-        TextMatch? match = condition.Member("matchingMethod") is not { } method ? TextMatch.Contains : method.Text switch
+        if (condition.Member("key")?.Text is not { Length: > 0 } key)
+            return WavefrontErrors.Fault("A condition of query needs a key");
+        TextMatch? match = condition.Member("matchingMethod") is not { } method
+            ? TextMatch.Contains
+            : method.Text switch
         {
             "CONTAINS" => TextMatch.Contains,
             "STARTSWITH" => TextMatch.StartsWith,
@@ -161,27 +206,39 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
             "TAGPATH" => TextMatch.Path,
             _ => null,
         };
-        if (match is not { } how) return WavefrontErrors.Fault("matchingMethod must be CONTAINS, STARTSWITH, EXACT or TAGPATH");
-        var values = condition.Member("values") is { IsArray: true } several && several.GetArrayLength() > 0 ? [.. several.EnumerateArray()] : condition.Member("value") is { } one ? [one] : Array.Empty<JsonElement>();
+        if (match is not { } how)
+            return WavefrontErrors.Fault("matchingMethod must be CONTAINS, STARTSWITH, EXACT or TAGPATH");
+        var values = condition.Member("values") is { IsArray: true } several && several.GetArrayLength() > 0
+            ? [.. several.EnumerateArray()]
+            : condition.Member("value") is { } one
+            ? [one]
+            : Array.Empty<JsonElement>();
         List<string> texts = [.. values.Select(Text).OfType<string>()];
-        if (values is [] || texts.Count < values.Length) return WavefrontErrors.Fault($"The condition on {WavefrontErrors.Shown(key)} needs a value, or an array of values");
+        if (values is [] || texts.Count < values.Length)
+            return WavefrontErrors.Fault(
+                $"The condition on {WavefrontErrors.Shown(key)} needs a value, or an array of values");
         return new SearchTerm(key, how, texts, condition.Member("negated")?.ValueKind is JsonValueKind.True);
     }
 
     // Numbers and truth values are asked for as they are written.
-    private static string? Text(JsonElement value) => value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False ? value.GetRawText() : value.Text;
+    private static string? Text(JsonElement value) =>
+        value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False
+            ? value.GetRawText()
+            : value.Text;
 }
 
 /// <summary>A user as a search finds him: a model of its own, with groups by id.</summary>
 internal sealed record FoundUser(
-    string Id, string Identifier, string EscapedIdentifier, string Customer, bool Self, IReadOnlyList<string> Groups, IReadOnlyList<string> UserGroups,
+    string Id, string Identifier, string EscapedIdentifier, string Customer, bool Self, IReadOnlyList<string> Groups,
+    IReadOnlyList<string> UserGroups,
     IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions, long? LastSuccessfulLogin)
 {
     public static FoundUser From(MemberView view, Caller caller, PermissionCatalogue catalogue)
     {
         var account = Account.From(view, catalogue);
         return new(
-            account.Identifier, account.Identifier, Uri.EscapeDataString(account.Identifier), caller.OrganizationSlug, view.Member.Id == caller.Actor.Id, account.Groups, account.UserGroups,
+            account.Identifier, account.Identifier, Uri.EscapeDataString(account.Identifier), caller.OrganizationSlug,
+            view.Member.Id == caller.Actor.Id, account.Groups, account.UserGroups,
             account.UnitedRoles, account.UnitedPermissions, view.Member.LastSignInAt?.ToUnixTimeMilliseconds());
     }
 }

@@ -10,8 +10,9 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// API tokens: one's own, and those of service accounts, which take <c>token_management</c>. Making and deleting answer with the list as it is then, a new one
-/// at its end. Only there does <c>tokenID</c> hold the secret; afterwards it is the id, and either names the token in a path. Source: "Api Token", read 2026-11-21.
+/// API tokens: one's own, and those of service accounts, which take <c>token_management</c>. Making and deleting answer
+/// with the list as it is then, a new one at its end. Only there does <c>tokenID</c> hold the secret; afterwards it is
+/// the id, and either names the token in a path. Source: "Api Token", read 2026-11-21.
 /// </summary>
 internal static class WavefrontTokens
 {
@@ -33,64 +34,98 @@ internal static class WavefrontTokens
         public UserApiToken Show(ApiKey key) => UserApiToken.From(key, Account, AccountType);
 
         // One given by configuration may look like an id; it is an id if it is one of his.
-        public ApiKeyReference Find(string token) => Guid.TryParse(token, out var id) && Keys.Any(k => k.Id == id) ? new(Id: id) : new(Secret: token);
+        public ApiKeyReference Find(string token) =>
+            Guid.TryParse(token, out var id) && Keys.Any(k => k.Id == id) ? new(Id: id) : new(Secret: token);
 
         public IReadOnlyList<UserApiToken> Without(Guid gone) => [.. Keys.Where(k => k.Id != gone).Select(Show)];
     }
 
-    private static async Task<IResult> ListAsync(Caller caller, ApiKeyService keys, CancellationToken ct) => Envelope((await OwnAsync(caller, keys, ct)).Without(Guid.Empty));
+    private static async Task<IResult> ListAsync(Caller caller, ApiKeyService keys, CancellationToken ct) =>
+        Envelope((await OwnAsync(caller, keys, ct)).Without(Guid.Empty));
 
     // Documented without a body: none is looked at.
-    private static async Task<IResult> CreateAsync(Caller caller, ApiKeyService keys, CancellationToken ct) => await MakeAsync(caller, keys, await OwnAsync(caller, keys, ct), "", ct);
+    private static async Task<IResult> CreateAsync(Caller caller, ApiKeyService keys, CancellationToken ct) =>
+        await MakeAsync(caller, keys, await OwnAsync(caller, keys, ct), "", ct);
 
-    private static async Task<IResult> RenameAsync(string id, HttpRequest request, Caller caller, ApiKeyService keys, CancellationToken ct) =>
+    private static async Task<IResult> RenameAsync(
+        string id, HttpRequest request, Caller caller, ApiKeyService keys, CancellationToken ct) =>
         await NameAsync(id, request, caller, keys, await OwnAsync(caller, keys, ct), ct);
 
-    private static async Task<IResult> DeleteAsync(string id, Caller caller, ApiKeyService keys, CancellationToken ct) => await EndAsync(id, caller, keys, await OwnAsync(caller, keys, ct), ct);
+    private static async Task<IResult> DeleteAsync(
+        string id, Caller caller, ApiKeyService keys, CancellationToken ct) =>
+        await EndAsync(id, caller, keys, await OwnAsync(caller, keys, ct), ct);
 
-    private static async Task<IResult> ListOfAsync(string id, Caller caller, MemberService members, CancellationToken ct) =>
+    private static async Task<IResult> ListOfAsync(
+        string id, Caller caller, MemberService members, CancellationToken ct) =>
         (await OfAsync(id, caller, members, ct)).ToHttp(holder => Envelope(holder.Without(Guid.Empty)));
 
-    private static async Task<IResult> CreateForAsync(string id, HttpRequest request, Caller caller, MemberService members, ApiKeyService keys, CancellationToken ct)
+    private static async Task<IResult> CreateForAsync(
+        string id, HttpRequest request, Caller caller, MemberService members, ApiKeyService keys, CancellationToken ct)
     {
-        if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var body, out var refused)) return new ErrorResult(refused);
-        if (body.Member("tokenName") is { Text: null }) return new ErrorResult(WavefrontErrors.Fault("tokenName must be a string"));
-        if (!(await OfAsync(id, caller, members, ct)).TryGet(out var holder, out var unknown)) return new ErrorResult(unknown);
+        if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var body, out var refused))
+            return new ErrorResult(refused);
+        if (body.Member("tokenName") is { Text: null })
+            return new ErrorResult(WavefrontErrors.Fault("tokenName must be a string"));
+        if (!(await OfAsync(id, caller, members, ct)).TryGet(out var holder, out var unknown))
+            return new ErrorResult(unknown);
         return await MakeAsync(caller, keys, holder, body.Member("tokenName")?.Text ?? "", ct);
     }
 
-    private static async Task<IResult> RenameOfAsync(string id, string token, HttpRequest request, Caller caller, MemberService members, ApiKeyService keys, CancellationToken ct) =>
-        (await OfAsync(id, caller, members, ct)).TryGet(out var holder, out var unknown) ? await NameAsync(token, request, caller, keys, holder, ct) : new ErrorResult(unknown);
+    private static async Task<IResult> RenameOfAsync(
+        string id, string token, HttpRequest request, Caller caller, MemberService members, ApiKeyService keys,
+        CancellationToken ct) =>
+        (await OfAsync(id, caller, members, ct)).TryGet(out var holder, out var unknown)
+            ? await NameAsync(token, request, caller, keys, holder, ct)
+            : new ErrorResult(unknown);
 
-    private static async Task<IResult> DeleteOfAsync(string id, string token, Caller caller, MemberService members, ApiKeyService keys, CancellationToken ct) =>
-        (await OfAsync(id, caller, members, ct)).TryGet(out var holder, out var unknown) ? await EndAsync(token, caller, keys, holder, ct) : new ErrorResult(unknown);
+    private static async Task<IResult> DeleteOfAsync(
+        string id, string token, Caller caller, MemberService members, ApiKeyService keys, CancellationToken ct) =>
+        (await OfAsync(id, caller, members, ct)).TryGet(out var holder, out var unknown)
+            ? await EndAsync(token, caller, keys, holder, ct)
+            : new ErrorResult(unknown);
 
-    private static async Task<IResult> MakeAsync(Caller caller, ApiKeyService keys, Holder holder, string name, CancellationToken ct)
+    private static async Task<IResult> MakeAsync(
+        Caller caller, ApiKeyService keys, Holder holder, string name, CancellationToken ct)
     {
         var made = await keys.CreateAsync(caller.Actor, holder.Id, name, readOnly: false, expires: null, ct);
-        return made.ToHttp(created => Envelope<IReadOnlyList<UserApiToken>>([.. holder.Without(Guid.Empty), holder.Show(created.Key) with { TokenID = created.Secret }]));
+        return made.ToHttp(created =>
+            Envelope<IReadOnlyList<UserApiToken>>(
+                [.. holder.Without(Guid.Empty), holder.Show(created.Key) with { TokenID = created.Secret }]));
     }
 
-    private static async Task<IResult> NameAsync(string token, HttpRequest request, Caller caller, ApiKeyService keys, Holder holder, CancellationToken ct)
+    private static async Task<IResult> NameAsync(
+        string token, HttpRequest request, Caller caller, ApiKeyService keys, Holder holder, CancellationToken ct)
     {
-        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var body, out var refused)) return new ErrorResult(refused);
-        if (body.Member("tokenName")?.Text is not { } name) return new ErrorResult(WavefrontErrors.Fault("tokenName is required"));
-        return (await keys.RenameAsync(caller.Actor, holder.Id, holder.Find(token), name, ct)).ToHttp(key => Envelope(holder.Show(key)));
+        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var body, out var refused))
+            return new ErrorResult(refused);
+        if (body.Member("tokenName")?.Text is not { } name)
+            return new ErrorResult(WavefrontErrors.Fault("tokenName is required"));
+        return (await keys.RenameAsync(caller.Actor, holder.Id, holder.Find(token), name, ct))
+            .ToHttp(key => Envelope(holder.Show(key)));
     }
 
-    private static async Task<IResult> EndAsync(string token, Caller caller, ApiKeyService keys, Holder holder, CancellationToken ct) =>
-        (await keys.DeleteAsync(caller.Actor, holder.Id, holder.Find(token), inUse: null, ct)).ToHttp(key => Envelope(holder.Without(key.Id)));
+    private static async Task<IResult> EndAsync(
+        string token, Caller caller, ApiKeyService keys, Holder holder, CancellationToken ct) =>
+        (await keys.DeleteAsync(caller.Actor, holder.Id, holder.Find(token), inUse: null, ct))
+            .ToHttp(key => Envelope(holder.Without(key.Id)));
 
     private static async Task<Holder> OwnAsync(Caller caller, ApiKeyService keys, CancellationToken ct) => new(
-        caller.Actor.Id, caller.Identifier, caller.Identifier.StartsWith(ServiceAccountService.Prefix, StringComparison.Ordinal) ? "SERVICE_ACCOUNT" : "USER_ACCOUNT", await keys.ListOwnAsync(caller.Actor, ct));
+        caller.Actor.Id, caller.Identifier,
+        caller.Identifier.StartsWith(ServiceAccountService.Prefix, StringComparison.Ordinal)
+            ? "SERVICE_ACCOUNT"
+            : "USER_ACCOUNT", await keys.ListOwnAsync(caller.Actor, ct));
 
     // Whoever may not look does not learn which service accounts there are.
-    private static async Task<Result<Holder>> OfAsync(string id, Caller caller, MemberService members, CancellationToken ct)
+    private static async Task<Result<Holder>> OfAsync(
+        string id, Caller caller, MemberService members, CancellationToken ct)
     {
         var identifier = ServiceAccountService.Canonical(id);
         if (!caller.MayLookAt(identifier, Permissions.TokenManagement)) return KeyErrors.NotAllowed;
-        if (identifier is null || !(await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.Keys, ct)).TryGet(out var view, out _))
+        if (identifier is null
+                || !(await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.Keys, ct))
+                       .TryGet(out var view, out _))
             return WavefrontErrors.ServiceAccountUnknown(id);
-        return new Holder(view.Member.Id, view.Member.ShownAs, UserApiToken.TypeOf(view.Member), [.. view.Graph.KeysOf(view.Member)]);
+        return new Holder(
+            view.Member.Id, view.Member.ShownAs, UserApiToken.TypeOf(view.Member), [.. view.Graph.KeysOf(view.Member)]);
     }
 }

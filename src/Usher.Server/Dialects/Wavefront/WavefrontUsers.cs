@@ -16,9 +16,14 @@ internal static class WavefrontUsers
     public static readonly MemberUpdateOptions Update = new(UnknownReferences.Ignore, Details: MemberDetails.Counts);
 
     private static readonly InviteOptions InviteOne =
-        new(OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: false, UnknownReferences.Ignore, AllOrNothing: true, MemberDetails.Counts);
+        new(
+            OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: false, UnknownReferences.Ignore,
+            AllOrNothing: true, MemberDetails.Counts);
 
-    private static readonly InviteOptions InviteOthers = InviteOne with { OnPending = OnPending.Skip, OnActive = OnActive.Skip };
+    private static readonly InviteOptions InviteOthers = InviteOne with
+    {
+        OnPending = OnPending.Skip, OnActive = OnActive.Skip,
+    };
 
     public static void MapUsers(this RouteGroupBuilder wavefront)
     {
@@ -46,13 +51,18 @@ internal static class WavefrontUsers
         if (!caller.MayLookAt(identifier)) return new ErrorResult(KeyErrors.NotAllowed);
         if (identifier is null) return new ErrorResult(WavefrontErrors.UserUnknown(id));
         var found = await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.Counts, ct);
-        return found.Match<IResult>(view => Bare(UserModel.From(view, caller.OrganizationSlug)), error => new ErrorResult(WavefrontErrors.About(id, error)));
+        return found.Match<IResult>(
+            view => Bare(UserModel.From(view, caller.OrganizationSlug)),
+            error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
-    // Several people in, one superset out: the first invited on top, all in "response". Those who are members already are left alone and named.
-    public static async Task<IResult> InviteAsync(HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct)
+    // Several people in, one superset out: the first invited on top, all in "response". Those who are members already
+    // are left alone and named.
+    public static async Task<IResult> InviteAsync(
+        HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct)
     {
-        if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused))
+            return new ErrorResult(refused);
         if (!document.IsArray || document.GetArrayLength() is 0) return new ErrorResult(WavefrontErrors.BodyInvalid);
         List<NewInvitation> rows = [];
         foreach (var user in document.EnumerateArray())
@@ -63,79 +73,122 @@ internal static class WavefrontUsers
 
         var outcomes = await invitations.InviteAsync(caller.Actor, rows, InviteOthers with { SendMail = true }, ct);
         if (outcomes.FirstOrDefault(o => o.Error is not null) is { Error: { } error })
-            return new ErrorResult(error == InvitationErrors.EmailInvalid ? WavefrontErrors.EmailInvalid(rows.Select(r => r.Email).First(e => !EmailAddress.TryCanonical(e, out _))) : error);
+            return new ErrorResult(
+                error == InvitationErrors.EmailInvalid
+                    ? WavefrontErrors.EmailInvalid(rows.Select(r => r.Email).First(e =>
+                        !EmailAddress.TryCanonical(e, out _)))
+                    : error);
 
         List<Invited> invited = [.. outcomes.Select(o => o.Value).Where(i => i.Outcome is InviteOutcome.Invited)];
         if (invited is []) return new ErrorResult(WavefrontErrors.UserExists(rows[0].Email));
         var ignored = invited.SelectMany(i => i.Ignored);
         var status = Without(
-            ("Existing users", outcomes.Zip(rows).Where(pair => pair.First.Value.Outcome is InviteOutcome.Skipped).Select(pair => pair.Second.Email)),
+            (
+                "Existing users",
+                outcomes.Zip(rows).Where(pair => pair.First.Value.Outcome is InviteOutcome.Skipped)
+                    .Select(pair => pair.Second.Email)),
             ("Invalid user groups", Of("groups", ignored)), ("Invalid roles", Of("roles", ignored)));
         var users = invited.ConvertAll(i => UserModel.From(new(i.Member, i.Graph), caller.OrganizationSlug));
         return Superset<IReadOnlyList<UserModel>>(users[0], users, status);
     }
 
-    public static async Task<IResult> UpdateAsync(string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
+    public static async Task<IResult> UpdateAsync(
+        string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
     {
-        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused))
+            return new ErrorResult(refused);
         if (!WavefrontBody.Change(document, id).TryGet(out var change, out var fault)) return new ErrorResult(fault);
-        return await ChangeAsync(id, WavefrontBody.PathIdentifier(id), caller, members, change, selection => Whole(selection, caller), ct);
+        return await ChangeAsync(
+            id, WavefrontBody.PathIdentifier(id), caller, members, change, selection => Whole(selection, caller), ct);
     }
 
     /// <summary>Makes a user, or, where <paramref name="members"/> are given, changes the one who is there.</summary>
-    public static async Task<IResult> SaveAsync(HttpRequest request, Caller caller, InvitationService invitations, MemberService? members, CancellationToken ct)
+    public static async Task<IResult> SaveAsync(
+        HttpRequest request, Caller caller, InvitationService invitations, MemberService? members, CancellationToken ct)
     {
-        if (!WavefrontBody.TrySendEmail(request, out var send)) return new ErrorResult(WavefrontErrors.Fault("sendEmail must be true or false"));
-        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused)) return new ErrorResult(refused);
+        if (!WavefrontBody.TrySendEmail(request, out var send))
+            return new ErrorResult(WavefrontErrors.Fault("sendEmail must be true or false"));
+        if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused))
+            return new ErrorResult(refused);
         if (!WavefrontBody.User(document).TryGet(out var row, out var fault)) return new ErrorResult(fault);
         var how = (members is null ? InviteOne : InviteOthers) with { SendMail = send };
-        if (!(await invitations.InviteAsync(caller.Actor, [row], how, ct))[0].TryGet(out var invited, out var error)) return new ErrorResult(WavefrontErrors.About(row.Email, error));
+        if (!(await invitations.InviteAsync(caller.Actor, [row], how, ct))[0].TryGet(out var invited, out var error))
+            return new ErrorResult(WavefrontErrors.About(row.Email, error));
         if (members is not null && invited.Outcome is InviteOutcome.Skipped)
-            return await ChangeAsync(row.Email, WavefrontBody.Identifier(row.Email), caller, members, WavefrontBody.Change(document, row), selection => Whole(selection, caller), ct);
+            return await ChangeAsync(
+                row.Email, WavefrontBody.Identifier(row.Email), caller, members, WavefrontBody.Change(document, row),
+                selection => Whole(selection, caller), ct);
         var user = UserModel.From(new(invited.Member, invited.Graph), caller.OrganizationSlug);
         return Superset(user, user, Without(invited.Ignored));
     }
 
-    public static async Task<IResult> DeleteSeveralAsync(HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
+    public static async Task<IResult> DeleteSeveralAsync(
+        HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
     {
-        if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault)) return new ErrorResult(fault);
+        if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault))
+            return new ErrorResult(fault);
         var removed = await members.RemoveAsync(caller.Actor, named.Keys, new(), ct);
         return removed.Match(
-            selection => Envelope<IReadOnlyList<string>>([.. selection.Members.Select(m => m.ShownAs)], named.Status(selection)), error => new ErrorResult(named.Told(error)));
+            selection =>
+                Envelope<IReadOnlyList<string>>([.. selection.Members.Select(m => m.ShownAs)], named.Status(selection)),
+                error =>
+                    new ErrorResult(named.Told(error)));
     }
 
-    public static async Task<IResult> ValidateAsync(HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
+    public static async Task<IResult> ValidateAsync(
+        HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
     {
-        if (!(await WavefrontBody.AccountsAsync(request, ct, mayBeEmpty: true)).TryGet(out var named, out var fault)) return new ErrorResult(fault);
+        if (!(await WavefrontBody.AccountsAsync(request, ct, mayBeEmpty: true)).TryGet(out var named, out var fault))
+            return new ErrorResult(fault);
         var found = await members.FindAsync(caller.Actor, named.Keys, MemberDetails.Counts, ct);
-        return found.ToHttp(selection => Envelope(new Validation(Users(selection, caller), [.. named.Unknown(selection)])));
+        return found.ToHttp(selection =>
+            Envelope(new Validation(Users(selection, caller), [.. named.Unknown(selection)])));
     }
 
-    public static Delegate GrantToSeveral(SetChangeKind how) => async Task<IResult> (string permission, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
+    public static Delegate GrantToSeveral(SetChangeKind how) =>
+        async Task<IResult> (
+            string permission, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
-        if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault)) return new ErrorResult(fault);
-        var changed = await members.UpdateAsync(caller.Actor, named.Keys, WavefrontBody.Permission(permission, how), Update, ct);
+        if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault))
+            return new ErrorResult(fault);
+        var changed = await members.UpdateAsync(
+            caller.Actor, named.Keys, WavefrontBody.Permission(permission, how), Update, ct);
         if (!changed.TryGet(out var selection, out var error)) return new ErrorResult(named.Told(error));
         var users = Users(selection, caller);
         return Superset(users[0], users, named.Status(selection));
     };
 
-    /// <summary>Into groups or out of them. Unknown ones are passed over as long as one is known: the answer has no place for a message.</summary>
-    public static Delegate Groups(SetChangeKind how) => async Task<IResult> (string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
+    /// <summary>
+    /// Into groups or out of them. Unknown ones are passed over as long as one is known: the answer has no place for a
+    /// message.
+    /// </summary>
+    public static Delegate Groups(SetChangeKind how) =>
+        async Task<IResult> (
+            string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
-        if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var groups, out var fault)) return new ErrorResult(fault);
+        if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var groups, out var fault))
+            return new ErrorResult(fault);
         return await ChangeAsync(
             id, WavefrontBody.PathIdentifier(id), caller, members, new() { Groups = new(groups, how) },
-            selection => NoneIsKnown(groups, selection) ? new ErrorResult(WavefrontErrors.GroupUnknown(groups[0].Text)) : First(selection, caller), ct);
+            selection =>
+                NoneIsKnown(groups, selection)
+                    ? new ErrorResult(WavefrontErrors.GroupUnknown(groups[0].Text))
+                    : First(selection, caller), ct);
     };
 
     /// <summary>The same for roles.</summary>
-    public static Delegate Roles(SetChangeKind how) => async Task<IResult> (string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
+    public static Delegate Roles(SetChangeKind how) =>
+        async Task<IResult> (
+            string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
-        if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var roles, out var fault)) return new ErrorResult(fault);
+        if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var roles, out var fault))
+            return new ErrorResult(fault);
         return await ChangeAsync(
             id, WavefrontBody.PathIdentifier(id), caller, members, new() { Roles = new(roles, how) },
-            selection => NoneIsKnown(roles, selection) ? new ErrorResult(WavefrontErrors.RoleUnknown(roles[0].Text)) : First(selection, caller), ct);
+            selection =>
+                NoneIsKnown(roles, selection)
+                    ? new ErrorResult(WavefrontErrors.RoleUnknown(roles[0].Text))
+                    : First(selection, caller), ct);
     };
 
     /// <summary>Changes one account, whatever sort it is of.</summary>
@@ -147,7 +200,8 @@ internal static class WavefrontUsers
     /// <param name="answer">Shows him as he is then.</param>
     /// <param name="ct">Cancels.</param>
     public static async Task<IResult> ChangeAsync(
-        string id, string? identifier, Caller caller, MemberService members, MemberChange change, Func<MemberSelection, IResult> answer, CancellationToken ct)
+        string id, string? identifier, Caller caller, MemberService members, MemberChange change,
+        Func<MemberSelection, IResult> answer, CancellationToken ct)
     {
         if (identifier is null) return new ErrorResult(WavefrontErrors.UserUnknown(id));
         var changed = await members.UpdateAsync(caller.Actor, [new(Identifier: identifier)], change, Update, ct);
@@ -158,33 +212,46 @@ internal static class WavefrontUsers
 
     // A bare array of all persons, ordered by identifier, without paging.
     private static IResult List(Caller caller, MemberService members, CancellationToken ct) => TypedResults.Json(
-        members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct).Select(view => UserModel.From(view, caller.OrganizationSlug)),
+        members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct)
+            .Select(view => UserModel.From(view, caller.OrganizationSlug)),
         WavefrontJson.Default.IAsyncEnumerableUserModel, WavefrontErrors.MediaType);
 
-    private static Task<IResult> CreateAsync(HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct) => SaveAsync(request, caller, invitations, null, ct);
+    private static Task<IResult> CreateAsync(
+        HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct) =>
+        SaveAsync(request, caller, invitations, null, ct);
 
     // One client parses the body of a delete, and fails on none.
-    private static async Task<IResult> DeleteAsync(string id, Caller caller, MemberService members, CancellationToken ct)
+    private static async Task<IResult> DeleteAsync(
+        string id, Caller caller, MemberService members, CancellationToken ct)
     {
-        if (WavefrontBody.PathIdentifier(id) is not { } identifier) return new ErrorResult(WavefrontErrors.UserUnknown(id));
+        if (WavefrontBody.PathIdentifier(id) is not { } identifier)
+            return new ErrorResult(WavefrontErrors.UserUnknown(id));
         var removed = await members.RemoveAsync(caller.Actor, [new(Identifier: identifier)], new(), ct);
         return removed.Match(_ => Done(), error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
-    private static async Task<IResult> GetFunctionsAsync(string id, Caller caller, MemberService members, CancellationToken ct)
+    private static async Task<IResult> GetFunctionsAsync(
+        string id, Caller caller, MemberService members, CancellationToken ct)
     {
         var identifier = WavefrontBody.PathIdentifier(id);
         if (!caller.MayLookAt(identifier)) return new ErrorResult(KeyErrors.NotAllowed);
         if (identifier is null) return new ErrorResult(WavefrontErrors.UserUnknown(id));
         var found = await members.GetAsync(caller.Actor, new(Identifier: identifier), MemberDetails.Counts, ct);
-        return found.Match(view => Superset(UserModel.From(view, caller.OrganizationSlug), BusinessFunctions.Of(view)), error => new ErrorResult(WavefrontErrors.About(id, error)));
+        return found.Match(
+            view => Superset(UserModel.From(view, caller.OrganizationSlug), BusinessFunctions.Of(view)),
+            error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
     // The one call whose body is a form.
-    private static Delegate Grant(SetChangeKind how) => async Task<IResult> (string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
+    private static Delegate Grant(SetChangeKind how) =>
+        async Task<IResult> (
+            string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
-        if (!(await WavefrontBody.PermissionAsync(request, ct)).TryGet(out var permission, out var fault)) return new ErrorResult(fault);
-        return await ChangeAsync(id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, how), selection => First(selection, caller), ct);
+        if (!(await WavefrontBody.PermissionAsync(request, ct)).TryGet(out var permission, out var fault))
+            return new ErrorResult(fault);
+        return await ChangeAsync(
+            id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, how),
+            selection => First(selection, caller), ct);
     };
 
     private static IResult Whole(MemberSelection selection, Caller caller)
@@ -193,7 +260,9 @@ internal static class WavefrontUsers
         return Superset(user, user, Without(selection.Ignored));
     }
 
-    private static IReadOnlyList<UserModel> Users(MemberSelection selection, Caller caller) => [.. selection.Views.Select(view => UserModel.From(view, caller.OrganizationSlug))];
+    private static IReadOnlyList<UserModel> Users(MemberSelection selection, Caller caller) =>
+        [.. selection.Views.Select(view => UserModel.From(view, caller.OrganizationSlug))];
 
-    private static bool NoneIsKnown(List<Reference> named, MemberSelection selection) => named.Count > 0 && selection.Ignored.Count == named.Count;
+    private static bool NoneIsKnown(List<Reference> named, MemberSelection selection) =>
+        named.Count > 0 && selection.Ignored.Count == named.Count;
 }

@@ -14,35 +14,44 @@ internal sealed record Window(int Offset, int Limit)
     /// <summary>From the query's <c>offset</c> and <c>limit</c>.</summary>
     public static Result<Window> From(HttpRequest request)
     {
-        if (!TryRead(request.Query["offset"], 0, out var offset)) return WavefrontErrors.Fault("offset must be a number of at least 0");
-        if (!TryRead(request.Query["limit"], DefaultLimit, out var limit)) return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
+        if (!TryRead(request.Query["offset"], 0, out var offset))
+            return WavefrontErrors.Fault("offset must be a number of at least 0");
+        if (!TryRead(request.Query["limit"], DefaultLimit, out var limit))
+            return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
         return Checked(offset, limit);
     }
 
     /// <summary>From a search's members of the same names.</summary>
     public static Result<Window> From(JsonElement search)
     {
-        if (!TryRead(search.Member("offset"), 0, out var offset)) return WavefrontErrors.Fault("offset must be a number of at least 0");
-        if (!TryRead(search.Member("limit"), DefaultLimit, out var limit)) return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
+        if (!TryRead(search.Member("offset"), 0, out var offset))
+            return WavefrontErrors.Fault("offset must be a number of at least 0");
+        if (!TryRead(search.Member("limit"), DefaultLimit, out var limit))
+            return WavefrontErrors.Fault("limit must be a number of 1 to 1000");
         return Checked(offset, limit);
     }
 
     /// <summary>The page with what the window shows of a list.</summary>
-    public Page<T> Of<T>(IReadOnlyList<T> all, PageSort sort) => Page([.. all.Skip(Offset).Take(Limit)], all.Count, sort);
+    public Page<T> Of<T>(IReadOnlyList<T> all, PageSort sort) =>
+        Page([.. all.Skip(Offset).Take(Limit)], all.Count, sort);
 
     /// <summary>The page with what the window shows, of a list of <paramref name="total"/>.</summary>
-    public Page<T> Page<T>(IReadOnlyList<T> shown, int total, PageSort sort) => new(shown, Offset, Limit, total, Offset + shown.Count < total && shown.Count > 0, sort);
+    public Page<T> Page<T>(IReadOnlyList<T> shown, int total, PageSort sort) =>
+        new(shown, Offset, Limit, total, Offset + shown.Count < total && shown.Count > 0, sort);
 
     private static Result<Window> Checked(int offset, int limit)
     {
         if (offset < 0) return WavefrontErrors.Fault("offset must be a number of at least 0");
-        return limit is < 1 or > MaxLimit ? WavefrontErrors.Fault("limit must be a number of 1 to 1000") : new Window(offset, limit);
+        return limit is < 1 or > MaxLimit
+            ? WavefrontErrors.Fault("limit must be a number of 1 to 1000")
+            : new Window(offset, limit);
     }
 
     private static bool TryRead(string? text, int absent, out int value)
     {
         value = absent;
-        return text is null || int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+        return text is null
+            || int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
     }
 
     private static bool TryRead(JsonElement? member, int absent, out int value)

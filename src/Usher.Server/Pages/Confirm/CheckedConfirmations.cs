@@ -18,16 +18,22 @@ internal sealed class CheckedConfirmations(IDataProtectionProvider protection, S
     private readonly CodeCookie cookie = new(protection, site, Page, "usher_address", "Usher.CheckedConfirmation");
 
     /// <inheritdoc cref="CodeCookie.TryFind"/>
-    public static bool TryFind(string typed, out string code) => CodeCookie.TryFind(typed, Secret.AddressPrefix, out code);
+    public static bool TryFind(string typed, out string code) =>
+        CodeCookie.TryFind(typed, Secret.AddressPrefix, out code);
 
     /// <inheritdoc cref="CodeCookie.PathOf"/>
-    public static string PathOf(AddressChangeLink link) => CodeCookie.PathOf(Page, link.OrganizationSlug, link.ChangeId);
+    public static string PathOf(AddressChangeLink link) =>
+        CodeCookie.PathOf(Page, link.OrganizationSlug, link.ChangeId);
 
     /// <summary>The checked code for this page, or null: none, too old, or not one of ours.</summary>
     public CheckedConfirmation? Read(HttpRequest request, string slug, string change) =>
-        CodeCookie.TryParseId(change, out var id) && cookie.Read(request, slug, id) is { } read ? new(new(slug, id, read.Code), read.Marked) : null;
+        CodeCookie.TryParseId(change, out var id) && cookie.Read(request, slug, id) is { } read
+            ? new(new(slug, id, read.Code), read.Marked)
+            : null;
 
-    public void Write(HttpResponse response, CheckedConfirmation code) => cookie.Write(response, code.Link.OrganizationSlug, code.Link.ChangeId, code.Link.Secret, code.Confirmed);
+    public void Write(HttpResponse response, CheckedConfirmation code) =>
+        cookie.Write(response, code.Link.OrganizationSlug, code.Link.ChangeId, code.Link.Secret, code.Confirmed);
 
-    public void Delete(HttpResponse response, AddressChangeLink link) => cookie.Delete(response, link.OrganizationSlug, link.ChangeId);
+    public void Delete(HttpResponse response, AddressChangeLink link) =>
+        cookie.Delete(response, link.OrganizationSlug, link.ChangeId);
 }

@@ -10,19 +10,25 @@ internal sealed class CheckedOwnConfirmations(IDataProtectionProvider protection
 {
     private const string Page = "/confirm";
 
-    private readonly CodeCookie cookie = new(protection, site, Page, "usher_own_address", "Usher.CheckedOwnConfirmation");
+    private readonly CodeCookie cookie = new(
+        protection, site, Page, "usher_own_address", "Usher.CheckedOwnConfirmation");
 
     /// <inheritdoc cref="CodeCookie.PathOf"/>
     public static string PathOf(UserAddressLink link) => CodeCookie.PathOf(Page, "", link.Id);
 
-    /// <summary>The link with its checked code, and whether it was confirmed here and just now; null: none, too old, or not one of ours.</summary>
+    /// <summary>
+    /// The link with its checked code, and whether it was confirmed here and just now; null: none, too old, or not one
+    /// of ours.
+    /// </summary>
     public (UserAddressLink Link, bool Confirmed)? Read(HttpRequest request, Guid id) =>
         cookie.Read(request, "", id) is { } read ? (new(id, read.Code), read.Marked) : null;
 
-    public void Write(HttpResponse response, UserAddressLink link, bool confirmed) => cookie.Write(response, "", link.Id, link.Secret, confirmed);
+    public void Write(HttpResponse response, UserAddressLink link, bool confirmed) =>
+        cookie.Write(response, "", link.Id, link.Secret, confirmed);
 
     public void Delete(HttpResponse response, UserAddressLink link) => cookie.Delete(response, "", link.Id);
 
     /// <inheritdoc cref="CodeCookie.TryFind"/>
-    public static bool TryFind(string typed, out string code) => CodeCookie.TryFind(typed, Secret.AddressPrefix, out code);
+    public static bool TryFind(string typed, out string code) =>
+        CodeCookie.TryFind(typed, Secret.AddressPrefix, out code);
 }

@@ -5,8 +5,9 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Confirm;
 
 /// <summary>
-/// The page that the link in a mail to a new address opens. As with an invitation, GET shows a frame, the same for every address, until the code was posted to
-/// a check that changes nothing; then it shows what has become of the change. Confirming is a post of its own, and signs nobody in.
+/// The page that the link in a mail to a new address opens. As with an invitation, GET shows a frame, the same for
+/// every address, until the code was posted to a check that changes nothing; then it shows what has become of the
+/// change. Confirming is a post of its own, and signs nobody in.
 /// </summary>
 internal static class ConfirmEndpoints
 {
@@ -28,7 +29,9 @@ internal static class ConfirmEndpoints
         var (http, changes, codes, _) = services;
         if (codes.Read(http.Request, slug, change) is not { } code) return PageResults.Page<ConfirmCodePage>(new { });
         var address = await changes.LookAsync(code.Link, http.RequestAborted);
-        if (address.State is not AddressChangeState.Unknown) return PageResults.Page<NewAddressPage>(new { Address = address, JustNow = code.Confirmed }, StatusOf(address.State));
+        if (address.State is not AddressChangeState.Unknown)
+            return PageResults.Page<NewAddressPage>(
+                new { Address = address, JustNow = code.Confirmed }, StatusOf(address.State));
         codes.Delete(http.Response, code.Link);
         return PageResults.Page<ConfirmCodePage>(new { });
     }
@@ -66,10 +69,14 @@ internal static class ConfirmEndpoints
     {
         AddressChangeState.Open or AddressChangeState.Used => StatusCodes.Status200OK,
         AddressChangeState.Taken => StatusCodes.Status409Conflict,
-        AddressChangeState.Unknown or AddressChangeState.Expired or AddressChangeState.Replaced or AddressChangeState.Void => StatusCodes.Status410Gone,
+        AddressChangeState.Unknown or AddressChangeState.Expired or AddressChangeState.Replaced
+            or AddressChangeState.Void =>
+            StatusCodes.Status410Gone,
     };
 
-    private static IResult Refuse(string problem) => PageResults.Page<ConfirmCodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
+    private static IResult Refuse(string problem) =>
+        PageResults.Page<ConfirmCodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
 
-    private sealed record Services(HttpContext Http, AddressChangeService Changes, CheckedConfirmations Codes, GuestLimits Limits);
+    private sealed record Services(
+        HttpContext Http, AddressChangeService Changes, CheckedConfirmations Codes, GuestLimits Limits);
 }

@@ -18,16 +18,21 @@ internal sealed class CheckedCodes(IDataProtectionProvider protection, SiteCooki
     private readonly CodeCookie cookie = new(protection, site, Page, "usher_invitation", "Usher.CheckedCode");
 
     /// <inheritdoc cref="CodeCookie.TryFind"/>
-    public static bool TryFind(string typed, out string code) => CodeCookie.TryFind(typed, Secret.InvitationPrefix, out code);
+    public static bool TryFind(string typed, out string code) =>
+        CodeCookie.TryFind(typed, Secret.InvitationPrefix, out code);
 
     /// <inheritdoc cref="CodeCookie.PathOf"/>
     public static string PathOf(string slug, Guid invitation) => CodeCookie.PathOf(Page, slug, invitation);
 
     /// <summary>The checked code for this page, or null: none, too old, or not one of ours.</summary>
     public CheckedCode? Read(HttpRequest request, string slug, string invitation) =>
-        CodeCookie.TryParseId(invitation, out var id) && cookie.Read(request, slug, id) is { } read ? new(new(slug, id, read.Code), read.Marked) : null;
+        CodeCookie.TryParseId(invitation, out var id) && cookie.Read(request, slug, id) is { } read
+            ? new(new(slug, id, read.Code), read.Marked)
+            : null;
 
-    public void Write(HttpResponse response, CheckedCode code) => cookie.Write(response, code.Link.OrganizationSlug, code.Link.InvitationId, code.Link.Secret, code.Asked);
+    public void Write(HttpResponse response, CheckedCode code) =>
+        cookie.Write(response, code.Link.OrganizationSlug, code.Link.InvitationId, code.Link.Secret, code.Asked);
 
-    public void Delete(HttpResponse response, InvitationLink link) => cookie.Delete(response, link.OrganizationSlug, link.InvitationId);
+    public void Delete(HttpResponse response, InvitationLink link) =>
+        cookie.Delete(response, link.OrganizationSlug, link.InvitationId);
 }

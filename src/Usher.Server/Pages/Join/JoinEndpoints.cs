@@ -9,8 +9,9 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Join;
 
 /// <summary>
-/// The page a mailed link opens. GET shows a frame, the same for every address; join.js, or the person, posts the code to a check that changes nothing, and
-/// from then on GET shows what has become of the invitation. Every other post is an answer to it.
+/// The page a mailed link opens. GET shows a frame, the same for every address; join.js, or the person, posts the code
+/// to a check that changes nothing, and from then on GET shows what has become of the invitation. Every other post is
+/// an answer to it.
 /// </summary>
 internal static class JoinEndpoints
 {
@@ -59,13 +60,17 @@ internal static class JoinEndpoints
         switch (step)
         {
             case Steps.Join or Steps.TakeOver:
-                var person = new NewPerson(form["first_name"].ToString(), form["last_name"].ToString(), form["password"].ToString())
+                var person = new NewPerson(
+                    form["first_name"].ToString(), form["last_name"].ToString(), form["password"].ToString())
                 {
                     TakeOver = step is Steps.TakeOver,
                 };
-                return await InAsync(code, await guests.JoinAsync(code.Link, person, http.Device, ct), step, services, person);
+                return await InAsync(
+                    code, await guests.JoinAsync(code.Link, person, http.Device, ct), step, services, person);
             case Steps.Prove:
-                return await InAsync(code, await guests.ProveAsync(code.Link, form["current_password"].ToString(), http.Device, ct), step, services);
+                return await InAsync(
+                    code, await guests.ProveAsync(code.Link, form["current_password"].ToString(), http.Device, ct),
+                    step, services);
             case Steps.Accept when await http.SignedInUserAsync() is { } user:
                 return await InAsync(code, await guests.AcceptAsync(code.Link, user, ct), step, services);
             case Steps.Decline:
@@ -94,7 +99,8 @@ internal static class JoinEndpoints
         return PageResults.SeeOther(PageOf(link, http));
     }
 
-    private static async Task<IResult> InAsync(CheckedCode code, Result<Joined> result, string step, Services services, NewPerson? person = null)
+    private static async Task<IResult> InAsync(
+        CheckedCode code, Result<Joined> result, string step, Services services, NewPerson? person = null)
     {
         var (http, guests, _, _, sessions, _) = services;
         if (result.TryGet(out var joined, out var error))
@@ -102,7 +108,8 @@ internal static class JoinEndpoints
             if (joined.Session is { } session) sessions.Write(http.Response, session);
             var next = $"{CheckedCodes.PathOf(code.Link.OrganizationSlug, code.Link.InvitationId)}/joined";
             if (step is Steps.TakeOver) return PageResults.SeeOther($"{next}{ReturnQuery(http, $"{TakenOver}=1")}");
-            return PageResults.SeeOther(await ReturnAddressAsync(code.Link, services) is null ? "/me" : $"{next}{ReturnQuery(http)}");
+            return PageResults.SeeOther(
+                await ReturnAddressAsync(code.Link, services) is null ? "/me" : $"{next}{ReturnQuery(http)}");
         }
 
         var offer = await guests.LookAsync(code.Link, await http.SignedInUserAsync(), http.RequestAborted);
@@ -110,7 +117,8 @@ internal static class JoinEndpoints
         if (error == InvitationErrors.MustSignIn && offer.Viewer is Viewer.Undisclosed)
             return Show(code, offer with { Viewer = Viewer.MustSignIn }, http, error: error);
         if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
-        // The refusal may be that things have changed since the page was shown; then the page as it is now says more than the error.
+        // The refusal may be that things have changed since the page was shown; then the page as it is now says more
+        // than the error.
         var stillThere = offer.State is OfferState.Open && step switch
         {
             Steps.Join => offer.Viewer is Viewer.NewPerson or Viewer.Undisclosed,
@@ -120,7 +128,8 @@ internal static class JoinEndpoints
         return stillThere ? Show(code, offer, http, person, error) : PageResults.SeeOther(PageOf(code.Link, http));
     }
 
-    // A page and no redirect: some browsers hold the form-action policy against every redirect that follows a form, so only a link, or a refresh, leads away.
+    // A page and no redirect: some browsers hold the form-action policy against every redirect that follows a form, so
+    // only a link, or a refresh, leads away.
     private static async Task<IResult> LeadOnAsync(string slug, string invitation, [AsParameters] Services services)
     {
         var (http, guests, codes, _, _, memberships) = services;
@@ -131,7 +140,8 @@ internal static class JoinEndpoints
         {
             var suspended = await memberships.SuspendedAsync(id, http.RequestAborted);
             var here = $"{http.Request.Path}{http.Request.QueryString}";
-            if (suspended is not []) return PageResults.Page<TakenOverPage>(new { Suspended = suspended, Address = address, Here = here });
+            if (suspended is not [])
+                return PageResults.Page<TakenOverPage>(new { Suspended = suspended, Address = address, Here = here });
         }
 
         if (address is null) return PageResults.SeeOther("/me");
@@ -139,15 +149,20 @@ internal static class JoinEndpoints
         return PageResults.Page<JoinedPage>(new { offer.OrganizationName, Address = address });
     }
 
-    private static IResult Show(CheckedCode code, Offer offer, HttpContext http, NewPerson? person = null, Error? error = null)
+    private static IResult Show(
+        CheckedCode code, Offer offer, HttpContext http, NewPerson? person = null, Error? error = null)
     {
-        var status = error?.StatusCode ?? (offer.State is OfferState.Open ? StatusCodes.Status200OK : StatusCodes.Status410Gone);
-        return PageResults.Page<OfferPage>(new { Offer = offer, code.Asked, Here = PageOf(code.Link, http), Typed = person, Error = error }, status);
+        var status = error?.StatusCode
+            ?? (offer.State is OfferState.Open ? StatusCodes.Status200OK : StatusCodes.Status410Gone);
+        return PageResults.Page<OfferPage>(
+            new { Offer = offer, code.Asked, Here = PageOf(code.Link, http), Typed = person, Error = error }, status);
     }
 
-    private static IResult Refuse(string problem) => PageResults.Page<CodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
+    private static IResult Refuse(string problem) =>
+        PageResults.Page<CodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
 
-    private static string PageOf(InvitationLink link, HttpContext http) => CheckedCodes.PathOf(link.OrganizationSlug, link.InvitationId) + ReturnQuery(http);
+    private static string PageOf(InvitationLink link, HttpContext http) =>
+        CheckedCodes.PathOf(link.OrganizationSlug, link.InvitationId) + ReturnQuery(http);
 
     private static string ReturnQuery(HttpContext http, string? also = null) => (also, ReturnTo(http)) switch
     {
@@ -157,7 +172,8 @@ internal static class JoinEndpoints
         (_, { } url) => $"?{also}&return_to={Uri.EscapeDataString(url)}",
     };
 
-    private static string? ReturnTo(HttpContext http) => http.Request.Query["return_to"] is [{ Length: > 0 and <= 1000 } url] ? url : null;
+    private static string? ReturnTo(HttpContext http) =>
+        http.Request.Query["return_to"] is [{ Length: > 0 and <= 1000 } url] ? url : null;
 
     private static async Task<Uri?> ReturnAddressAsync(InvitationLink link, Services services) =>
         Uri.TryCreate(ReturnTo(services.Http), UriKind.Absolute, out var address)
@@ -166,6 +182,7 @@ internal static class JoinEndpoints
             ? address
             : null;
 
-    private sealed record Services(HttpContext Http, GuestService Guests, CheckedCodes Codes, GuestLimits Limits, SessionCookie Sessions,
+    private sealed record Services(
+        HttpContext Http, GuestService Guests, CheckedCodes Codes, GuestLimits Limits, SessionCookie Sessions,
         MembershipService Memberships);
 }

@@ -8,12 +8,15 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Pages.Me;
 
-/// <summary>A person's own page: who they are, how they sign in, where they are signed in, and where they are a member.</summary>
+/// <summary>
+/// A person's own page: who they are, how they sign in, where they are signed in, and where they are a member.
+/// </summary>
 internal static class MeEndpoints
 {
     public static void MapMe(this IEndpointRouteBuilder pages)
     {
-        pages.MapMethods("/", PagesExtensions.Read, () => PageResults.SeeOther("/me")); // the bare address leads to the person's own page
+        // the bare address leads to the person's own page
+        pages.MapMethods("/", PagesExtensions.Read, () => PageResults.SeeOther("/me"));
         pages.MapMethods("/me", PagesExtensions.Read, ShowAsync);
         pages.MapMethods("/me/profile", PagesExtensions.Read, ShowProfileAsync);
         pages.MapPost("/me/profile", ChangeProfileAsync);
@@ -24,19 +27,26 @@ internal static class MeEndpoints
     }
 
     /// <summary>The page with a word about what was done.</summary>
-    public static string Done(MeNotice notice) => string.Create(CultureInfo.InvariantCulture, $"/me?done={notice.ToString().ToLowerInvariant()}");
+    public static string Done(MeNotice notice) =>
+        string.Create(CultureInfo.InvariantCulture, $"/me?done={notice.ToString().ToLowerInvariant()}");
 
     /// <summary>The sign-in page, coming back to the page that was asked for.</summary>
-    public static IResult MustSignIn { get; } = Results.Challenge(authenticationSchemes: [SessionAuthentication.SchemeName]);
+    public static IResult MustSignIn { get; } = Results.Challenge(
+        authenticationSchemes: [SessionAuthentication.SchemeName]);
 
     private static async Task<IResult> ShowAsync(
-        HttpContext http, UserService users, OwnSessionService sessions, MembershipService memberships, CancellationToken ct)
+        HttpContext http, UserService users, OwnSessionService sessions, MembershipService memberships,
+        CancellationToken ct)
     {
-        if (await http.SessionAsync() is not { } session || await users.MeAsync(session.UserId, ct) is not { } me) return MustSignIn;
-        var notice = Enum.TryParse<MeNotice>(http.Request.Query["done"], ignoreCase: true, out var done) ? done : MeNotice.None;
+        if (await http.SessionAsync() is not { } session || await users.MeAsync(session.UserId, ct) is not { } me)
+            return MustSignIn;
+        var notice = Enum.TryParse<MeNotice>(http.Request.Query["done"], ignoreCase: true, out var done)
+            ? done
+            : MeNotice.None;
         return PageResults.Page<MePage>(new
         {
-            Me = me, Session = session, Sessions = await sessions.ListAsync(session.UserId, ct), Offers = await memberships.OffersAsync(session.UserId, ct), Notice = notice,
+            Me = me, Session = session, Sessions = await sessions.ListAsync(session.UserId, ct),
+            Offers = await memberships.OffersAsync(session.UserId, ct), Notice = notice,
         });
     }
 
@@ -54,7 +64,8 @@ internal static class MeEndpoints
         return PageResults.Page<ProfilePage>(new { Typed = typed, Error = changed.Error }, changed.Error.StatusCode);
     }
 
-    private static async Task<IResult> EndSessionAsync(HttpContext http, OwnSessionService sessions, SessionCookie cookie, CancellationToken ct)
+    private static async Task<IResult> EndSessionAsync(
+        HttpContext http, OwnSessionService sessions, SessionCookie cookie, CancellationToken ct)
     {
         if (await http.SessionAsync() is not { } session) return MustSignIn;
         var form = await http.Request.ReadFormAsync(ct);
@@ -66,7 +77,8 @@ internal static class MeEndpoints
         return PageResults.SeeOther("/sign-in");
     }
 
-    private static async Task<IResult> EndOthersAsync(HttpContext http, OwnSessionService sessions, CancellationToken ct)
+    private static async Task<IResult> EndOthersAsync(
+        HttpContext http, OwnSessionService sessions, CancellationToken ct)
     {
         if (await http.SessionAsync() is not { } session) return MustSignIn;
         await sessions.EndOthersAsync(session, ct);
@@ -77,15 +89,19 @@ internal static class MeEndpoints
 /// <summary>What stands in the form of names, time zone and language.</summary>
 public sealed record TypedProfile(string FirstName, string LastName, string TimeZone, string Locale)
 {
-    public static TypedProfile Of(User user) => new(user.FirstName, user.LastName, user.TimeZone ?? "", user.Locale ?? "");
+    public static TypedProfile Of(User user) =>
+        new(user.FirstName, user.LastName, user.TimeZone ?? "", user.Locale ?? "");
 
     public static TypedProfile Of(IFormCollection form) =>
-        new(form["first_name"].ToString(), form["last_name"].ToString(), form["time_zone"].ToString(), form["locale"].ToString());
+        new(
+            form["first_name"].ToString(), form["last_name"].ToString(), form["time_zone"].ToString(),
+            form["locale"].ToString());
 
     public UserChange ToChange() => new()
     {
         FirstName = FirstName, LastName = LastName, TimeZone = OrNone(TimeZone), Locale = OrNone(Locale),
     };
 
-    private static Optional<string> OrNone(string text) => text.Trim() is { Length: > 0 } filled ? filled : (string?)null;
+    private static Optional<string> OrNone(string text) =>
+        text.Trim() is { Length: > 0 } filled ? filled : (string?)null;
 }

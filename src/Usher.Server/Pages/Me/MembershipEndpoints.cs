@@ -11,15 +11,18 @@ internal static class MembershipEndpoints
     public static void MapMemberships(this IEndpointRouteBuilder pages)
     {
         var membership = pages.MapGroup("/me/memberships/{member:guid}");
-        membership.MapPost("/agree", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
+        membership.MapPost(
+            "/agree", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
             AnswerAsync(http, user => memberships.AgreeAsync(user, member, ct)));
-        membership.MapPost("/decline", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
+        membership.MapPost(
+            "/decline", (Guid member, HttpContext http, MembershipService memberships, CancellationToken ct) =>
             AnswerAsync(http, user => memberships.DeclineAsync(user, member, ct)));
         membership.MapPost("/leave", (Guid member, HttpContext http, MemberService members, CancellationToken ct) =>
             AnswerAsync(http, user => members.LeaveAsync(user, member, ct), MeEndpoints.Done(MeNotice.Left)));
     }
 
-    private static async Task<IResult> AnswerAsync(HttpContext http, Func<Guid, Task<Result<Member>>> operation, string done = "/me")
+    private static async Task<IResult> AnswerAsync(
+        HttpContext http, Func<Guid, Task<Result<Member>>> operation, string done = "/me")
     {
         if (await http.SignedInUserAsync() is not { } user) return MeEndpoints.MustSignIn;
         var form = await http.Request.ReadFormAsync(http.RequestAborted);

@@ -9,8 +9,8 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Me;
 
 /// <summary>
-/// The pages on which a person changes how they sign in. Each needs the password given within the last 10 minutes, and else leads by
-/// <c>/me/confirm</c>, which asks for it.
+/// The pages on which a person changes how they sign in. Each needs the password given within the last 10 minutes, and
+/// else leads by <c>/me/confirm</c>, which asks for it.
 /// </summary>
 internal static class SignInChangeEndpoints
 {
@@ -32,18 +32,23 @@ internal static class SignInChangeEndpoints
         ? PageResults.Page<ConfirmSessionPage>(new { Session = session })
         : MeEndpoints.MustSignIn;
 
-    private static async Task<IResult> ConfirmAsync(HttpContext http, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
+    private static async Task<IResult> ConfirmAsync(
+        HttpContext http, OwnSessionService sessions, GuestLimits limits, CancellationToken ct)
     {
         if (await http.SessionAsync() is not { } session) return MeEndpoints.MustSignIn;
         var form = await http.Request.ReadFormAsync(ct);
-        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait) return PageResults.TooMany(http, wait);
+        if (limits.Password(http, session.Email ?? session.UserId.ToString()) is { } wait)
+            return PageResults.TooMany(http, wait);
         var confirmed = await sessions.ConfirmAsync(session, form["password"].ToString(), ct);
-        if (confirmed.Error is null) return PageResults.SeeOther(LocalPath.OrNull(http.Request.Query["return"]) ?? "/me");
+        if (confirmed.Error is null)
+            return PageResults.SeeOther(LocalPath.OrNull(http.Request.Query["return"]) ?? "/me");
         if (confirmed.Error == AccountErrors.SessionRefused) return MeEndpoints.MustSignIn;
-        return PageResults.Page<ConfirmSessionPage>(new { Session = session, Error = confirmed.Error }, confirmed.Error.StatusCode);
+        return PageResults.Page<ConfirmSessionPage>(
+            new { Session = session, Error = confirmed.Error }, confirmed.Error.StatusCode);
     }
 
-    private static async Task<IResult> ShowPasswordAsync(HttpContext http, TimeProvider clock) => await http.SessionAsync() is not { } session ? MeEndpoints.MustSignIn
+    private static async Task<IResult> ShowPasswordAsync(HttpContext http, TimeProvider clock) =>
+        await http.SessionAsync() is not { } session ? MeEndpoints.MustSignIn
         : clock.Now() < session.ConfirmedUntil ? PageResults.Page<PasswordPage>(new { session.Email })
         : PageResults.SeeOther(LocalPath.ConfirmSession(PasswordPath));
 
@@ -53,37 +58,48 @@ internal static class SignInChangeEndpoints
         var form = await http.Request.ReadFormAsync(ct);
         var changed = await users.ChangePasswordAsync(session, form["password"].ToString(), ct);
         return changed.Error is null ? PageResults.SeeOther(MeEndpoints.Done(MeNotice.Password))
-            : DetourOf(changed.Error, PasswordPath) ?? PageResults.Page<PasswordPage>(new { session.Email, changed.Error }, changed.Error.StatusCode);
+            : DetourOf(changed.Error, PasswordPath)
+                ?? PageResults.Page<PasswordPage>(new { session.Email, changed.Error }, changed.Error.StatusCode);
     }
 
-    private static async Task<IResult> ShowAddressAsync(HttpContext http, TimeProvider clock) => await http.SessionAsync() is not { } session ? MeEndpoints.MustSignIn
+    private static async Task<IResult> ShowAddressAsync(HttpContext http, TimeProvider clock) =>
+        await http.SessionAsync() is not { } session ? MeEndpoints.MustSignIn
         : clock.Now() < session.ConfirmedUntil ? PageResults.Page<AddressPage>(new { session.Email })
         : PageResults.SeeOther(LocalPath.ConfirmSession(AddressPath));
 
-    private static async Task<IResult> ChangeAddressAsync(HttpContext http, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
+    private static async Task<IResult> ChangeAddressAsync(
+        HttpContext http, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
     {
         if (await http.SessionAsync() is not { } session) return MeEndpoints.MustSignIn;
         var form = await http.Request.ReadFormAsync(ct);
         return await AskAsync(http, session, form["email"].ToString(), addresses, limits, ct);
     }
 
-    private static async Task<IResult> ProveAddressAsync(HttpContext http, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
+    private static async Task<IResult> ProveAddressAsync(
+        HttpContext http, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
     {
         if (await http.SessionAsync() is not { } session) return MeEndpoints.MustSignIn;
-        return session.Email is { } own ? await AskAsync(http, session, own, addresses, limits, ct) : PageResults.SeeOther(AddressPath);
+        return session.Email is { } own
+            ? await AskAsync(http, session, own, addresses, limits, ct)
+            : PageResults.SeeOther(AddressPath);
     }
 
     private static async Task<IResult> AskAsync(
-        HttpContext http, SessionUser session, string email, UserAddressService addresses, GuestLimits limits, CancellationToken ct)
+        HttpContext http, SessionUser session, string email, UserAddressService addresses, GuestLimits limits,
+        CancellationToken ct)
     {
-        if (EmailAddress.TryCanonical(email, out var address) && limits.Mail(http, address) is { } wait) return PageResults.TooMany(http, wait);
+        if (EmailAddress.TryCanonical(email, out var address) && limits.Mail(http, address) is { } wait)
+            return PageResults.TooMany(http, wait);
         var asked = await addresses.AskAsync(session, email, ct);
         return asked.Error is null ? PageResults.SeeOther(MeEndpoints.Done(MeNotice.AddressAsked))
-            : DetourOf(asked.Error, AddressPath) ?? PageResults.Page<AddressPage>(new { session.Email, Typed = email, asked.Error }, asked.Error.StatusCode);
+            : DetourOf(asked.Error, AddressPath)
+                ?? PageResults.Page<AddressPage>(
+                       new { session.Email, Typed = email, asked.Error }, asked.Error.StatusCode);
     }
 
     // What was posted is lost by the detour; the form is filled in again afterwards.
-    private static IResult? DetourOf(Error error, string path) => error == AccountErrors.StepUpNeeded ? PageResults.SeeOther(LocalPath.ConfirmSession(path))
+    private static IResult? DetourOf(Error error, string path) =>
+        error == AccountErrors.StepUpNeeded ? PageResults.SeeOther(LocalPath.ConfirmSession(path))
         : error == AccountErrors.SessionRefused ? MeEndpoints.MustSignIn
         : null;
 }

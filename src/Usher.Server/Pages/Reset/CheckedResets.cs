@@ -13,15 +13,18 @@ internal sealed class CheckedResets(IDataProtectionProvider protection, SiteCook
     private readonly CodeCookie cookie = new(protection, site, Page, "usher_reset", "Usher.CheckedReset");
 
     /// <inheritdoc cref="CodeCookie.TryFind"/>
-    public static bool TryFind(string typed, out string code) => CodeCookie.TryFind(typed, Secret.ResetPrefix, out code);
+    public static bool TryFind(string typed, out string code) =>
+        CodeCookie.TryFind(typed, Secret.ResetPrefix, out code);
 
     /// <inheritdoc cref="CodeCookie.PathOf"/>
     public static string PathOf(PasswordResetLink link) => CodeCookie.PathOf(Page, "", link.Id);
 
     /// <summary>The link with its checked code, or null: none, too old, or not one of ours.</summary>
-    public PasswordResetLink? Read(HttpRequest request, Guid id) => cookie.Read(request, "", id) is { } read ? new(id, read.Code) : null;
+    public PasswordResetLink? Read(HttpRequest request, Guid id) =>
+        cookie.Read(request, "", id) is { } read ? new(id, read.Code) : null;
 
-    public void Write(HttpResponse response, PasswordResetLink link) => cookie.Write(response, "", link.Id, link.Secret, marked: false);
+    public void Write(HttpResponse response, PasswordResetLink link) =>
+        cookie.Write(response, "", link.Id, link.Secret, marked: false);
 
     public void Delete(HttpResponse response, PasswordResetLink link) => cookie.Delete(response, "", link.Id);
 }

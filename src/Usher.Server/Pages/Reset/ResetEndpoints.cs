@@ -9,8 +9,8 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Reset;
 
 /// <summary>
-/// A person who forgot the password asks for a link and sets a new one. As with an invitation, the page of a link shows a frame, the same for
-/// every link, until its code was posted to a check that changes nothing.
+/// A person who forgot the password asks for a link and sets a new one. As with an invitation, the page of a link shows
+/// a frame, the same for every link, until its code was posted to a check that changes nothing.
 /// </summary>
 internal static class ResetEndpoints
 {
@@ -29,8 +29,12 @@ internal static class ResetEndpoints
         pages.MapPost("/reset/{reset}", AnswerAsync).LimitedBy(GuessKind.Codes);
     }
 
-    private static IResult ShowForm(HttpContext http, string? email = null, string? problem = null) => PageResults.Page<AskResetPage>(
-        new { ReturnTo = ReturnTo(http), Sent = http.Request.Query.ContainsKey("sent"), Email = email, Problem = problem },
+    private static IResult ShowForm(HttpContext http, string? email = null, string? problem = null) =>
+        PageResults.Page<AskResetPage>(
+        new
+        {
+            ReturnTo = ReturnTo(http), Sent = http.Request.Query.ContainsKey("sent"), Email = email, Problem = problem,
+        },
         problem is null ? StatusCodes.Status200OK : StatusCodes.Status422UnprocessableEntity);
 
     private static async Task<IResult> AskAsync([AsParameters] Services services)
@@ -38,18 +42,21 @@ internal static class ResetEndpoints
         var http = services.Http;
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var typed = form["email"].ToString();
-        if (!EmailAddress.TryCanonical(typed, out var address)) return ShowForm(http, typed, InvitationErrors.EmailInvalid.Message);
+        if (!EmailAddress.TryCanonical(typed, out var address))
+            return ShowForm(http, typed, InvitationErrors.EmailInvalid.Message);
         if (services.Limits.Mail(http) is { } wait) return PageResults.TooMany(http, wait);
 
         // The same answer for everyone: it must not tell which addresses have an account.
         await services.Resets.RequestAsync(address, ReturnTo(http), http.RequestAborted);
-        return PageResults.SeeOther($"/reset?sent{(ReturnTo(http) is { } path ? $"&return={Uri.EscapeDataString(path)}" : "")}");
+        return PageResults.SeeOther(
+            $"/reset?sent{(ReturnTo(http) is { } path ? $"&return={Uri.EscapeDataString(path)}" : "")}");
     }
 
     private static async Task<IResult> ShowAsync(string reset, [AsParameters] Services services)
     {
         var http = services.Http;
-        if (!CodeCookie.TryParseId(reset, out var id) || services.Codes.Read(http.Request, id) is not { } link) return PageResults.Page<ResetCodePage>(new { });
+        if (!CodeCookie.TryParseId(reset, out var id) || services.Codes.Read(http.Request, id) is not { } link)
+            return PageResults.Page<ResetCodePage>(new { });
         var found = await services.Resets.LookAsync(link, http.RequestAborted);
         if (found.State is not PasswordResetState.Unknown) return Show(found, http);
         services.Codes.Delete(http.Response, link);
@@ -64,7 +71,9 @@ internal static class ResetEndpoints
         if (services.Limits.Code(http, isId ? id.ToString() : "") is { } wait) return PageResults.TooMany(http, wait);
         if (form["step"] == Steps.Check) return await CheckAsync(isId ? id : null, form["code"].ToString(), services);
         if (!isId || services.Codes.Read(http.Request, id) is not { } link) return Refuse(ResetCodePage.Forgotten);
-        return form["step"] == Steps.Set ? await SetAsync(link, form["password"].ToString(), services) : PageResults.SeeOther(PageOf(link, http));
+        return form["step"] == Steps.Set
+            ? await SetAsync(link, form["password"].ToString(), services)
+            : PageResults.SeeOther(PageOf(link, http));
     }
 
     private static async Task<IResult> CheckAsync(Guid? id, string typed, Services services)
@@ -73,7 +82,8 @@ internal static class ResetEndpoints
         if (!CheckedResets.TryFind(typed, out var secret)) return Refuse(ResetCodePage.NotACode);
         if (id is null) return Refuse(ResetCodePage.Unknown);
         var link = new PasswordResetLink(id.Value, secret);
-        if ((await services.Resets.LookAsync(link, http.RequestAborted)).State is PasswordResetState.Unknown) return Refuse(ResetCodePage.Unknown);
+        if ((await services.Resets.LookAsync(link, http.RequestAborted)).State is PasswordResetState.Unknown)
+            return Refuse(ResetCodePage.Unknown);
         services.Codes.Write(http.Response, link);
         return PageResults.SeeOther(PageOf(link, http));
     }
@@ -89,23 +99,29 @@ internal static class ResetEndpoints
             return PageResults.SeeOther(ReturnTo(http) ?? "/me");
         }
 
-        // Refused for another reason than the password, things have changed since the page was shown: the page as it is now says how.
+        // Refused for another reason than the password, things have changed since the page was shown: the page as it is
+        // now says how.
         var found = await services.Resets.LookAsync(link, http.RequestAborted);
-        return found.State is PasswordResetState.Open ? Show(found, http, error) : PageResults.SeeOther(PageOf(link, http));
+        return found.State is PasswordResetState.Open
+            ? Show(found, http, error)
+            : PageResults.SeeOther(PageOf(link, http));
     }
 
     private static IResult Show(PasswordResetView found, HttpContext http, Error? error = null)
     {
-        var status = error?.StatusCode ?? (found.State is PasswordResetState.Open ? StatusCodes.Status200OK : StatusCodes.Status410Gone);
+        var status = error?.StatusCode
+            ?? (found.State is PasswordResetState.Open ? StatusCodes.Status200OK : StatusCodes.Status410Gone);
         return PageResults.Page<ResetPage>(new { Reset = found, ReturnTo = ReturnTo(http), Error = error }, status);
     }
 
-    private static IResult Refuse(string problem) => PageResults.Page<ResetCodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
+    private static IResult Refuse(string problem) =>
+        PageResults.Page<ResetCodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
 
     private static string PageOf(PasswordResetLink link, HttpContext http) =>
         CheckedResets.PathOf(link) + (ReturnTo(http) is { } path ? $"?return={Uri.EscapeDataString(path)}" : "");
 
     private static string? ReturnTo(HttpContext http) => LocalPath.OrNull(http.Request.Query["return"]);
 
-    private sealed record Services(HttpContext Http, PasswordResetService Resets, CheckedResets Codes, GuestLimits Limits, SessionCookie Sessions);
+    private sealed record Services(
+        HttpContext Http, PasswordResetService Resets, CheckedResets Codes, GuestLimits Limits, SessionCookie Sessions);
 }

@@ -23,14 +23,17 @@ internal static class SignInEndpoints
     {
         var returnTo = ReturnTo(http);
         if (await http.SignedInUserAsync() is not null) return PageResults.SeeOther(returnTo ?? "/me");
-        return PageResults.Page<SignInPage>(new { ReturnTo = returnTo, LinkSent = http.Request.Query.ContainsKey("sent") });
+        return PageResults.Page<SignInPage>(
+            new { ReturnTo = returnTo, LinkSent = http.Request.Query.ContainsKey("sent") });
     }
 
-    private static async Task<IResult> SignInAsync(HttpContext http, SessionService sessions, SessionCookie cookie, CancellationToken ct)
+    private static async Task<IResult> SignInAsync(
+        HttpContext http, SessionService sessions, SessionCookie cookie, CancellationToken ct)
     {
         var form = await http.Request.ReadFormAsync(ct);
         var email = form["email"].ToString();
-        var result = await sessions.SignInAsync(email, form["password"].ToString(), http.Device, ct, new SignInProof(form["code"]));
+        var result = await sessions.SignInAsync(
+            email, form["password"].ToString(), http.Device, ct, new SignInProof(form["code"]));
         var returnTo = ReturnTo(http);
         if (result.TryGet(out var session, out var error))
         {
@@ -41,13 +44,21 @@ internal static class SignInEndpoints
         if (error.Is(LimitErrors.TooMany)) return PageResults.TooMany(http, error.RetryAfter.GetValueOrDefault());
         if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
         // Not 401: that asks the browser itself for a password.
-        var status = error.Kind is ErrorKind.TooMany ? StatusCodes.Status429TooManyRequests : StatusCodes.Status422UnprocessableEntity;
+        var status = error.Kind is ErrorKind.TooMany
+            ? StatusCodes.Status429TooManyRequests
+            : StatusCodes.Status422UnprocessableEntity;
         var (needed, wrong) = (error.Is(SignInErrors.CodeNeeded), error.Is(SignInErrors.CodeWrong));
         return PageResults.Page<SignInPage>(
-            new { ReturnTo = returnTo, Email = email, Problem = needed || wrong ? null : error.Message, AsksCode = needed || wrong, CodeProblem = wrong ? error.Message : null }, status);
+            new
+            {
+                ReturnTo = returnTo, Email = email, Problem = needed || wrong ? null : error.Message,
+                AsksCode = needed || wrong, CodeProblem = wrong ? error.Message : null,
+            },
+            status);
     }
 
-    private static async Task<IResult> SendLinkAsync(HttpContext http, GuestService guests, GuestLimits limits, CancellationToken ct)
+    private static async Task<IResult> SendLinkAsync(
+        HttpContext http, GuestService guests, GuestLimits limits, CancellationToken ct)
     {
         var form = await http.Request.ReadFormAsync(ct);
         var email = form["email"].ToString();
@@ -59,7 +70,8 @@ internal static class SignInEndpoints
         return PageResults.SeeOther($"{signIn}{(signIn.Contains('?', StringComparison.Ordinal) ? '&' : '?')}sent");
     }
 
-    private static async Task<IResult> SignOutAsync(HttpContext http, SessionService sessions, SessionCookie cookie, CancellationToken ct)
+    private static async Task<IResult> SignOutAsync(
+        HttpContext http, SessionService sessions, SessionCookie cookie, CancellationToken ct)
     {
         var form = await http.Request.ReadFormAsync(ct);
         if (cookie.Read(http.Request) is { } secret) await sessions.EndAsync(secret, ct);

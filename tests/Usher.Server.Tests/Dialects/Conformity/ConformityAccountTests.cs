@@ -11,7 +11,8 @@ namespace Usher.Server.Tests.Dialects.Conformity;
 /// <summary>The neighbours its clients ask first: API keys and accounts.</summary>
 public sealed class ConformityAccountTests(UsherApp app)
 {
-    private const string NotAuthorized = """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""";
+    private const string NotAuthorized =
+        """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -22,9 +23,12 @@ public sealed class ConformityAccountTests(UsherApp app)
         var mara = await org.ActiveAsync("mara@acme.test");
         var second = await org.WithKeyAsync(mara.Member);
         var used = DateTimeOffset.UnixEpoch.AddMilliseconds(1718000000456);
-        await app.QueryAsync(db => db.ApiKeys.Where(k => k.MemberId == mara.Member.Id && k.Hash != Core.Secret.Hash(mara.Key))
-            .ExecuteUpdateAsync(set => set.SetProperty(k => k.Status, ApiKeyStatus.Disabled).SetProperty(k => k.LastUsedAt, used), Ct));
-        var keys = await app.QueryAsync(db => db.ApiKeys.AsNoTracking().Where(k => k.MemberId == mara.Member.Id).OrderBy(k => k.Id).ToListAsync(Ct));
+        await app.QueryAsync(
+            db => db.ApiKeys.Where(k => k.MemberId == mara.Member.Id && k.Hash != Core.Secret.Hash(mara.Key))
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(k => k.Status, ApiKeyStatus.Disabled).SetProperty(k => k.LastUsedAt, used), Ct));
+        var keys = await app.QueryAsync(db =>
+            db.ApiKeys.AsNoTracking().Where(k => k.MemberId == mara.Member.Id).OrderBy(k => k.Id).ToListAsync(Ct));
 
         var answer = await mara.Client.GetAsync(Wire.Raw(app.Url, "/v1//api-keys/"), Ct);
         await answer.AssertAsync(200, $$"""
@@ -44,7 +48,8 @@ public sealed class ConformityAccountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.ActiveAsync("mara@acme.test");
-        var key = await app.QueryAsync(db => db.ApiKeys.AsNoTracking().SingleAsync(k => k.MemberId == mara.Member.Id, Ct));
+        var key = await app.QueryAsync(db =>
+            db.ApiKeys.AsNoTracking().SingleAsync(k => k.MemberId == mara.Member.Id, Ct));
         await mara.Client.GetAsync("/v1/api-keys/" + ShortId.Of(key.Id), Ct).AssertAsync(200, $$"""
             { "data": { "type": "api-keys", "id": "{{ShortId.Of(key.Id)}}",
                 "attributes": { "created-date": {{key.CreatedAt.ToUnixTimeMilliseconds()}}, "status": "ENABLED", "last-used-date": null }, "relationships": {} } }
@@ -64,7 +69,8 @@ public sealed class ConformityAccountTests(UsherApp app)
                 "access": { "keys": { "roleArn": "arn:aws:iam::123456789012:role/Conformity", "externalId": "77ba5e41" } } } } }
             """, "application/vnd.api+json");
 
-        var resource = (await app.QueryAsync(db => db.Resources.AsNoTracking().Where(r => r.OrganizationId == org.Id).ToListAsync(Ct))).MaxBy(r => r.Id)!;
+        var resource = (await app.QueryAsync(db =>
+            db.Resources.AsNoTracking().Where(r => r.OrganizationId == org.Id).ToListAsync(Ct))).MaxBy(r => r.Id)!;
         var expected = $$"""
             { "type": "accounts", "id": "{{ShortId.Of(resource.Id)}}",
               "attributes": { "name": "Billing", "environment": "Live", "awsaccount-id": "123456789012", "cloud-type": "aws", "status": "ACTIVE",
@@ -74,7 +80,9 @@ public sealed class ConformityAccountTests(UsherApp app)
             """;
         await added.AssertAsync(200, $$"""{ "data": {{expected}} }""");
         var list = await org.Admin.GetAsync("/v1/accounts", Ct).OkAsync();
-        Assert.Equal(["Production", "Staging", "Sandbox", "Billing"], list.At("data").EnumerateArray().Select(a => a.TextAt("attributes/name")!));
+        Assert.Equal(
+            ["Production", "Staging", "Sandbox", "Billing"],
+            list.At("data").EnumerateArray().Select(a => a.TextAt("attributes/name")!));
         Assert.Equal(Wire.Compact(expected), Wire.Compact(list.At("data/3").GetRawText()));
     }
 
@@ -123,7 +131,9 @@ public sealed class ConformityAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var some = await org.ActiveAsync("some@acme.test", r => r with
         {
-            Levels = [Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None), Level(org, 2, AccessLevel.Full)],
+            Levels = [
+                Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None), Level(org, 2, AccessLevel.Full),
+            ],
         });
         var none = await org.ActiveAsync("none@acme.test");
         var reader = await org.ActiveAsync("reader@acme.test", r => r with { Role = BuiltInRole.ReadOnly });
@@ -141,9 +151,13 @@ public sealed class ConformityAccountTests(UsherApp app)
     public async Task One_account_is_an_object_for_whoever_reaches_it_and_the_401_of_a_missing_privilege_for_all_others()
     {
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
-        var some = await org.ActiveAsync("some@acme.test", r => r with { Levels = [Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None)] });
+        var some = await org.ActiveAsync(
+            "some@acme.test",
+            r => r with { Levels = [Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None)] });
         var listed = (await org.Admin.GetAsync("/v1/accounts", Ct).OkAsync()).At("data/0").GetRawText();
-        foreach (var client in new[] { some.Client, org.Admin }) await client.GetAsync("/v1/accounts/" + org.Accounts[0], Ct).AssertAsync(200, $$"""{ "data": {{listed}} }""");
+        foreach (var client in new[] { some.Client, org.Admin })
+            await client.GetAsync("/v1/accounts/" + org.Accounts[0], Ct)
+                .AssertAsync(200, $$"""{ "data": {{listed}} }""");
 
         // Whoever does not reach an account is not told whether there is one.
         foreach (var id in new[] { org.Accounts[1], org.Accounts[2], other.Accounts[0], "nope" })
@@ -152,11 +166,15 @@ public sealed class ConformityAccountTests(UsherApp app)
             await org.Admin.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such account" }] }""");
     }
 
-    private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) => new(Reference.To(org.Created.Resources[resource].Id), level);
+    private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) =>
+        new(Reference.To(org.Created.Resources[resource].Id), level);
 
     private static Task<HttpResponseMessage> AddAsync(HttpClient client, string attributes) =>
-        client.PostTextAsync("/v1/accounts", $$"""{ "data": { "type": "account", "attributes": {{attributes}} } }""", "application/vnd.api+json");
+        client.PostTextAsync(
+            "/v1/accounts", $$"""{ "data": { "type": "account", "attributes": {{attributes}} } }""",
+            "application/vnd.api+json");
 
     private static async Task<IEnumerable<string?>> NamesAsync(HttpClient client) =>
-        (await client.GetAsync("/v1/accounts", Ct).OkAsync()).At("data").EnumerateArray().Select(a => a.TextAt("attributes/name")).ToList();
+        (await client.GetAsync("/v1/accounts", Ct).OkAsync()).At("data").EnumerateArray()
+            .Select(a => a.TextAt("attributes/name")).ToList();
 }

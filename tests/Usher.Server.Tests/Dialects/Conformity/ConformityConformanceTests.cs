@@ -6,7 +6,10 @@ using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.Conformity;
 
-/// <summary>What the vendor's own clients (its Terraform provider, its migration tool) cannot do without, one test for each; the details are in the other files.</summary>
+/// <summary>
+/// What the vendor's own clients (its Terraform provider, its migration tool) cannot do without, one test for each; the
+/// details are in the other files.
+/// </summary>
 public sealed class ConformityConformanceTests(UsherApp app)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -20,17 +23,27 @@ public sealed class ConformityConformanceTests(UsherApp app)
         var invited = await org.Admin.PostTextAsync("/v1//users/", Invite("mara@acme.test")).OkAsync();
         var path = $"/v1//users/{invited.TextAt("data/id")}";
         await org.Admin.GetAsync(path, Ct).OkAsync();
-        await org.Admin.SendTextAsync(HttpMethod.Patch, path, """{ "data": { "role": "ADMIN", "accessList": [] } }""").OkAsync();
+        await org.Admin.SendTextAsync(HttpMethod.Patch, path, """{ "data": { "role": "ADMIN", "accessList": [] } }""")
+            .OkAsync();
         await org.Admin.DeleteAsync(path, Ct).OkAsync();
-        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await org.Admin.PostTextAsync("/v1//users/sso/", Invite("noor@acme.test"))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.UnprocessableEntity,
+            (await org.Admin.PostTextAsync("/v1//users/sso/", Invite("noor@acme.test"))).StatusCode);
     }
 
     [Fact]
     public async Task Item_2_an_invite_answers_200_invited_in_kebab_case()
     {
         var org = await app.CreateOrganizationAsync();
-        var user = (await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test"), "application/vnd.api+json").OkAsync()).At("data/attributes");
-        Assert.Equal(["first-name", "last-name", "role", "email", "status", "last-login-date", "created-date", "has-credentials"], user.Names());
+        var user = (
+            await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test"), "application/vnd.api+json")
+                .OkAsync()).At("data/attributes");
+        Assert.Equal(
+            [
+                "first-name", "last-name", "role", "email", "status", "last-login-date", "created-date",
+                "has-credentials",
+            ],
+            user.Names());
         Assert.Equal("INVITED", user.TextAt("status"));
     }
 
@@ -39,29 +52,62 @@ public sealed class ConformityConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var id = (await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test")).OkAsync()).TextAt("data/id");
-        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """{ "data": { "attributes": { "role": "ADMIN" } } }""")).StatusCode);
-        Assert.Equal("ADMIN", (await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """{ "data": { "role": "ADMIN" } }""").OkAsync()).TextAt("data/attributes/role"));
+        Assert.Equal(
+            HttpStatusCode.UnprocessableEntity,
+            (await org.Admin.SendTextAsync(
+                HttpMethod.Patch, "/v1/users/" + id,
+                """{ "data": { "attributes": { "role": "ADMIN" } } }""")).StatusCode);
+        Assert.Equal(
+            "ADMIN",
+            (
+                await org.Admin.SendTextAsync(
+                    HttpMethod.Patch, "/v1/users/" + id,
+                    """{ "data": { "role": "ADMIN" } }""").OkAsync()).TextAt("data/attributes/role"));
     }
 
     [Fact]
     public async Task Item_4_levels_are_merged_and_survive_a_revoke_and_a_new_invitation()
     {
         var org = await app.CreateOrganizationAsync();
-        var id = (await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test", (org.Accounts[0], "FULL"), (org.Accounts[1], "READONLY"))).OkAsync()).TextAt("data/id");
+        var id = (
+            await org.Admin.PostTextAsync(
+                "/v1/users",
+                Invite(
+                    "mara@acme.test", (org.Accounts[0], "FULL"),
+                    (org.Accounts[1], "READONLY"))).OkAsync()).TextAt("data/id");
         await org.Admin.DeleteAsync("/v1/users/" + id, Ct).OkAsync();
-        var back = (await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test", (org.Accounts[1], "NONE"))).OkAsync()).TextAt("data/id");
+        var back = (
+            await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test", (org.Accounts[1], "NONE")))
+                .OkAsync()).TextAt("data/id");
         Assert.Equal(id, back);
-        Assert.Equal(["FULL", "NONE", "NONE"], (await org.Admin.GetAsync("/v1/users/" + id, Ct).OkAsync()).At("data/relationships/accountAccessList").EnumerateArray().Select(e => e.TextAt("level")!));
+        Assert.Equal(
+            ["FULL", "NONE", "NONE"],
+            (await org.Admin.GetAsync("/v1/users/" + id, Ct).OkAsync()).At("data/relationships/accountAccessList")
+                .EnumerateArray().Select(e => e.TextAt("level")!));
     }
 
     [Fact]
     public async Task Item_5_levels_are_shown_for_role_user_alone_filtered_for_himself_and_complete_for_an_administrator()
     {
         var org = await app.CreateOrganizationAsync();
-        var mara = await org.ActiveAsync("mara@acme.test", r => r with { Levels = [new(Core.Invitations.Reference.To(org.Created.Resources[0].Id), Core.Access.AccessLevel.ReadOnly)] });
-        Assert.Equal(1, (await mara.Client.GetAsync("/v1/users/whoami", Ct).OkAsync()).At("data/relationships/accountAccessList").GetArrayLength());
+        var mara = await org.ActiveAsync(
+            "mara@acme.test",
+            r =>
+                r with
+                {
+                    Levels = [
+                        new(
+                            Core.Invitations.Reference.To(org.Created.Resources[0].Id),
+                            Core.Access.AccessLevel.ReadOnly)],
+                });
+        Assert.Equal(
+            1,
+            (await mara.Client.GetAsync("/v1/users/whoami", Ct).OkAsync()).At("data/relationships/accountAccessList")
+                .GetArrayLength());
         var path = "/v1/users/" + ShortId.Of(mara.Member.Id);
-        Assert.Equal(3, (await org.Admin.GetAsync(path, Ct).OkAsync()).At("data/relationships/accountAccessList").GetArrayLength());
+        Assert.Equal(
+            3,
+            (await org.Admin.GetAsync(path, Ct).OkAsync()).At("data/relationships/accountAccessList").GetArrayLength());
         await org.Admin.SendTextAsync(HttpMethod.Patch, path, """{ "data": { "role": "READ_ONLY" } }""").OkAsync();
         Assert.Equal(["organisation"], (await org.Admin.GetAsync(path, Ct).OkAsync()).At("data/relationships").Names());
     }
@@ -71,11 +117,16 @@ public sealed class ConformityConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         const string expected = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }""";
-        foreach (var id in new[] { "Kq7_dR2xw", ShortId.Of(Guid.NewGuid()), ShortId.Of((await app.CreateOrganizationAsync()).Created.Owner.Id) })
+        foreach (var id in new[]
+            {
+                "Kq7_dR2xw", ShortId.Of(Guid.NewGuid()),
+                ShortId.Of((await app.CreateOrganizationAsync()).Created.Owner.Id),
+            })
         {
             await org.Admin.GetAsync("/v1/users/" + id, Ct).AssertAsync(422, expected);
             await org.Admin.DeleteAsync("/v1/users/" + id, Ct).AssertAsync(422, expected);
-            await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """{ "data": { "role": "ADMIN" } }""").AssertAsync(422, expected);
+            await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """{ "data": { "role": "ADMIN" } }""")
+                .AssertAsync(422, expected);
         }
     }
 
@@ -84,9 +135,11 @@ public sealed class ConformityConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.ActiveAsync("mara@acme.test");
-        await mara.Client.GetAsync("/v1/users", Ct).AssertAsync(401, """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""");
+        await mara.Client.GetAsync("/v1/users", Ct).AssertAsync(
+            401, """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""");
         using var unknown = org.ClientOf(new string('x', 64));
-        await unknown.GetAsync("/v1/users/whoami", Ct).AssertAsync(403, """{ "Message": "User is not authorized to access this resource with an explicit deny" }""");
+        await unknown.GetAsync("/v1/users/whoami", Ct).AssertAsync(
+            403, """{ "Message": "User is not authorized to access this resource with an explicit deny" }""");
     }
 
     [Fact]
@@ -106,7 +159,8 @@ public sealed class ConformityConformanceTests(UsherApp app)
               "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "IsCloudOneUser": false, "summary_email_opt_out": true, "accessList": null } } }
             """).OkAsync()).TextAt("data/id");
         await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """{ "data": { "role": "USER", "accessList": [], "firstName": "Other", "email": "x", "attributes": [] } }""").OkAsync();
-        Assert.Equal("Mara", (await org.Admin.GetAsync("/v1/users/" + id, Ct).OkAsync()).TextAt("data/attributes/first-name"));
+        Assert.Equal(
+            "Mara", (await org.Admin.GetAsync("/v1/users/" + id, Ct).OkAsync()).TextAt("data/attributes/first-name"));
     }
 
     [Fact]
@@ -115,14 +169,19 @@ public sealed class ConformityConformanceTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var id = (await org.Admin.PostTextAsync("/v1/users", Invite("mara@acme.test")).OkAsync()).TextAt("data/id");
         foreach (var role in new[] { "ADMIN", "POWER_USER", "READ_ONLY", "USER" })
-            await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, $$"""{ "data": { "role": "{{role}}", "accessList": [] } }""").OkAsync();
+            await org.Admin.SendTextAsync(
+                HttpMethod.Patch, "/v1/users/" + id,
+                $$"""{ "data": { "role": "{{role}}", "accessList": [] } }""").OkAsync();
     }
 
     [Fact]
     public async Task Item_11_the_provider_proves_its_key_by_listing_keys_with_a_trailing_slash()
     {
         var org = await app.CreateOrganizationAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1//api-keys/") { Content = new StringContent("", Encoding.UTF8, "application/vnd.api+json") };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1//api-keys/")
+        {
+            Content = new StringContent("", Encoding.UTF8, "application/vnd.api+json"),
+        };
         using var client = app.CreateClient();
         request.Headers.TryAddWithoutValidation("Authorization", "ApiKey " + org.Key);
         request.Headers.TryAddWithoutValidation("Request-Source", "Terraform");
@@ -148,7 +207,9 @@ public sealed class ConformityConformanceTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         using var answer = await org.Admin.PostTextAsync("/v1/users", """{ "data": { "attributes": {} } }""");
         var errors = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Ct)).RootElement.At("errors");
-        Assert.All(errors.EnumerateArray(), e => Assert.Equal((422, true), (e.At("status").GetInt32(), e.TextAt("details")!.Length > 0)));
+        Assert.All(
+            errors.EnumerateArray(),
+            e => Assert.Equal((422, true), (e.At("status").GetInt32(), e.TextAt("details")!.Length > 0)));
     }
 
     private static string Invite(string email, params (string Account, string Level)[] list) => $$"""

@@ -12,7 +12,8 @@ namespace Usher.Server.Tests.Dialects.Conformity;
 
 public sealed class ConformityInviteTests(UsherApp app)
 {
-    private const string NotAuthorized = """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""";
+    private const string NotAuthorized =
+        """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -32,13 +33,21 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task Inviting_a_pending_user_again_keeps_him_takes_names_and_role_and_merges_the_levels()
     {
         var org = await app.CreateOrganizationAsync();
-        var first = await InviteAsync(org, User("mara@acme.test", list: $"{Entry(org, 0, "FULL")}, {Entry(org, 1, "READONLY")}")).OkAsync();
-        var second = await InviteAsync(org, User("mara@acme.test", first: "Marah", last: "Lindt", list: $"{Entry(org, 1, "NONE")}, {Entry(org, 2, "FULL")}")).OkAsync();
+        var first = await InviteAsync(
+            org, User("mara@acme.test", list: $"{Entry(org, 0, "FULL")}, {Entry(org, 1, "READONLY")}")).OkAsync();
+        var second = await InviteAsync(
+            org,
+            User(
+                "mara@acme.test", first: "Marah", last: "Lindt",
+                list: $"{Entry(org, 1, "NONE")}, {Entry(org, 2, "FULL")}")).OkAsync();
 
         Assert.Equal(first.TextAt("data/id"), second.TextAt("data/id"));
-        Assert.Equal(first.At("data/attributes/created-date").GetInt64(), second.At("data/attributes/created-date").GetInt64());
+        Assert.Equal(
+            first.At("data/attributes/created-date").GetInt64(), second.At("data/attributes/created-date").GetInt64());
         var attributes = second.At("data/attributes");
-        Assert.Equal(("Marah", "Lindt", "INVITED"), (attributes.TextAt("first-name"), attributes.TextAt("last-name"), attributes.TextAt("status")));
+        Assert.Equal(
+            ("Marah", "Lindt", "INVITED"),
+            (attributes.TextAt("first-name"), attributes.TextAt("last-name"), attributes.TextAt("status")));
         Assert.Equal(["FULL", "NONE", "FULL"], await LevelsAsync(org, second));
     }
 
@@ -72,13 +81,16 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task A_revoked_user_comes_back_as_himself_with_the_old_levels_merged_with_the_list(bool hadJoined)
     {
         var org = await app.CreateOrganizationAsync();
-        var first = await InviteAsync(org, User("mara@acme.test", list: $"{Entry(org, 0, "FULL")}, {Entry(org, 1, "READONLY")}")).OkAsync();
+        var first = await InviteAsync(
+            org, User("mara@acme.test", list: $"{Entry(org, 0, "FULL")}, {Entry(org, 1, "READONLY")}")).OkAsync();
         if (hadJoined) await org.SetStatusAsync(await org.MemberAsync("mara@acme.test"), MemberStatus.Active);
         await org.RemoveAsync("mara@acme.test");
         var again = await InviteAsync(org, User("MARA@acme.test", list: Entry(org, 1, "FULL"))).OkAsync();
 
         Assert.Equal(first.TextAt("data/id"), again.TextAt("data/id"));
-        Assert.Equal(("INVITED", "mara@acme.test"), (again.TextAt("data/attributes/status"), again.TextAt("data/attributes/email")));
+        Assert.Equal(
+            ("INVITED", "mara@acme.test"),
+            (again.TextAt("data/attributes/status"), again.TextAt("data/attributes/email")));
         Assert.Equal(JsonValueKind.Null, again.At("data/attributes/last-login-date").ValueKind);
         Assert.Equal(["FULL", "FULL", "NONE"], await LevelsAsync(org, again));
         Assert.Single(await org.MembersAsync(), m => m.Identifier == "mara@acme.test");
@@ -140,7 +152,11 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task Of_two_entries_for_one_account_the_last_counts()
     {
         var org = await app.CreateOrganizationAsync();
-        var invited = await InviteAsync(org, User("mara@acme.test", list: $"{Entry(org, 0, "FULL")}, {Entry(org, 1, "FULL")}, {Entry(org, 0, "READONLY")}")).OkAsync();
+        var invited = await InviteAsync(
+            org,
+            User(
+                "mara@acme.test",
+                list: $"{Entry(org, 0, "FULL")}, {Entry(org, 1, "FULL")}, {Entry(org, 0, "READONLY")}")).OkAsync();
 
         Assert.Equal(["READONLY", "FULL", "NONE"], await LevelsAsync(org, invited));
     }
@@ -153,7 +169,8 @@ public sealed class ConformityInviteTests(UsherApp app)
             { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "role": "USER", "firstName": "Marah" }
             """).OkAsync();
 
-        Assert.Equal(("Marah", "USER"), (invited.TextAt("data/attributes/first-name"), invited.TextAt("data/attributes/role")));
+        Assert.Equal(
+            ("Marah", "USER"), (invited.TextAt("data/attributes/first-name"), invited.TextAt("data/attributes/role")));
     }
 
     [Fact]
@@ -216,7 +233,10 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task An_account_that_is_not_here_is_refused_whether_it_exists_elsewhere_or_not()
     {
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
-        foreach (var account in new[] { other.Accounts[0], ShortId.Of(Guid.NewGuid()), "acA7-x_91", org.Created.Resources[0].Id.ToString() })
+        foreach (var account in new[]
+            {
+                other.Accounts[0], ShortId.Of(Guid.NewGuid()), "acA7-x_91", org.Created.Resources[0].Id.ToString(),
+            })
         {
             await InviteAsync(org, User("mara@acme.test", list: $$"""{{Entry(org, 0, "FULL")}}, { "account": "{{account}}", "level": "FULL" }""")).AssertAsync(422, """
                 { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/accessList/1/account" }, "details": "Account not found" }] }
@@ -259,7 +279,8 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task A_read_only_key_of_an_administrator_cannot_invite()
     {
         var org = await app.CreateOrganizationAsync();
-        var reader = await org.ActiveAsync("reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
+        var reader = await org.ActiveAsync(
+            "reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
 
         await PostAsync(reader.Client, User("mara@acme.test"))
             .AssertAsync(401, """{ "errors": [{ "status": 401, "details": "This API key may only read." }] }""");
@@ -276,7 +297,8 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task The_body_is_read_in_the_documented_media_type_in_plain_JSON_and_in_none(string? mediaType)
     {
         var org = await app.CreateOrganizationAsync();
-        using var content = new ByteArrayContent(System.Text.Encoding.UTF8.GetBytes($$"""{ "data": { "attributes": {{User("mara@acme.test")}} } }"""));
+        using var content = new ByteArrayContent(
+            System.Text.Encoding.UTF8.GetBytes($$"""{ "data": { "attributes": {{User("mara@acme.test")}} } }"""));
         if (mediaType is not null) content.Headers.TryAddWithoutValidation("Content-Type", mediaType);
 
         await org.Admin.PostAsync("/v1/users", content, Ct).OkAsync();
@@ -303,7 +325,8 @@ public sealed class ConformityInviteTests(UsherApp app)
         await InviteAsync(org, User("mara@elsewhere.test")).AssertAsync(422, """
             { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "The organization does not invite addresses of this domain." }] }
             """);
-        await app.WithAsync<OrganizationService, Core.Result<Organization>>(s => s.SetSeatLimitAsync(org.System, 1, Ct));
+        await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
+            s.SetSeatLimitAsync(org.System, 1, Ct));
         await InviteAsync(org, User("mara@acme.test")).AssertAsync(422, """
             { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "The organization has no free seat." }] }
             """);
@@ -319,15 +342,19 @@ public sealed class ConformityInviteTests(UsherApp app)
         Assert.Null(answer.Headers.Location);
     }
 
-    private static string Entry(TestOrganization org, int account, string level) => $$"""{ "account": "{{org.Accounts[account]}}", "level": "{{level}}" }""";
+    private static string Entry(TestOrganization org, int account, string level) =>
+        $$"""{ "account": "{{org.Accounts[account]}}", "level": "{{level}}" }""";
 
-    private static string User(string email, string role = "USER", string first = "Mara", string last = "Lind", string list = "") =>
+    private static string User(
+        string email, string role = "USER", string first = "Mara", string last = "Lind", string list = "") =>
         $$"""{ "firstName": "{{first}}", "lastName": "{{last}}", "role": "{{role}}", "email": "{{email}}", "accessList": [{{list}}] }""";
 
-    private static Task<HttpResponseMessage> InviteAsync(TestOrganization org, string attributes) => PostAsync(org.Admin, attributes);
+    private static Task<HttpResponseMessage> InviteAsync(TestOrganization org, string attributes) =>
+        PostAsync(org.Admin, attributes);
 
     private static Task<HttpResponseMessage> PostAsync(HttpClient client, string attributes) =>
-        client.PostTextAsync("/v1/users", $$"""{ "data": { "attributes": {{attributes}} } }""", "application/vnd.api+json");
+        client.PostTextAsync(
+            "/v1/users", $$"""{ "data": { "attributes": {{attributes}} } }""", "application/vnd.api+json");
 
     // The levels an administrator sees, account by account.
     private static async Task<IEnumerable<string?>> LevelsAsync(TestOrganization org, JsonElement invited)

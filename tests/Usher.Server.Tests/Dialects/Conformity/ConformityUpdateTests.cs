@@ -9,7 +9,9 @@ using Usher.Server.Tests.Rules;
 
 namespace Usher.Server.Tests.Dialects.Conformity;
 
-/// <summary>Changing a user's role and levels, revoking him, and adding one whom an identity provider signs in.</summary>
+/// <summary>
+/// Changing a user's role and levels, revoking him, and adding one whom an identity provider signs in.
+/// </summary>
 public sealed class ConformityUpdateTests(UsherApp app)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -55,23 +57,43 @@ public sealed class ConformityUpdateTests(UsherApp app)
     [Theory]
     [InlineData("""{ }""", """[{ "pointer": "/data", "details": "Attributes are required" }]""")]
     [InlineData("""{ "data": [] }""", """[{ "pointer": "/data", "details": "Attributes are required" }]""")]
-    [InlineData("""{ "data": { "attributes": { "role": "ADMIN" } } }""", """[{ "pointer": "/data/role", "details": "Role is required" }]""")]
-    [InlineData("""{ "data": { "role": "CUSTOM" } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
-    [InlineData("""{ "data": { "role": ["ADMIN"] } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
-    [InlineData("""{ "data": { "role": "USER" } }""", """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
-    [InlineData("""{ "data": { "role": "USER", "accessList": null } }""", """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
-    [InlineData("""{ "data": { "role": "USER", "accessList": {} } }""", """[{ "pointer": "/data/accessList", "details": "Access list is invalid" }]""")]
+    [
+        InlineData(
+            """{ "data": { "attributes": { "role": "ADMIN" } } }""",
+            """[{ "pointer": "/data/role", "details": "Role is required" }]""")]
+    [
+        InlineData(
+            """{ "data": { "role": "CUSTOM" } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
+    [
+        InlineData(
+            """{ "data": { "role": ["ADMIN"] } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
+    [
+        InlineData(
+            """{ "data": { "role": "USER" } }""",
+            """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
+    [
+        InlineData(
+            """{ "data": { "role": "USER", "accessList": null } }""",
+            """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
+    [
+        InlineData(
+            """{ "data": { "role": "USER", "accessList": {} } }""",
+            """[{ "pointer": "/data/accessList", "details": "Access list is invalid" }]""")]
     [InlineData(
         """{ "data": { "role": "OWNER", "accessList": [{ "level": "FULL" }, { "account": "x", "level": "READ_ONLY" }] } }""",
         """[{ "pointer": "/data/role", "details": "Role is invalid" }, { "pointer": "/data/accessList/0/account", "details": "Account is required" }, { "pointer": "/data/accessList/1/level", "details": "Level is invalid" }]""")]
-    [InlineData("""{ "data": { "role": "USER", "accessList": [{ "account": "nope", "level": "FULL" }] } }""", """[{ "pointer": "/data/accessList/0/account", "details": "Account not found" }]""")]
+    [
+        InlineData(
+            """{ "data": { "role": "USER", "accessList": [{ "account": "nope", "level": "FULL" }] } }""",
+            """[{ "pointer": "/data/accessList/0/account", "details": "Account not found" }]""")]
     public async Task A_fault_is_told_by_its_pointer_and_changes_nothing(string body, string faults)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.InviteAsync("mara@acme.test");
         var errors = string.Join(", ", System.Text.Json.JsonDocument.Parse(faults).RootElement.EnumerateArray()
             .Select(f => $$"""{ "status": 422, "source": { "pointer": "{{f.TextAt("pointer")}}" }, "details": "{{f.TextAt("details")}}" }"""));
-        await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Id), body).AssertAsync(422, $$"""{ "errors": [{{errors}}] }""");
+        await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Id), body)
+            .AssertAsync(422, $$"""{ "errors": [{{errors}}] }""");
         Assert.Equal(mara.Version, (await org.MemberAsync("mara@acme.test")).Version);
     }
 
@@ -93,7 +115,8 @@ public sealed class ConformityUpdateTests(UsherApp app)
         await UpdateAsync(org, org.Created.Owner, """{ "role": "READ_ONLY" }""").AssertAsync(422, refused);
         await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(org.Created.Owner.Id), Ct).AssertAsync(422, refused);
         await org.ActiveAsync("second@acme.test", r => r with { Role = BuiltInRole.Admin });
-        await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(org.Created.Owner.Id), Ct).AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
+        await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(org.Created.Owner.Id), Ct)
+            .AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
         Assert.Equal(HttpStatusCode.Forbidden, (await org.Admin.GetAsync("/v1/users/whoami", Ct)).StatusCode);
     }
 
@@ -106,14 +129,18 @@ public sealed class ConformityUpdateTests(UsherApp app)
         var link = await app.Mail.LinkToAsync(guest);
         foreach (var id in new[] { active.Member.Id, invited.Id })
         {
-            await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(id), Ct).AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
+            await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(id), Ct)
+                .AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
             const string gone = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }""";
             await org.Admin.GetAsync("/v1/users/" + ShortId.Of(id), Ct).AssertAsync(422, gone);
             await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(id), Ct).AssertAsync(422, gone);
             await UpdateAsync(org, id, """{ "role": "ADMIN" }""").AssertAsync(422, gone);
         }
 
-        Assert.Equal(["ADMIN"], (await org.Admin.GetAsync("/v1/users", Ct).OkAsync()).At("data").EnumerateArray().Select(u => u.TextAt("attributes/role")!));
+        Assert.Equal(
+            ["ADMIN"],
+            (await org.Admin.GetAsync("/v1/users", Ct).OkAsync()).At("data").EnumerateArray()
+                .Select(u => u.TextAt("attributes/role")!));
         Assert.Equal(HttpStatusCode.Forbidden, (await active.Client.GetAsync("/v1/users/whoami", Ct)).StatusCode);
         Assert.Equal(OfferState.Revoked, (await app.LookAsync(link)).State);
     }
@@ -123,7 +150,8 @@ public sealed class ConformityUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.InviteAsync("mara@acme.test", r => r with { Levels = [Level(org, 0), Level(org, 1)] });
-        await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(mara.Id), Ct).AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
+        await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(mara.Id), Ct)
+            .AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
         var back = await org.Admin.PostTextAsync("/v1/users", $$"""
             { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "READONLY" }] } } }
             """).OkAsync();
@@ -142,24 +170,37 @@ public sealed class ConformityUpdateTests(UsherApp app)
             422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "Organisation does not have an external identity provider" }] }""");
         Assert.Single(await org.MembersAsync());
 
-        Assert.Null((await org.UpdateAsync(org.System, new OrganizationChange { ExternalIdentityProvider = "Acme ID" })).Error);
+        Assert.Null(
+            (await org.UpdateAsync(org.System, new OrganizationChange { ExternalIdentityProvider = "Acme ID" })).Error);
         var added = await org.Admin.PostTextAsync("/v1//users/sso/", body).OkAsync();
         var attributes = added.At("data/attributes");
-        Assert.Equal(["first-name", "last-name", "role", "email", "status", "last-login-date", "created-date", "has-credentials"], attributes.Names());
-        Assert.Equal(("ACTIVE", System.Text.Json.JsonValueKind.Null, false), (attributes.TextAt("status"), attributes.At("last-login-date").ValueKind, attributes.At("has-credentials").GetBoolean()));
+        Assert.Equal(
+            [
+                "first-name", "last-name", "role", "email", "status", "last-login-date", "created-date",
+                "has-credentials",
+            ],
+            attributes.Names());
+        Assert.Equal(
+            ("ACTIVE", System.Text.Json.JsonValueKind.Null, false),
+            (
+                attributes.TextAt("status"), attributes.At("last-login-date").ValueKind,
+                attributes.At("has-credentials").GetBoolean()));
         Assert.Equal(["NONE", "NONE", "FULL"], await LevelsAsync(org, await org.MemberAsync("mara@acme.test")));
         Assert.Empty(await org.OutboxAsync());
         await org.Admin.PostTextAsync("/v1/users/sso", body).AssertAsync(
             422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "User already exists" }] }""");
     }
 
-    private static Task<HttpResponseMessage> UpdateAsync(TestOrganization org, Member member, string data) => UpdateAsync(org, member.Id, data);
+    private static Task<HttpResponseMessage> UpdateAsync(TestOrganization org, Member member, string data) =>
+        UpdateAsync(org, member.Id, data);
 
     private static Task<HttpResponseMessage> UpdateAsync(TestOrganization org, Guid member, string data) =>
         org.Admin.SendTextAsync(HttpMethod.Patch, "/v1//users/" + ShortId.Of(member), $$"""{ "data": {{data}} }""");
 
-    private static NewLevel Level(TestOrganization org, int index) => new(Reference.To(org.Created.Resources[index].Id), AccessLevel.Full);
+    private static NewLevel Level(TestOrganization org, int index) =>
+        new(Reference.To(org.Created.Resources[index].Id), AccessLevel.Full);
 
     private static async Task<IEnumerable<string>> LevelsAsync(TestOrganization org, Member member) =>
-        (await org.Admin.GetAsync("/v1/users/" + ShortId.Of(member.Id), Ct).OkAsync()).At("data/relationships/accountAccessList").EnumerateArray().Select(e => e.TextAt("level")!);
+        (await org.Admin.GetAsync("/v1/users/" + ShortId.Of(member.Id), Ct).OkAsync())
+            .At("data/relationships/accountAccessList").EnumerateArray().Select(e => e.TextAt("level")!);
 }

@@ -10,7 +10,8 @@ namespace Usher.Server.Tests.Dialects.Conformity;
 /// <summary>Looking: the list, one user, oneself.</summary>
 public sealed class ConformityUserTests(UsherApp app)
 {
-    private const string NoSuchUser = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }""";
+    private const string NoSuchUser =
+        """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }""";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -34,11 +35,16 @@ public sealed class ConformityUserTests(UsherApp app)
     public async Task A_user_sees_the_accounts_he_reaches_and_an_administrator_sees_them_all()
     {
         var org = await app.CreateOrganizationAsync();
-        var mara = await org.ActiveAsync("mara@acme.test", r => r with { Levels = [Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None)] });
+        var mara = await org.ActiveAsync(
+            "mara@acme.test",
+            r => r with { Levels = [Level(org, 0, AccessLevel.ReadOnly), Level(org, 1, AccessLevel.None)] });
         var path = "/v1/users/" + ShortId.Of(mara.Member.Id);
 
-        Assert.Equal($$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"}]""", await ListAsync(mara.Client, "/v1/users/whoami"));
-        Assert.Equal($$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"}]""", await ListAsync(mara.Client, path));
+        Assert.Equal(
+            $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"}]""",
+            await ListAsync(mara.Client, "/v1/users/whoami"));
+        Assert.Equal(
+            $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"}]""", await ListAsync(mara.Client, path));
         Assert.Equal(
             $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"},{"account":"{{org.Accounts[1]}}","level":"NONE"},{"account":"{{org.Accounts[2]}}","level":"NONE"}]""",
             await ListAsync(org.Admin, path));
@@ -62,7 +68,9 @@ public sealed class ConformityUserTests(UsherApp app)
         {
             var caller = await org.ActiveAsync($"{role}@acme.test", r => r with { Role = role });
             var user = await caller.Client.GetAsync("/v1/users/" + ShortId.Of(mara.Id), Ct).OkAsync();
-            Assert.Equal(("mara@acme.test", "INVITED"), (user.TextAt("data/attributes/email"), user.TextAt("data/attributes/status")));
+            Assert.Equal(
+                ("mara@acme.test", "INVITED"),
+                (user.TextAt("data/attributes/email"), user.TextAt("data/attributes/status")));
             Assert.Equal(["organisation"], user.At("data/relationships").Names());
         }
     }
@@ -73,7 +81,8 @@ public sealed class ConformityUserTests(UsherApp app)
     public async Task The_two_roles_that_reach_every_account_have_no_list(BuiltInRole role, string name)
     {
         var org = await app.CreateOrganizationAsync();
-        var caller = await org.ActiveAsync("mara@acme.test", r => r with { Role = role, Levels = [Level(org, 0, AccessLevel.Full)] });
+        var caller = await org.ActiveAsync(
+            "mara@acme.test", r => r with { Role = role, Levels = [Level(org, 0, AccessLevel.Full)] });
         foreach (var client in new[] { caller.Client, org.Admin })
         {
             var user = await client.GetAsync("/v1/users/" + ShortId.Of(caller.Member.Id), Ct).OkAsync();
@@ -90,22 +99,36 @@ public sealed class ConformityUserTests(UsherApp app)
         await org.InviteAsync("gone@acme.test", sendMail: false);
         await org.ServiceAccountAsync("bot");
         await org.ActiveAsync("mara@acme.test");
-        var suspended = await org.ActiveAsync("adam@acme.test", r => r with { Levels = [Level(org, 0, AccessLevel.Full)] });
+        var suspended = await org.ActiveAsync(
+            "adam@acme.test", r => r with { Levels = [Level(org, 0, AccessLevel.Full)] });
         await org.SetStatusAsync(suspended.Member, MemberStatus.Suspended);
         await org.RemoveAsync("gone@acme.test");
 
         var list = await org.Admin.GetAsync("/v1/users?page[size]=1&page[number]=7", Ct).OkAsync();
         Assert.Equal(["data"], list.Names());
         var users = list.At("data").EnumerateArray().ToList();
-        Assert.Equal([(org.Created.Owner.Email, "ACTIVE"), ("zoe@acme.test", "INVITED"), ("mara@acme.test", "ACTIVE"), ("adam@acme.test", "ACTIVE")],
+        Assert.Equal(
+            [
+                (org.Created.Owner.Email, "ACTIVE"), ("zoe@acme.test", "INVITED"), ("mara@acme.test", "ACTIVE"),
+                ("adam@acme.test", "ACTIVE"),
+            ],
             users.Select(u => (u.TextAt("attributes/email"), u.TextAt("attributes/status"))));
         Assert.All(users, user =>
         {
             Assert.Equal(["type", "id", "attributes", "relationships"], user.Names());
-            Assert.Equal(["first-name", "last-name", "role", "email", "status", "last-login-date", "created-date", "has-credentials"], user.At("attributes").Names());
+            Assert.Equal(
+                [
+                    "first-name", "last-name", "role", "email", "status", "last-login-date", "created-date",
+                    "has-credentials",
+                ],
+                user.At("attributes").Names());
             Assert.Equal(["organisation"], user.At("relationships").Names());
             Assert.Equal(["data"], user.At("relationships/organisation").Names());
-            Assert.Equal(("organisations", ShortId.Of(org.Id)), (user.TextAt("relationships/organisation/data/type"), user.TextAt("relationships/organisation/data/id")));
+            Assert.Equal(
+                ("organisations", ShortId.Of(org.Id)),
+                (
+                    user.TextAt("relationships/organisation/data/type"),
+                    user.TextAt("relationships/organisation/data/id")));
         });
     }
 
@@ -115,7 +138,8 @@ public sealed class ConformityUserTests(UsherApp app)
         // The serializer changes its ways after a number of small answers.
         var org = await app.CreateOrganizationAsync();
         for (var i = 0; i < 30; i++)
-            foreach (var path in new[] { "/v1/users", "/api/v2/user", "/users" }) await org.Admin.GetAsync(path, Ct).OkAsync();
+            foreach (var path in new[] { "/v1/users", "/api/v2/user", "/users" })
+                await org.Admin.GetAsync(path, Ct).OkAsync();
     }
 
     [Fact]
@@ -144,7 +168,8 @@ public sealed class ConformityUserTests(UsherApp app)
         var mara = await org.InviteAsync("mara@acme.test", sendMail: false);
 
         await chief.Client.GetAsync("/v1/users", Ct).OkAsync();
-        Assert.Contains("NONE", await ListAsync(chief.Client, "/v1/users/" + ShortId.Of(mara.Id)), StringComparison.Ordinal);
+        Assert.Contains(
+            "NONE", await ListAsync(chief.Client, "/v1/users/" + ShortId.Of(mara.Id)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,8 +178,13 @@ public sealed class ConformityUserTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var member = await org.InviteAsync("mara@acme.test", sendMail: false);
         var id = ShortId.Of(member.Id);
-        var swapped = string.Concat(id.Select(c => char.IsLower(c) ? char.ToUpperInvariant(c) : char.ToLowerInvariant(c)));
-        foreach (var wrong in new[] { "Kq7_dR2xw", "nobody", ShortId.Of(Guid.NewGuid()), member.Id.ToString(), swapped, id + "A", id[..^1], "mara@acme.test", "%20", "..%2f" + id })
+        var swapped = string.Concat(id.Select(c =>
+            char.IsLower(c) ? char.ToUpperInvariant(c) : char.ToLowerInvariant(c)));
+        foreach (var wrong in new[]
+            {
+                "Kq7_dR2xw", "nobody", ShortId.Of(Guid.NewGuid()), member.Id.ToString(), swapped, id + "A", id[..^1],
+                "mara@acme.test", "%20", "..%2f" + id,
+            })
             await org.Admin.GetAsync(Wire.Raw(app.Url, "/v1/users/" + wrong), Ct).AssertAsync(422, NoSuchUser);
 
         await org.RemoveAsync("mara@acme.test");
@@ -168,11 +198,18 @@ public sealed class ConformityUserTests(UsherApp app)
         var bot = await org.ServiceAccountAsync("bot");
         var self = await bot.Client.GetAsync("/v1/users/whoami", Ct).OkAsync();
 
-        Assert.Equal(["first-name", "last-name", "role", "status", "last-login-date", "created-date", "mfa", "summary-email-opt-out"], self.At("data/attributes").Names());
+        Assert.Equal(
+            [
+                "first-name", "last-name", "role", "status", "last-login-date", "created-date", "mfa",
+                "summary-email-opt-out",
+            ],
+            self.At("data/attributes").Names());
     }
 
-    private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) => new(Reference.To(org.Created.Resources[resource].Id), level);
+    private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) =>
+        new(Reference.To(org.Created.Resources[resource].Id), level);
 
     private static async Task<string> ListAsync(HttpClient client, string path) =>
-        Wire.Compact((await client.GetAsync(path, Ct).OkAsync()).At("data/relationships/accountAccessList").GetRawText());
+        Wire.Compact(
+            (await client.GetAsync(path, Ct).OkAsync()).At("data/relationships/accountAccessList").GetRawText());
 }

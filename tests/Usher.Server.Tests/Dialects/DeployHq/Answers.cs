@@ -8,8 +8,10 @@ namespace Usher.Server.Tests.Dialects.DeployHq;
 internal static class Answers
 {
     public const string Ok = """{ "status": "ok" }""";
-    public const string AdminsOnly = """{ "error": "Only account administrators can change permissions", "error_code": "forbidden" }""";
-    public const string NotCovered = """{ "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }""";
+    public const string AdminsOnly =
+        """{ "error": "Only account administrators can change permissions", "error_code": "forbidden" }""";
+    public const string NotCovered =
+        """{ "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }""";
     public const string ReadOnlyKey = """{ "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only", "hint": "Use a key that may write." }""";
 
     public const string NotFound = """
@@ -17,9 +19,13 @@ internal static class Answers
         """;
 
     public static readonly string[] Flags =
-        ["account_administrator", "can_manage_users", "can_manage_billing", "can_create_projects", "can_manage_agents", "all_projects_allowed"];
+        [
+            "account_administrator", "can_manage_users", "can_manage_billing", "can_create_projects",
+            "can_manage_agents", "all_projects_allowed",
+        ];
 
-    public static string Forbidden(string hint = "This needs an account administrator, or the permission to manage users.") =>
+    public static string Forbidden(
+        string hint = "This needs an account administrator, or the permission to manage users.") =>
         $$"""{ "status": 403, "error": "You are not allowed to access this resource", "error_code": "forbidden", "hint": "{{hint}}" }""";
 
     public static string WrapperMissing(string name) =>
@@ -29,7 +35,10 @@ internal static class Answers
 
     /// <summary>The flags of a user or team that are true.</summary>
     public static string[] TrueFlags(this JsonElement shown) =>
-        [.. shown.EnumerateObject().Where(p => (Flags.Contains(p.Name) || p.Name is "is_admin") && p.Value.GetBoolean()).Select(p => p.Name)];
+        [
+            .. shown.EnumerateObject()
+                .Where(p => (Flags.Contains(p.Name) || p.Name is "is_admin") && p.Value.GetBoolean())
+                .Select(p => p.Name)];
 
     extension(HttpClient client)
     {
@@ -40,13 +49,19 @@ internal static class Answers
             return await client.SendAsync(request, TestContext.Current.CancellationToken);
         }
 
-        public Task<HttpResponseMessage> PutUserAsync(object id, string user, string beside = "") => client.AskAsync("PUT", $"/users/{id}", $$"""{ "user": {{user}}{{beside}} }""");
+        public Task<HttpResponseMessage> PutUserAsync(object id, string user, string beside = "") =>
+            client.AskAsync("PUT", $"/users/{id}", $$"""{ "user": {{user}}{{beside}} }""");
 
-        public Task<HttpResponseMessage> PutTeamAsync(object id, string team, string beside = "") => client.AskAsync("PUT", $"/teams/{id}", $$"""{ "team": {{team}}{{beside}} }""");
+        public Task<HttpResponseMessage> PutTeamAsync(object id, string team, string beside = "") =>
+            client.AskAsync("PUT", $"/teams/{id}", $$"""{ "team": {{team}}{{beside}} }""");
 
-        public Task<HttpResponseMessage> PostTeamAsync(string team) => client.AskAsync("POST", "/teams", $$"""{ "team": {{team}} }""");
+        public Task<HttpResponseMessage> PostTeamAsync(string team) =>
+            client.AskAsync("POST", "/teams", $$"""{ "team": {{team}} }""");
 
         /// <summary>The permalinks of the projects the caller sees.</summary>
-        public async Task<string[]> ProjectsAsync() => [.. (await client.AskAsync("GET", "/projects").OkAsync()).EnumerateArray().Select(p => p.TextAt("permalink")!)];
+        public async Task<string[]> ProjectsAsync() =>
+            [
+                .. (await client.AskAsync("GET", "/projects").OkAsync()).EnumerateArray()
+                    .Select(p => p.TextAt("permalink")!)];
     }
 }

@@ -12,7 +12,10 @@ using static Usher.Server.Tests.Dialects.DeployHq.Answers;
 
 namespace Usher.Server.Tests.Dialects.DeployHq;
 
-/// <summary>What a client of DeployHQ may count on, one test an item: what is documented, then what is documented nowhere and was decided here. The details have tests of their own.</summary>
+/// <summary>
+/// What a client of DeployHQ may count on, one test an item: what is documented, then what is documented nowhere and
+/// was decided here. The details have tests of their own.
+/// </summary>
 public sealed class DeployHqConformanceTests(UsherApp app)
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -38,7 +41,10 @@ public sealed class DeployHqConformanceTests(UsherApp app)
 
             async Task<HttpResponseMessage> AskAsync(string name, string key)
             {
-                using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = TestOrganization.Basic(name, key) } };
+                using var request = new HttpRequestMessage(HttpMethod.Get, path)
+                {
+                    Headers = { Authorization = TestOrganization.Basic(name, key) },
+                };
                 using var client = app.CreateClient();
                 return await client.SendAsync(request, Ct);
             }
@@ -54,8 +60,10 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         {
             Assert.Equal(13, user.Names().Count());
             Assert.True(user.At("id").TryGetInt64(out _) && user.At("identifier").TryGetGuid(out _));
-            foreach (var text in new[] { "first_name", "last_name", "email_address", "time_zone" }) Assert.Equal(JsonValueKind.String, user.At(text).ValueKind);
-            foreach (var flag in Flags.Append("activated")) Assert.True(user.At(flag).ValueKind is JsonValueKind.True or JsonValueKind.False);
+            foreach (var text in new[] { "first_name", "last_name", "email_address", "time_zone" })
+                Assert.Equal(JsonValueKind.String, user.At(text).ValueKind);
+            foreach (var flag in Flags.Append("activated"))
+                Assert.True(user.At(flag).ValueKind is JsonValueKind.True or JsonValueKind.False);
         }
     }
 
@@ -63,7 +71,8 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task An_invite_answers_201_with_every_flag_false_and_activated_false()
     {
         var org = await app.CreateOrganizationAsync();
-        var user = await org.Admin.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
+        var user = await org.Admin.PostTextAsync(
+            "/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
         Assert.Equal((0, false), (user.TrueFlags().Length, user.At("activated").GetBoolean()));
         Assert.Equal("noor@acme.test", Assert.Single(await org.OutboxAsync()).Recipient);
     }
@@ -72,7 +81,8 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task The_wrapper_is_needed_junk_is_ignored_and_booleans_are_loose()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.PostTextAsync("/users", """{ "first_name": "Noor", "email_address": "noor@acme.test" }""").AssertAsync(400, WrapperMissing("user"));
+        await org.Admin.PostTextAsync("/users", """{ "first_name": "Noor", "email_address": "noor@acme.test" }""")
+            .AssertAsync(400, WrapperMissing("user"));
         var user = await org.Admin.PostTextAsync("/users", """
             { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "junk": {}, "id": 1, "can_manage_users": "1", "can_manage_billing": "true", "can_manage_agents": 1, "can_create_projects": "0" }, "more": 1 }
             """).OkAsync(201);
@@ -83,9 +93,13 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task Validation_is_a_map_of_arrays_state_an_error_and_a_rule_an_error_with_its_code()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.PostTextAsync("/users", """{ "user": { "email_address": "noor" } }""").AssertAsync(422, Fault("first_name", "can't be blank"));
-        await org.Admin.PostAsync($"/users/{(await org.JoinAsync($"noor@{org.Slug}.example")).Member.Id}/resend_invitation", null, Ct).AssertAsync(422, """{ "error": "User already activated" }""");
-        await org.Admin.DeleteAsync($"/users/{org.Created.Owner.Id}", Ct).AssertAsync(403, """{ "error": "Cannot remove the account administrator", "error_code": "forbidden" }""");
+        await org.Admin.PostTextAsync("/users", """{ "user": { "email_address": "noor" } }""")
+            .AssertAsync(422, Fault("first_name", "can't be blank"));
+        await org.Admin.PostAsync(
+            $"/users/{(await org.JoinAsync($"noor@{org.Slug}.example")).Member.Id}/resend_invitation", null,
+            Ct).AssertAsync(422, """{ "error": "User already activated" }""");
+        await org.Admin.DeleteAsync($"/users/{org.Created.Owner.Id}", Ct)
+            .AssertAsync(403, """{ "error": "Cannot remove the account administrator", "error_code": "forbidden" }""");
     }
 
     [Fact]
@@ -95,11 +109,19 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         var team = await org.GroupAsync(new("Crew") { AllResources = true });
         foreach (var method in new[] { "PUT", "PATCH" })
         {
-            var user = await org.Admin.AskAsync(method, $"/users/{org.Created.Owner.Id}", $$"""{ "user": { "first_name": "{{method}}" } }""").OkAsync();
-            Assert.Equal((method, "Owner", true), (user.TextAt("first_name"), user.TextAt("last_name"), user.At("account_administrator").GetBoolean()));
-            var shown = await org.Admin.AskAsync(method, $"/teams/{team.Id}", $$"""{ "team": { "name": "{{method}}" } }""").OkAsync();
+            var user = await org.Admin.AskAsync(
+                method, $"/users/{org.Created.Owner.Id}", $$"""{ "user": { "first_name": "{{method}}" } }""").OkAsync();
+            Assert.Equal(
+                (method, "Owner", true),
+                (user.TextAt("first_name"), user.TextAt("last_name"), user.At("account_administrator").GetBoolean()));
+            var shown = await org.Admin.AskAsync(
+                method, $"/teams/{team.Id}", $$"""{ "team": { "name": "{{method}}" } }""").OkAsync();
             Assert.Equal((method, true), (shown.TextAt("name"), shown.At("all_projects_allowed").GetBoolean()));
-            Assert.Equal(method, (await org.Admin.AskAsync(method, "/account", $$"""{ "account": { "name": "{{method}}" } }""").OkAsync()).TextAt("name"));
+            Assert.Equal(
+                method,
+                (
+                    await org.Admin.AskAsync(method, "/account", $$"""{ "account": { "name": "{{method}}" } }""")
+                        .OkAsync()).TextAt("name"));
         }
     }
 
@@ -125,11 +147,17 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task Every_path_may_end_in_json_or_a_slash(string end)
     {
         var org = await app.CreateOrganizationAsync();
-        var (noor, team) = (await org.InviteAsync("noor@acme.test", sendMail: false), await org.GroupAsync(new("Crew")));
-        foreach (var path in new[] { "/users", $"/users/{noor.Id}", "/teams", $"/teams/{team.Id}", "/projects", "/projects/staging", "/profile", "/account", "/account/billing_status" })
+        var (noor, team) = (
+            await org.InviteAsync("noor@acme.test", sendMail: false), await org.GroupAsync(new("Crew")));
+        foreach (var path in new[]
+            {
+                "/users", $"/users/{noor.Id}", "/teams", $"/teams/{team.Id}", "/projects", "/projects/staging",
+                "/profile", "/account", "/account/billing_status",
+            })
             await org.Admin.GetAsync(path + end, Ct).OkAsync();
         await org.Admin.PostAsync($"/users/{noor.Id}/resend_invitation{end}", null, Ct).AssertAsync(200, Ok);
-        var key = await org.Admin.PostTextAsync($"/security/api_keys{end}", """{ "api_key": { "description": "a" } }""").OkAsync();
+        var key = await org.Admin.PostTextAsync($"/security/api_keys{end}", """{ "api_key": { "description": "a" } }""")
+            .OkAsync();
         await org.Admin.DeleteAsync($"/security/api_keys/{key.TextAt("identifier")}{end}", Ct).AssertAsync(200, Ok);
         await org.Admin.DeleteAsync($"/teams/{team.Id}{end}", Ct).OkAsync();
         await org.Admin.DeleteAsync($"/users/{noor.Id}{end}", Ct).AssertAsync(200, Ok);
@@ -139,15 +167,18 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task A_deleted_team_says_deleted_and_a_deleted_user_says_ok()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.DeleteAsync($"/teams/{(await org.GroupAsync(new("Crew"))).Id}", Ct).AssertAsync(200, """{ "status": "deleted" }""");
-        await org.Admin.DeleteAsync($"/users/{(await org.InviteAsync("noor@acme.test", sendMail: false)).Id}", Ct).AssertAsync(200, Ok);
+        await org.Admin.DeleteAsync($"/teams/{(await org.GroupAsync(new("Crew"))).Id}", Ct)
+            .AssertAsync(200, """{ "status": "deleted" }""");
+        await org.Admin.DeleteAsync($"/users/{(await org.InviteAsync("noor@acme.test", sendMail: false)).Id}", Ct)
+            .AssertAsync(200, Ok);
     }
 
     [Fact]
     public async Task What_is_not_there_is_404_with_a_status_in_words()
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var path in new[] { $"/users/{Guid.NewGuid()}", $"/teams/{Guid.NewGuid()}", "/projects/nowhere" }) await org.Admin.GetAsync(path, Ct).AssertAsync(404, NotFound);
+        foreach (var path in new[] { $"/users/{Guid.NewGuid()}", $"/teams/{Guid.NewGuid()}", "/projects/nowhere" })
+            await org.Admin.GetAsync(path, Ct).AssertAsync(404, NotFound);
         foreach (var path in new[] { "/users/1/2/3", "/teams/a/b", "/security", "/nothing" })
         {
             await org.Admin.GetAsync(path, Ct)
@@ -159,13 +190,24 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task A_read_only_key_is_refused_by_every_route_that_writes()
     {
         var org = await app.CreateOrganizationAsync();
-        var reader = await org.ActiveAsync("reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
-        var routes = app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Where(e => e.Metadata.GetMetadata<ITagsMetadata>()?.Tags.Contains("DeployHQ") is true)
-            .SelectMany(e => e.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods.Select(m => (Method: m, Path: e.RoutePattern.RawText!.Replace("{identifier}", $"{org.Created.Owner.Id}", StringComparison.Ordinal)))).ToList();
+        var reader = await org.ActiveAsync(
+            "reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
+        var routes = app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.Metadata.GetMetadata<ITagsMetadata>()?.Tags.Contains("DeployHQ") is true)
+            .SelectMany(e =>
+                e.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods.Select(m =>
+                    (
+                        Method: m,
+                        Path: e.RoutePattern.RawText!.Replace(
+                            "{identifier}", $"{org.Created.Owner.Id}", StringComparison.Ordinal)))).ToList();
         var writes = routes.Where(r => r.Method is not "GET").ToList();
         Assert.Equal(16, writes.Count);
-        foreach (var (method, path) in writes) await reader.Client.AskAsync(method, path, "{}").AssertAsync(403, ReadOnlyKey);
-        foreach (var path in routes.Where(r => r.Method is "GET" && !r.Path.Contains(org.Created.Owner.Id.ToString(), StringComparison.Ordinal)).Select(r => r.Path)) await reader.Client.GetAsync(path, Ct).OkAsync();
+        foreach (var (method, path) in writes)
+            await reader.Client.AskAsync(method, path, "{}").AssertAsync(403, ReadOnlyKey);
+        foreach (var path in routes.Where(r =>
+                r.Method is "GET"
+                    && !r.Path.Contains(org.Created.Owner.Id.ToString(), StringComparison.Ordinal)).Select(r => r.Path))
+            await reader.Client.GetAsync(path, Ct).OkAsync();
     }
 
     [Fact]
@@ -180,16 +222,22 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         foreach (var status in new[] { 201, 422 })
-            Assert.Equal(status, (int)(await org.Admin.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""")).StatusCode);
+            Assert.Equal(
+                status,
+                (int)(await org.Admin.PostTextAsync(
+                    "/users",
+                    """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""")).StatusCode);
     }
 
     [Fact]
     public async Task Decided_a_user_manager_invites_and_what_he_does_not_hold_is_refused()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
+        var manager = await org.ActiveAsync(
+            "manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
         await manager.Client.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_billing": true } }""").AssertAsync(403, AdminsOnly);
-        await manager.Client.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
+        await manager.Client.PostTextAsync(
+            "/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
     }
 
     [Fact]
@@ -197,9 +245,11 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
-        foreach (var path in new[] { "/users", "/teams" }) await noor.Client.GetAsync(path, Ct).AssertAsync(403, Forbidden());
+        foreach (var path in new[] { "/users", "/teams" })
+            await noor.Client.GetAsync(path, Ct).AssertAsync(403, Forbidden());
         Assert.Equal(HttpStatusCode.Forbidden, (await noor.Client.GetAsync("/account", Ct)).StatusCode);
-        foreach (var path in new[] { "/projects", "/profile", "/account/billing_status" }) await noor.Client.GetAsync(path, Ct).OkAsync();
+        foreach (var path in new[] { "/projects", "/profile", "/account/billing_status" })
+            await noor.Client.GetAsync(path, Ct).OkAsync();
     }
 
     [Fact]
@@ -208,7 +258,9 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
         var team = await org.Admin.PostTeamAsync("""{ "name": "Crew", "project_assignments": [{ "identifier": "staging", "can_update_config": true }] }""").OkAsync(201);
-        await org.Admin.PutUserAsync(noor.Member.Id, "{}", $", \"project_assignments\": {team.At("project_assignments").GetRawText()}").OkAsync();
+        await org.Admin.PutUserAsync(
+            noor.Member.Id, "{}",
+            $", \"project_assignments\": {team.At("project_assignments").GetRawText()}").OkAsync();
         Assert.Equal(["staging"], await noor.Client.ProjectsAsync());
     }
 
@@ -216,8 +268,10 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task Decided_a_user_manager_cannot_remove_himself()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
-        await manager.Client.DeleteAsync($"/users/{manager.Member.Id}", Ct).AssertAsync(403, """{ "error": "You cannot remove yourself", "error_code": "forbidden" }""");
+        var manager = await org.ActiveAsync(
+            "manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
+        await manager.Client.DeleteAsync($"/users/{manager.Member.Id}", Ct)
+            .AssertAsync(403, """{ "error": "You cannot remove yourself", "error_code": "forbidden" }""");
     }
 
     [Fact]
@@ -237,7 +291,8 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task Decided_the_default_zone_is_the_accounts()
     {
         var org = await app.CreateOrganizationAsync(o => o.TimeZone = "Europe/Berlin");
-        var user = await org.Admin.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
+        var user = await org.Admin.PostTextAsync(
+            "/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
         Assert.Equal("Europe/Berlin", user.TextAt("time_zone"));
     }
 
@@ -245,7 +300,8 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task Decided_there_is_no_rate_limit()
     {
         var org = await app.CreateOrganizationAsync();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => org.Admin.GetAsync("/account/billing_status", Ct)));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ =>
+            org.Admin.GetAsync("/account/billing_status", Ct)));
         Assert.All(answers, a => Assert.True(a.IsSuccessStatusCode));
     }
 
@@ -253,7 +309,10 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task A_body_in_chunks_without_a_length_is_read_like_any_other()
     {
         var org = await app.CreateOrganizationAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Put, $"/users/{org.Created.Owner.Id}") { Content = new StringContent("""{ "user": { "first_name": "Olga" } }""", Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Put, $"/users/{org.Created.Owner.Id}")
+        {
+            Content = new StringContent("""{ "user": { "first_name": "Olga" } }""", Encoding.UTF8, "application/json"),
+        };
         request.Headers.TransferEncodingChunked = true;
         Assert.Equal("Olga", (await org.Admin.SendAsync(request, Ct).OkAsync()).TextAt("first_name"));
     }

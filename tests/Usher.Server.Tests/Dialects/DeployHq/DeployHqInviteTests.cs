@@ -10,7 +10,8 @@ namespace Usher.Server.Tests.Dialects.DeployHq;
 public sealed class DeployHqInviteTests(UsherApp app)
 {
     private const string Taken = """{ "email_address": ["has already been taken"] }""";
-    private const string MoreThanHeld = """{ "error": "Only account administrators can change permissions", "error_code": "forbidden" }""";
+    private const string MoreThanHeld =
+        """{ "error": "Only account administrators can change permissions", "error_code": "forbidden" }""";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -18,7 +19,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
     public async Task A_first_name_and_an_address_suffice_and_the_rest_has_its_defaults()
     {
         var org = await app.CreateOrganizationAsync(o => o.TimeZone = "Europe/Berlin");
-        var answer = await InviteAsync(org.Admin, """{ "first_name": " Noor ", "email_address": " Noor@acme.test " }""");
+        var answer = await InviteAsync(
+            org.Admin, """{ "first_name": " Noor ", "email_address": " Noor@acme.test " }""");
 
         var member = await org.MemberAsync("noor@acme.test");
         await answer.AssertAsync(201, $$"""
@@ -46,7 +48,9 @@ public sealed class DeployHqInviteTests(UsherApp app)
     public async Task A_zone_of_the_TZ_database_is_kept(string zone)
     {
         var org = await app.CreateOrganizationAsync();
-        var user = await InviteAsync(org.Admin, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "time_zone": "{{zone}}" }""").OkAsync(201);
+        var user = await InviteAsync(
+            org.Admin,
+            $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "time_zone": "{{zone}}" }""").OkAsync(201);
 
         Assert.Equal(zone, user.TextAt("time_zone"));
     }
@@ -73,11 +77,13 @@ public sealed class DeployHqInviteTests(UsherApp app)
     public async Task Each_flag_gives_what_it_says_and_nothing_else(string flag, string? permission)
     {
         var org = await app.CreateOrganizationAsync();
-        var user = await InviteAsync(org.Admin, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": true }""").OkAsync(201);
+        var user = await InviteAsync(
+            org.Admin,
+            $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": true }""").OkAsync(201);
 
         foreach (var other in Flags) Assert.Equal(other == flag, user.At(other).GetBoolean());
         var member = await org.MemberAsync("noor@acme.test");
-        Assert.Equal(permission is null ? [] : [permission], member.Permissions.Select(p => p.Permission));
+        Assert.Equal(permission is null ? [] : (string[])[permission], member.Permissions);
         Assert.Equal(permission is null, member.AllResources);
     }
 
@@ -97,7 +103,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
             { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_users": {{written}}, "all_projects_allowed": {{written}}, "account_administrator": {{written}} }
             """).OkAsync(201);
 
-        foreach (var flag in new[] { "can_manage_users", "all_projects_allowed", "account_administrator" }) Assert.Equal(meant, user.At(flag).GetBoolean());
+        foreach (var flag in new[] { "can_manage_users", "all_projects_allowed", "account_administrator" })
+            Assert.Equal(meant, user.At(flag).GetBoolean());
     }
 
     [Theory]
@@ -115,7 +122,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         foreach (var flag in Flags)
         {
-            await InviteAsync(org.Admin, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": {{written}} }""")
+            await InviteAsync(
+                org.Admin, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": {{written}} }""")
                 .AssertAsync(422, $$"""{ "{{flag}}": ["is not included in the list"] }""");
         }
 
@@ -133,7 +141,9 @@ public sealed class DeployHqInviteTests(UsherApp app)
             """).OkAsync(201);
 
         var member = await org.MemberAsync("noor@acme.test");
-        Assert.Equal((member.Number, member.Id.ToString(), false), (answer.At("id").GetInt64(), answer.TextAt("identifier"), answer.At("activated").GetBoolean()));
+        Assert.Equal(
+            (member.Number, member.Id.ToString(), false),
+            (answer.At("id").GetInt64(), answer.TextAt("identifier"), answer.At("activated").GetBoolean()));
         Assert.NotEqual("5b0e6a52-0c1f-4d7a-9a3e-7d2f4b8c1e90", answer.TextAt("identifier"));
     }
 
@@ -141,7 +151,10 @@ public sealed class DeployHqInviteTests(UsherApp app)
     public async Task All_faults_are_told_at_once_by_field()
     {
         var org = await app.CreateOrganizationAsync();
-        await InviteAsync(org.Admin, """{ "first_name": " ", "last_name": 7, "time_zone": [], "can_manage_agents": "perhaps" }""").AssertAsync(422, """
+        await InviteAsync(
+            org.Admin,
+            """{ "first_name": " ", "last_name": 7, "time_zone": [], "can_manage_agents": "perhaps" }""").AssertAsync(
+            422, """
             { "first_name": ["can't be blank"], "last_name": ["is invalid"], "email_address": ["can't be blank"], "time_zone": ["is invalid"],
               "can_manage_agents": ["is not included in the list"] }
             """);
@@ -149,13 +162,20 @@ public sealed class DeployHqInviteTests(UsherApp app)
 
     [Theory]
     [InlineData(""" "email_address": "noor" """, "email_address", "is invalid")]
-    [InlineData(""" "email_address": "noor@acme.test", "time_zone": "Mars/Olympus" """, "time_zone", "is not included in the list")]
-    [InlineData(""" "email_address": "noor@acme.test", "time_zone": "W. Europe Standard Time" """, "time_zone", "is not included in the list")]
+    [
+        InlineData(
+            """ "email_address": "noor@acme.test", "time_zone": "Mars/Olympus" """, "time_zone",
+            "is not included in the list")]
+    [
+        InlineData(
+            """ "email_address": "noor@acme.test", "time_zone": "W. Europe Standard Time" """, "time_zone",
+            "is not included in the list")]
     [InlineData(""" "email_address": "noor@acme.test", "last_name": "a\u0000b" """, "last_name", "is invalid")]
     public async Task A_value_that_cannot_be_accepted_is_told_by_field(string members, string field, string text)
     {
         var org = await app.CreateOrganizationAsync();
-        await InviteAsync(org.Admin, $$"""{ "first_name": "Noor", {{members}} }""").AssertAsync(422, $$"""{ "{{field}}": ["{{text}}"] }""");
+        await InviteAsync(org.Admin, $$"""{ "first_name": "Noor", {{members}} }""")
+            .AssertAsync(422, $$"""{ "{{field}}": ["{{text}}"] }""");
         Assert.Single(await org.MembersAsync());
     }
 
@@ -182,7 +202,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
         await org.InviteAsync("pending@acme.test", sendMail: false);
         await org.ActiveAsync("active@acme.test");
 
-        await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "Pending@Acme.test" }""").AssertAsync(422, Taken);
+        await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "Pending@Acme.test" }""")
+            .AssertAsync(422, Taken);
         await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "active@acme.test", "account_administrator": true }""").AssertAsync(422, Taken);
         Assert.Equal(3, (await org.MembersAsync()).Count);
         Assert.Empty(await org.OutboxAsync());
@@ -196,7 +217,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
             { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "all_projects_allowed": true }
             """).OkAsync(201);
         await org.RemoveAsync("noor@acme.test");
-        var again = await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "noor@acme.test" }""").OkAsync(201);
+        var again = await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "noor@acme.test" }""")
+            .OkAsync(201);
 
         Assert.NotEqual(first.At("id").GetInt64(), again.At("id").GetInt64());
         Assert.NotEqual(first.TextAt("identifier"), again.TextAt("identifier"));
@@ -208,19 +230,26 @@ public sealed class DeployHqInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync(o => o.DefaultPermissions = [Permissions.ResourceCreation]);
         var newcomers = await org.GroupAsync(new("Newcomers") { IsDefault = true });
-        var user = await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "noor@acme.test" }""").OkAsync(201);
+        var user = await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "noor@acme.test" }""")
+            .OkAsync(201);
 
         Assert.False(user.At("can_create_projects").GetBoolean());
         var seen = await org.Admin.GetAsync("/api/v2/user/noor@acme.test", Ct).OkAsync();
-        Assert.Equal(["Everyone", newcomers.Name], seen.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
+        Assert.Equal(
+            ["Everyone", newcomers.Name], seen.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
     }
 
     [Fact]
     public async Task A_user_manager_hands_out_what_he_holds_and_no_more()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@acme.test", r => r with { Permissions = [Permissions.UserManagement, Permissions.ResourceCreation] });
-        foreach (var flag in new[] { "account_administrator", "can_manage_billing", "can_manage_agents", "all_projects_allowed" })
+        var manager = await org.ActiveAsync(
+            "manager@acme.test",
+            r => r with { Permissions = [Permissions.UserManagement, Permissions.ResourceCreation] });
+        foreach (var flag in new[]
+            {
+                "account_administrator", "can_manage_billing", "can_manage_agents", "all_projects_allowed",
+            })
         {
             await InviteAsync(manager.Client, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "{{flag}}": true }""")
                 .AssertAsync(403, MoreThanHeld);
@@ -230,14 +259,16 @@ public sealed class DeployHqInviteTests(UsherApp app)
         var user = await InviteAsync(manager.Client, """
             { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "can_manage_users": true, "account_administrator": false }
             """).OkAsync(201);
-        Assert.Equal((true, true), (user.At("can_create_projects").GetBoolean(), user.At("can_manage_users").GetBoolean()));
+        Assert.Equal(
+            (true, true), (user.At("can_create_projects").GetBoolean(), user.At("can_manage_users").GetBoolean()));
     }
 
     [Fact]
     public async Task A_seat_limit_is_told_at_the_base()
     {
         var org = await app.CreateOrganizationAsync();
-        await app.WithAsync<OrganizationService, Core.Result<Organization>>(s => s.SetSeatLimitAsync(org.System, 1, Ct));
+        await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
+            s.SetSeatLimitAsync(org.System, 1, Ct));
         await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "noor@acme.test" }""")
             .AssertAsync(422, """{ "base": ["Your package does not allow additional users"] }""");
     }
@@ -251,7 +282,11 @@ public sealed class DeployHqInviteTests(UsherApp app)
     }
 
     private static string[] Flags { get; } =
-        ["account_administrator", "can_manage_users", "can_manage_billing", "can_create_projects", "can_manage_agents", "all_projects_allowed"];
+        [
+            "account_administrator", "can_manage_users", "can_manage_billing", "can_create_projects",
+            "can_manage_agents", "all_projects_allowed",
+        ];
 
-    private static Task<HttpResponseMessage> InviteAsync(HttpClient client, string user) => client.PostTextAsync("/users", $$"""{ "user": {{user}} }""");
+    private static Task<HttpResponseMessage> InviteAsync(HttpClient client, string user) =>
+        client.PostTextAsync("/users", $$"""{ "user": {{user}} }""");
 }

@@ -43,18 +43,34 @@ public sealed class DeployHqTeamTests(UsherApp app)
     public async Task Only_what_is_there_changes()
     {
         var org = await app.CreateOrganizationAsync();
-        var (noor, ilya) = (await org.InviteAsync("noor@acme.test", sendMail: false), await org.InviteAsync("ilya@acme.test", sendMail: false));
-        var team = await org.GroupAsync(new("Crew") { Permissions = [Permissions.BillingManagement, "ingestion"], Members = [new(Id: noor.Id)], Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.Full)] });
+        var (noor, ilya) = (
+            await org.InviteAsync("noor@acme.test", sendMail: false),
+            await org.InviteAsync("ilya@acme.test", sendMail: false));
+        var team = await org.GroupAsync(
+            new("Crew")
+            {
+                Permissions = [Permissions.BillingManagement, "ingestion"], Members = [new(Id: noor.Id)],
+                Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.Full)],
+            });
 
-        var changed = await org.Admin.PutTeamAsync(team.Id, """{ "name": "Second crew", "can_manage_users": true, "can_manage_billing": false }""").OkAsync();
-        Assert.Equal(("Second crew", 1, 1), (changed.TextAt("name"), changed.At("members").GetArrayLength(), changed.At("project_assignments").GetArrayLength()));
+        var changed = await org.Admin.PutTeamAsync(
+            team.Id, """{ "name": "Second crew", "can_manage_users": true, "can_manage_billing": false }""").OkAsync();
+        Assert.Equal(
+            ("Second crew", 1, 1),
+            (
+                changed.TextAt("name"), changed.At("members").GetArrayLength(),
+                changed.At("project_assignments").GetArrayLength()));
         Assert.Equal(["can_manage_users"], changed.TrueFlags());
         Assert.Equal(["ingestion", "user_management"], await PermissionsAsync(org, team.Id));
 
-        changed = await org.Admin.AskAsync("PATCH", $"/teams/{team.Id}", $$"""{ "team": { "user_ids": [{{ilya.Number}}] } }""").OkAsync();
+        changed = await org.Admin.AskAsync(
+            "PATCH", $"/teams/{team.Id}", $$"""{ "team": { "user_ids": [{{ilya.Number}}] } }""").OkAsync();
         Assert.Equal([ilya.Number], changed.At("members").EnumerateArray().Select(m => m.At("id").GetInt64()));
-        changed = await org.Admin.PutTeamAsync(team.Id, """{ "user_ids": [] }""", ""","project_assignments": [{ "identifier": "sandbox" }]""").OkAsync();
-        Assert.Equal((0, "sandbox"), (changed.At("members").GetArrayLength(), changed.TextAt("project_assignments/0/identifier")));
+        changed = await org.Admin.PutTeamAsync(
+            team.Id, """{ "user_ids": [] }""", ""","project_assignments": [{ "identifier": "sandbox" }]""").OkAsync();
+        Assert.Equal(
+            (0, "sandbox"),
+            (changed.At("members").GetArrayLength(), changed.TextAt("project_assignments/0/identifier")));
     }
 
     [Fact]
@@ -63,7 +79,12 @@ public sealed class DeployHqTeamTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
         var team = await org.Admin.PostTeamAsync($$"""{ "name": "Admins", "is_admin": true, "can_manage_users": false, "user_ids": [{{noor.Member.Number}}] }""").OkAsync(201);
-        Assert.Equal(["is_admin", "can_manage_users", "can_manage_billing", "can_manage_agents", "can_create_projects", "all_projects_allowed"], team.TrueFlags());
+        Assert.Equal(
+            [
+                "is_admin", "can_manage_users", "can_manage_billing", "can_manage_agents", "can_create_projects",
+                "all_projects_allowed",
+            ],
+            team.TrueFlags());
         await noor.Client.PutUserAsync(noor.Member.Id, """{ "can_manage_agents": true }""").OkAsync();
 
         var less = await org.Admin.PutTeamAsync(team.TextAt("identifier")!, """{ "is_admin": false }""").OkAsync();
@@ -82,7 +103,8 @@ public sealed class DeployHqTeamTests(UsherApp app)
         await noor.Client.GetAsync("/teams", Ct).OkAsync();
         Assert.Equal(["staging"], await noor.Client.ProjectsAsync());
 
-        await org.Admin.AskAsync("DELETE", $"/teams/{id}", "no JSON at all").AssertAsync(200, """{ "status": "deleted" }""");
+        await org.Admin.AskAsync("DELETE", $"/teams/{id}", "no JSON at all")
+            .AssertAsync(200, """{ "status": "deleted" }""");
         await noor.Client.GetAsync("/teams", Ct).AssertAsync(403, Forbidden());
         Assert.Empty(await noor.Client.ProjectsAsync());
         await org.Admin.DeleteAsync($"/teams/{id}", Ct).AssertAsync(404, NotFound);
@@ -94,22 +116,38 @@ public sealed class DeployHqTeamTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var id = (await org.Admin.PostTeamAsync("""{ "name": "Crew", "project_assignments": [{ "identifier": "staging" }] }""").OkAsync(201)).TextAt("identifier")!;
-        Assert.Equal(1, (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": false }""").OkAsync()).At("project_assignments").GetArrayLength());
-        Assert.Equal(0, (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": true }""").OkAsync()).At("project_assignments").GetArrayLength());
-        Assert.Equal(0, (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": false }""").OkAsync()).At("project_assignments").GetArrayLength());
+        Assert.Equal(
+            1,
+            (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": false }""").OkAsync())
+                .At("project_assignments").GetArrayLength());
+        Assert.Equal(
+            0,
+            (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": true }""").OkAsync())
+                .At("project_assignments").GetArrayLength());
+        Assert.Equal(
+            0,
+            (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": false }""").OkAsync())
+                .At("project_assignments").GetArrayLength());
     }
 
     [Fact]
     public async Task A_user_manager_gives_a_team_what_he_holds_and_no_more()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@acme.test", r => r with { Permissions = [Permissions.UserManagement, Permissions.ResourceCreation] });
-        foreach (var more in new[] { """ "is_admin": true """, """ "can_manage_billing": true """, """ "all_projects_allowed": true """, """ "project_assignments": [{ "identifier": "staging" }] """ })
+        var manager = await org.ActiveAsync(
+            "manager@acme.test",
+            r => r with { Permissions = [Permissions.UserManagement, Permissions.ResourceCreation] });
+        foreach (var more in new[]
+            {
+                """ "is_admin": true """, """ "can_manage_billing": true """, """ "all_projects_allowed": true """,
+                """ "project_assignments": [{ "identifier": "staging" }] """,
+            })
             await manager.Client.PostTeamAsync($$"""{ "name": "Crew", {{more}} }""").AssertAsync(403, AdminsOnly);
         await manager.Client.PostTeamAsync("""{ "name": "Crew", "can_create_projects": true }""").OkAsync(201);
 
         var admins = await org.GroupAsync(new("Admins") { IsAdmin = true });
-        await manager.Client.PutTeamAsync(admins.Id, $$"""{ "user_ids": [{{manager.Member.Number}}] }""").AssertAsync(403, AdminsOnly);
+        await manager.Client.PutTeamAsync(admins.Id, $$"""{ "user_ids": [{{manager.Member.Number}}] }""")
+            .AssertAsync(403, AdminsOnly);
         await manager.Client.DeleteAsync($"/teams/{admins.Id}", Ct).AssertAsync(403, AdminsOnly);
         Assert.Equal(2, (await manager.Client.GetAsync("/teams", Ct).OkAsync()).GetArrayLength());
     }
@@ -121,7 +159,9 @@ public sealed class DeployHqTeamTests(UsherApp app)
     [InlineData("""{ "name": "a\u0000b" }""", "name", "is invalid")]
     [InlineData("""{ "name": "CREW" }""", "name", "has already been taken")]
     [InlineData("""{ "name": "x", "is_admin": null }""", "is_admin", "is not included in the list")]
-    [InlineData("""{ "name": "x", "can_manage_users": "perhaps" }""", "can_manage_users", "is not included in the list")]
+    [
+        InlineData(
+            """{ "name": "x", "can_manage_users": "perhaps" }""", "can_manage_users", "is not included in the list")]
     [InlineData("""{ "name": "x", "user_ids": null }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": "1,2" }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": [1.5] }""", "user_ids", "is invalid")]
@@ -130,7 +170,10 @@ public sealed class DeployHqTeamTests(UsherApp app)
     [InlineData("""{ "name": "x", "user_ids": [99999999999999999999999] }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": ["\ud800"] }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": [0] }""", "user_ids", "is invalid")]
-    [InlineData("""{ "name": "x", "project_assignments": [{ "identifier": "nowhere" }] }""", "project_assignments", "is invalid")]
+    [
+        InlineData(
+            """{ "name": "x", "project_assignments": [{ "identifier": "nowhere" }] }""", "project_assignments",
+            "is invalid")]
     public async Task What_cannot_be_accepted_is_told_by_field(string team, string field, string text)
     {
         var org = await app.CreateOrganizationAsync();
@@ -155,14 +198,19 @@ public sealed class DeployHqTeamTests(UsherApp app)
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var theirs = await other.GroupAsync(new("Theirs"));
         var stranger = await other.InviteAsync("stranger@acme.test", sendMail: false);
-        foreach (var id in new[] { $"{theirs.Id}", $"{await org.EveryoneAsync()}", $"{Guid.NewGuid()}", "1", "crew", theirs.Id.ToString("N") })
+        foreach (var id in new[]
+            {
+                $"{theirs.Id}", $"{await org.EveryoneAsync()}", $"{Guid.NewGuid()}", "1", "crew",
+                theirs.Id.ToString("N"),
+            })
         {
             await org.Admin.GetAsync($"/teams/{id}", Ct).AssertAsync(404, NotFound);
             await org.Admin.PutTeamAsync(id, """{ "name": "Mine" }""").AssertAsync(404, NotFound);
             await org.Admin.DeleteAsync($"/teams/{id}", Ct).AssertAsync(404, NotFound);
         }
 
-        await org.Admin.PostTeamAsync($$"""{ "name": "Crew", "user_ids": [{{stranger.Number}}] }""").AssertAsync(422, Fault("user_ids", "is invalid"));
+        await org.Admin.PostTeamAsync($$"""{ "name": "Crew", "user_ids": [{{stranger.Number}}] }""")
+            .AssertAsync(422, Fault("user_ids", "is invalid"));
         await org.Admin.PostTeamAsync($$"""{ "name": "Crew", "project_assignments": [{ "identifier": "{{other.Created.Resources[0].Id}}" }] }""").AssertAsync(422, Fault("project_assignments", "is invalid"));
         Assert.Equal("Theirs", (await other.Admin.GetAsync($"/teams/{theirs.Id}", Ct).OkAsync()).TextAt("name"));
     }
@@ -172,20 +220,28 @@ public sealed class DeployHqTeamTests(UsherApp app)
     {
         const int Count = 3_000;
         var org = await app.CreateOrganizationAsync();
-        Group[] teams = [await org.GroupAsync(new("First")), await org.GroupAsync(new("Nobody")), await org.GroupAsync(new("Some")), await org.GroupAsync(new("Last"))];
-        var members = await FillAsync(org, Count, i => [teams[0], .. i % 7 is 0 ? [teams[2]] : Array.Empty<Group>(), teams[3]]);
+        Group[] teams = [
+            await org.GroupAsync(new("First")), await org.GroupAsync(new("Nobody")), await org.GroupAsync(new("Some")),
+            await org.GroupAsync(new("Last")),
+        ];
+        var members = await FillAsync(
+            org, Count, i => [teams[0], .. i % 7 is 0 ? [teams[2]] : Array.Empty<Group>(), teams[3]]);
 
         using var answer = await org.Admin.GetAsync("/teams", HttpCompletionOption.ResponseHeadersRead, Ct);
         Assert.True(answer.Headers.TransferEncodingChunked, "streamed, not collected");
-        var shown = (await Task.FromResult(answer).OkAsync()).EnumerateArray().ToDictionary(t => t.TextAt("name")!, t => t.At("members").EnumerateArray().Select(m => m.At("id").GetInt64()).ToArray());
+        var shown = (await Task.FromResult(answer).OkAsync()).EnumerateArray()
+            .ToDictionary(
+                t => t.TextAt("name")!,
+                t => t.At("members").EnumerateArray().Select(m => m.At("id").GetInt64()).ToArray());
         Assert.Equal(members.Select(m => m.Number), shown["First"]);
         Assert.Empty(shown["Nobody"]);
         Assert.Equal(members.Where((_, i) => i % 7 is 0).Select(m => m.Number), shown["Some"]);
         Assert.Equal(members.Select(m => m.Number), shown["Last"]);
     }
 
-    private Task<string[]> PermissionsAsync(TestOrganization org, Guid team) => app.WithAsync<GroupService, string[]>(async s =>
-        [.. (await s.GetAsync(org.System, team, new(), Ct)).Value.Group.Permissions.Select(p => p.Permission).Order(StringComparer.Ordinal)]);
+    private Task<string[]> PermissionsAsync(TestOrganization org, Guid team) =>
+        app.WithAsync<GroupService, string[]>(async s =>
+        [.. (await s.GetAsync(org.System, team, new(), Ct)).Value.Group.Permissions.Order(StringComparer.Ordinal)]);
 
     private async Task<List<Member>> FillAsync(TestOrganization org, int count, Func<int, Group[]> groups)
     {
@@ -193,10 +249,13 @@ public sealed class DeployHqTeamTests(UsherApp app)
         List<Member> members = [];
         for (var i = 0; i < count; i++)
         {
-            var first = i % NumberBlock.Size is 0 ? await app.WithAsync<MemberNumbers, long>(numbers => numbers.TakeAsync(NumberBlock.Size, Ct).AsTask()) : members[^1].Number + 1;
+            var first = i % NumberBlock.Size is 0
+                ? await app.WithAsync<MemberNumbers, long>(numbers => numbers.TakeAsync(NumberBlock.Size, Ct).AsTask())
+                : members[^1].Number + 1;
             var member = new Member
             {
-                OrganizationId = org.Id, Id = Uuid.Create(now), Number = first, Identifier = $"m{i}@example.test", Email = $"m{i}@example.test", FirstName = "Ada",
+                OrganizationId = org.Id, Id = Uuid.Create(now), Number = first, Identifier = $"m{i}@example.test",
+                Email = $"m{i}@example.test", FirstName = "Ada",
                 Kind = MemberKind.Person, Status = MemberStatus.Active, CreatedAt = now,
             };
             member.Give(BuiltInRole.User, org.System, now);

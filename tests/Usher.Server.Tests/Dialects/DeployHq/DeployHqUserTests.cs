@@ -21,7 +21,9 @@ public sealed class DeployHqUserTests(UsherApp app)
     public async Task The_list_is_a_bare_array_of_thirteen_members_each_in_the_order_of_the_numbers()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.InviteAsync("zoe@acme.test", r => r with { Permissions = [Permissions.BillingManagement], TimeZone = "Asia/Tokyo" }, sendMail: false);
+        await org.InviteAsync(
+            "zoe@acme.test", r => r with { Permissions = [Permissions.BillingManagement], TimeZone = "Asia/Tokyo" },
+            sendMail: false);
         await org.InviteAsync("gone@acme.test", sendMail: false);
         await org.ServiceAccountAsync("bot");
         var adam = await org.ActiveAsync("Adam@acme.test", r => r with { AllResources = true });
@@ -50,10 +52,16 @@ public sealed class DeployHqUserTests(UsherApp app)
         var user = await org.Admin.GetAsync($"/users/{member.Id}", Ct).OkAsync();
 
         Assert.Equal(
-            ["id", "identifier", "first_name", "last_name", "email_address", "time_zone", "account_administrator", "activated", "can_manage_users", "can_manage_billing",
+            [
+                "id", "identifier", "first_name", "last_name", "email_address", "time_zone", "account_administrator",
+                "activated", "can_manage_users", "can_manage_billing",
              "can_create_projects", "can_manage_agents", "all_projects_allowed"],
             user.Names());
-        foreach (var written in new[] { member.Id.ToString().ToUpperInvariant(), $"{member.Number}", $"{member.Id}.json", $"{member.Number}.json", $"{member.Id}/" })
+        foreach (var written in new[]
+            {
+                member.Id.ToString().ToUpperInvariant(), $"{member.Number}", $"{member.Id}.json",
+                $"{member.Number}.json", $"{member.Id}/",
+            })
             Assert.Equal(user.GetRawText(), (await org.Admin.GetAsync("/users/" + written, Ct).OkAsync()).GetRawText());
     }
 
@@ -65,12 +73,15 @@ public sealed class DeployHqUserTests(UsherApp app)
         var bot = await org.ServiceAccountAsync("bot");
         foreach (var wrong in new[]
         {
-            Guid.NewGuid().ToString(), member.Id.ToString("N"), member.Id.ToString("B"), "0", "-1", "+" + member.Number, "1e3", "99999999999999999999999", $"%20{member.Number}",
-            "noor@acme.test", "nobody", bot.Member.Id.ToString(), bot.Member.Number.ToString(CultureInfo.InvariantCulture),
+            Guid.NewGuid().ToString(), member.Id.ToString("N"), member.Id.ToString("B"), "0", "-1", "+"
+                + member.Number, "1e3", "99999999999999999999999", $"%20{member.Number}",
+            "noor@acme.test", "nobody", bot.Member.Id.ToString(),
+            bot.Member.Number.ToString(CultureInfo.InvariantCulture),
         })
         {
             await org.Admin.GetAsync(Wire.Raw(app.Url, "/users/" + wrong), Ct).AssertAsync(404, NotFound);
-            await org.Admin.PostAsync(Wire.Raw(app.Url, $"/users/{wrong}/resend_invitation"), null, Ct).AssertAsync(404, NotFound);
+            await org.Admin.PostAsync(Wire.Raw(app.Url, $"/users/{wrong}/resend_invitation"), null, Ct)
+                .AssertAsync(404, NotFound);
         }
 
         await org.RemoveAsync("noor@acme.test");
@@ -85,7 +96,8 @@ public sealed class DeployHqUserTests(UsherApp app)
         var member = await org.InviteAsync("noor@acme.test");
         foreach (var (n, written) in new[] { member.Id.ToString(), member.Number.ToString(CultureInfo.InvariantCulture) }.Index())
         {
-            await org.Admin.PostAsync($"/users/{written}/resend_invitation", null, Ct).AssertAsync(200, """{ "status": "ok" }""");
+            await org.Admin.PostAsync($"/users/{written}/resend_invitation", null, Ct)
+                .AssertAsync(200, """{ "status": "ok" }""");
             var invitation = Assert.Single((await org.MemberAsync("noor@acme.test")).Invitations);
             Assert.Equal((InvitationStatus.Pending, n + 2), (invitation.Status, invitation.SentCount));
             Assert.Equal(n + 2, (await org.OutboxAsync()).Count(m => m.Recipient == "noor@acme.test"));
@@ -114,12 +126,16 @@ public sealed class DeployHqUserTests(UsherApp app)
         var noor = await org.JoinAsync($"noor@{org.Slug}.example");
         Assert.True((await org.Admin.GetAsync($"/users/{noor.Member.Id}", Ct).OkAsync()).At("activated").GetBoolean());
 
-        await org.Admin.PostAsync($"/users/{noor.Member.Id}/resend_invitation", null, Ct).AssertAsync(422, """{ "error": "User already activated" }""");
+        await org.Admin.PostAsync($"/users/{noor.Member.Id}/resend_invitation", null, Ct)
+            .AssertAsync(422, """{ "error": "User already activated" }""");
         Assert.Single(await org.OutboxAsync());
         var list = await org.Admin.GetAsync("/v1/users", Ct).OkAsync();
-        Assert.Equal(("ACTIVE", true), (list.TextAt("data/1/attributes/status"), list.At("data/1/attributes/has-credentials").GetBoolean()));
         Assert.Equal(
-            (await org.Admin.GetAsync("/api/v2/user/" + noor.Member.Identifier, Ct).OkAsync()).At("lastSuccessfulLogin").GetInt64(),
+            ("ACTIVE", true),
+            (list.TextAt("data/1/attributes/status"), list.At("data/1/attributes/has-credentials").GetBoolean()));
+        Assert.Equal(
+            (await org.Admin.GetAsync("/api/v2/user/" + noor.Member.Identifier, Ct).OkAsync()).At("lastSuccessfulLogin")
+                .GetInt64(),
             list.At("data/1/attributes/last-login-date").GetInt64());
     }
 
@@ -131,12 +147,16 @@ public sealed class DeployHqUserTests(UsherApp app)
               "hint": "This needs an account administrator, or the permission to manage users." }
             """;
         var org = await app.CreateOrganizationAsync();
-        var self = await org.ActiveAsync("power@acme.test", r => r with { Role = BuiltInRole.PowerUser, Permissions = [Permissions.BillingManagement] });
+        var self = await org.ActiveAsync(
+            "power@acme.test",
+            r => r with { Role = BuiltInRole.PowerUser, Permissions = [Permissions.BillingManagement] });
 
         await self.Client.GetAsync("/users", Ct).AssertAsync(403, Forbidden);
         await self.Client.GetAsync($"/users/{self.Member.Id}", Ct).AssertAsync(403, Forbidden);
         await self.Client.GetAsync("/users/nobody", Ct).AssertAsync(403, Forbidden);
-        await self.Client.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").AssertAsync(403, Forbidden);
+        await self.Client.PostTextAsync(
+            "/users",
+            """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").AssertAsync(403, Forbidden);
         await self.Client.PostTextAsync("/users", "nonsense").AssertAsync(403, Forbidden);
         await self.Client.PostAsync($"/users/{self.Member.Id}/resend_invitation", null, Ct).AssertAsync(403, Forbidden);
     }
@@ -145,11 +165,15 @@ public sealed class DeployHqUserTests(UsherApp app)
     public async Task A_user_manager_may_look_invite_and_resend_but_not_to_somebody_who_holds_more()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
-        var (less, more) = (await org.InviteAsync("less@acme.test"), await org.InviteAsync("more@acme.test", r => r with { Role = BuiltInRole.Admin }));
+        var manager = await org.ActiveAsync(
+            "manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
+        var (less, more) = (
+            await org.InviteAsync("less@acme.test"),
+            await org.InviteAsync("more@acme.test", r => r with { Role = BuiltInRole.Admin }));
 
         Assert.Equal(4, (await manager.Client.GetAsync("/users", Ct).OkAsync()).GetArrayLength());
-        await manager.Client.PostAsync($"/users/{less.Id}/resend_invitation", null, Ct).AssertAsync(200, """{ "status": "ok" }""");
+        await manager.Client.PostAsync($"/users/{less.Id}/resend_invitation", null, Ct)
+            .AssertAsync(200, """{ "status": "ok" }""");
         await manager.Client.PostAsync($"/users/{more.Id}/resend_invitation", null, Ct)
             .AssertAsync(403, """{ "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }""");
         Assert.Single(await org.OutboxAsync(), m => m.Recipient == "more@acme.test");
@@ -160,12 +184,15 @@ public sealed class DeployHqUserTests(UsherApp app)
     {
         const string ReadOnly = """{ "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only", "hint": "Use a key that may write." }""";
         var org = await app.CreateOrganizationAsync();
-        var reader = await org.ActiveAsync("reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
+        var reader = await org.ActiveAsync(
+            "reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
         var pending = await org.InviteAsync("noor@acme.test", sendMail: false);
 
         await reader.Client.GetAsync("/users", Ct).OkAsync();
         await reader.Client.GetAsync($"/users/{pending.Id}", Ct).OkAsync();
-        await reader.Client.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "new@acme.test" } }""").AssertAsync(403, ReadOnly);
+        await reader.Client.PostTextAsync(
+            "/users",
+            """{ "user": { "first_name": "Noor", "email_address": "new@acme.test" } }""").AssertAsync(403, ReadOnly);
         await reader.Client.PostAsync($"/users/{pending.Id}/resend_invitation", null, Ct).AssertAsync(403, ReadOnly);
         Assert.Empty(await org.OutboxAsync());
     }

@@ -35,7 +35,12 @@ public sealed class BusinessFunctionsTests(UsherApp app)
         Assert.Equal(106, Known.Length);
         Assert.Empty(owner.Except(Known));
         Assert.Equal(owner.Order(StringComparer.Ordinal).Distinct(), owner);
-        Assert.Superset(new HashSet<string> { "LOGIN", "INVITE_USER", "CREATE_TOKEN", "MODIFY_ALERTS", "VIEW_LOGS", "METRIC_INGESTION" }, owner.ToHashSet());
+        Assert.Superset(
+            new HashSet<string>
+            {
+                "LOGIN", "INVITE_USER", "CREATE_TOKEN", "MODIFY_ALERTS", "VIEW_LOGS", "METRIC_INGESTION",
+            },
+            owner.ToHashSet());
     }
 
     [Fact]
@@ -48,7 +53,12 @@ public sealed class BusinessFunctionsTests(UsherApp app)
         Assert.Equal(22, plain.Length);
 
         await org.Admin.NameAsync("/account/kim@example.com/addRoles", $"{role.Id}").OkAsync();
-        Assert.Equal(["MODIFY_ALERTS", "MODIFY_ALERT_TAGS", "MODIFY_MAINTENANCE_WINDOWS", "MODIFY_NOTIFICANTS", "MODIFY_TARGETS"], (await FunctionsAsync(org, "kim@example.com")).Except(plain));
+        Assert.Equal(
+            [
+                "MODIFY_ALERTS", "MODIFY_ALERT_TAGS", "MODIFY_MAINTENANCE_WINDOWS", "MODIFY_NOTIFICANTS",
+                "MODIFY_TARGETS",
+            ],
+            (await FunctionsAsync(org, "kim@example.com")).Except(plain));
         await org.Admin.NameAsync("/account/kim@example.com/removeRoles", $"{role.Id}").OkAsync();
         Assert.Equal(plain, await FunctionsAsync(org, "kim@example.com"));
     }
@@ -57,7 +67,9 @@ public sealed class BusinessFunctionsTests(UsherApp app)
     public async Task A_service_account_has_TOKEN_and_what_its_permissions_give()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion", "batch_query_priority"] }""").OkAsync();
+        await org.Admin.SendAsync(
+            "/account/serviceaccount",
+            """{ "identifier": "sa::bot", "groups": ["ingestion", "batch_query_priority"] }""").OkAsync();
         Assert.Equal(["METRIC_INGESTION", "TOKEN"], await FunctionsAsync(org, "sa::bot"));
     }
 
@@ -75,5 +87,6 @@ public sealed class BusinessFunctionsTests(UsherApp app)
         }
     }
 
-    private static async Task<string[]> FunctionsAsync(TestOrganization org, string id) => [.. (await org.Admin.AskAsync($"/account/{id}/businessFunctions").OkAsync()).Texts("response")];
+    private static async Task<string[]> FunctionsAsync(TestOrganization org, string id) =>
+        [.. (await org.Admin.AskAsync($"/account/{id}/businessFunctions").OkAsync()).Texts("response")];
 }

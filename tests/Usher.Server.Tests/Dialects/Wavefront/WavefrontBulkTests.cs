@@ -7,7 +7,11 @@ namespace Usher.Server.Tests.Dialects.Wavefront;
 /// <summary>Calls that name many accounts, and the one rule they follow.</summary>
 public sealed class WavefrontBulkTests(UsherApp app)
 {
-    public static TheoryData<string> Calls => ["/user/deleteUsers", "/account/deleteAccounts", "/user/grant/ingestion", "/user/revoke/ingestion", "/account/grant/ingestion", "/account/revoke/ingestion"];
+    public static TheoryData<string> Calls =>
+        [
+            "/user/deleteUsers", "/account/deleteAccounts", "/user/grant/ingestion", "/user/revoke/ingestion",
+            "/account/grant/ingestion", "/account/revoke/ingestion",
+        ];
 
     [Theory]
     [MemberData(nameof(Calls))]
@@ -26,9 +30,13 @@ public sealed class WavefrontBulkTests(UsherApp app)
     {
         var (org, other) = (await PeopleAsync(), await PeopleAsync());
         await other.ActiveAsync("foreign@example.com");
-        var answer = await org.Admin.NameAsync(path, "Nobody@example.com", "sam@example.com", "no address", "foreign@example.com", "kim@example.com").OkAsync(202);
+        var answer = await org.Admin.NameAsync(
+            path, "Nobody@example.com", "sam@example.com", "no address", "foreign@example.com",
+            "kim@example.com").OkAsync(202);
 
-        Assert.Equal(("OK", "Invalid accounts found and ignored [Nobody@example.com, no address, foreign@example.com]", 202), answer.Status());
+        Assert.Equal(
+            ("OK", "Invalid accounts found and ignored [Nobody@example.com, no address, foreign@example.com]", 202),
+            answer.Status());
         Assert.Equal(["sam@example.com", "kim@example.com"], Identifiers(answer));
         await AssertDoneAsync(org, path, "kim@example.com", "sam@example.com");
         await other.Admin.AskAsync("/user/foreign@example.com").OkAsync();
@@ -39,7 +47,8 @@ public sealed class WavefrontBulkTests(UsherApp app)
     public async Task None_known_is_a_404(string path)
     {
         var org = await PeopleAsync();
-        await org.Admin.NameAsync(path, "nobody@example.com", "no address").RefusedAsync(404, "None of these accounts exists [nobody@example.com, no address]");
+        await org.Admin.NameAsync(path, "nobody@example.com", "no address")
+            .RefusedAsync(404, "None of these accounts exists [nobody@example.com, no address]");
         await org.Admin.NameAsync(path, "no address").RefusedAsync(404, "None of these accounts exists [no address]");
     }
 
@@ -48,8 +57,13 @@ public sealed class WavefrontBulkTests(UsherApp app)
     public async Task Nothing_and_what_is_no_array_of_texts_is_a_400(string path)
     {
         var org = await PeopleAsync();
-        foreach (var body in new[] { "", "[]", "{}", "null", "\"kim@example.com\"", "[\"kim@example.com\", null]", "[{\"identifier\":\"kim@example.com\"}]" })
-            await org.Admin.SendAsync(path, body, "application/json").RefusedAsync(400, "The body must be a JSON array of account identifiers.");
+        foreach (var body in new[]
+            {
+                "", "[]", "{}", "null", "\"kim@example.com\"", "[\"kim@example.com\", null]",
+                "[{\"identifier\":\"kim@example.com\"}]",
+            })
+            await org.Admin.SendAsync(path, body, "application/json")
+                .RefusedAsync(400, "The body must be a JSON array of account identifiers.");
         await org.Admin.SendAsync(path, "[\"kim", "application/json").RefusedAsync(400, "The body is not valid JSON.");
         Assert.Equal(3, (await org.Admin.AskAsync("/user").OkAsync()).GetArrayLength());
     }
@@ -60,8 +74,13 @@ public sealed class WavefrontBulkTests(UsherApp app)
     {
         var org = await PeopleAsync();
         var before = await org.Admin.UserAsync("kim@example.com");
-        await org.Admin.NameAsync(path, ["kim@example.com", .. Enumerable.Range(0, 9_999).Select(i => $"user{i}@example.com")]).RefusedAsync(400, "At most 1,000 at a time.");
-        await org.Admin.NameAsync("/user/validateUsers", [.. Enumerable.Repeat("nothing", 10_000)]).RefusedAsync(400, "At most 1,000 at a time.");
+        await org.Admin.NameAsync(
+            path,
+            [
+                "kim@example.com", .. Enumerable.Range(0, 9_999).Select(i => $"user{i}@example.com"),
+            ]).RefusedAsync(400, "At most 1,000 at a time.");
+        await org.Admin.NameAsync("/user/validateUsers", [.. Enumerable.Repeat("nothing", 10_000)])
+            .RefusedAsync(400, "At most 1,000 at a time.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
     }
 
@@ -70,7 +89,10 @@ public sealed class WavefrontBulkTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         string[] people = [.. Enumerable.Range(0, 1_000).Select(i => $"user{i}@example.com")];
-        await org.Admin.SendAsync("/user/invite", JsonSerializer.Serialize(people.Select(p => new { emailAddress = p, groups = Array.Empty<string>() })), "application/json").OkAsync();
+        await org.Admin.SendAsync(
+            "/user/invite",
+            JsonSerializer.Serialize(people.Select(p => new { emailAddress = p, groups = Array.Empty<string>() })),
+            "application/json").OkAsync();
 
         Assert.Equal(people, Identifiers(await org.Admin.NameAsync("/user/grant/ingestion", people).OkAsync()));
         Assert.Equal(people, Identifiers(await org.Admin.NameAsync("/user/deleteUsers", people).OkAsync()));
@@ -91,9 +113,12 @@ public sealed class WavefrontBulkTests(UsherApp app)
     public async Task One_who_may_not_be_touched_stops_all()
     {
         var org = await PeopleAsync();
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!).RefusedAsync(403, "This account holds something you do not.");
-        await org.Admin.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!).RefusedAsync(400, "The last administrator cannot be deleted or deactivated.");
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!)
+            .RefusedAsync(403, "This account holds something you do not.");
+        await org.Admin.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!)
+            .RefusedAsync(400, "The last administrator cannot be deleted or deactivated.");
         Assert.Equal(4, (await org.Admin.AskAsync("/user").OkAsync()).GetArrayLength());
     }
 
@@ -105,15 +130,22 @@ public sealed class WavefrontBulkTests(UsherApp app)
         var (org, other) = (await PeopleAsync(), await PeopleAsync());
         await other.ActiveAsync("foreign@example.com");
         await org.ServiceAccountAsync("bot");
-        var answer = await org.Admin.NameAsync(path, "no-such-thing", "KIM@example.com", "foreign@example.com", "sa::Bot", "", "Nobody@Example.com", "no-such-thing").OkAsync();
+        var answer = await org.Admin.NameAsync(
+            path, "no-such-thing", "KIM@example.com", "foreign@example.com", "sa::Bot", "", "Nobody@Example.com",
+            "no-such-thing").OkAsync();
 
         Assert.Equal(["status", "response"], answer.Names());
         Assert.Equal(["validUsers", "invalidIdentifiers"], answer.At("response").Names());
         Assert.Equal(["kim@example.com", "sa::bot"], answer.Texts("response/validUsers", "identifier"));
-        Assert.Equal(["no-such-thing", "foreign@example.com", "", "Nobody@Example.com"], answer.Texts("response/invalidIdentifiers"));
-        Assert.Equal(await org.Admin.UserAsync("kim@example.com"), Wire.Compact(answer.At("response/validUsers/0").GetRawText()));
+        Assert.Equal(
+            ["no-such-thing", "foreign@example.com", "", "Nobody@Example.com"],
+            answer.Texts("response/invalidIdentifiers"));
+        Assert.Equal(
+            await org.Admin.UserAsync("kim@example.com"),
+            Wire.Compact(answer.At("response/validUsers/0").GetRawText()));
         await org.Admin.SendAsync(path, "[]", "application/json").AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 }, "response": { "validUsers": [], "invalidIdentifiers": [] } }""");
-        await org.Admin.SendAsync(path, "{}", "application/json").RefusedAsync(400, "The body must be a JSON array of account identifiers.");
+        await org.Admin.SendAsync(path, "{}", "application/json")
+            .RefusedAsync(400, "The body must be a JSON array of account identifiers.");
     }
 
     private async Task<TestOrganization> PeopleAsync()
@@ -124,15 +156,21 @@ public sealed class WavefrontBulkTests(UsherApp app)
         return org;
     }
 
-    private static IEnumerable<string> Identifiers(JsonElement answer) => answer.At("response").EnumerateArray().Select(e => e.ValueKind is JsonValueKind.String ? e.GetString()! : e.TextAt("identifier")!);
+    private static IEnumerable<string> Identifiers(JsonElement answer) =>
+        answer.At("response").EnumerateArray()
+            .Select(e => e.ValueKind is JsonValueKind.String ? e.GetString()! : e.TextAt("identifier")!);
 
     private static async Task AssertDoneAsync(TestOrganization org, string path, params string[] people)
     {
         foreach (var person in people)
         {
             var user = org.Admin.AskAsync("/user/" + person);
-            if (path.Contains("delete", StringComparison.Ordinal)) await user.RefusedAsync(404, $"User with id {person} does not exist");
-            else Assert.Equal(path.Contains("grant", StringComparison.Ordinal), (await user.OkAsync()).Texts("groups").Contains("ingestion"));
+            if (path.Contains("delete", StringComparison.Ordinal))
+                await user.RefusedAsync(404, $"User with id {person} does not exist");
+            else
+                Assert.Equal(
+                    path.Contains("grant", StringComparison.Ordinal),
+                    (await user.OkAsync()).Texts("groups").Contains("ingestion"));
         }
     }
 }

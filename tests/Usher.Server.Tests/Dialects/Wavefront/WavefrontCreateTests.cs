@@ -34,7 +34,8 @@ public sealed class WavefrontCreateTests(UsherApp app)
     public async Task Only_when_asked_a_mail_is_sent(string query, int mails)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.SendAsync("/user" + query, """{ "emailAddress": "pat@example.com", "groups": [], "userGroups": [] }""").OkAsync();
+        await org.Admin.SendAsync(
+            "/user" + query, """{ "emailAddress": "pat@example.com", "groups": [], "userGroups": [] }""").OkAsync();
 
         Assert.Equal(mails, (await org.OutboxAsync()).Count);
         Assert.Equal(MemberStatus.Invited, (await org.MemberAsync("pat@example.com")).Status);
@@ -48,7 +49,8 @@ public sealed class WavefrontCreateTests(UsherApp app)
     public async Task Any_other_sendEmail_is_refused_and_nobody_made(string value)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.SendAsync("/user?sendEmail=" + value, """{ "emailAddress": "pat@example.com" }""").RefusedAsync(400, "sendEmail must be true or false");
+        await org.Admin.SendAsync("/user?sendEmail=" + value, """{ "emailAddress": "pat@example.com" }""")
+            .RefusedAsync(400, "sendEmail must be true or false");
         Assert.Single(await org.MembersAsync());
     }
 
@@ -61,9 +63,17 @@ public sealed class WavefrontCreateTests(UsherApp app)
     [InlineData("""{ "identifier": "pat@example.com" }""", "emailAddress is required")]
     [InlineData("""{ "emailAddress": "pat" }""", "pat is not an e-mail address")]
     [InlineData("""{ "emailAddress": "sa::pat" }""", "sa::pat is not an e-mail address")]
-    [InlineData("""{ "emailAddress": "pat@example.com", "groups": "ingestion" }""", "groups must be an array of permission names")]
-    [InlineData("""{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }""", "There is no permission nonsense.")]
-    [InlineData("""{ "emailAddress": "pat@example.com", "userGroups": [{ "id": "x" }] }""", "userGroups must be an array of group ids")]
+    [
+        InlineData(
+            """{ "emailAddress": "pat@example.com", "groups": "ingestion" }""",
+            "groups must be an array of permission names")]
+    [
+        InlineData(
+            """{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }""", "There is no permission nonsense.")]
+    [
+        InlineData(
+            """{ "emailAddress": "pat@example.com", "userGroups": [{ "id": "x" }] }""",
+            "userGroups must be an array of group ids")]
     [InlineData("""{ "emailAddress": "pat@example.com", "roles": [1] }""", "roles must be an array of role ids")]
     public async Task A_body_that_is_no_user_is_refused_and_nobody_made(string body, string message)
     {
@@ -80,7 +90,13 @@ public sealed class WavefrontCreateTests(UsherApp app)
         var made = await org.Admin.SendAsync(
             "/user", $$"""{ "emailAddress": "pat@example.com", "groups": [], "userGroups": ["{{theirs.Id}}", "nothing"], "roles": ["{{role.Id}}"] }""").OkAsync(202);
 
-        Assert.Equal(("OK", $"Invalid user groups found and ignored [{theirs.Id}, nothing]; Invalid roles found and ignored [{role.Id}]", 202), made.Status());
+        Assert.Equal(
+            (
+                "OK",
+                $"Invalid user groups found and ignored [{theirs.Id}, nothing]; Invalid roles found and ignored "
+                    + $"[{role.Id}]",
+                202),
+            made.Status());
         Assert.Equal(["Everyone"], made.Texts("response/userGroups", "name"));
     }
 
@@ -88,19 +104,23 @@ public sealed class WavefrontCreateTests(UsherApp app)
     public async Task A_manager_gives_what_he_holds_and_nothing_else()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement, "ingestion"] });
-        await manager.Client.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": ["alerts_management"] }""")
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement, "ingestion"] });
+        await manager.Client.SendAsync(
+            "/user", """{ "emailAddress": "pat@example.com", "groups": ["alerts_management"] }""")
             .RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
         Assert.Equal(2, (await org.MembersAsync()).Count);
 
-        await manager.Client.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": ["ingestion"] }""").OkAsync();
+        await manager.Client.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": ["ingestion"] }""")
+            .OkAsync();
     }
 
     [Fact]
     public async Task The_newer_face_makes_who_is_not_there_and_changes_who_is()
     {
         var org = await app.CreateOrganizationAsync();
-        var (ops, reader) = (await org.GroupAsync(new("Ops") { IsDefault = true }), await org.RoleAsync("Reader", "alerts_management"));
+        var (ops, reader) = (
+            await org.GroupAsync(new("Ops") { IsDefault = true }), await org.RoleAsync("Reader", "alerts_management"));
         const string Body = """{ "emailAddress": "Pat@example.com", "groups": ["ingestion"], "userGroups": [] }""";
         var made = await org.Admin.SendAsync("/account/user", Body).OkAsync();
         var repeated = await org.Admin.SendAsync("/account/user?sendEmail=true", Body).OkAsync();

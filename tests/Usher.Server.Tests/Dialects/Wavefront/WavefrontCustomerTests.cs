@@ -32,8 +32,11 @@ public sealed class WavefrontCustomerTests(UsherApp app)
             "customerId": "{{org.Slug}}", "invitePermissions": [], "defaultUserGroups": [], "hiddenMetricPrefixes": {}, "grantModifyAccessToEveryone": false,
             "hideTSWhenQuerybuilderShown": false, "showOnboarding": false, "showQuerybuilderByDefault": false
             """;
-        await org.Admin.GetAsync(Preferences, Ct).AssertAsync(200, $$"""{ {{fresh}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": { {{fresh}} } }""");
-        await org.Admin.GetAsync($"{Preferences}/defaultUserGroups", Ct).AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 }, "response": [] }""");
+        await org.Admin.GetAsync(Preferences, Ct).AssertAsync(
+            200,
+            $$"""{ {{fresh}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": { {{fresh}} } }""");
+        await org.Admin.GetAsync($"{Preferences}/defaultUserGroups", Ct)
+            .AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 }, "response": [] }""");
     }
 
     [Fact]
@@ -47,9 +50,18 @@ public sealed class WavefrontCustomerTests(UsherApp app)
               "grantModifyAccessToEveryone": true, "hideTSWhenQuerybuilderShown": true, "showQuerybuilderByDefault": true, "landingDashboardSlug": "x" }
             """).OkAsync();
         Assert.Equal("""["alerts_management","ingestion"]""", set.At("invitePermissions").GetRawText());
-        Assert.Equal(("Ops", 0, "Reader"), (set.TextAt("defaultUserGroups/0/name"), set.At("defaultUserGroups/0/userCount").GetInt32(), set.TextAt("response/defaultUserGroups/0/roles/0/name")));
-        Assert.Equal(Wire.Compact(set.GetRawText()), Wire.Compact((await org.Admin.GetAsync(Preferences, Ct).OkAsync()).GetRawText()));
-        Assert.Equal(["Ops"], (await org.Admin.GetAsync($"{Preferences}/defaultUserGroups", Ct).OkAsync()).At("response").EnumerateArray().Select(g => g.TextAt("name")!));
+        Assert.Equal(
+            ("Ops", 0, "Reader"),
+            (
+                set.TextAt("defaultUserGroups/0/name"), set.At("defaultUserGroups/0/userCount").GetInt32(),
+                set.TextAt("response/defaultUserGroups/0/roles/0/name")));
+        Assert.Equal(
+            Wire.Compact(set.GetRawText()),
+            Wire.Compact((await org.Admin.GetAsync(Preferences, Ct).OkAsync()).GetRawText()));
+        Assert.Equal(
+            ["Ops"],
+            (await org.Admin.GetAsync($"{Preferences}/defaultUserGroups", Ct).OkAsync()).At("response").EnumerateArray()
+                .Select(g => g.TextAt("name")!));
 
         var invited = await InviteAsync(org, """{ "emailAddress": "a@example.com" }""");
         Assert.Equal("""["alerts_management","ingestion"]""", invited.At("groups").GetRawText());
@@ -58,11 +70,17 @@ public sealed class WavefrontCustomerTests(UsherApp app)
         Assert.Equal((0, 2), (bare.At("groups").GetArrayLength(), bare.At("userGroups").GetArrayLength()));
 
         var kept = await org.Admin.PostTextAsync(Preferences, """{ "invitePermissions": ["ingestion"] }""").OkAsync();
-        Assert.Equal(("""["ingestion"]""", 1), (kept.At("invitePermissions").GetRawText(), kept.At("defaultUserGroups").GetArrayLength()));
-        Assert.Equal(1, (await org.Admin.PostAsync(Preferences, null, Ct).OkAsync()).At("defaultUserGroups").GetArrayLength());
-        Assert.Equal(1, (await org.Admin.PostTextAsync(Preferences, "null").OkAsync()).At("defaultUserGroups").GetArrayLength());
-        var none = await org.Admin.PostTextAsync(Preferences, """{ "invitePermissions": null, "defaultUserGroups": [] }""").OkAsync();
-        Assert.Equal((0, 0), (none.At("invitePermissions").GetArrayLength(), none.At("defaultUserGroups").GetArrayLength()));
+        Assert.Equal(
+            ("""["ingestion"]""", 1),
+            (kept.At("invitePermissions").GetRawText(), kept.At("defaultUserGroups").GetArrayLength()));
+        Assert.Equal(
+            1, (await org.Admin.PostAsync(Preferences, null, Ct).OkAsync()).At("defaultUserGroups").GetArrayLength());
+        Assert.Equal(
+            1, (await org.Admin.PostTextAsync(Preferences, "null").OkAsync()).At("defaultUserGroups").GetArrayLength());
+        var none = await org.Admin.PostTextAsync(
+            Preferences, """{ "invitePermissions": null, "defaultUserGroups": [] }""").OkAsync();
+        Assert.Equal(
+            (0, 0), (none.At("invitePermissions").GetArrayLength(), none.At("defaultUserGroups").GetArrayLength()));
         var last = await InviteAsync(org, """{ "emailAddress": "c@example.com", "groups": null }""");
         Assert.Equal((0, 1), (last.At("groups").GetArrayLength(), last.At("userGroups").GetArrayLength()));
     }
@@ -83,12 +101,21 @@ public sealed class WavefrontCustomerTests(UsherApp app)
     public async Task A_user_manager_sets_no_defaults_beyond_what_he_holds()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        var more = await org.GroupAsync(new("More") { Roles = [Reference.To((await org.RoleAsync("R", "ingestion")).Id)] });
+        var manager = await org.ActiveAsync(
+            "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var more = await org.GroupAsync(
+            new("More") { Roles = [Reference.To((await org.RoleAsync("R", "ingestion")).Id)] });
         var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
-        await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["ingestion"] }""").AssertAsync(403, refused);
-        await manager.Client.PostTextAsync(Preferences, $$"""{ "defaultUserGroups": ["{{more.Id}}"] }""").AssertAsync(403, refused);
-        Assert.Equal(1, (await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["user_management"] }""").OkAsync()).At("invitePermissions").GetArrayLength());
+        await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["ingestion"] }""")
+            .AssertAsync(403, refused);
+        await manager.Client.PostTextAsync(Preferences, $$"""{ "defaultUserGroups": ["{{more.Id}}"] }""")
+            .AssertAsync(403, refused);
+        Assert.Equal(
+            1,
+            (
+                await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["user_management"] }""")
+                    .OkAsync())
+                .At("invitePermissions").GetArrayLength());
     }
 
     [Fact]
@@ -98,8 +125,11 @@ public sealed class WavefrontCustomerTests(UsherApp app)
         var pat = await org.ActiveAsync("pat@example.com");
         foreach (var path in new[] { "/api/v2/customer/permissions", Preferences, $"{Preferences}/defaultUserGroups" })
             Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.GetAsync(path, Ct)).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.PostTextAsync(Preferences, """{ "invitePermissions": [] }""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await pat.Client.PostTextAsync(Preferences, """{ "invitePermissions": [] }""")).StatusCode);
     }
 
-    private static async Task<JsonElement> InviteAsync(TestOrganization org, string user) => await org.Admin.PostTextAsync("/api/v2/user/invite", $"[{user}]").OkAsync();
+    private static async Task<JsonElement> InviteAsync(TestOrganization org, string user) =>
+        await org.Admin.PostTextAsync("/api/v2/user/invite", $"[{user}]").OkAsync();
 }

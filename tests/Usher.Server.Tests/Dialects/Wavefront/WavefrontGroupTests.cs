@@ -22,7 +22,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var role = await org.RoleAsync("Reader", "alerts_management");
-        var answer = await org.Admin.PostTextAsync(Groups, $$"""{ "name": "Ops", "description": "On call", "roleIDs": ["{{role.Id}}"] }""");
+        var answer = await org.Admin.PostTextAsync(
+            Groups, $$"""{ "name": "Ops", "description": "On call", "roleIDs": ["{{role.Id}}"] }""");
         var made = await AnswerAsync(answer);
         await answer.AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": {
@@ -33,8 +34,14 @@ public sealed class WavefrontGroupTests(UsherApp app)
                 "linkedGroupsCount": 1, "linkedAccountsCount": 0, "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
                 "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "{{role.UpdatedBy}}" }] } }
             """);
-        Assert.Equal(await answer.BodyAsync(), Wire.Compact((await org.Admin.GetAsync($"{Groups}/{made.TextAt("id")}", Ct).OkAsync()).GetRawText()));
-        Assert.Equal(await answer.BodyAsync(), Wire.Compact((await org.Admin.GetAsync($"{Groups}/{made.TextAt("id")!.ToUpperInvariant()}", Ct).OkAsync()).GetRawText()));
+        Assert.Equal(
+            await answer.BodyAsync(),
+            Wire.Compact((await org.Admin.GetAsync($"{Groups}/{made.TextAt("id")}", Ct).OkAsync()).GetRawText()));
+        Assert.Equal(
+            await answer.BodyAsync(),
+            Wire.Compact(
+                (await org.Admin.GetAsync($"{Groups}/{made.TextAt("id")!.ToUpperInvariant()}", Ct).OkAsync())
+                    .GetRawText()));
     }
 
     [Theory]
@@ -47,11 +54,15 @@ public sealed class WavefrontGroupTests(UsherApp app)
     [InlineData("", "The body must be a JSON object.")]
     [InlineData("""{ "name": " " }""", "1 to 120 characters, none of them a control character.")]
     [InlineData("""{ "name": "X", "roleIDs": ["nonsense"] }""", "There is no nonsense here.")]
-    [InlineData("""{ "name": "X", "roleIDs": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""", "There is no 8b23136b-ecd2-4cb5-8c92-62477dcc4090 here.")]
+    [
+        InlineData(
+            """{ "name": "X", "roleIDs": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""",
+            "There is no 8b23136b-ecd2-4cb5-8c92-62477dcc4090 here.")]
     public async Task What_cannot_be_made_is_a_400_and_nothing_is_made(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.PostTextAsync(Groups, body).AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
+        await org.Admin.PostTextAsync(Groups, body)
+            .AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
         Assert.Equal(2, (await ListAsync(org)).At("totalItems").GetInt32());
     }
 
@@ -62,8 +73,10 @@ public sealed class WavefrontGroupTests(UsherApp app)
         await MakeAsync(org, "Ops");
         var dev = await MakeAsync(org, "Dev");
 
-        Assert.Equal(HttpStatusCode.Conflict, (await org.Admin.PostTextAsync(Groups, """{ "name": "oPS" }""")).StatusCode);
-        Assert.Equal(HttpStatusCode.Conflict, (await org.Admin.PostTextAsync(Groups, """{ "name": "everyone" }""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Conflict, (await org.Admin.PostTextAsync(Groups, """{ "name": "oPS" }""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Conflict, (await org.Admin.PostTextAsync(Groups, """{ "name": "everyone" }""")).StatusCode);
         Assert.Equal(HttpStatusCode.Conflict, (await PutAsync(org, dev, """{ "name": "OPS" }""")).StatusCode);
         Assert.Equal("DEV", (await AnswerAsync(await PutAsync(org, dev, """{ "name": "DEV" }"""))).TextAt("name"));
     }
@@ -75,14 +88,24 @@ public sealed class WavefrontGroupTests(UsherApp app)
         foreach (var name in new[] { "zeta", "Alpha", "beta" }) await MakeAsync(org, name);
         var list = await ListAsync(org);
 
-        Assert.Equal(["Everyone", "Service Accounts", "Alpha", "beta", "zeta"], list.At("items").EnumerateArray().Select(g => g.TextAt("name")!));
+        Assert.Equal(
+            ["Everyone", "Service Accounts", "Alpha", "beta", "zeta"],
+            list.At("items").EnumerateArray().Select(g => g.TextAt("name")!));
         Assert.Equal(["items", "offset", "limit", "totalItems", "moreItems", "sort"], list.Names());
-        Assert.Equal((0, 100, 5, false), (list.At("offset").GetInt32(), list.At("limit").GetInt32(), list.At("totalItems").GetInt32(), list.At("moreItems").GetBoolean()));
+        Assert.Equal(
+            (0, 100, 5, false),
+            (
+                list.At("offset").GetInt32(), list.At("limit").GetInt32(), list.At("totalItems").GetInt32(),
+                list.At("moreItems").GetBoolean()));
         var second = await ListAsync(org, "?offset=2&limit=2");
         Assert.Equal(["Alpha", "beta"], second.At("items").EnumerateArray().Select(g => g.TextAt("name")!));
         Assert.True(second.At("moreItems").GetBoolean());
         var beyond = await ListAsync(org, "?offset=9&limit=1000");
-        Assert.Equal((0, 5, false), (beyond.At("items").GetArrayLength(), beyond.At("totalItems").GetInt32(), beyond.At("moreItems").GetBoolean()));
+        Assert.Equal(
+            (0, 5, false),
+            (
+                beyond.At("items").GetArrayLength(), beyond.At("totalItems").GetInt32(),
+                beyond.At("moreItems").GetBoolean()));
     }
 
     [Theory]
@@ -95,7 +118,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         foreach (var list in new[] { Groups, "/api/v2/role" })
-            await org.Admin.GetAsync($"{list}?{query}", Ct).AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
+            await org.Admin.GetAsync($"{list}?{query}", Ct)
+                .AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
     }
 
     [Fact]
@@ -111,14 +135,28 @@ public sealed class WavefrontGroupTests(UsherApp app)
             { "id": "{{Guid.NewGuid()}}", "description": "New", "users": [], "userCount": 0, "customer": "other", "createdEpochMillis": 1, "Roles": [], "roles": [], "roleCount": 0,
               "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": false } }
             """));
-        Assert.Equal(("Ops", "New", 1, 1), (same.TextAt("name"), same.TextAt("description"), same.At("userCount").GetInt32(), same.At("roleCount").GetInt32()));
-        Assert.Equal(("Reader", org.Slug, true), (same.TextAt("roles/0/name"), same.TextAt("customer"), same.At("properties/nameEditable").GetBoolean()));
+        Assert.Equal(
+            ("Ops", "New", 1, 1),
+            (
+                same.TextAt("name"), same.TextAt("description"), same.At("userCount").GetInt32(),
+                same.At("roleCount").GetInt32()));
+        Assert.Equal(
+            ("Reader", org.Slug, true),
+            (same.TextAt("roles/0/name"), same.TextAt("customer"), same.At("properties/nameEditable").GetBoolean()));
 
-        var changed = await AnswerAsync(await PutAsync(org, ops, $$"""{ "name": "Operations", "roleIDs": ["{{writer.Id}}"] }"""));
-        Assert.Equal(("Operations", "New", "Writer"), (changed.TextAt("name"), changed.TextAt("description"), changed.TextAt("roles/0/name")));
-        var emptied = await AnswerAsync(await PutAsync(org, ops, """{ "roleIDs": null, "description": null, "name": null }"""));
-        Assert.Equal(("Operations", "", 0), (emptied.TextAt("name"), emptied.TextAt("description"), emptied.At("roles").GetArrayLength()));
-        Assert.Equal(HttpStatusCode.BadRequest, (await PutAsync(org, ops, $$"""{ "name": "Lost", "roleIDs": ["{{Guid.NewGuid()}}"] }""")).StatusCode);
+        var changed = await AnswerAsync(await PutAsync(
+            org, ops, $$"""{ "name": "Operations", "roleIDs": ["{{writer.Id}}"] }"""));
+        Assert.Equal(
+            ("Operations", "New", "Writer"),
+            (changed.TextAt("name"), changed.TextAt("description"), changed.TextAt("roles/0/name")));
+        var emptied = await AnswerAsync(await PutAsync(
+            org, ops, """{ "roleIDs": null, "description": null, "name": null }"""));
+        Assert.Equal(
+            ("Operations", "", 0),
+            (emptied.TextAt("name"), emptied.TextAt("description"), emptied.At("roles").GetArrayLength()));
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await PutAsync(org, ops, $$"""{ "name": "Lost", "roleIDs": ["{{Guid.NewGuid()}}"] }""")).StatusCode);
         Assert.Equal("Operations", (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).TextAt("response/name"));
     }
 
@@ -131,18 +169,36 @@ public sealed class WavefrontGroupTests(UsherApp app)
         await org.ServiceAccountAsync("bot");
         var ops = await MakeAsync(org, "Ops");
 
-        var all = await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", """["pat+X@example.com", "kim@example.com", "SA::bot", "kim@example.com"]"""));
+        var all = await AnswerAsync(await org.Admin.PostTextAsync(
+            $"{Groups}/{ops}/addUsers", """["pat+X@example.com", "kim@example.com", "SA::bot", "kim@example.com"]"""));
         Assert.Equal(3, all.At("userCount").GetInt32());
-        Assert.Equal(["kim@example.com", "Pat+x@example.com", "sa::bot"], Texts(all.At("users")).Order(StringComparer.OrdinalIgnoreCase));
-        var some = await org.Admin.PostTextAsync($"{Groups}/{ops}/removeUsers", """["kim@example.com", "Nobody@example.com", "nonsense", "a\u0000b"]""").OkAsync(202);
-        Assert.Equal("Invalid users found and ignored [Nobody@example.com, nonsense, a\0b]", some.TextAt("status/message"));
-        Assert.Equal(("OK", 202, 2), (some.TextAt("status/result"), some.At("status/code").GetInt32(), some.At("response/userCount").GetInt32()));
+        Assert.Equal(
+            ["kim@example.com", "Pat+x@example.com", "sa::bot"],
+            Texts(all.At("users")).Order(StringComparer.OrdinalIgnoreCase));
+        var some = await org.Admin.PostTextAsync(
+            $"{Groups}/{ops}/removeUsers",
+            """["kim@example.com", "Nobody@example.com", "nonsense", "a\u0000b"]""").OkAsync(202);
+        Assert.Equal(
+            "Invalid users found and ignored [Nobody@example.com, nonsense, a\0b]", some.TextAt("status/message"));
+        Assert.Equal(
+            ("OK", 202, 2),
+            (
+                some.TextAt("status/result"), some.At("status/code").GetInt32(),
+                some.At("response/userCount").GetInt32()));
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", """["Nobody@example.com", "nonsense"]""")
             .AssertAsync(404, """{ "status": { "result": "ERROR", "message": "User with id Nobody@example.com does not exist", "code": 404 } }""");
-        Assert.Equal(2, (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", "[]"))).At("userCount").GetInt32());
-        Assert.Equal(2, (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/removeUsers", """["kim@example.com"]"""))).At("userCount").GetInt32());
+        Assert.Equal(
+            2,
+            (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", "[]"))).At("userCount")
+                .GetInt32());
+        Assert.Equal(
+            2,
+            (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/removeUsers", """["kim@example.com"]""")))
+                .At("userCount").GetInt32());
         foreach (var body in new[] { "{}", "", "null", "[1]", "\"kim@example.com\"" })
-            Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", body)).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.BadRequest,
+                (await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", body)).StatusCode);
     }
 
     [Fact]
@@ -151,11 +207,23 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var (a, b) = (await org.RoleAsync("A"), await org.RoleAsync("B"));
         var ops = await MakeAsync(org, "Ops");
-        Assert.Equal(2, (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/addRoles", $"""["{a.Id}", "{b.Id}", "{a.Id}"]"""))).At("roleCount").GetInt32());
+        Assert.Equal(
+            2,
+            (await AnswerAsync(await org.Admin.PostTextAsync(
+                $"{Groups}/{ops}/addRoles", $"""["{a.Id}", "{b.Id}", "{a.Id}"]""")))
+                .At("roleCount").GetInt32());
         var left = await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/removeRoles", $"""["{a.Id}"]"""));
-        Assert.Equal((1, "B", 1), (left.At("roleCount").GetInt32(), left.TextAt("roles/0/name"), left.At("roles/0/linkedGroupsCount").GetInt32()));
-        Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Groups}/{ops}/addRoles", $"""["{a.Id}", "{Guid.NewGuid()}"]""")).StatusCode);
-        Assert.Equal(1, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/roleCount").GetInt32());
+        Assert.Equal(
+            (1, "B", 1),
+            (
+                left.At("roleCount").GetInt32(), left.TextAt("roles/0/name"),
+                left.At("roles/0/linkedGroupsCount").GetInt32()));
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await org.Admin.PostTextAsync(
+                $"{Groups}/{ops}/addRoles", $"""["{a.Id}", "{Guid.NewGuid()}"]""")).StatusCode);
+        Assert.Equal(
+            1, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/roleCount").GetInt32());
     }
 
     [Fact]
@@ -166,13 +234,26 @@ public sealed class WavefrontGroupTests(UsherApp app)
         await org.InviteAsync("pat@example.com", sendMail: false);
         var ops = await MakeAsync(org, "Ops", role.Id);
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", """["pat@example.com"]""").OkAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Delete, $"{Groups}/{ops}") { Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"{Groups}/{ops}")
+        {
+            Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json"),
+        };
 
         var deleted = (await org.Admin.SendAsync(request, Ct).OkAsync()).At("response");
-        Assert.Equal(("Ops", 1, 1, "Reader"), (deleted.TextAt("name"), deleted.At("userCount").GetInt32(), deleted.At("roleCount").GetInt32(), deleted.TextAt("roles/0/name")));
+        Assert.Equal(
+            ("Ops", 1, 1, "Reader"),
+            (
+                deleted.TextAt("name"), deleted.At("userCount").GetInt32(), deleted.At("roleCount").GetInt32(),
+                deleted.TextAt("roles/0/name")));
         Assert.Equal(HttpStatusCode.NotFound, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct)).StatusCode);
-        Assert.Equal(["Everyone"], (await org.Admin.GetAsync("/api/v2/user/pat@example.com", Ct).OkAsync()).At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
-        Assert.Equal(0, (await org.Admin.GetAsync($"/api/v2/role/{role.Id}", Ct).OkAsync()).At("response/linkedGroupsCount").GetInt32());
+        Assert.Equal(
+            ["Everyone"],
+            (await org.Admin.GetAsync("/api/v2/user/pat@example.com", Ct).OkAsync()).At("userGroups").EnumerateArray()
+                .Select(g => g.TextAt("name")!));
+        Assert.Equal(
+            0,
+            (await org.Admin.GetAsync($"/api/v2/role/{role.Id}", Ct).OkAsync()).At("response/linkedGroupsCount")
+                .GetInt32());
     }
 
     [Fact]
@@ -184,16 +265,28 @@ public sealed class WavefrontGroupTests(UsherApp app)
         foreach (var group in (await ListAsync(org)).At("items").EnumerateArray())
         {
             var path = $"{Groups}/{group.TextAt("id")}";
-            Assert.Equal((false, false, true), (group.At("properties/nameEditable").GetBoolean(), group.At("properties/usersEditable").GetBoolean(), group.At("properties/rolesEditable").GetBoolean()));
+            Assert.Equal(
+                (false, false, true),
+                (
+                    group.At("properties/nameEditable").GetBoolean(), group.At("properties/usersEditable").GetBoolean(),
+                    group.At("properties/rolesEditable").GetBoolean()));
             Assert.Equal((1, 1), (group.At("userCount").GetInt32(), group.At("users").GetArrayLength()));
-            Assert.Equal(HttpStatusCode.BadRequest, (await PutAsync(org, group.TextAt("id")!, """{ "name": "Mine" }""")).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.BadRequest,
+                (await PutAsync(org, group.TextAt("id")!, """{ "name": "Mine" }""")).StatusCode);
             Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.DeleteAsync(path, Ct)).StatusCode);
             foreach (var move in new[] { "addUsers", "removeUsers" })
                 foreach (var user in new[] { org.Created.Owner.Identifier, "nobody@example.com" })
-                    Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{path}/{move}", $"""["{user}"]""")).StatusCode);
-            var changed = await AnswerAsync(await PutAsync(org, group.TextAt("id")!, $$"""{ "name": "{{group.TextAt("name")}}", "roleIDs": ["{{role.Id}}"] }"""));
+                    Assert.Equal(
+                        HttpStatusCode.BadRequest,
+                        (await org.Admin.PostTextAsync($"{path}/{move}", $"""["{user}"]""")).StatusCode);
+            var changed = await AnswerAsync(await PutAsync(
+                org, group.TextAt("id")!, $$"""{ "name": "{{group.TextAt("name")}}", "roleIDs": ["{{role.Id}}"] }"""));
             Assert.Equal((group.TextAt("name"), "Reader"), (changed.TextAt("name"), changed.TextAt("roles/0/name")));
-            Assert.Equal(0, (await AnswerAsync(await org.Admin.PostTextAsync($"{path}/removeRoles", $"""["{role.Id}"]"""))).At("roleCount").GetInt32());
+            Assert.Equal(
+                0,
+                (await AnswerAsync(await org.Admin.PostTextAsync($"{path}/removeRoles", $"""["{role.Id}"]""")))
+                    .At("roleCount").GetInt32());
         }
     }
 
@@ -204,7 +297,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var ops = await MakeAsync(org, "Ops");
         foreach (var verb in new[] { "grant", "revoke" })
         {
-            var answer = await org.Admin.PostTextAsync($"{Groups}/{verb}/alerts_management", $"""["{ops}"]""").OkAsync(404);
+            var answer = await org.Admin.PostTextAsync($"{Groups}/{verb}/alerts_management", $"""["{ops}"]""")
+                .OkAsync(404);
             Assert.Equal("ERROR", answer.TextAt("status/result"));
             await org.Admin.GetAsync($"{Groups}/{verb}", Ct).AssertAsync(404, $$"""{ "status": { "result": "ERROR", "message": "User group with id {{verb}} does not exist", "code": 404 } }""");
         }
@@ -221,7 +315,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
             await org.Admin.GetAsync($"{Groups}/{id}", Ct).AssertAsync(404, expected);
             await PutAsync(org, id, """{ "name": "X" }""").AssertAsync(404, expected);
             await org.Admin.DeleteAsync($"{Groups}/{id}", Ct).AssertAsync(404, expected);
-            await org.Admin.PostTextAsync($"{Groups}/{id}/addUsers", $"""["{org.Created.Owner.Identifier}"]""").AssertAsync(404, expected);
+            await org.Admin.PostTextAsync($"{Groups}/{id}/addUsers", $"""["{org.Created.Owner.Identifier}"]""")
+                .AssertAsync(404, expected);
             await org.Admin.PostTextAsync($"{Groups}/{id}/removeRoles", "[]").AssertAsync(404, expected);
         }
     }
@@ -234,8 +329,11 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var ops = await MakeAsync(org, "Ops");
         Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.GetAsync(Groups, Ct)).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.GetAsync($"{Groups}/{ops}", Ct)).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.PostTextAsync(Groups, """{ "name": "Mine" }""")).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["pat@example.com"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Forbidden, (await pat.Client.PostTextAsync(Groups, """{ "name": "Mine" }""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await pat.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["pat@example.com"]""")).StatusCode);
     }
 
     [Fact]
@@ -265,17 +363,26 @@ public sealed class WavefrontGroupTests(UsherApp app)
     public async Task A_user_manager_hands_out_by_a_group_no_more_than_he_holds()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        var (more, same) = (await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Same", Permissions.UserManagement));
+        var manager = await org.ActiveAsync(
+            "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var (more, same) = (
+            await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Same", Permissions.UserManagement));
         var ops = await MakeAsync(org, "Ops", more.Id);
         var everyone = (await org.EveryoneAsync()).ToString();
         var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
-        await manager.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["max@example.com"]""").AssertAsync(403, refused);
-        await manager.Client.PostTextAsync($"{Groups}/{everyone}/addRoles", $"""["{more.Id}"]""").AssertAsync(403, refused);
-        await manager.Client.PutAsync($"{Groups}/{everyone}", new StringContent($$"""{ "roleIDs": ["{{more.Id}}"] }"""), Ct).AssertAsync(415, """{ "status": { "result": "ERROR", "message": "The body must be JSON.", "code": 415 } }""");
+        await manager.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["max@example.com"]""")
+            .AssertAsync(403, refused);
+        await manager.Client.PostTextAsync($"{Groups}/{everyone}/addRoles", $"""["{more.Id}"]""")
+            .AssertAsync(403, refused);
+        await manager.Client.PutAsync(
+            $"{Groups}/{everyone}", new StringContent($$"""{ "roleIDs": ["{{more.Id}}"] }"""), Ct)
+            .AssertAsync(
+                415, """{ "status": { "result": "ERROR", "message": "The body must be JSON.", "code": 415 } }""");
         await PutAsync(manager.Client, everyone, $$"""{ "roleIDs": ["{{more.Id}}"] }""").AssertAsync(403, refused);
-        await manager.Client.PostTextAsync($"{Groups}/{ops}/removeRoles", $"""["{more.Id}"]""").AssertAsync(403, refused);
-        await manager.Client.PostTextAsync(Groups, $$"""{ "name": "Mine", "roleIDs": ["{{more.Id}}"] }""").AssertAsync(403, refused);
+        await manager.Client.PostTextAsync($"{Groups}/{ops}/removeRoles", $"""["{more.Id}"]""")
+            .AssertAsync(403, refused);
+        await manager.Client.PostTextAsync(Groups, $$"""{ "name": "Mine", "roleIDs": ["{{more.Id}}"] }""")
+            .AssertAsync(403, refused);
         await manager.Client.DeleteAsync($"{Groups}/{ops}", Ct).AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Groups}/{everyone}/addRoles", $"""["{same.Id}"]""").OkAsync();
         await manager.Client.PostTextAsync($"{Groups}/{everyone}/removeRoles", $"""["{same.Id}"]""").OkAsync();
@@ -285,13 +392,21 @@ public sealed class WavefrontGroupTests(UsherApp app)
     public async Task Whoever_puts_an_invited_user_into_a_group_must_cover_him_and_stands_for_the_offer_from_then_on()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("max@example.com", r => r with { Permissions = [Permissions.UserManagement, "ingestion"] });
-        var (group, role) = (await MakeAsync(org, "Ops", (await org.RoleAsync("Ingesters", "ingestion")).Id), await org.RoleAsync("Others", "ingestion"));
+        var manager = await org.ActiveAsync(
+            "max@example.com", r => r with { Permissions = [Permissions.UserManagement, "ingestion"] });
+        var (group, role) = (
+            await MakeAsync(org, "Ops", (await org.RoleAsync("Ingesters", "ingestion")).Id),
+            await org.RoleAsync("Others", "ingestion"));
         await org.InviteAsync("more@example.com", r => r with { Permissions = ["embedded_charts"] });
         await org.InviteAsync("less@example.com");
 
-        Assert.Equal(HttpStatusCode.Forbidden, (await manager.Client.PostTextAsync($"{Groups}/{group}/addUsers", """["more@example.com"]""")).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await manager.Client.PostTextAsync($"/api/v2/role/{role.Id}/addAssignees", """["more@example.com"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await manager.Client.PostTextAsync($"{Groups}/{group}/addUsers", """["more@example.com"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await manager.Client.PostTextAsync(
+                $"/api/v2/role/{role.Id}/addAssignees", """["more@example.com"]""")).StatusCode);
         await manager.Client.PostTextAsync($"{Groups}/{group}/addUsers", """["less@example.com"]""").OkAsync();
         Assert.Equal(manager.Member.Id, (await org.MemberAsync("less@example.com")).PendingInvitation!.SponsorId);
         await org.Admin.PostTextAsync($"/api/v2/role/{role.Id}/addAssignees", """["less@example.com"]""").OkAsync();
@@ -305,25 +420,42 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var ops = await MakeAsync(org, "Ops");
         for (var call = 0; call < 3; call++)
         {
-            var rows = Enumerable.Range(call * 1000, call < 2 ? 1000 : 500).Select(i => new NewInvitation($"m{i}@example.com") { Permissions = [], Groups = [Reference.To(Guid.Parse(ops))] });
+            var rows = Enumerable.Range(call * 1000, call < 2 ? 1000 : 500).Select(i =>
+                new NewInvitation($"m{i}@example.com") { Permissions = [], Groups = [Reference.To(Guid.Parse(ops))] });
             await org.TryInviteAsync([.. rows], how: Steps.RefuseSecond with { SendMail = false });
         }
 
-        foreach (var group in new[] { (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response"), (await ListAsync(org, "?offset=2")).At("items/0") })
+        foreach (var group in new[]
+            {
+                (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response"),
+                (await ListAsync(org, "?offset=2")).At("items/0"),
+            })
             Assert.Equal((2500, 100), (group.At("userCount").GetInt32(), group.At("users").GetArrayLength()));
-        Assert.Equal((2501, 100), ((await ListAsync(org)).At("items/0/userCount").GetInt32(), (await ListAsync(org)).At("items/0/users").GetArrayLength()));
+        Assert.Equal(
+            (2501, 100),
+            (
+                (await ListAsync(org)).At("items/0/userCount").GetInt32(),
+                (await ListAsync(org)).At("items/0/users").GetArrayLength()));
         var out1000 = JsonSerializer.Serialize(Enumerable.Range(0, 1000).Select(i => $"m{i}@example.com"));
-        Assert.Equal(1500, (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/removeUsers", out1000))).At("userCount").GetInt32());
+        Assert.Equal(
+            1500,
+            (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/removeUsers", out1000))).At("userCount")
+                .GetInt32());
         var tooMany = JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i => $"m{i}@example.com"));
-        await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", tooMany).AssertAsync(400, """{ "status": { "result": "ERROR", "message": "At most 1,000 at a time.", "code": 400 } }""");
-        Assert.Equal(1500, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/userCount").GetInt32());
+        await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", tooMany).AssertAsync(
+            400, """{ "status": { "result": "ERROR", "message": "At most 1,000 at a time.", "code": 400 } }""");
+        Assert.Equal(
+            1500, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/userCount").GetInt32());
     }
 
     [Fact]
     public async Task A_body_in_chunks_without_a_length_is_read()
     {
         var org = await app.CreateOrganizationAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Post, Groups) { Content = new StringContent("""{ "name": "Ops" }""", System.Text.Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, Groups)
+        {
+            Content = new StringContent("""{ "name": "Ops" }""", System.Text.Encoding.UTF8, "application/json"),
+        };
         request.Headers.TransferEncodingChunked = true;
         Assert.Equal("Ops", (await org.Admin.SendAsync(request, Ct).OkAsync()).TextAt("response/name"));
     }
@@ -352,43 +484,61 @@ public sealed class WavefrontGroupTests(UsherApp app)
             await org.InviteAsync(email, sendMail: false);
             var member = await org.MemberAsync(email);
             var adding = Task.Run(() => org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", $"""["{email}"]"""), Ct);
-            var removed = await app.WithAsync<MemberService, Result<Member>>(s => s.RemoveAsync(org.System, member.Id, Ct));
+            var removed = await app.WithAsync<MemberService, Result<Member>>(s =>
+                s.RemoveAsync(org.System, member.Id, Ct));
             Assert.Null(removed.Error);
             Assert.Contains((await adding).StatusCode, new[] { HttpStatusCode.OK, HttpStatusCode.NotFound });
-            Assert.Equal(0, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/userCount").GetInt32());
+            Assert.Equal(
+                0, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/userCount").GetInt32());
         }
     }
 
     [Fact]
-    public async Task A_look_costs_the_caller_and_one_read()
+    public async Task A_look_costs_the_caller_one_read_and_one_for_the_counts()
     {
         await using var own = await UsherApp.StartAsync([], workers: false);
         var org = await own.CreateOrganizationAsync();
         var (ops, role) = (await MakeAsync(org, "Ops"), await org.RoleAsync("Reader"));
-        foreach (var path in new[] { Groups, $"{Groups}/{ops}", "/api/v2/role", $"/api/v2/role/{role.Id}", "/api/v2/customer/preferences", "/api/v2/customer/preferences/defaultUserGroups" })
+        foreach (var path in new[]
+            {
+                Groups, $"{Groups}/{ops}", "/api/v2/role", $"/api/v2/role/{role.Id}", "/api/v2/customer/preferences",
+                "/api/v2/customer/preferences/defaultUserGroups",
+            })
             await AssertCostAsync(path, () => org.Admin.GetAsync(path, Ct));
         foreach (var what in new[] { "user", "account", "usergroup", "role" })
-            await AssertCostAsync(what, () => org.Admin.PostTextAsync($"/api/v2/search/{what}", """{ "query": [{ "key": "freetext", "value": "o" }] }"""));
+            await AssertCostAsync(
+                what,
+                () =>
+                    org.Admin.PostTextAsync(
+                        $"/api/v2/search/{what}", """{ "query": [{ "key": "freetext", "value": "o" }] }"""));
 
         async Task AssertCostAsync(string what, Func<Task<HttpResponseMessage>> call)
         {
+            await call().OkAsync(); // groups and roles are read once
             own.Commands.Total.Take();
             await call().OkAsync();
-            Assert.Equal((what, 0, 2), (what, own.Commands.Total.Commits, own.Commands.Total.Take().Count));
+            // Who calls, what is asked for, and, where any are shown, how many members each group and role has.
+            Assert.Equal(
+                (what, 0, what is "user" or "account" ? 2 : 3),
+                (what, own.Commands.Total.Commits, own.Commands.Total.Take().Count));
         }
     }
 
     private static async Task<string> MakeAsync(TestOrganization org, string name, params Guid[] roles) =>
-        (await AnswerAsync(await org.Admin.PostTextAsync(Groups, JsonSerializer.Serialize(new { name, roleIDs = roles })))).TextAt("id")!;
+        (await AnswerAsync(await org.Admin.PostTextAsync(
+            Groups, JsonSerializer.Serialize(new { name, roleIDs = roles })))).TextAt("id")!;
 
-    private static async Task<JsonElement> ListAsync(TestOrganization org, string query = "") => (await org.Admin.GetAsync(Groups + query, Ct).OkAsync()).At("response");
+    private static async Task<JsonElement> ListAsync(TestOrganization org, string query = "") =>
+        (await org.Admin.GetAsync(Groups + query, Ct).OkAsync()).At("response");
 
-    private static Task<HttpResponseMessage> PutAsync(TestOrganization org, string id, string body) => PutAsync(org.Admin, id, body);
+    private static Task<HttpResponseMessage> PutAsync(TestOrganization org, string id, string body) =>
+        PutAsync(org.Admin, id, body);
 
     private static Task<HttpResponseMessage> PutAsync(HttpClient client, string id, string body) =>
         client.PutAsync($"{Groups}/{id}", new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Ct);
 
-    private static async Task<JsonElement> AnswerAsync(HttpResponseMessage answer) => (await Task.FromResult(answer).OkAsync()).At("response");
+    private static async Task<JsonElement> AnswerAsync(HttpResponseMessage answer) =>
+        (await Task.FromResult(answer).OkAsync()).At("response");
 
     private static IEnumerable<string> Texts(JsonElement array) => array.EnumerateArray().Select(e => e.GetString()!);
 }

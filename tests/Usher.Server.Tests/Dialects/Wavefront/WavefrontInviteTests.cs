@@ -19,7 +19,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task Several_people_are_answered_with_the_first_on_top_and_all_in_the_response()
     {
         var org = await app.CreateOrganizationAsync();
-        var (ops, reader) = (await org.GroupAsync(new("Ops") { Description = "On call" }), await org.RoleAsync("Reader", "alerts_management"));
+        var (ops, reader) = (
+            await org.GroupAsync(new("Ops") { Description = "On call" }),
+            await org.RoleAsync("Reader", "alerts_management"));
         var answer = await InviteAsync(org.Admin, $$"""
             [{ "emailAddress": "Sam@example.com", "groups": ["events_management", "dashboard_management"], "userGroups": ["{{ops.Id}}"], "roles": [] },
              { "emailAddress": "kim@example.com", "groups": [], "userGroups": [], "roles": ["{{reader.Id}}"] }]
@@ -55,7 +57,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var role = Wire.Compact(Json(org, reader, groups: 1, members: 1));
         Assert.Equal($"[{role}]", Wire.Compact(answer.At("roles").GetRawText()));
         Assert.Equal($"[{role}]", Wire.Compact(answer.At("userGroups/1/roles").GetRawText()));
-        Assert.Equal(["id", "name", "customer", "description", "userCount", "properties", "roles"], answer.At("userGroups/1").Names());
+        Assert.Equal(
+            ["id", "name", "customer", "description", "userCount", "properties", "roles"],
+            answer.At("userGroups/1").Names());
     }
 
     [Theory]
@@ -64,17 +68,20 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task Without_permissions_named_the_organizations_defaults_are_given(string groups)
     {
         var org = await app.CreateOrganizationAsync(o => o.DefaultPermissions = ["events_management", "ingestion"]);
-        var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com"{{groups}}, "userGroups": [] }]""").OkAsync();
+        var answer = await InviteAsync(
+            org.Admin, $$"""[{ "emailAddress": "sam@example.com"{{groups}}, "userGroups": [] }]""").OkAsync();
 
         Assert.Equal("""["events_management","ingestion"]""", answer.At("groups").GetRawText());
-        Assert.Equal(["events_management", "ingestion"], (await org.MemberAsync("sam@example.com")).Permissions.Select(p => p.Permission).Order());
+        Assert.Equal(
+            ["events_management", "ingestion"], (await org.MemberAsync("sam@example.com")).Permissions.Order());
     }
 
     [Fact]
     public async Task With_an_empty_list_of_permissions_none_are_given()
     {
         var org = await app.CreateOrganizationAsync(o => o.DefaultPermissions = ["events_management"]);
-        var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": [] }]""").OkAsync();
+        var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": [] }]""")
+            .OkAsync();
 
         Assert.Equal("[]", answer.At("groups").GetRawText());
     }
@@ -88,9 +95,12 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.GroupAsync(new("Newcomers") { IsDefault = true });
         await org.GroupAsync(new("Ops"));
-        var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "groups": []{{userGroups}}, "roles": null }]""").OkAsync();
+        var answer = await InviteAsync(
+            org.Admin,
+            $$"""[{ "emailAddress": "sam@example.com", "groups": []{{userGroups}}, "roles": null }]""").OkAsync();
 
-        Assert.Equal(["Everyone", "Newcomers"], answer.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
+        Assert.Equal(
+            ["Everyone", "Newcomers"], answer.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
     }
 
     [Fact]
@@ -111,7 +121,7 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": ["browse", "ingestion", "browse", "ingestion"] }]""").OkAsync();
 
         Assert.Equal("""["ingestion"]""", answer.At("groups").GetRawText());
-        Assert.Equal("ingestion", Assert.Single((await org.MemberAsync("sam@example.com")).Permissions).Permission);
+        Assert.Equal("ingestion", Assert.Single((await org.MemberAsync("sam@example.com")).Permissions));
     }
 
     [Theory]
@@ -155,7 +165,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
             """{"result":"OK","message":"Existing users found and ignored [Ann@example.com, bob@example.com]","code":202}""",
             Wire.Compact(answer.At("status").GetRawText()));
         Assert.Equal("sam@example.com", answer.TextAt("identifier"));
-        Assert.Equal(["sam@example.com", "kim@example.com"], answer.At("response").EnumerateArray().Select(u => u.TextAt("identifier")!));
+        Assert.Equal(
+            ["sam@example.com", "kim@example.com"],
+            answer.At("response").EnumerateArray().Select(u => u.TextAt("identifier")!));
         Assert.All(await org.MembersAsync(), m => Assert.Empty(m.Permissions));
         Assert.Equal(["sam@example.com", "kim@example.com"], (await org.OutboxAsync()).Select(m => m.Recipient));
     }
@@ -177,7 +189,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var (ops, reader) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader", "alerts_management"));
-        var (theirs, foreign) = (await other.GroupAsync(new("Theirs")), await other.RoleAsync("Foreign", "alerts_management"));
+        var (theirs, foreign) = (
+            await other.GroupAsync(new("Theirs")), await other.RoleAsync("Foreign", "alerts_management"));
         await org.InviteAsync("bob@example.com", sendMail: false);
         var answer = await InviteAsync(org.Admin, $$"""
             [{ "emailAddress": "bob@example.com", "userGroups": ["left-alone"] },
@@ -186,7 +199,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
             """).OkAsync(202);
 
         Assert.Equal(
-            $"Existing users found and ignored [bob@example.com]; Invalid user groups found and ignored [{theirs.Id}, Ops]; Invalid roles found and ignored [{foreign.Id}, ]",
+            $"Existing users found and ignored [bob@example.com]; Invalid user groups found and ignored "
+                + $"[{theirs.Id}, Ops]; Invalid roles found and ignored [{foreign.Id}, ]",
             answer.TextAt("status/message"));
         Assert.Equal(["Everyone", "Ops"], answer.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
         Assert.Equal(["Reader"], answer.At("roles").EnumerateArray().Select(r => r.TextAt("name")!));
@@ -199,7 +213,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "userGroups": ["{{new string('x', 1024 * 1024)}}"] }]""").OkAsync(202);
 
-        Assert.Equal($"Invalid user groups found and ignored [{new string('x', 255)}]", answer.TextAt("status/message"));
+        Assert.Equal(
+            $"Invalid user groups found and ignored [{new string('x', 255)}]", answer.TextAt("status/message"));
     }
 
     [Fact]
@@ -211,7 +226,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
              { "emailAddress": "sam@EXAMPLE.com ", "groups": ["events_management"] }]
             """).OkAsync();
 
-        Assert.Equal(["Sam@example.com", "kim@example.com"], answer.At("response").EnumerateArray().Select(u => u.TextAt("identifier")!));
+        Assert.Equal(
+            ["Sam@example.com", "kim@example.com"],
+            answer.At("response").EnumerateArray().Select(u => u.TextAt("identifier")!));
         Assert.Equal("""["ingestion"]""", answer.At("groups").GetRawText());
         Assert.Equal(["sam@example.com", "kim@example.com"], (await org.OutboxAsync()).Select(m => m.Recipient));
     }
@@ -240,7 +257,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }]""").OkAsync();
         var old = await org.MemberAsync("sam@example.com");
         await org.RemoveAsync("sam@example.com");
-        var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": [] }]""").OkAsync();
+        var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": [] }]""")
+            .OkAsync();
 
         Assert.Equal("[]", answer.At("groups").GetRawText());
         Assert.Equal(["Everyone"], answer.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
@@ -252,14 +270,18 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task It_takes_user_management_and_no_less()
     {
         var org = await app.CreateOrganizationAsync();
-        var power = await org.ActiveAsync("power@example.com", r => r with { Role = BuiltInRole.PowerUser, Permissions = [Permissions.TokenManagement] });
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var power = await org.ActiveAsync(
+            "power@example.com",
+            r => r with { Role = BuiltInRole.PowerUser, Permissions = [Permissions.TokenManagement] });
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         var role = await org.RoleAsync("Managers", Permissions.UserManagement);
         var group = await org.GroupAsync(new("Human resources") { Roles = [Reference.To(role.Id)] });
         var indirect = await org.ActiveAsync("indirect@example.com", r => r with { Groups = [Reference.To(group.Id)] });
 
         await InviteAsync(power.Client, """[{ "emailAddress": "sam@example.com" }]""")
-            .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "You may not do this.", "code": 403 } }""");
+            .AssertAsync(
+                403, """{ "status": { "result": "ERROR", "message": "You may not do this.", "code": 403 } }""");
         await InviteAsync(manager.Client, """[{ "emailAddress": "sam@example.com" }]""").OkAsync();
         await InviteAsync(indirect.Client, """[{ "emailAddress": "kim@example.com" }]""").OkAsync();
     }
@@ -268,26 +290,38 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task Nobody_hands_out_what_he_does_not_hold_by_permission_role_or_group()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        var (role, ops) = (await org.RoleAsync("Watchers", "alerts_management"), await org.GroupAsync(new("Ops") { Permissions = ["ingestion"] }));
-        foreach (var grant in new[] { """ "groups": ["alerts_management"] """, $$""" "roles": ["{{role.Id}}"] """, $$""" "userGroups": ["{{ops.Id}}"] """ })
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var (role, ops) = (
+            await org.RoleAsync("Watchers", "alerts_management"),
+            await org.GroupAsync(new("Ops") { Permissions = ["ingestion"] }));
+        foreach (var grant in new[]
+            {
+                """ "groups": ["alerts_management"] """, $$""" "roles": ["{{role.Id}}"] """,
+                $$""" "userGroups": ["{{ops.Id}}"] """,
+            })
         {
-            await InviteAsync(manager.Client, $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com", {{grant}} }]""")
+            await InviteAsync(
+                manager.Client,
+                $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com", {{grant}} }]""")
                 .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""");
         }
 
         Assert.Equal(2, (await org.MembersAsync()).Count);
-        await InviteAsync(manager.Client, """[{ "emailAddress": "sam@example.com", "groups": ["user_management"] }]""").OkAsync();
+        await InviteAsync(manager.Client, """[{ "emailAddress": "sam@example.com", "groups": ["user_management"] }]""")
+            .OkAsync();
     }
 
     [Fact]
     public async Task A_read_only_key_cannot_invite()
     {
         var org = await app.CreateOrganizationAsync();
-        var reader = await org.ActiveAsync("reader@example.com", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
+        var reader = await org.ActiveAsync(
+            "reader@example.com", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);
 
         await InviteAsync(reader.Client, """[{ "emailAddress": "sam@example.com" }]""")
-            .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "This API key may only read.", "code": 403 } }""");
+            .AssertAsync(
+                403, """{ "status": { "result": "ERROR", "message": "This API key may only read.", "code": 403 } }""");
         await reader.Client.GetAsync("/api/v2/user", Ct).OkAsync();
     }
 
@@ -295,10 +329,13 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task What_the_organization_does_not_allow_refuses_all()
     {
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["example.com"]);
-        await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@elsewhere.test" }]""")
+        await InviteAsync(
+            org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@elsewhere.test" }]""")
             .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "The organization does not invite addresses of this domain.", "code": 400 } }""");
-        await app.WithAsync<OrganizationService, Core.Result<Organization>>(s => s.SetSeatLimitAsync(org.System, 2, Ct));
-        await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com" }]""")
+        await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
+            s.SetSeatLimitAsync(org.System, 2, Ct));
+        await InviteAsync(
+            org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com" }]""")
             .AssertAsync(409, """{ "status": { "result": "ERROR", "message": "The organization has no free seat.", "code": 409 } }""");
         await AssertNobodyCameAsync(org);
     }
@@ -307,12 +344,16 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task More_than_a_thousand_at_once_are_refused()
     {
         var org = await app.CreateOrganizationAsync();
-        await InviteAsync(org.Admin, JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i => new { emailAddress = $"user{i}@example.com" })))
+        await InviteAsync(
+            org.Admin,
+            JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i =>
+                new { emailAddress = $"user{i}@example.com" })))
             .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "At most 1,000 people can be invited in one call.", "code": 400 } }""");
         await AssertNobodyCameAsync(org);
     }
 
-    private static Task<HttpResponseMessage> InviteAsync(HttpClient client, string users) => client.PostTextAsync("/api/v2/user/invite", users);
+    private static Task<HttpResponseMessage> InviteAsync(HttpClient client, string users) =>
+        client.PostTextAsync("/api/v2/user/invite", users);
 
     private static async Task AssertNobodyCameAsync(TestOrganization org)
     {
@@ -322,7 +363,7 @@ public sealed class WavefrontInviteTests(UsherApp app)
 
     private static string Json(TestOrganization org, Role role, int groups, int members) => $$"""
         { "id": "{{role.Id}}", "name": "{{role.Name}}", "description": "", "customer": "{{org.Slug}}",
-          "permissions": [{{string.Join(", ", role.Permissions.Select(p => $"\"{p.Permission}\"").Order(StringComparer.Ordinal))}}], "restrictedPermissions": [],
+          "permissions": [{{string.Join(", ", role.Permissions.Select(p => $"\"{p}\"").Order(StringComparer.Ordinal))}}], "restrictedPermissions": [],
           "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
           "linkedGroupsCount": {{groups}}, "linkedAccountsCount": {{members}},
           "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "Usher" }

@@ -14,11 +14,13 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         foreach (var answer in new[]
         {
-            await org.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": [], "userGroups": [] }""").OkAsync(),
+            await org.Admin.SendAsync(
+                "/user", """{ "emailAddress": "pat@example.com", "groups": [], "userGroups": [] }""").OkAsync(),
             await org.Admin.WriteAsync("/user/pat@example.com", """{ "groups": ["ingestion"] }""").OkAsync(),
         })
         {
-            Assert.Equal(["identifier", "customer", "groups", "userGroups", "roles", "status", "response"], answer.Names());
+            Assert.Equal(
+                ["identifier", "customer", "groups", "userGroups", "roles", "status", "response"], answer.Names());
             Assert.Equal(answer.Top(), Wire.Compact(answer.At("response").GetRawText()));
             Assert.Equal(("OK", "", 200), answer.Status());
         }
@@ -28,7 +30,9 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
     public async Task Body_of_invite_for_several_people_has_the_first_on_top_and_all_in_response()
     {
         var org = await app.CreateOrganizationAsync();
-        var answer = await org.Admin.SendAsync("/user/invite", """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com" }]""").OkAsync();
+        var answer = await org.Admin.SendAsync(
+            "/user/invite",
+            """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com" }]""").OkAsync();
         Assert.Equal("sam@example.com", answer.TextAt("identifier"));
         Assert.Equal(["sam@example.com", "kim@example.com"], answer.Texts("response", "identifier"));
     }
@@ -40,11 +44,16 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.InviteAsync("pat@example.com", sendMail: false);
         var before = await org.Admin.UserAsync("pat@example.com");
-        await org.Admin.SendAsync("/user", """{ "emailAddress": "Pat@Example.com", "groups": ["ingestion"] }""").RefusedAsync(409, Known);
-        await org.Admin.SendAsync("/user/invite", """[{ "emailAddress": "Pat@Example.com", "groups": ["ingestion"] }]""").RefusedAsync(409, Known);
+        await org.Admin.SendAsync("/user", """{ "emailAddress": "Pat@Example.com", "groups": ["ingestion"] }""")
+            .RefusedAsync(409, Known);
+        await org.Admin.SendAsync(
+            "/user/invite",
+            """[{ "emailAddress": "Pat@Example.com", "groups": ["ingestion"] }]""").RefusedAsync(409, Known);
         var batch = await org.Admin.SendAsync("/user/invite", """[{ "emailAddress": "pat@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" }]""").OkAsync(202);
         Assert.Equal("Existing users found and ignored [pat@example.com]", batch.Status().Message);
-        Assert.Equal(before.Replace("\"userCount\":2", "\"userCount\":3", StringComparison.Ordinal), await org.Admin.UserAsync("pat@example.com"));
+        Assert.Equal(
+            before.Replace("\"userCount\":2", "\"userCount\":3", StringComparison.Ordinal),
+            await org.Admin.UserAsync("pat@example.com"));
     }
 
     [Fact]
@@ -52,7 +61,8 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.InviteAsync("pat@example.com", sendMail: false);
-        await org.Admin.EndAsync("/user/pat@example.com").AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 } }""");
+        await org.Admin.EndAsync("/user/pat@example.com")
+            .AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 } }""");
     }
 
     [Fact]
@@ -74,7 +84,8 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var ops = await org.GroupAsync(new("Ops"));
-        await org.ActiveAsync("kim@example.com", r => r with { Permissions = ["ingestion"], Groups = [Reference.To(ops.Id)] });
+        await org.ActiveAsync(
+            "kim@example.com", r => r with { Permissions = ["ingestion"], Groups = [Reference.To(ops.Id)] });
         var kim = await org.Admin.WriteAsync("/user/kim@example.com", """{ "userGroups": null }""").OkAsync();
         Assert.Equal(["ingestion"], kim.Texts("groups"));
         Assert.Equal(["Everyone"], kim.Texts("userGroups", "name"));
@@ -85,7 +96,8 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
-        var answer = await org.Admin.NameAsync("/user/grant/ingestion", "nobody@example.com", "kim@example.com").OkAsync(202);
+        var answer = await org.Admin.NameAsync("/user/grant/ingestion", "nobody@example.com", "kim@example.com")
+            .OkAsync(202);
         Assert.Equal(("OK", "Invalid accounts found and ignored [nobody@example.com]", 202), answer.Status());
         Assert.Equal("kim@example.com", answer.TextAt("identifier"));
         Assert.Equal(["kim@example.com"], answer.Texts("response", "identifier"));
@@ -98,9 +110,12 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com", r => r with { Permissions = ["ingestion"] });
         var before = await org.Admin.UserAsync("kim@example.com");
-        await org.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }""").RefusedAsync(400, Unknown);
-        await org.Admin.SendAsync("/user/invite", """[{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }]""").RefusedAsync(400, Unknown);
-        await org.Admin.WriteAsync("/user/kim@example.com", """{ "ssoId": "kim", "groups": ["nonsense"] }""").RefusedAsync(400, Unknown);
+        await org.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }""")
+            .RefusedAsync(400, Unknown);
+        await org.Admin.SendAsync("/user/invite", """[{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }]""")
+            .RefusedAsync(400, Unknown);
+        await org.Admin.WriteAsync("/user/kim@example.com", """{ "ssoId": "kim", "groups": ["nonsense"] }""")
+            .RefusedAsync(400, Unknown);
         await org.Admin.SendFormAsync("/user/kim@example.com/grant", "group=nonsense").RefusedAsync(400, Unknown);
         await org.Admin.SendFormAsync("/user/kim@example.com/revoke", "group=nonsense").RefusedAsync(400, Unknown);
         await org.Admin.SendNothingAsync("/account/kim@example.com/grant/nonsense").RefusedAsync(400, Unknown);
@@ -116,19 +131,45 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         await org.ActiveAsync("kim@example.com");
         await org.ServiceAccountAsync("bot");
         var everyone = (await org.EveryoneAsync()).ToString();
-        Assert.Equal(["Everyone"], (await org.Admin.NameAsync("/user/kim@example.com/removeUserGroups", everyone).OkAsync()).Texts("userGroups", "name"));
-        Assert.Equal(["Everyone"], (await org.Admin.WriteAsync("/user/kim@example.com", """{ "userGroups": [] }""").OkAsync()).Texts("userGroups", "name"));
-        Assert.Equal(["Service Accounts"], (await org.Admin.NameAsync("/account/sa::bot/addUserGroups", everyone).OkAsync()).Texts("userGroups", "name"));
+        Assert.Equal(
+            ["Everyone"],
+            (await org.Admin.NameAsync("/user/kim@example.com/removeUserGroups", everyone).OkAsync())
+                .Texts("userGroups", "name"));
+        Assert.Equal(
+            ["Everyone"],
+            (await org.Admin.WriteAsync("/user/kim@example.com", """{ "userGroups": [] }""").OkAsync())
+                .Texts("userGroups", "name"));
+        Assert.Equal(
+            ["Service Accounts"],
+            (await org.Admin.NameAsync("/account/sa::bot/addUserGroups", everyone).OkAsync())
+                .Texts("userGroups", "name"));
     }
 
     [Fact]
     public async Task Default_permissions_when_groups_is_absent_are_the_tenants_and_none_by_default()
     {
-        var (plain, generous) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync(o => o.DefaultPermissions = ["ingestion"]));
-        Assert.Equal("[]", (await plain.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com" }""").OkAsync()).At("groups").GetRawText());
-        Assert.Equal(["ingestion"], (await generous.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com" }""").OkAsync()).Texts("groups"));
-        Assert.Equal(["ingestion"], (await generous.Admin.SendAsync("/user", """{ "emailAddress": "sam@example.com", "groups": null }""").OkAsync()).Texts("groups"));
-        Assert.Equal("[]", (await generous.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com", "groups": [] }""").OkAsync()).At("groups").GetRawText());
+        var (plain, generous) = (
+            await app.CreateOrganizationAsync(),
+            await app.CreateOrganizationAsync(o => o.DefaultPermissions = ["ingestion"]));
+        Assert.Equal(
+            "[]",
+            (await plain.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com" }""").OkAsync()).At("groups")
+                .GetRawText());
+        Assert.Equal(
+            ["ingestion"],
+            (await generous.Admin.SendAsync("/user", """{ "emailAddress": "pat@example.com" }""").OkAsync())
+                .Texts("groups"));
+        Assert.Equal(
+            ["ingestion"],
+            (
+                await generous.Admin.SendAsync("/user", """{ "emailAddress": "sam@example.com", "groups": null }""")
+                    .OkAsync()).Texts("groups"));
+        Assert.Equal(
+            "[]",
+            (
+                await generous.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com", "groups": [] }""")
+                    .OkAsync())
+                .At("groups").GetRawText());
     }
 
     [Fact]
@@ -138,12 +179,16 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         var kim = await org.ActiveAsync("kim@example.com");
         await org.Admin.SendAsync("/user", "{").RefusedAsync(400, "The body is not valid JSON.");
         await app.CreateClient().AskAsync("/user").RefusedAsync(401, "An API key is needed.");
-        await org.ClientOf("00000000-0000-0000-0000-000000000000").AskAsync("/user").RefusedAsync(401, "This API key is not known or may no longer act.");
+        await org.ClientOf("00000000-0000-0000-0000-000000000000").AskAsync("/user")
+            .RefusedAsync(401, "This API key is not known or may no longer act.");
         await kim.Client.AskAsync("/user").RefusedAsync(403, "You may not do this.");
-        await org.Admin.AskAsync("/user/nobody@example.com").RefusedAsync(404, "User with id nobody@example.com does not exist");
-        await org.Admin.SendNothingAsync("/user/kim@example.com").RefusedAsync(405, "This address does not take that method.");
+        await org.Admin.AskAsync("/user/nobody@example.com")
+            .RefusedAsync(404, "User with id nobody@example.com does not exist");
+        await org.Admin.SendNothingAsync("/user/kim@example.com")
+            .RefusedAsync(405, "This address does not take that method.");
         await org.Admin.SendAsync("/user", "<user/>", "application/xml").RefusedAsync(415, "The body must be JSON.");
-        await org.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com" }""").RefusedAsync(409, "User with id kim@example.com is already created in our system.");
+        await org.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com" }""")
+            .RefusedAsync(409, "User with id kim@example.com is already created in our system.");
     }
 
     [Fact]
@@ -151,8 +196,13 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.Admin.SendAsync("/user", """{ "emailAddress": "Pat@Example.com" }""").OkAsync();
-        Assert.Equal("Pat@Example.com", (await org.Admin.SendFormAsync("/user/PAT@example.COM/grant", "group=ingestion").OkAsync()).TextAt("identifier"));
-        Assert.Equal(["Pat@Example.com"], (await org.Admin.NameAsync("/user/deleteUsers", "pat@example.com").OkAsync()).Texts("response"));
+        Assert.Equal(
+            "Pat@Example.com",
+            (await org.Admin.SendFormAsync("/user/PAT@example.COM/grant", "group=ingestion").OkAsync())
+                .TextAt("identifier"));
+        Assert.Equal(
+            ["Pat@Example.com"],
+            (await org.Admin.NameAsync("/user/deleteUsers", "pat@example.com").OkAsync()).Texts("response"));
     }
 
     [Fact]
@@ -161,7 +211,8 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         const string Sam = """[{ "emailAddress": "sam@example.com" }]""";
         await org.Admin.SendAsync("/user/invite", Sam).OkAsync();
-        await org.Admin.SendAsync("/user/invite", Sam).RefusedAsync(409, "User with id sam@example.com is already created in our system.");
+        await org.Admin.SendAsync("/user/invite", Sam)
+            .RefusedAsync(409, "User with id sam@example.com is already created in our system.");
         Assert.Single(await org.OutboxAsync());
     }
 }

@@ -17,15 +17,27 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     public async Task Bodies_in_chunks_without_a_length()
     {
         var org = await app.CreateOrganizationAsync();
-        Assert.Equal(200, await SendAsync(HttpMethod.Post, "user", """{ "emailAddress": "kim@example.com", "groups": [], "userGroups": [] }"""));
+        Assert.Equal(
+            200,
+            await SendAsync(
+                HttpMethod.Post, "user", """{ "emailAddress": "kim@example.com", "groups": [], "userGroups": [] }"""));
         Assert.Equal(200, await SendAsync(HttpMethod.Put, "user/kim@example.com", """{ "groups": ["ingestion"] }"""));
-        Assert.Equal(200, await SendAsync(HttpMethod.Post, "user/kim@example.com/grant", "group=log_management", "application/x-www-form-urlencoded"));
+        Assert.Equal(
+            200,
+            await SendAsync(
+                HttpMethod.Post, "user/kim@example.com/grant", "group=log_management",
+                "application/x-www-form-urlencoded"));
         Assert.Equal(200, await SendAsync(HttpMethod.Post, "user/validateUsers", """["kim@example.com"]"""));
-        Assert.Equal(["ingestion", "log_management"], (await org.Admin.AskAsync("/user/kim@example.com").OkAsync()).Texts("groups"));
+        Assert.Equal(
+            ["ingestion", "log_management"],
+            (await org.Admin.AskAsync("/user/kim@example.com").OkAsync()).Texts("groups"));
 
         async Task<int> SendAsync(HttpMethod method, string path, string body, string mediaType = "application/json")
         {
-            using var request = new HttpRequestMessage(method, "/api/v2/" + path) { Content = new StringContent(body, Encoding.UTF8, mediaType) };
+            using var request = new HttpRequestMessage(method, "/api/v2/" + path)
+            {
+                Content = new StringContent(body, Encoding.UTF8, mediaType),
+            };
             request.Headers.TransferEncodingChunked = true;
             return (int)(await org.Admin.SendAsync(request, Ct)).StatusCode;
         }
@@ -35,19 +47,25 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     [InlineData("", "application/json")]
     [InlineData("{}", "application/json")]
     [InlineData("null", "text/plain")]
-    public async Task A_JSON_content_type_and_any_body_on_GET_DELETE_and_POST_without_arguments(string body, string mediaType)
+    public async Task A_JSON_content_type_and_any_body_on_GET_DELETE_and_POST_without_arguments(
+        string body, string mediaType)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
         await org.ServiceAccountAsync("bot");
         foreach (var (method, path) in new[]
         {
-            ("GET", "user"), ("GET", "user/kim@example.com"), ("GET", "user/kim@example.com/businessFunctions"), ("GET", "account"), ("GET", "account/user"), ("GET", "account/user/admin"),
-            ("GET", "account/serviceaccount"), ("GET", "apitoken"), ("POST", "account/serviceaccount/sa::bot/deactivate"), ("POST", "account/serviceaccount/sa::bot/activate"),
+            ("GET", "user"), ("GET", "user/kim@example.com"), ("GET", "user/kim@example.com/businessFunctions"),
+            ("GET", "account"), ("GET", "account/user"), ("GET", "account/user/admin"),
+            ("GET", "account/serviceaccount"), ("GET", "apitoken"),
+            ("POST", "account/serviceaccount/sa::bot/deactivate"), ("POST", "account/serviceaccount/sa::bot/activate"),
             ("POST", "apitoken"), ("DELETE", "user/kim@example.com"), ("DELETE", "account/sa::bot"),
         })
         {
-            using var request = new HttpRequestMessage(new(method), "/api/v2/" + path) { Content = new StringContent(body, Encoding.UTF8, mediaType) };
+            using var request = new HttpRequestMessage(new(method), "/api/v2/" + path)
+            {
+                Content = new StringContent(body, Encoding.UTF8, mediaType),
+            };
             await org.Admin.SendAsync(request, Ct).OkAsync();
         }
     }
@@ -64,7 +82,10 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
         var granted = await org.Admin.SendAsync("/account/kim@example.com/grant/ingestion", body, mediaType).OkAsync();
         Assert.Equal(["identifier", "customer", "groups", "userGroups", "roles"], granted.Names());
         Assert.Equal(["ingestion"], granted.Texts("groups"));
-        Assert.Equal("[]", (await org.Admin.SendAsync("/account/kim@example.com/revoke/ingestion", body, mediaType).OkAsync()).At("groups").GetRawText());
+        Assert.Equal(
+            "[]",
+            (await org.Admin.SendAsync("/account/kim@example.com/revoke/ingestion", body, mediaType).OkAsync())
+                .At("groups").GetRawText());
     }
 
     [Fact]
@@ -85,11 +106,15 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
-        var superset = JsonNode.Parse((await org.Admin.WriteAsync("/user/kim@example.com", """{ "groups": ["ingestion"] }""").OkAsync()).GetRawText())!;
+        var superset = JsonNode.Parse(
+            (await org.Admin.WriteAsync("/user/kim@example.com", """{ "groups": ["ingestion"] }""").OkAsync())
+                .GetRawText())!;
         superset["lastSuccessfulLogin"] = 7;
         superset["ingestionPolicies"] = new JsonArray();
         superset["groups"] = new JsonArray("log_management");
-        Assert.Equal(["log_management"], (await org.Admin.WriteAsync("/user/kim@example.com", superset.ToJsonString()).OkAsync()).Texts("groups"));
+        Assert.Equal(
+            ["log_management"],
+            (await org.Admin.WriteAsync("/user/kim@example.com", superset.ToJsonString()).OkAsync()).Texts("groups"));
     }
 
     [Theory]
@@ -107,7 +132,11 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
         await org.ActiveAsync("pat+x@example.com");
         await org.ServiceAccountAsync("bot");
         var read = await org.Admin.GetAsync(Wire.Raw(app.Url, "/api/v2/" + path), Ct).OkAsync();
-        Assert.Equal(identifier, read.TryGetProperty("response", out var response) ? response.TextAt("identifier") : read.TextAt("identifier"));
+        Assert.Equal(
+            identifier,
+            read.TryGetProperty("response", out var response)
+                ? response.TextAt("identifier")
+                : read.TextAt("identifier"));
     }
 
     [Theory]
@@ -117,7 +146,11 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     public async Task An_encoded_slash_in_a_path_id_is_only_an_unknown_id(string id)
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var path in new[] { $"/user/{id}", $"/account/{id}", $"/account/user/{id}", $"/account/serviceaccount/{id}", $"/account/{id}/businessFunctions" })
+        foreach (var path in new[]
+            {
+                $"/user/{id}", $"/account/{id}", $"/account/user/{id}", $"/account/serviceaccount/{id}",
+                $"/account/{id}/businessFunctions",
+            })
             await org.Admin.GetAsync(Wire.Raw(app.Url, "/api/v2" + path), Ct).OkAsync(404);
     }
 
@@ -129,7 +162,11 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     public async Task No_User_Agent_and_any_Accept_and_never_a_406(string? accept)
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var path in new[] { "user", "account", "account/user", "account/serviceaccount", "apitoken", $"user/{org.Created.Owner.Email}" })
+        foreach (var path in new[]
+            {
+                "user", "account", "account/user", "account/serviceaccount", "apitoken",
+                $"user/{org.Created.Owner.Email}",
+            })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v2/" + path);
             if (accept is not null) request.Headers.Accept.ParseAdd(accept);
@@ -144,9 +181,12 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
         await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot" }""").OkAsync();
         foreach (var answer in new[]
         {
-            await org.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com" }""").OkAsync(), await org.Admin.AskAsync("/account").OkAsync(), await org.Admin.AskAsync("/account/user").OkAsync(),
-            await org.Admin.AskAsync("/account/serviceaccount").OkAsync(), await org.Admin.NameAsync("/user/validateUsers", "kim@example.com", "x").OkAsync(),
-            await org.Admin.NameAsync("/user/grant/ingestion", "kim@example.com").OkAsync(), await org.Admin.NameAsync("/user/deleteUsers", "kim@example.com").OkAsync(),
+            await org.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com" }""").OkAsync(),
+            await org.Admin.AskAsync("/account").OkAsync(), await org.Admin.AskAsync("/account/user").OkAsync(),
+            await org.Admin.AskAsync("/account/serviceaccount").OkAsync(),
+            await org.Admin.NameAsync("/user/validateUsers", "kim@example.com", "x").OkAsync(),
+            await org.Admin.NameAsync("/user/grant/ingestion", "kim@example.com").OkAsync(),
+            await org.Admin.NameAsync("/user/deleteUsers", "kim@example.com").OkAsync(),
         })
         {
             Assert.Equal("OK", answer.TextAt("status/result"));
@@ -160,7 +200,11 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     public async Task Both_headers_carry_the_token_with_and_without_Bearer()
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var (name, value) in new[] { ("Authorization", "Bearer " + org.Key), ("X-AUTH-TOKEN", org.Key), ("X-AUTH-TOKEN", "Bearer " + org.Key) })
+        foreach (var (name, value) in new[]
+            {
+                ("Authorization", "Bearer " + org.Key), ("X-AUTH-TOKEN", org.Key),
+                ("X-AUTH-TOKEN", "Bearer " + org.Key),
+            })
         {
             var client = app.CreateClient();
             client.DefaultRequestHeaders.TryAddWithoutValidation(name, value);
@@ -199,13 +243,19 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
         var client = app.CreateClient();
         client.DefaultRequestHeaders.Add("X-AUTH-TOKEN", org.Key);
 
-        AssertUser(await client.SendAsync("/user", """{ "emailAddress": "kim@example.com", "groups": [], "userGroups": [] }""").OkAsync());
-        AssertUser(await client.SendAsync("/user/invite", """[{ "emailAddress": "sam@example.com", "groups": [], "userGroups": [] }]""").OkAsync());
+        AssertUser(
+            await client.SendAsync("/user", """{ "emailAddress": "kim@example.com", "groups": [], "userGroups": [] }""")
+                .OkAsync());
+        AssertUser(
+            await client.SendAsync(
+                "/user/invite",
+                """[{ "emailAddress": "sam@example.com", "groups": [], "userGroups": [] }]""").OkAsync());
         AssertUser(await client.AskAsync("/user/" + Kim).OkAsync());
         AssertUser(await client.WriteAsync("/user/" + Kim, """{ "groups": ["ingestion"] }""").OkAsync());
         AssertUser(await client.SendFormAsync($"/user/{Kim}/grant", "group=log_management").OkAsync());
         AssertUser(await client.SendFormAsync($"/user/{Kim}/revoke", "group=log_management").OkAsync());
-        AssertUser(await client.NameAsync("/user/grant/log_management", "kim@example.com", "sam@example.com").OkAsync());
+        AssertUser(
+            await client.NameAsync("/user/grant/log_management", "kim@example.com", "sam@example.com").OkAsync());
         AssertUser(await client.NameAsync("/user/revoke/log_management", "kim@example.com").OkAsync());
         AssertUser(await client.NameAsync($"/user/{Kim}/addUserGroups", $"{ops.Id}").OkAsync());
         AssertUser(await client.NameAsync($"/user/{Kim}/removeUserGroups", $"{ops.Id}").OkAsync());
@@ -213,7 +263,10 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
         AssertUser(await client.SendNothingAsync($"/account/{Kim}/grant/embedded_charts").OkAsync());
         AssertUser(await client.NameAsync($"/account/{Kim}/addRoles", $"{reader.Id}").OkAsync());
         AssertUser(await client.NameAsync($"/account/{Kim}/removeRoles", $"{reader.Id}").OkAsync());
-        AssertUser(await client.SendAsync("/account/user", """{ "emailAddress": "kim@example.com", "groups": [], "userGroups": [] }""").OkAsync());
+        AssertUser(
+            await client.SendAsync(
+                "/account/user",
+                """{ "emailAddress": "kim@example.com", "groups": [], "userGroups": [] }""").OkAsync());
         AssertUser(await client.AskAsync("/account/user/" + Kim).OkAsync());
         AssertUser(await client.WriteAsync("/account/user/" + Kim, "{}").OkAsync());
         foreach (var user in (await client.AskAsync("/user").OkAsync()).EnumerateArray()) AssertUser(user);
@@ -225,9 +278,12 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
 
         static void AssertUser(JsonElement user)
         {
-            foreach (var name in new[] { "identifier", "customer" }) Assert.Equal(JsonValueKind.String, user.At(name).ValueKind);
-            foreach (var name in new[] { "groups", "userGroups" }) Assert.Equal(JsonValueKind.Array, user.At(name).ValueKind);
-            Assert.All(user.At("userGroups").EnumerateArray(), group => Assert.Equal(JsonValueKind.Object, group.ValueKind));
+            foreach (var name in new[] { "identifier", "customer" })
+                Assert.Equal(JsonValueKind.String, user.At(name).ValueKind);
+            foreach (var name in new[] { "groups", "userGroups" })
+                Assert.Equal(JsonValueKind.Array, user.At(name).ValueKind);
+            Assert.All(
+                user.At("userGroups").EnumerateArray(), group => Assert.Equal(JsonValueKind.Object, group.ValueKind));
         }
 
         static void AssertEnvelope(JsonElement answer) => Assert.Equal(["status", "response"], answer.Names());

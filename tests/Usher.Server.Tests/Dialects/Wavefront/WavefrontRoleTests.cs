@@ -27,7 +27,9 @@ public sealed class WavefrontRoleTests(UsherApp app)
               "sampleLinkedGroups": [], "linkedGroupsCount": 0, "sampleLinkedAccounts": [], "linkedAccountsCount": 0,
               "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}}, "lastUpdatedMs": {{made.At("createdEpochMillis").GetInt64()}}, "lastUpdatedAccountId": "{{org.Created.Owner.Identifier}}" } }
             """);
-        Assert.Equal(await answer.BodyAsync(), Wire.Compact((await org.Admin.GetAsync($"{Roles}/{made.TextAt("id")}", Ct).OkAsync()).GetRawText()));
+        Assert.Equal(
+            await answer.BodyAsync(),
+            Wire.Compact((await org.Admin.GetAsync($"{Roles}/{made.TextAt("id")}", Ct).OkAsync()).GetRawText()));
     }
 
     [Theory]
@@ -39,7 +41,8 @@ public sealed class WavefrontRoleTests(UsherApp app)
     public async Task What_cannot_be_made_is_a_400_and_nothing_is_made(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.PostTextAsync(Roles, body).AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
+        await org.Admin.PostTextAsync(Roles, body)
+            .AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
         Assert.Equal(0, (await org.Admin.GetAsync(Roles, Ct).OkAsync()).At("response/totalItems").GetInt32());
     }
 
@@ -49,7 +52,8 @@ public sealed class WavefrontRoleTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var ids = new List<Guid>();
         for (var i = 0; i < 8; i++) ids.Add((await org.RoleAsync($"R{i}")).Id);
-        Assert.Equal(HttpStatusCode.Conflict, (await org.Admin.PostTextAsync(Roles, """{ "name": "r1" }""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Conflict, (await org.Admin.PostTextAsync(Roles, """{ "name": "r1" }""")).StatusCode);
         var answers = await Steps.AtOnceAsync(8, i => PutAsync(org, ids[i], """{ "name": "One" }"""));
 
         Assert.Single(answers, a => a.StatusCode is HttpStatusCode.OK);
@@ -61,8 +65,11 @@ public sealed class WavefrontRoleTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var role = await org.RoleAsync("Reader", "alerts_management");
-        var renamed = await AnswerAsync(PutAsync(org, role.Id, $$"""{ "id": "{{role.Id}}", "name": "Viewer", "description": "Looks" }"""));
-        Assert.Equal(("Viewer", "Looks", "alerts_management"), (renamed.TextAt("name"), renamed.TextAt("description"), renamed.TextAt("permissions/0")));
+        var renamed = await AnswerAsync(PutAsync(
+            org, role.Id, $$"""{ "id": "{{role.Id}}", "name": "Viewer", "description": "Looks" }"""));
+        Assert.Equal(
+            ("Viewer", "Looks", "alerts_management"),
+            (renamed.TextAt("name"), renamed.TextAt("description"), renamed.TextAt("permissions/0")));
         Assert.Equal(org.Created.Owner.Identifier, renamed.TextAt("lastUpdatedAccountId"));
 
         var replaced = await AnswerAsync(PutAsync(org, role.Id, """
@@ -70,8 +77,14 @@ public sealed class WavefrontRoleTests(UsherApp app)
               "sampleLinkedGroups": [{}], "linkedGroupsCount": 9, "sampleLinkedAccounts": ["x"], "linkedAccountsCount": 9, "createdEpochMillis": 1, "lastUpdatedMs": 1, "lastUpdatedAccountId": "x" }
             """));
         Assert.Equal("""["ingestion"]""", replaced.At("permissions").GetRawText());
-        Assert.Equal((0, 0, role.CreatedAt.ToUnixTimeMilliseconds()), (replaced.At("linkedGroupsCount").GetInt32(), replaced.At("linkedAccountsCount").GetInt32(), replaced.At("createdEpochMillis").GetInt64()));
-        Assert.Equal(HttpStatusCode.BadRequest, (await PutAsync(org, role.Id, """{ "name": "Other", "permissions": ["nonsense"] }""")).StatusCode);
+        Assert.Equal(
+            (0, 0, role.CreatedAt.ToUnixTimeMilliseconds()),
+            (
+                replaced.At("linkedGroupsCount").GetInt32(), replaced.At("linkedAccountsCount").GetInt32(),
+                replaced.At("createdEpochMillis").GetInt64()));
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await PutAsync(org, role.Id, """{ "name": "Other", "permissions": ["nonsense"] }""")).StatusCode);
         Assert.Equal("Viewer", (await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).OkAsync()).TextAt("response/name"));
     }
 
@@ -83,19 +96,31 @@ public sealed class WavefrontRoleTests(UsherApp app)
         await org.InviteAsync("Kim@example.com", sendMail: false);
         await org.ServiceAccountAsync("bot");
         var ops = await org.GroupAsync(new("Ops") { Description = "On call" });
-        var answer = await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/{role.Id}/addAssignees", $"""["kim@EXAMPLE.com", "{ops.Id}", "sa::bot", "{await org.EveryoneAsync()}", "{ops.Id}"]"""));
+        var answer = await AnswerAsync(org.Admin.PostTextAsync(
+            $"{Roles}/{role.Id}/addAssignees",
+            $"""["kim@EXAMPLE.com", "{ops.Id}", "sa::bot", "{await org.EveryoneAsync()}", "{ops.Id}"]"""));
 
         Assert.Equal((2, 2), (answer.At("linkedGroupsCount").GetInt32(), answer.At("linkedAccountsCount").GetInt32()));
-        Assert.Equal(["Kim@example.com", "sa::bot"], answer.At("sampleLinkedAccounts").EnumerateArray().Select(a => a.GetString()!).Order(StringComparer.Ordinal));
-        Assert.Equal(["Everyone", "Ops"], answer.At("sampleLinkedGroups").EnumerateArray().Select(g => g.TextAt("name")!));
+        Assert.Equal(
+            ["Kim@example.com", "sa::bot"],
+            answer.At("sampleLinkedAccounts").EnumerateArray().Select(a => a.GetString()!)
+                .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["Everyone", "Ops"], answer.At("sampleLinkedGroups").EnumerateArray().Select(g => g.TextAt("name")!));
         Assert.Equal(
             Wire.Compact($$"""{ "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}", "description": "On call", "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true } }"""),
             Wire.Compact(answer.At("sampleLinkedGroups/1").GetRawText()));
-        Assert.Equal(Wire.Compact(answer.GetRawText()), Wire.Compact((await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).OkAsync()).At("response").GetRawText()));
-        Assert.Equal(Wire.Compact(answer.GetRawText()), Wire.Compact((await org.Admin.GetAsync(Roles, Ct).OkAsync()).At("response/items/0").GetRawText()));
+        Assert.Equal(
+            Wire.Compact(answer.GetRawText()),
+            Wire.Compact((await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).OkAsync()).At("response").GetRawText()));
+        Assert.Equal(
+            Wire.Compact(answer.GetRawText()),
+            Wire.Compact((await org.Admin.GetAsync(Roles, Ct).OkAsync()).At("response/items/0").GetRawText()));
 
-        var less = await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/{role.Id}/removeAssignees", $"""["kim@example.com", "{ops.Id}"]"""));
-        Assert.Equal(("sa::bot", "Everyone"), (less.TextAt("sampleLinkedAccounts/0"), less.TextAt("sampleLinkedGroups/0/name")));
+        var less = await AnswerAsync(org.Admin.PostTextAsync(
+            $"{Roles}/{role.Id}/removeAssignees", $"""["kim@example.com", "{ops.Id}"]"""));
+        Assert.Equal(
+            ("sa::bot", "Everyone"), (less.TextAt("sampleLinkedAccounts/0"), less.TextAt("sampleLinkedGroups/0/name")));
         Assert.Equal((1, 1), (less.At("linkedGroupsCount").GetInt32(), less.At("linkedAccountsCount").GetInt32()));
     }
 
@@ -105,15 +130,29 @@ public sealed class WavefrontRoleTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var role = await org.RoleAsync("Reader");
         await org.InviteAsync("kim@example.com", sendMail: false);
-        foreach (var unknown in new[] { "nobody@example.com", "nonsense", "sa::nobody", "a\\u0000b", Guid.NewGuid().ToString() })
+        foreach (var unknown in new[]
+            {
+                "nobody@example.com", "nonsense", "sa::nobody", "a\\u0000b", Guid.NewGuid().ToString(),
+            })
         {
             foreach (var verb in new[] { "addAssignees", "removeAssignees" })
-                Assert.Equal(HttpStatusCode.NotFound, (await org.Admin.PostTextAsync($"{Roles}/{role.Id}/{verb}", $"""["kim@example.com", "{unknown}"]""")).StatusCode);
+                Assert.Equal(
+                    HttpStatusCode.NotFound,
+                    (await org.Admin.PostTextAsync(
+                        $"{Roles}/{role.Id}/{verb}", $"""["kim@example.com", "{unknown}"]""")).StatusCode);
         }
 
-        Assert.Equal(0, (await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).OkAsync()).At("response/linkedAccountsCount").GetInt32());
-        Assert.Equal(0, (await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/{role.Id}/addAssignees", "[]"))).At("linkedAccountsCount").GetInt32());
-        Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Roles}/{role.Id}/addAssignees", "{}")).StatusCode);
+        Assert.Equal(
+            0,
+            (await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).OkAsync()).At("response/linkedAccountsCount")
+                .GetInt32());
+        Assert.Equal(
+            0,
+            (await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/{role.Id}/addAssignees", "[]")))
+                .At("linkedAccountsCount").GetInt32());
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await org.Admin.PostTextAsync($"{Roles}/{role.Id}/addAssignees", "{}")).StatusCode);
     }
 
     [Fact]
@@ -123,15 +162,30 @@ public sealed class WavefrontRoleTests(UsherApp app)
         var (a, b, unknown) = (await org.RoleAsync("A"), await org.RoleAsync("B", "ingestion"), Guid.NewGuid());
         var first = await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/grant/ingestion", $"""["{a.Id}", "{b.Id}"]"""));
         Assert.Equal(("A", "ingestion"), (first.TextAt("name"), first.TextAt("permissions/0")));
-        var some = await org.Admin.PostTextAsync($"{Roles}/revoke/ingestion", $"""["{unknown}", "nonsense", "{b.Id}", "{a.Id}"]""").OkAsync(202);
-        Assert.Equal(($"Invalid roles found and ignored [{unknown}, nonsense]", "B", 0), (some.TextAt("status/message"), some.TextAt("response/name"), some.At("response/permissions").GetArrayLength()));
-        Assert.Equal(0, (await org.Admin.GetAsync($"{Roles}/{a.Id}", Ct).OkAsync()).At("response/permissions").GetArrayLength());
+        var some = await org.Admin.PostTextAsync(
+            $"{Roles}/revoke/ingestion", $"""["{unknown}", "nonsense", "{b.Id}", "{a.Id}"]""").OkAsync(202);
+        Assert.Equal(
+            ($"Invalid roles found and ignored [{unknown}, nonsense]", "B", 0),
+            (
+                some.TextAt("status/message"), some.TextAt("response/name"),
+                some.At("response/permissions").GetArrayLength()));
+        Assert.Equal(
+            0, (await org.Admin.GetAsync($"{Roles}/{a.Id}", Ct).OkAsync()).At("response/permissions").GetArrayLength());
 
-        Assert.Equal(HttpStatusCode.NotFound, (await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", $"""["{unknown}"]""")).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Roles}/grant/nonsense", $"""["{a.Id}"]""")).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", "[]")).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", "{}")).StatusCode);
-        Assert.Equal(0, (await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/grant/browse", $"""["{a.Id}"]"""))).At("permissions").GetArrayLength());
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            (await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", $"""["{unknown}"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.BadRequest,
+            (await org.Admin.PostTextAsync($"{Roles}/grant/nonsense", $"""["{a.Id}"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", "[]")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.BadRequest, (await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", "{}")).StatusCode);
+        Assert.Equal(
+            0,
+            (await AnswerAsync(org.Admin.PostTextAsync($"{Roles}/grant/browse", $"""["{a.Id}"]"""))).At("permissions")
+                .GetArrayLength());
     }
 
     [Fact]
@@ -141,13 +195,22 @@ public sealed class WavefrontRoleTests(UsherApp app)
         var role = await org.RoleAsync("Managers", Permissions.UserManagement);
         var direct = await org.ActiveAsync("direct@example.com", r => r with { Roles = [Reference.To(role.Id)] });
         var grouped = await org.ActiveAsync("grouped@example.com");
-        var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(role.Id)], Members = [new(Id: grouped.Member.Id)] });
+        var ops = await org.GroupAsync(
+            new("Ops") { Roles = [Reference.To(role.Id)], Members = [new(Id: grouped.Member.Id)] });
         foreach (var caller in new[] { direct, grouped }) await caller.Client.GetAsync(Roles, Ct).OkAsync();
 
         var deleted = await AnswerAsync(org.Admin.DeleteAsync($"{Roles}/{role.Id}", Ct));
-        Assert.Equal(("Managers", "user_management", 1, 1), (deleted.TextAt("name"), deleted.TextAt("permissions/0"), deleted.At("linkedGroupsCount").GetInt32(), deleted.At("linkedAccountsCount").GetInt32()));
-        foreach (var caller in new[] { direct, grouped }) Assert.Equal(HttpStatusCode.Forbidden, (await caller.Client.GetAsync(Roles, Ct)).StatusCode);
-        Assert.Equal(0, (await org.Admin.GetAsync($"/api/v2/usergroup/{ops.Id}", Ct).OkAsync()).At("response/roleCount").GetInt32());
+        Assert.Equal(
+            ("Managers", "user_management", 1, 1),
+            (
+                deleted.TextAt("name"), deleted.TextAt("permissions/0"), deleted.At("linkedGroupsCount").GetInt32(),
+                deleted.At("linkedAccountsCount").GetInt32()));
+        foreach (var caller in new[] { direct, grouped })
+            Assert.Equal(HttpStatusCode.Forbidden, (await caller.Client.GetAsync(Roles, Ct)).StatusCode);
+        Assert.Equal(
+            0,
+            (await org.Admin.GetAsync($"/api/v2/usergroup/{ops.Id}", Ct).OkAsync()).At("response/roleCount")
+                .GetInt32());
         await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).AssertAsync(404, $$"""{ "status": { "result": "ERROR", "message": "Role with id {{role.Id}} does not exist", "code": 404 } }""");
     }
 
@@ -155,16 +218,22 @@ public sealed class WavefrontRoleTests(UsherApp app)
     public async Task A_user_manager_gives_by_a_role_no_more_than_he_holds()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        var (more, own) = (await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Own", Permissions.UserManagement));
+        var manager = await org.ActiveAsync(
+            "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var (more, own) = (
+            await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Own", Permissions.UserManagement));
         var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
-        await manager.Client.PostTextAsync($"{Roles}/{more.Id}/addAssignees", """["max@example.com"]""").AssertAsync(403, refused);
+        await manager.Client.PostTextAsync($"{Roles}/{more.Id}/addAssignees", """["max@example.com"]""")
+            .AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Roles}/grant/ingestion", $"""["{own.Id}"]""").AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Roles}/revoke/ingestion", $"""["{more.Id}"]""").AssertAsync(403, refused);
-        await manager.Client.PostTextAsync(Roles, """{ "name": "Mine", "permissions": ["ingestion"] }""").AssertAsync(403, refused);
-        await PutAsync(manager.Client, own.Id, """{ "permissions": ["ingestion", "user_management"] }""").AssertAsync(403, refused);
+        await manager.Client.PostTextAsync(Roles, """{ "name": "Mine", "permissions": ["ingestion"] }""")
+            .AssertAsync(403, refused);
+        await PutAsync(manager.Client, own.Id, """{ "permissions": ["ingestion", "user_management"] }""")
+            .AssertAsync(403, refused);
         await manager.Client.DeleteAsync($"{Roles}/{more.Id}", Ct).AssertAsync(403, refused);
-        await manager.Client.PostTextAsync($"{Roles}/{own.Id}/addAssignees", $"""["{await org.EveryoneAsync()}"]""").OkAsync();
+        await manager.Client.PostTextAsync($"{Roles}/{own.Id}/addAssignees", $"""["{await org.EveryoneAsync()}"]""")
+            .OkAsync();
     }
 
     [Fact]
@@ -174,17 +243,23 @@ public sealed class WavefrontRoleTests(UsherApp app)
         var pat = await org.ActiveAsync("pat@example.com");
         var (mine, foreign) = (await org.RoleAsync("Mine"), await other.RoleAsync("Theirs"));
         Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.GetAsync($"{Roles}/{mine.Id}", Ct)).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await pat.Client.PostTextAsync($"{Roles}/{mine.Id}/addAssignees", """["pat@example.com"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await pat.Client.PostTextAsync($"{Roles}/{mine.Id}/addAssignees", """["pat@example.com"]""")).StatusCode);
         foreach (var id in new[] { foreign.Id.ToString(), "nonsense" })
         {
             var expected = $$"""{ "status": { "result": "ERROR", "message": "Role with id {{id}} does not exist", "code": 404 } }""";
             await org.Admin.GetAsync($"{Roles}/{id}", Ct).AssertAsync(404, expected);
             await org.Admin.DeleteAsync($"{Roles}/{id}", Ct).AssertAsync(404, expected);
-            await org.Admin.PostTextAsync($"{Roles}/{id}/removeAssignees", """["pat@example.com"]""").AssertAsync(404, expected);
+            await org.Admin.PostTextAsync($"{Roles}/{id}/removeAssignees", """["pat@example.com"]""")
+                .AssertAsync(404, expected);
             await org.Admin.PostTextAsync($"{Roles}/grant/ingestion", $"""["{id}"]""").AssertAsync(404, expected);
         }
 
-        Assert.Equal(HttpStatusCode.NotFound, (await org.Admin.PostTextAsync($"{Roles}/{mine.Id}/addAssignees", $"""["{await other.EveryoneAsync()}"]""")).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            (await org.Admin.PostTextAsync(
+                $"{Roles}/{mine.Id}/addAssignees", $"""["{await other.EveryoneAsync()}"]""")).StatusCode);
     }
 
     [Fact]
@@ -192,14 +267,25 @@ public sealed class WavefrontRoleTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var role = await org.RoleAsync("Reader");
-        await org.TryInviteAsync([.. Enumerable.Range(0, 150).Select(i => new NewInvitation($"m{i}@example.com") { Permissions = [], Groups = [], Roles = [Reference.To(role.Id)] })], how: Steps.RefuseSecond with { SendMail = false });
+        await org.TryInviteAsync(
+            [
+                .. Enumerable.Range(0, 150).Select(i =>
+                    new NewInvitation($"m{i}@example.com")
+                    {
+                        Permissions = [], Groups = [], Roles = [Reference.To(role.Id)],
+                    })],
+            how: Steps.RefuseSecond with { SendMail = false });
         var shown = (await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).OkAsync()).At("response");
-        Assert.Equal((150, 100), (shown.At("linkedAccountsCount").GetInt32(), shown.At("sampleLinkedAccounts").GetArrayLength()));
+        Assert.Equal(
+            (150, 100),
+            (shown.At("linkedAccountsCount").GetInt32(), shown.At("sampleLinkedAccounts").GetArrayLength()));
     }
 
-    private static async Task<JsonElement> AnswerAsync(Task<HttpResponseMessage> asked) => (await asked.OkAsync()).At("response");
+    private static async Task<JsonElement> AnswerAsync(Task<HttpResponseMessage> asked) =>
+        (await asked.OkAsync()).At("response");
 
-    private static Task<HttpResponseMessage> PutAsync(TestOrganization org, Guid id, string body) => PutAsync(org.Admin, id, body);
+    private static Task<HttpResponseMessage> PutAsync(TestOrganization org, Guid id, string body) =>
+        PutAsync(org.Admin, id, body);
 
     private static Task<HttpResponseMessage> PutAsync(HttpClient client, Guid id, string body) =>
         client.PutAsync($"{Roles}/{id}", new StringContent(body, System.Text.Encoding.UTF8, "application/json"), Ct);

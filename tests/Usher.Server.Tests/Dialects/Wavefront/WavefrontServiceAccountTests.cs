@@ -15,17 +15,33 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
             { "identifier": "sa::Bot", "active": true, "description": "Builds", "groups": ["log_management"], "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"], "tokens": [] }
             """).OkAsync()).At("response");
 
-        Assert.Equal(["identifier", "active", "description", "groups", "userGroups", "roles", "tokens", "unitedRoles", "unitedPermissions"], made.Names());
-        Assert.Equal(("sa::bot", true, "Builds"), (made.TextAt("identifier"), made.At("active").GetBoolean(), made.TextAt("description")));
+        Assert.Equal(
+            [
+                "identifier", "active", "description", "groups", "userGroups", "roles", "tokens", "unitedRoles",
+                "unitedPermissions",
+            ],
+            made.Names());
+        Assert.Equal(
+            ("sa::bot", true, "Builds"),
+            (made.TextAt("identifier"), made.At("active").GetBoolean(), made.TextAt("description")));
         Assert.Equal(["log_management"], made.Texts("groups"));
         Assert.Equal(["Service Accounts", "Ops"], made.Texts("userGroups", "name"));
         Assert.Equal(["Reader"], made.Texts("roles", "name"));
         Assert.Equal(["alerts_management", "log_management"], made.Texts("unitedPermissions"));
-        Assert.Equal(Wire.Compact(made.GetRawText()), Wire.Compact((await org.Admin.AskAsync("/account/serviceaccount/sa%3A%3ABOT").OkAsync()).At("response").GetRawText()));
-        Assert.Equal(Wire.Compact(made.GetRawText()), Wire.Compact((await org.Admin.AskAsync("/account/serviceaccount").OkAsync()).At("response/0").GetRawText()));
+        Assert.Equal(
+            Wire.Compact(made.GetRawText()),
+            Wire.Compact(
+                (await org.Admin.AskAsync("/account/serviceaccount/sa%3A%3ABOT").OkAsync()).At("response")
+                    .GetRawText()));
+        Assert.Equal(
+            Wire.Compact(made.GetRawText()),
+            Wire.Compact(
+                (await org.Admin.AskAsync("/account/serviceaccount").OkAsync()).At("response/0").GetRawText()));
 
         var bare = (await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "plain", "groups": null, "userGroups": null, "active": null }""").OkAsync()).At("response");
-        Assert.Equal(("sa::plain", true, "[]"), (bare.TextAt("identifier"), bare.At("active").GetBoolean(), bare.At("unitedPermissions").GetRawText()));
+        Assert.Equal(
+            ("sa::plain", true, "[]"),
+            (bare.TextAt("identifier"), bare.At("active").GetBoolean(), bare.At("unitedPermissions").GetRawText()));
     }
 
     [Theory]
@@ -33,13 +49,20 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     [InlineData("{}", 400, "identifier is required")]
     [InlineData("""{ "identifier": "" }""", 400, "identifier is required")]
     [InlineData("""{ "identifier": 1 }""", 400, "identifier must be a string")]
-    [InlineData("""{ "identifier": "pat@example.com" }""", 400, "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
+    [
+        InlineData(
+            """{ "identifier": "pat@example.com" }""", 400,
+            "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
     [InlineData("""{ "identifier": "sa::x", "active": "yes" }""", 400, "active must be true or false")]
     [InlineData("""{ "identifier": "sa::x", "description": [] }""", 400, "description must be a string")]
     [InlineData("""{ "identifier": "sa::x", "groups": ["nonsense"] }""", 400, "There is no permission nonsense.")]
-    [InlineData("""{ "identifier": "sa::x", "groups": ["token_management"] }""", 400, "A service account cannot hold token_management.")]
+    [
+        InlineData(
+            """{ "identifier": "sa::x", "groups": ["token_management"] }""", 400,
+            "A service account cannot hold token_management.")]
     [InlineData("""{ "identifier": "SA::Bot" }""", 409, "User with id SA::Bot is already created in our system.")]
-    public async Task A_body_that_is_no_service_account_is_refused_and_none_made(string body, int status, string message)
+    public async Task A_body_that_is_no_service_account_is_refused_and_none_made(
+        string body, int status, string message)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ServiceAccountAsync("bot");
@@ -52,8 +75,15 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var made = await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "userGroups": ["none"], "roles": ["7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11"] }""").OkAsync(202);
-        Assert.Equal(("OK", "Invalid user groups found and ignored [none]; Invalid roles found and ignored [7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11]", 202), made.Status());
-        var changed = await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "identifier": "sa::bot", "roles": ["none"] }""").OkAsync(202);
+        Assert.Equal(
+            (
+                "OK",
+                "Invalid user groups found and ignored [none]; Invalid roles found and ignored "
+                    + "[7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11]",
+                202),
+            made.Status());
+        var changed = await org.Admin.WriteAsync(
+            "/account/serviceaccount/sa::bot", """{ "identifier": "sa::bot", "roles": ["none"] }""").OkAsync(202);
         Assert.Equal("Invalid roles found and ignored [none]", changed.Status().Message);
     }
 
@@ -61,13 +91,21 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     public async Task What_is_left_out_of_a_change_stays()
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "description": "Builds", "groups": ["ingestion"] }""").OkAsync();
-        var changed = (await org.Admin.WriteAsync("/account/serviceaccount/bot", """{ "identifier": "sa::bot", "active": true, "description": "Ships" }""").OkAsync()).At("response");
+        await org.Admin.SendAsync(
+            "/account/serviceaccount",
+            """{ "identifier": "sa::bot", "description": "Builds", "groups": ["ingestion"] }""").OkAsync();
+        var changed = (
+            await org.Admin.WriteAsync(
+                "/account/serviceaccount/bot",
+                """{ "identifier": "sa::bot", "active": true, "description": "Ships" }""").OkAsync()).At("response");
         Assert.Equal(("Ships", true), (changed.TextAt("description"), changed.At("active").GetBoolean()));
         Assert.Equal(["ingestion"], changed.Texts("groups"));
-        var emptied = (await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "groups": null, "description": null }""").OkAsync()).At("response");
+        var emptied = (
+            await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "groups": null, "description": null }""")
+                .OkAsync()).At("response");
         Assert.Equal(("", "[]"), (emptied.TextAt("description"), emptied.At("groups").GetRawText()));
-        await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "identifier": "sa::other" }""").RefusedAsync(400, "identifier cannot be changed");
+        await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "identifier": "sa::other" }""")
+            .RefusedAsync(400, "identifier cannot be changed");
     }
 
     [Fact]
@@ -75,17 +113,28 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var bot = await org.ServiceAccountAsync("bot");
-        foreach (var (body, mediaType) in new[] { ("", "application/json"), ("{}", "application/json"), ("null", "text/plain") })
+        foreach (var (body, mediaType) in new[]
+            {
+                ("", "application/json"), ("{}", "application/json"), ("null", "text/plain"),
+            })
         {
-            var off = (await org.Admin.SendAsync("/account/serviceaccount/sa::bot/deactivate", body, mediaType).OkAsync()).At("response");
-            Assert.Equal((false, "INACTIVE_SERVICE_ACCOUNT"), (off.At("active").GetBoolean(), off.TextAt("tokens/0/accountType")));
-            await bot.Client.AskAsync("/user/sa::bot").RefusedAsync(401, "This API key is not known or may no longer act.");
-            var on = (await org.Admin.SendAsync("/account/serviceaccount/sa::bot/activate", body, mediaType).OkAsync()).At("response");
+            var off = (
+                await org.Admin.SendAsync("/account/serviceaccount/sa::bot/deactivate", body, mediaType)
+                    .OkAsync()).At("response");
+            Assert.Equal(
+                (false, "INACTIVE_SERVICE_ACCOUNT"),
+                (off.At("active").GetBoolean(), off.TextAt("tokens/0/accountType")));
+            await bot.Client.AskAsync("/user/sa::bot")
+                .RefusedAsync(401, "This API key is not known or may no longer act.");
+            var on = (await org.Admin.SendAsync("/account/serviceaccount/sa::bot/activate", body, mediaType).OkAsync())
+                .At("response");
             Assert.Equal((true, "SERVICE_ACCOUNT"), (on.At("active").GetBoolean(), on.TextAt("tokens/0/accountType")));
             await bot.Client.AskAsync("/user/sa::bot").OkAsync();
         }
 
-        Assert.False((await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "active": false }""").OkAsync()).At("response/active").GetBoolean());
+        Assert.False(
+            (await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "active": false }""").OkAsync())
+                .At("response/active").GetBoolean());
         await bot.Client.AskAsync("/user/sa::bot").RefusedAsync(401, "This API key is not known or may no longer act.");
     }
 
@@ -98,7 +147,8 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
         await org.ActiveAsync("kim@example.com");
         var message = $"Service account with id {id} does not exist";
         await org.Admin.AskAsync("/account/serviceaccount/" + id).RefusedAsync(404, message);
-        await org.Admin.WriteAsync("/account/serviceaccount/" + id, """{ "active": false }""").RefusedAsync(404, message);
+        await org.Admin.WriteAsync("/account/serviceaccount/" + id, """{ "active": false }""")
+            .RefusedAsync(404, message);
         await org.Admin.SendNothingAsync($"/account/serviceaccount/{id}/deactivate").RefusedAsync(404, message);
         await org.Admin.SendNothingAsync($"/account/serviceaccount/{id}/activate").RefusedAsync(404, message);
         await org.Admin.AskAsync("/apitoken/serviceaccount/" + id).RefusedAsync(404, message);
@@ -108,11 +158,15 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     public async Task A_manager_makes_and_stops_only_what_he_covers()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        await manager.Client.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        await manager.Client.SendAsync(
+            "/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
             .RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
-        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""").OkAsync();
-        await manager.Client.SendNothingAsync("/account/serviceaccount/sa::bot/deactivate").RefusedAsync(403, "This account holds something you do not.");
+        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
+            .OkAsync();
+        await manager.Client.SendNothingAsync("/account/serviceaccount/sa::bot/deactivate")
+            .RefusedAsync(403, "This account holds something you do not.");
         await manager.Client.SendAsync("/account/serviceaccount", """{ "identifier": "sa::plain" }""").OkAsync();
         await manager.Client.SendNothingAsync("/account/serviceaccount/sa::plain/deactivate").OkAsync();
     }

@@ -24,16 +24,26 @@ public sealed class WavefrontStrangersTests(UsherApp app)
         var (before, events) = (await Both(), (await other.EventsAsync()).Count);
         (string Method, string Path, string Body)[] calls =
         [
-            ("GET", $"user/{id}", ""), ("PUT", $"user/{id}", "{}"), ("DELETE", $"user/{id}", ""), ("GET", $"user/{id}/businessFunctions", ""), ("POST", $"user/{id}/addUserGroups", $"[\"{ops.Id}\"]"),
-            ("POST", $"user/{id}/removeUserGroups", $"[\"{ops.Id}\"]"), ("GET", $"account/{id}", ""), ("DELETE", $"account/{id}", ""), ("GET", $"account/{id}/businessFunctions", ""),
-            ("POST", $"account/{id}/grant/ingestion", ""), ("POST", $"account/{id}/revoke/ingestion", ""), ("POST", $"account/{id}/addRoles", "[]"), ("POST", $"account/{id}/removeRoles", "[]"),
-            ("GET", $"account/user/{id}", ""), ("PUT", $"account/user/{id}", "{}"), ("GET", $"account/serviceaccount/{id}", ""), ("PUT", $"account/serviceaccount/{id}", "{}"),
-            ("POST", $"account/serviceaccount/{id}/activate", ""), ("POST", $"account/serviceaccount/{id}/deactivate", ""), ("GET", $"apitoken/serviceaccount/{id}", ""),
-            ("POST", $"apitoken/serviceaccount/{id}", ""), ("PUT", $"apitoken/serviceaccount/{id}/x", """{ "tokenName": "x" }"""), ("DELETE", $"apitoken/serviceaccount/{id}/x", ""),
+            ("GET", $"user/{id}", ""), ("PUT", $"user/{id}", "{}"), ("DELETE", $"user/{id}", ""),
+            ("GET", $"user/{id}/businessFunctions", ""), ("POST", $"user/{id}/addUserGroups", $"[\"{ops.Id}\"]"),
+            ("POST", $"user/{id}/removeUserGroups", $"[\"{ops.Id}\"]"), ("GET", $"account/{id}", ""),
+            ("DELETE", $"account/{id}", ""), ("GET", $"account/{id}/businessFunctions", ""),
+            ("POST", $"account/{id}/grant/ingestion", ""), ("POST", $"account/{id}/revoke/ingestion", ""),
+            ("POST", $"account/{id}/addRoles", "[]"), ("POST", $"account/{id}/removeRoles", "[]"),
+            ("GET", $"account/user/{id}", ""), ("PUT", $"account/user/{id}", "{}"),
+            ("GET", $"account/serviceaccount/{id}", ""), ("PUT", $"account/serviceaccount/{id}", "{}"),
+            ("POST", $"account/serviceaccount/{id}/activate", ""),
+            ("POST", $"account/serviceaccount/{id}/deactivate", ""), ("GET", $"apitoken/serviceaccount/{id}", ""),
+            ("POST", $"apitoken/serviceaccount/{id}", ""),
+            ("PUT", $"apitoken/serviceaccount/{id}/x", """{ "tokenName": "x" }"""),
+            ("DELETE", $"apitoken/serviceaccount/{id}/x", ""),
         ];
         foreach (var (method, path, body) in calls)
         {
-            using var request = new HttpRequestMessage(new(method), Wire.Raw(app.Url, "/api/v2/" + path)) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(new(method), Wire.Raw(app.Url, "/api/v2/" + path))
+            {
+                Content = new StringContent(body, Encoding.UTF8, "application/json"),
+            };
             var answer = await org.Admin.SendAsync(request, Ct).OkAsync(404);
             Assert.Matches("^(User|Service account) with id .+ does not exist$", answer.TextAt("status/message"));
         }
@@ -41,7 +51,8 @@ public sealed class WavefrontStrangersTests(UsherApp app)
         await org.Admin.SendFormAsync($"/user/{id}/grant", "group=ingestion").OkAsync(404);
         Assert.Equal((before, events), (await Both(), (await other.EventsAsync()).Count));
 
-        async Task<string> Both() => await other.Admin.UserAsync("kim@example.com") + await other.Admin.UserAsync("sa::bot");
+        async Task<string> Both() =>
+            await other.Admin.UserAsync("kim@example.com") + await other.Admin.UserAsync("sa::bot");
     }
 
     [Theory]
@@ -55,12 +66,17 @@ public sealed class WavefrontStrangersTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
-        var validated = await org.Admin.SendAsync("/user/validateUsers", $"[\"{written}\", \"kim@example.com\"]").OkAsync();
-        Assert.Equal([System.Text.Json.JsonSerializer.Deserialize<string>($"\"{written}\"")!], validated.Texts("response/invalidIdentifiers"));
+        var validated = await org.Admin.SendAsync("/user/validateUsers", $"[\"{written}\", \"kim@example.com\"]")
+            .OkAsync();
+        Assert.Equal(
+            [System.Text.Json.JsonSerializer.Deserialize<string>($"\"{written}\"")!],
+            validated.Texts("response/invalidIdentifiers"));
         await org.Admin.SendAsync("/user/grant/ingestion", $"[\"{written}\", \"kim@example.com\"]").OkAsync(202);
         await org.Admin.SendAsync("/user/deleteUsers", $"[\"{written}\"]").OkAsync(404);
         await org.Admin.SendAsync("/user/kim@example.com/addUserGroups", $"[\"{written}\"]").OkAsync(404);
-        await org.Admin.WriteAsync("/user/kim@example.com", $$"""{ "userGroups": ["{{written}}"], "roles": [{ "id": "{{written}}" }] }""").OkAsync(202);
+        await org.Admin.WriteAsync(
+            "/user/kim@example.com",
+            $$"""{ "userGroups": ["{{written}}"], "roles": [{ "id": "{{written}}" }] }""").OkAsync(202);
     }
 
     [Theory]
@@ -75,7 +91,9 @@ public sealed class WavefrontStrangersTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
         await org.Admin.WriteAsync("/user/kim@example.com", body).OkAsync(400);
-        await org.Admin.SendAsync("/user/deleteUsers", """["\ud800"]""").RefusedAsync(400, "The body must be a JSON array of account identifiers.");
-        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::x", "description": "a\u0000" }""").OkAsync(400);
+        await org.Admin.SendAsync("/user/deleteUsers", """["\ud800"]""")
+            .RefusedAsync(400, "The body must be a JSON array of account identifiers.");
+        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::x", "description": "a\u0000" }""")
+            .OkAsync(400);
     }
 }

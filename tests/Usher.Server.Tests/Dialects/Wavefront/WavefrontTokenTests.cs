@@ -20,14 +20,20 @@ public sealed class WavefrontTokenTests(UsherApp app)
         Assert.Equal((1, 2), (before.At("response").GetArrayLength(), made.At("response").GetArrayLength()));
         Assert.Equal(before.TextAt("response/0/tokenID"), made.TextAt("response/0/tokenID"));
         var secret = made.TextAt("response/1/tokenID")!;
-        Assert.Equal(["tokenID", "tokenName", "account", "accountType", "dateGenerated"], made.At("response/1").Names());
-        Assert.Equal(("", "kim@example.com", "USER_ACCOUNT"), (made.TextAt("response/1/tokenName"), made.TextAt("response/1/account"), made.TextAt("response/1/accountType")));
+        Assert.Equal(
+            ["tokenID", "tokenName", "account", "accountType", "dateGenerated"], made.At("response/1").Names());
+        Assert.Equal(
+            ("", "kim@example.com", "USER_ACCOUNT"),
+            (
+                made.TextAt("response/1/tokenName"), made.TextAt("response/1/account"),
+                made.TextAt("response/1/accountType")));
 
         var client = org.ClientOf(secret);
         var list = await client.AskAsync("/apitoken").OkAsync();
         Assert.DoesNotContain(secret, list.GetRawText(), StringComparison.Ordinal);
         Assert.All(list.Texts("response", "tokenID"), id => Assert.True(Guid.TryParse(id, out _)));
-        Assert.Equal("kim@example.com", (await client.AskAsync("/user/kim@example.com").OkAsync()).TextAt("identifier"));
+        Assert.Equal(
+            "kim@example.com", (await client.AskAsync("/user/kim@example.com").OkAsync()).TextAt("identifier"));
     }
 
     [Theory]
@@ -40,12 +46,14 @@ public sealed class WavefrontTokenTests(UsherApp app)
         var secret = (await kim.Client.SendNothingAsync("/apitoken").OkAsync()).TextAt("response/1/tokenID")!;
         var id = (await kim.Client.AskAsync("/apitoken").OkAsync()).TextAt("response/1/tokenID")!;
         var named = bySecret ? secret : id.ToUpperInvariant();
-        var renamed = await kim.Client.WriteAsync("/apitoken/" + named, JsonSerializer.Serialize(new { tokenID = named, tokenName = "Laptop" })).OkAsync();
+        var renamed = await kim.Client.WriteAsync(
+            "/apitoken/" + named, JsonSerializer.Serialize(new { tokenID = named, tokenName = "Laptop" })).OkAsync();
         Assert.Equal((id, "Laptop"), (renamed.TextAt("response/tokenID"), renamed.TextAt("response/tokenName")));
 
         var left = await kim.Client.EndAsync("/apitoken/" + named).OkAsync();
         Assert.Equal(["test"], left.Texts("response", "tokenName"));
-        await org.ClientOf(secret).AskAsync("/apitoken").RefusedAsync(401, "This API key is not known or may no longer act.");
+        await org.ClientOf(secret).AskAsync("/apitoken")
+            .RefusedAsync(401, "This API key is not known or may no longer act.");
         await kim.Client.EndAsync("/apitoken/" + named).RefusedAsync(404, "There is no such API token.");
         Assert.DoesNotContain(app.Log, line => line.Contains(secret, StringComparison.Ordinal));
     }
@@ -59,7 +67,8 @@ public sealed class WavefrontTokenTests(UsherApp app)
         {
             var id = (await theirs.AskAsync("/apitoken").OkAsync()).TextAt("response/0/tokenID");
             await kim.Client.EndAsync("/apitoken/" + id).RefusedAsync(404, "There is no such API token.");
-            await kim.Client.WriteAsync("/apitoken/" + id, """{ "tokenName": "x" }""").RefusedAsync(404, "There is no such API token.");
+            await kim.Client.WriteAsync("/apitoken/" + id, """{ "tokenName": "x" }""")
+                .RefusedAsync(404, "There is no such API token.");
         }
 
         var own = (await kim.Client.AskAsync("/apitoken").OkAsync()).TextAt("response/0/tokenID");
@@ -84,19 +93,35 @@ public sealed class WavefrontTokenTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot" }""").OkAsync();
-        var keeper = await org.ActiveAsync("keeper@example.com", r => r with { Permissions = [Permissions.TokenManagement] });
-        Assert.Equal("[]", (await keeper.Client.AskAsync("/apitoken/serviceaccount/sa::bot").OkAsync()).At("response").GetRawText());
-        var made = await keeper.Client.SendAsync("/apitoken/serviceaccount/sa%3A%3Abot", """{ "tokenID": "", "tokenName": "Build" }""").OkAsync();
+        var keeper = await org.ActiveAsync(
+            "keeper@example.com", r => r with { Permissions = [Permissions.TokenManagement] });
+        Assert.Equal(
+            "[]",
+            (await keeper.Client.AskAsync("/apitoken/serviceaccount/sa::bot").OkAsync()).At("response").GetRawText());
+        var made = await keeper.Client.SendAsync(
+            "/apitoken/serviceaccount/sa%3A%3Abot", """{ "tokenID": "", "tokenName": "Build" }""").OkAsync();
         var secret = made.TextAt("response/0/tokenID")!;
-        Assert.Equal(("Build", "sa::bot", "SERVICE_ACCOUNT"), (made.TextAt("response/0/tokenName"), made.TextAt("response/0/account"), made.TextAt("response/0/accountType")));
+        Assert.Equal(
+            ("Build", "sa::bot", "SERVICE_ACCOUNT"),
+            (
+                made.TextAt("response/0/tokenName"), made.TextAt("response/0/account"),
+                made.TextAt("response/0/accountType")));
         await org.ClientOf(secret).AskAsync("/user/sa::bot").OkAsync();
         await keeper.Client.SendNothingAsync("/apitoken/serviceaccount/sa::bot").OkAsync();
 
-        var id = (await org.Admin.AskAsync("/account/serviceaccount/sa::bot").OkAsync()).TextAt("response/tokens/0/tokenID")!;
-        Assert.Equal("Ship", (await keeper.Client.WriteAsync($"/apitoken/serviceaccount/sa::bot/{id}", """{ "tokenName": "Ship" }""").OkAsync()).TextAt("response/tokenName"));
-        Assert.Single((await keeper.Client.EndAsync($"/apitoken/serviceaccount/sa::bot/{secret}").OkAsync()).Texts("response", "tokenID"));
-        await org.ClientOf(secret).AskAsync("/user/sa::bot").RefusedAsync(401, "This API key is not known or may no longer act.");
-        await keeper.Client.SendAsync("/apitoken/serviceaccount/sa::bot", """{ "tokenName": 1 }""").RefusedAsync(400, "tokenName must be a string");
+        var id = (await org.Admin.AskAsync("/account/serviceaccount/sa::bot").OkAsync())
+            .TextAt("response/tokens/0/tokenID")!;
+        Assert.Equal(
+            "Ship",
+            (
+                await keeper.Client.WriteAsync($"/apitoken/serviceaccount/sa::bot/{id}", """{ "tokenName": "Ship" }""")
+                    .OkAsync()).TextAt("response/tokenName"));
+        Assert.Single((await keeper.Client.EndAsync($"/apitoken/serviceaccount/sa::bot/{secret}").OkAsync()).Texts(
+            "response", "tokenID"));
+        await org.ClientOf(secret).AskAsync("/user/sa::bot")
+            .RefusedAsync(401, "This API key is not known or may no longer act.");
+        await keeper.Client.SendAsync("/apitoken/serviceaccount/sa::bot", """{ "tokenName": 1 }""")
+            .RefusedAsync(400, "tokenName must be a string");
     }
 
     [Fact]
@@ -104,27 +129,35 @@ public sealed class WavefrontTokenTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var bot = await org.ServiceAccountAsync("bot");
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         foreach (var id in new[] { "sa::bot", "sa::nobody" })
         {
             await manager.Client.AskAsync("/apitoken/serviceaccount/" + id).RefusedAsync(403, "You may not do this.");
-            await manager.Client.SendNothingAsync("/apitoken/serviceaccount/" + id).RefusedAsync(403, "You may not do this.");
+            await manager.Client.SendNothingAsync("/apitoken/serviceaccount/" + id)
+                .RefusedAsync(403, "You may not do this.");
             await manager.Client.EndAsync($"/apitoken/serviceaccount/{id}/x").RefusedAsync(403, "You may not do this.");
         }
 
-        Assert.Single((await bot.Client.AskAsync("/apitoken/serviceaccount/sa::bot").OkAsync()).Texts("response", "tokenID"));
-        Assert.Equal("SERVICE_ACCOUNT", (await bot.Client.AskAsync("/apitoken").OkAsync()).TextAt("response/0/accountType"));
+        Assert.Single((await bot.Client.AskAsync("/apitoken/serviceaccount/sa::bot").OkAsync()).Texts(
+            "response", "tokenID"));
+        Assert.Equal(
+            "SERVICE_ACCOUNT", (await bot.Client.AskAsync("/apitoken").OkAsync()).TextAt("response/0/accountType"));
     }
 
     [Fact]
     public async Task A_key_is_made_only_for_what_the_caller_covers_and_only_where_it_can_act()
     {
         var org = await app.CreateOrganizationAsync();
-        var keeper = await org.ActiveAsync("keeper@example.com", r => r with { Permissions = [Permissions.TokenManagement] });
-        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""").OkAsync();
-        await keeper.Client.SendNothingAsync("/apitoken/serviceaccount/sa::bot").RefusedAsync(403, "This account holds something you do not.");
+        var keeper = await org.ActiveAsync(
+            "keeper@example.com", r => r with { Permissions = [Permissions.TokenManagement] });
+        await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
+            .OkAsync();
+        await keeper.Client.SendNothingAsync("/apitoken/serviceaccount/sa::bot")
+            .RefusedAsync(403, "This account holds something you do not.");
         await org.Admin.SendNothingAsync("/account/serviceaccount/sa::bot/deactivate").OkAsync();
-        await org.Admin.SendNothingAsync("/apitoken/serviceaccount/sa::bot").RefusedAsync(400, "Only an active account can have an API token.");
+        await org.Admin.SendNothingAsync("/apitoken/serviceaccount/sa::bot")
+            .RefusedAsync(400, "Only an active account can have an API token.");
         var reader = await org.ActiveAsync("reader@example.com", readOnlyKey: true);
         await reader.Client.SendNothingAsync("/apitoken").RefusedAsync(403, "This API key may only read.");
     }

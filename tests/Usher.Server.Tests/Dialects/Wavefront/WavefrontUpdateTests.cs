@@ -13,15 +13,26 @@ public sealed class WavefrontUpdateTests(UsherApp app)
     public async Task What_is_left_out_stays_and_what_is_given_replaces()
     {
         var org = await app.CreateOrganizationAsync();
-        var (ops, dev, reader) = (await org.GroupAsync(new("Ops")), await org.GroupAsync(new("Dev")), await org.RoleAsync("Reader", "alerts_management"));
-        await org.ActiveAsync("kim@example.com", r => r with { Permissions = ["ingestion", "log_management"], Groups = [Reference.To(ops.Id)], Roles = [Reference.To(reader.Id)] });
+        var (ops, dev, reader) = (
+            await org.GroupAsync(new("Ops")), await org.GroupAsync(new("Dev")),
+            await org.RoleAsync("Reader", "alerts_management"));
+        await org.ActiveAsync(
+            "kim@example.com",
+            r =>
+                r with
+                {
+                    Permissions = ["ingestion", "log_management"], Groups = [Reference.To(ops.Id)],
+                    Roles = [Reference.To(reader.Id)],
+                });
 
-        var permissions = await org.Admin.WriteAsync("/user/kim@example.com", """{ "groups": ["log_management", "embedded_charts"] }""").OkAsync();
+        var permissions = await org.Admin.WriteAsync(
+            "/user/kim@example.com", """{ "groups": ["log_management", "embedded_charts"] }""").OkAsync();
         Assert.Equal(("OK", "", 200), permissions.Status());
         Assert.Equal(["embedded_charts", "log_management"], permissions.Texts("groups"));
         Assert.Equal((1, 2), (permissions.At("roles").GetArrayLength(), permissions.At("userGroups").GetArrayLength()));
 
-        var groups = await org.Admin.WriteAsync("/user/kim@example.com", $$"""{ "userGroups": ["{{dev.Id}}"] }""").OkAsync();
+        var groups = await org.Admin.WriteAsync("/user/kim@example.com", $$"""{ "userGroups": ["{{dev.Id}}"] }""")
+            .OkAsync();
         Assert.Equal(["Everyone", "Dev"], groups.Texts("response/userGroups", "name"));
         Assert.Equal(["embedded_charts", "log_management"], groups.Texts("groups"));
 
@@ -35,8 +46,15 @@ public sealed class WavefrontUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var (ops, reader) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader", "alerts_management"));
-        await org.ActiveAsync("kim@example.com", r => r with { Permissions = ["ingestion"], Groups = [Reference.To(ops.Id)], Roles = [Reference.To(reader.Id)] });
-        var kim = await org.Admin.WriteAsync("/user/kim@example.com", """{ "groups": null, "userGroups": null, "roles": null }""").OkAsync();
+        await org.ActiveAsync(
+            "kim@example.com",
+            r =>
+                r with
+                {
+                    Permissions = ["ingestion"], Groups = [Reference.To(ops.Id)], Roles = [Reference.To(reader.Id)],
+                });
+        var kim = await org.Admin.WriteAsync(
+            "/user/kim@example.com", """{ "groups": null, "userGroups": null, "roles": null }""").OkAsync();
 
         Assert.Equal(("[]", "[]"), (kim.At("groups").GetRawText(), kim.At("roles").GetRawText()));
         Assert.Equal(["Everyone"], kim.Texts("userGroups", "name"));
@@ -48,7 +66,13 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var reader = await org.RoleAsync("Reader", "alerts_management");
         var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(reader.Id)] });
-        await org.ActiveAsync("kim@example.com", r => r with { Permissions = ["ingestion"], Groups = [Reference.To(ops.Id)], Roles = [Reference.To(reader.Id)] });
+        await org.ActiveAsync(
+            "kim@example.com",
+            r =>
+                r with
+                {
+                    Permissions = ["ingestion"], Groups = [Reference.To(ops.Id)], Roles = [Reference.To(reader.Id)],
+                });
         var read = await org.Admin.UserAsync("kim@example.com");
         var events = (await org.EventsAsync()).Count;
         var sent = await org.Admin.WriteAsync("/user/kim@example.com", read).OkAsync();
@@ -60,7 +84,11 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         more["ssoId"] = "kim-7";
         var changed = await org.Admin.WriteAsync("/user/kim@example.com", more.ToJsonString()).OkAsync();
         Assert.Equal(["ingestion", "log_management"], changed.Texts("groups"));
-        Assert.Equal(("kim-7", "Everyone", "Ops", "Reader"), (changed.TextAt("ssoId"), changed.TextAt("userGroups/0/name"), changed.TextAt("userGroups/1/name"), changed.TextAt("roles/0/name")));
+        Assert.Equal(
+            ("kim-7", "Everyone", "Ops", "Reader"),
+            (
+                changed.TextAt("ssoId"), changed.TextAt("userGroups/0/name"), changed.TextAt("userGroups/1/name"),
+                changed.TextAt("roles/0/name")));
     }
 
     [Theory]
@@ -116,25 +144,39 @@ public sealed class WavefrontUpdateTests(UsherApp app)
     public async Task A_manager_changes_what_he_holds_and_nothing_else_by_whatever_way()
     {
         var org = await app.CreateOrganizationAsync();
-        var manager = await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
-        var (role, group) = (await org.RoleAsync("Watchers", "alerts_management"), await org.GroupAsync(new("Ops") { Permissions = ["alerts_management"] }));
+        var manager = await org.ActiveAsync(
+            "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
+        var (role, group) = (
+            await org.RoleAsync("Watchers", "alerts_management"),
+            await org.GroupAsync(new("Ops") { Permissions = ["alerts_management"] }));
         await org.ActiveAsync("kim@example.com", r => r with { Permissions = ["ingestion"] });
         var before = await org.Admin.UserAsync("kim@example.com");
         Task<HttpResponseMessage>[] tries =
         [
-            manager.Client.WriteAsync("/user/kim@example.com", """{ "groups": ["ingestion", "alerts_management"] }"""), manager.Client.WriteAsync("/user/kim@example.com", """{ "groups": [] }"""),
-            manager.Client.WriteAsync("/user/kim@example.com", $$"""{ "roles": ["{{role.Id}}"] }"""), manager.Client.WriteAsync("/user/kim@example.com", $$"""{ "userGroups": ["{{group.Id}}"] }"""),
-            manager.Client.SendFormAsync("/user/kim@example.com/grant", "group=alerts_management"), manager.Client.SendFormAsync("/user/kim@example.com/revoke", "group=ingestion"),
-            manager.Client.NameAsync("/user/grant/alerts_management", "kim@example.com"), manager.Client.NameAsync("/user/kim@example.com/addUserGroups", $"{group.Id}"),
-            manager.Client.NameAsync("/account/kim@example.com/addRoles", $"{role.Id}"), manager.Client.SendNothingAsync("/account/kim@example.com/grant/alerts_management"),
+            manager.Client.WriteAsync("/user/kim@example.com", """{ "groups": ["ingestion", "alerts_management"] }"""),
+            manager.Client.WriteAsync("/user/kim@example.com", """{ "groups": [] }"""),
+            manager.Client.WriteAsync("/user/kim@example.com", $$"""{ "roles": ["{{role.Id}}"] }"""),
+            manager.Client.WriteAsync("/user/kim@example.com", $$"""{ "userGroups": ["{{group.Id}}"] }"""),
+            manager.Client.SendFormAsync("/user/kim@example.com/grant", "group=alerts_management"),
+            manager.Client.SendFormAsync("/user/kim@example.com/revoke", "group=ingestion"),
+            manager.Client.NameAsync("/user/grant/alerts_management", "kim@example.com"),
+            manager.Client.NameAsync("/user/kim@example.com/addUserGroups", $"{group.Id}"),
+            manager.Client.NameAsync("/account/kim@example.com/addRoles", $"{role.Id}"),
+            manager.Client.SendNothingAsync("/account/kim@example.com/grant/alerts_management"),
         ];
-        foreach (var attempt in tries) await attempt.RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
+        foreach (var attempt in tries)
+            await attempt.RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
 
-        await manager.Client.EndAsync($"/user/{org.Created.Owner.Email}").RefusedAsync(403, "This account holds something you do not.");
-        await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com").RefusedAsync(403, "This account holds something you do not.");
+        await manager.Client.EndAsync($"/user/{org.Created.Owner.Email}")
+            .RefusedAsync(403, "This account holds something you do not.");
+        await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com")
+            .RefusedAsync(403, "This account holds something you do not.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
-        Assert.Equal(["user_management"], (await manager.Client.SendFormAsync("/user/kim@example.com/grant", "group=user_management").OkAsync()).Texts("groups").Except(["ingestion"]));
+        Assert.Equal(
+            ["user_management"],
+            (await manager.Client.SendFormAsync("/user/kim@example.com/grant", "group=user_management").OkAsync())
+                .Texts("groups").Except(["ingestion"]));
     }
 
     [Fact]
@@ -143,12 +185,16 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var ops = await org.GroupAsync(new("Ops"));
         var kim = await org.ActiveAsync("kim@example.com", r => r with { Groups = [Reference.To(ops.Id)] });
-        await org.Admin.EndAsync("/user/kim%40example.com").AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 } }""");
+        await org.Admin.EndAsync("/user/kim%40example.com")
+            .AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 } }""");
 
-        await kim.Client.AskAsync("/user/kim@example.com").RefusedAsync(401, "This API key is not known or may no longer act.");
-        await org.Admin.EndAsync("/user/kim@example.com").RefusedAsync(404, "User with id kim@example.com does not exist");
+        await kim.Client.AskAsync("/user/kim@example.com")
+            .RefusedAsync(401, "This API key is not known or may no longer act.");
+        await org.Admin.EndAsync("/user/kim@example.com")
+            .RefusedAsync(404, "User with id kim@example.com does not exist");
         await org.ActiveAsync("pat@example.com", r => r with { Groups = [Reference.To(ops.Id)] });
-        Assert.Equal(1, (await org.Admin.AskAsync("/user/pat@example.com").OkAsync()).At("userGroups/1/userCount").GetInt32());
+        Assert.Equal(
+            1, (await org.Admin.AskAsync("/user/pat@example.com").OkAsync()).At("userGroups/1/userCount").GetInt32());
     }
 
     [Fact]
@@ -158,11 +204,22 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         var ops = await org.GroupAsync(new("Ops"));
         await org.ServiceAccountAsync("bot");
 
-        Assert.Equal(["ingestion"], (await org.Admin.SendFormAsync("/user/sa%3A%3Abot/grant", "group=ingestion").OkAsync()).Texts("groups"));
-        Assert.Equal(["Service Accounts", "Ops"], (await org.Admin.NameAsync("/user/sa::bot/addUserGroups", $"{ops.Id}").OkAsync()).Texts("userGroups", "name"));
-        await org.Admin.SendFormAsync("/user/sa::bot/grant", "group=token_management").RefusedAsync(400, "A service account cannot hold token_management.");
-        Assert.Equal(["sa::bot"], (await org.Admin.NameAsync("/user/validateUsers", "SA::Bot").OkAsync()).Texts("response/validUsers", "identifier"));
-        Assert.DoesNotContain("sa::bot", (await org.Admin.AskAsync("/user").OkAsync()).EnumerateArray().Select(u => u.TextAt("identifier")));
+        Assert.Equal(
+            ["ingestion"],
+            (await org.Admin.SendFormAsync("/user/sa%3A%3Abot/grant", "group=ingestion").OkAsync()).Texts("groups"));
+        Assert.Equal(
+            ["Service Accounts", "Ops"],
+            (await org.Admin.NameAsync("/user/sa::bot/addUserGroups", $"{ops.Id}").OkAsync())
+                .Texts("userGroups", "name"));
+        await org.Admin.SendFormAsync("/user/sa::bot/grant", "group=token_management")
+            .RefusedAsync(400, "A service account cannot hold token_management.");
+        Assert.Equal(
+            ["sa::bot"],
+            (await org.Admin.NameAsync("/user/validateUsers", "SA::Bot").OkAsync())
+                .Texts("response/validUsers", "identifier"));
+        Assert.DoesNotContain(
+            "sa::bot",
+            (await org.Admin.AskAsync("/user").OkAsync()).EnumerateArray().Select(u => u.TextAt("identifier")));
         await org.Admin.EndAsync("/user/sa::bot").OkAsync();
     }
 
@@ -174,8 +231,20 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         await org.ActiveAsync("kim@example.com");
         foreach (var family in new[] { "user", "account" })
         {
-            for (var i = 0; i < 2; i++) Assert.Equal(["Dev", "Everyone", "Ops"], (await org.Admin.NameAsync($"/{family}/kim@example.com/addUserGroups", $"{ops.Id}", $"{dev.Id}").OkAsync()).Texts("userGroups", "name").Order());
-            for (var i = 0; i < 2; i++) Assert.Equal(["Everyone"], (await org.Admin.NameAsync($"/{family}/kim@example.com/removeUserGroups", $"{ops.Id}", $"{dev.Id}").OkAsync()).Texts("userGroups", "name"));
+            for (var i = 0; i < 2; i++)
+                Assert.Equal(
+                    ["Dev", "Everyone", "Ops"],
+                    (
+                        await org.Admin.NameAsync($"/{family}/kim@example.com/addUserGroups", $"{ops.Id}", $"{dev.Id}")
+                            .OkAsync())
+                        .Texts("userGroups", "name").Order());
+            for (var i = 0; i < 2; i++)
+                Assert.Equal(
+                    ["Everyone"],
+                    (
+                        await org.Admin.NameAsync(
+                            $"/{family}/kim@example.com/removeUserGroups", $"{ops.Id}",
+                            $"{dev.Id}").OkAsync()).Texts("userGroups", "name"));
         }
     }
 
@@ -187,16 +256,27 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         var (theirs, role) = (await other.GroupAsync(new("Theirs")), await other.RoleAsync("Theirs", "ingestion"));
         await org.ActiveAsync("kim@example.com");
 
-        var kim = await org.Admin.NameAsync("/user/kim@example.com/addUserGroups", $"{theirs.Id}", $"{ops.Id}", "none").OkAsync();
+        var kim = await org.Admin.NameAsync("/user/kim@example.com/addUserGroups", $"{theirs.Id}", $"{ops.Id}", "none")
+            .OkAsync();
         Assert.Equal(["identifier", "customer", "groups", "userGroups", "roles"], kim.Names());
         Assert.Equal(["Everyone", "Ops"], kim.Texts("userGroups", "name"));
-        await org.Admin.NameAsync("/user/kim@example.com/removeUserGroups", $"{theirs.Id}", "none").RefusedAsync(404, $"User group with id {theirs.Id} does not exist");
-        await org.Admin.NameAsync("/user/nobody@example.com/addUserGroups", $"{ops.Id}").RefusedAsync(404, "User with id nobody@example.com does not exist");
-        await org.Admin.SendAsync("/user/kim@example.com/addUserGroups", "{}", "application/json").RefusedAsync(400, "The body must be a JSON array of ids.");
+        await org.Admin.NameAsync("/user/kim@example.com/removeUserGroups", $"{theirs.Id}", "none")
+            .RefusedAsync(404, $"User group with id {theirs.Id} does not exist");
+        await org.Admin.NameAsync("/user/nobody@example.com/addUserGroups", $"{ops.Id}")
+            .RefusedAsync(404, "User with id nobody@example.com does not exist");
+        await org.Admin.SendAsync("/user/kim@example.com/addUserGroups", "{}", "application/json")
+            .RefusedAsync(400, "The body must be a JSON array of ids.");
 
-        Assert.Equal(["Reader"], (await org.Admin.NameAsync("/account/kim@example.com/addRoles", $"{reader.Id}", $"{role.Id}").OkAsync()).Texts("roles", "name"));
-        await org.Admin.NameAsync("/account/kim@example.com/addRoles", $"{role.Id}").RefusedAsync(404, $"Role with id {role.Id} does not exist");
-        Assert.Equal("[]", (await org.Admin.NameAsync("/account/kim@example.com/removeRoles", $"{reader.Id}", "none").OkAsync()).At("roles").GetRawText());
+        Assert.Equal(
+            ["Reader"],
+            (await org.Admin.NameAsync("/account/kim@example.com/addRoles", $"{reader.Id}", $"{role.Id}").OkAsync())
+                .Texts("roles", "name"));
+        await org.Admin.NameAsync("/account/kim@example.com/addRoles", $"{role.Id}")
+            .RefusedAsync(404, $"Role with id {role.Id} does not exist");
+        Assert.Equal(
+            "[]",
+            (await org.Admin.NameAsync("/account/kim@example.com/removeRoles", $"{reader.Id}", "none").OkAsync())
+                .At("roles").GetRawText());
     }
 
     [Fact]
@@ -207,27 +287,43 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         await org.ActiveAsync("kim@example.com", r => r with { Roles = [Reference.To(role.Id)] });
         for (var i = 0; i < 2; i++)
         {
-            var kim = await org.Admin.SendFormAsync("/user/kim@example.com/grant", "group=host_tag_management").OkAsync();
+            var kim = await org.Admin.SendFormAsync("/user/kim@example.com/grant", "group=host_tag_management")
+                .OkAsync();
             Assert.Equal(["identifier", "customer", "groups", "userGroups", "roles"], kim.Names());
             Assert.Equal(["host_tag_management"], kim.Texts("groups"));
         }
 
-        for (var i = 0; i < 2; i++) Assert.Equal("[]", (await org.Admin.SendFormAsync("/user/kim@example.com/revoke", "group=host_tag_management").OkAsync()).At("groups").GetRawText());
-        var revoked = await org.Admin.SendFormAsync("/user/kim@example.com/revoke", "group=alerts_management").OkAsync();
+        for (var i = 0; i < 2; i++)
+            Assert.Equal(
+                "[]",
+                (await org.Admin.SendFormAsync("/user/kim@example.com/revoke", "group=host_tag_management").OkAsync())
+                    .At("groups").GetRawText());
+        var revoked = await org.Admin.SendFormAsync("/user/kim@example.com/revoke", "group=alerts_management")
+            .OkAsync();
         Assert.Equal(["Reader"], revoked.Texts("roles", "name"));
-        Assert.Equal("[]", (await org.Admin.SendFormAsync("/user/kim@example.com/grant", "group=browse").OkAsync()).At("groups").GetRawText());
+        Assert.Equal(
+            "[]",
+            (await org.Admin.SendFormAsync("/user/kim@example.com/grant", "group=browse").OkAsync()).At("groups")
+                .GetRawText());
     }
 
     [Theory]
     [InlineData("", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
     [InlineData("group=", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
     [InlineData("permission=ingestion", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
-    [InlineData("group=ingestion&group=log_management", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
+    [
+        InlineData(
+            "group=ingestion&group=log_management", "application/x-www-form-urlencoded", 400,
+            "group must be one permission name")]
     [InlineData("group=nonsense", "application/x-www-form-urlencoded", 400, "There is no permission nonsense.")]
     [InlineData("group=Ingestion", "application/x-www-form-urlencoded", 400, "There is no permission Ingestion.")]
     [InlineData("group=%00", "application/x-www-form-urlencoded", 400, "The request cannot be read.")]
-    [InlineData("{ \"group\": \"ingestion\" }", "application/json", 415, "The body must be application/x-www-form-urlencoded.")]
-    public async Task A_form_without_one_known_permission_is_refused(string body, string mediaType, int status, string message)
+    [
+        InlineData(
+            "{ \"group\": \"ingestion\" }", "application/json", 415,
+            "The body must be application/x-www-form-urlencoded.")]
+    public async Task A_form_without_one_known_permission_is_refused(
+        string body, string mediaType, int status, string message)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
@@ -240,7 +336,12 @@ public sealed class WavefrontUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
-        await org.Admin.SendFormAsync("/user/kim@example.com/grant", string.Join('&', Enumerable.Range(0, 2_000).Select(i => $"x{i}=1"))).RefusedAsync(400, "The request cannot be read.");
-        await org.Admin.SendNothingAsync("/user/kim@example.com/grant").RefusedAsync(400, "group must be one permission name");
+        await org.Admin.SendFormAsync(
+            "/user/kim@example.com/grant",
+            string.Join(
+                '&',
+                Enumerable.Range(0, 2_000).Select(i => $"x{i}=1"))).RefusedAsync(400, "The request cannot be read.");
+        await org.Admin.SendNothingAsync("/user/kim@example.com/grant")
+            .RefusedAsync(400, "group must be one permission name");
     }
 }

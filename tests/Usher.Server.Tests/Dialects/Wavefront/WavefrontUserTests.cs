@@ -31,10 +31,14 @@ public sealed class WavefrontUserTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var kim = await org.ActiveAsync("kim@example.com");
         await app.QueryAsync(db => db.Members.Where(m => m.Id == kim.Member.Id).ExecuteUpdateAsync(
-            set => set.SetProperty(m => m.SsoId, "kim").SetProperty(m => m.LastSignInAt, DateTimeOffset.UnixEpoch.AddMilliseconds(1718000000000)), Ct));
+            set =>
+                set.SetProperty(m => m.SsoId, "kim")
+                    .SetProperty(m => m.LastSignInAt, DateTimeOffset.UnixEpoch.AddMilliseconds(1718000000000)),
+                Ct));
         var user = await org.Admin.GetAsync("/api/v2/user/kim@example.com", Ct).OkAsync();
 
-        Assert.Equal(["identifier", "customer", "ssoId", "lastSuccessfulLogin", "groups", "userGroups", "roles"], user.Names());
+        Assert.Equal(
+            ["identifier", "customer", "ssoId", "lastSuccessfulLogin", "groups", "userGroups", "roles"], user.Names());
         Assert.Equal(("kim", 1718000000000), (user.TextAt("ssoId"), user.At("lastSuccessfulLogin").GetInt64()));
     }
 
@@ -42,18 +46,31 @@ public sealed class WavefrontUserTests(UsherApp app)
     public async Task Roles_are_those_held_directly_and_permissions_those_granted_directly()
     {
         var org = await app.CreateOrganizationAsync();
-        var (direct, grouped) = (await org.RoleAsync("Direct", "alerts_management"), await org.RoleAsync("Grouped", "ingestion"));
+        var (direct, grouped) = (
+            await org.RoleAsync("Direct", "alerts_management"), await org.RoleAsync("Grouped", "ingestion"));
         var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(grouped.Id)] });
         await org.InviteAsync(
-            "kim@example.com", r => r with { Permissions = ["embedded_charts"], Roles = [Reference.To(direct.Id)], Groups = [Reference.To(ops.Id)] }, sendMail: false);
+            "kim@example.com", r =>
+                r with
+                {
+                    Permissions = ["embedded_charts"], Roles = [Reference.To(direct.Id)],
+                    Groups = [Reference.To(ops.Id)],
+                },
+                sendMail: false);
         var user = await org.Admin.GetAsync("/api/v2/user/kim@example.com", Ct).OkAsync();
 
         Assert.Equal("""["embedded_charts"]""", user.At("groups").GetRawText());
         Assert.Equal(["Direct"], user.At("roles").EnumerateArray().Select(r => r.TextAt("name")!));
         Assert.Equal(["Everyone", "Ops"], user.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
         Assert.Equal(["Grouped"], user.At("userGroups/1/roles").EnumerateArray().Select(r => r.TextAt("name")!));
-        Assert.Equal((1, 0), (user.At("userGroups/1/roles/0/linkedGroupsCount").GetInt32(), user.At("userGroups/1/roles/0/linkedAccountsCount").GetInt32()));
-        Assert.Equal((0, 1), (user.At("roles/0/linkedGroupsCount").GetInt32(), user.At("roles/0/linkedAccountsCount").GetInt32()));
+        Assert.Equal(
+            (1, 0),
+            (
+                user.At("userGroups/1/roles/0/linkedGroupsCount").GetInt32(),
+                user.At("userGroups/1/roles/0/linkedAccountsCount").GetInt32()));
+        Assert.Equal(
+            (0, 1),
+            (user.At("roles/0/linkedGroupsCount").GetInt32(), user.At("roles/0/linkedAccountsCount").GetInt32()));
     }
 
     [Theory]
@@ -129,18 +146,25 @@ public sealed class WavefrontUserTests(UsherApp app)
     [Fact]
     public async Task Anybody_may_look_at_himself_and_others_take_user_management()
     {
-        const string Forbidden = """{ "status": { "result": "ERROR", "message": "You may not do this.", "code": 403 } }""";
+        const string Forbidden =
+            """{ "status": { "result": "ERROR", "message": "You may not do this.", "code": 403 } }""";
         var org = await app.CreateOrganizationAsync();
-        var (pat, manager) = (await org.ActiveAsync("pat@example.com"), await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] }));
+        var (pat, manager) = (
+            await org.ActiveAsync("pat@example.com"),
+            await org.ActiveAsync("manager@example.com", r => r with { Permissions = [Permissions.UserManagement] }));
         var bot = await org.ServiceAccountAsync("bot");
 
-        Assert.Equal("pat@example.com", (await pat.Client.GetAsync("/api/v2/user/Pat%40example.com", Ct).OkAsync()).TextAt("identifier"));
+        Assert.Equal(
+            "pat@example.com",
+            (await pat.Client.GetAsync("/api/v2/user/Pat%40example.com", Ct).OkAsync()).TextAt("identifier"));
         Assert.Equal("sa::bot", (await bot.Client.GetAsync("/api/v2/user/sa::bot", Ct).OkAsync()).TextAt("identifier"));
         await pat.Client.GetAsync("/api/v2/user/manager@example.com", Ct).AssertAsync(403, Forbidden);
         await pat.Client.GetAsync("/api/v2/user/nobody@example.com", Ct).AssertAsync(403, Forbidden);
         await pat.Client.GetAsync("/api/v2/user/nonsense", Ct).AssertAsync(403, Forbidden);
         await pat.Client.GetAsync("/api/v2/user", Ct).AssertAsync(403, Forbidden);
-        Assert.Equal("pat@example.com", (await manager.Client.GetAsync("/api/v2/user/pat@example.com", Ct).OkAsync()).TextAt("identifier"));
+        Assert.Equal(
+            "pat@example.com",
+            (await manager.Client.GetAsync("/api/v2/user/pat@example.com", Ct).OkAsync()).TextAt("identifier"));
     }
 
     [Theory]
@@ -150,7 +174,10 @@ public sealed class WavefrontUserTests(UsherApp app)
     public async Task No_Accept_is_ever_answered_with_a_406(string accept)
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var (path, status) in new[] { ("/api/v2/user", 200), ("/api/v2/user/nobody@example.com", 404), ("/api/v2/nothing", 404) })
+        foreach (var (path, status) in new[]
+            {
+                ("/api/v2/user", 200), ("/api/v2/user/nobody@example.com", 404), ("/api/v2/nothing", 404),
+            })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, path);
             request.Headers.Accept.ParseAdd(accept);
@@ -174,7 +201,10 @@ public sealed class WavefrontUserTests(UsherApp app)
 
         var list = await org.Admin.GetAsync("/api/v2/user?offset=3&limit=1", Ct).OkAsync();
         Assert.Equal(
-            ["a+b@example.com", "a_b@example.com", "ab@example.com", "Adam@example.com", org.Created.Owner.Email!, "zoe@example.com"],
+            [
+                "a+b@example.com", "a_b@example.com", "ab@example.com", "Adam@example.com", org.Created.Owner.Email!,
+                "zoe@example.com",
+            ],
             list.EnumerateArray().Select(u => u.TextAt("identifier")!));
         var adam = Wire.Compact((await org.Admin.GetAsync("/api/v2/user/adam@example.com", Ct).OkAsync()).GetRawText());
         Assert.Equal(adam, Wire.Compact(list[3].GetRawText()));

@@ -17,23 +17,13 @@ internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : 
     private static readonly (string Sql, Action<State, Row> Take)[] Tables =
     [
         ("id, number, identifier, kind, status, role, all_resources, sso_id, user_id, "
-            + "first_name, last_name, description, time_zone, locale, metadata FROM members",
+            + "first_name, last_name, description, time_zone, locale, metadata, grants FROM members",
             (state, row) => state.Members.Add(row.Id(0), Member(row))),
-        ("id, name, description, system_kind, is_admin, all_resources, is_default FROM groups",
+        ("id, name, description, system_kind, is_admin, all_resources, is_default, grants FROM groups",
             (state, row) => state.Groups.Add(row.Id(0), Group(row))),
-        ("id, name, description FROM roles",
-            (state, row) => state.Roles.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2)))),
+        ("id, name, description, grants FROM roles", (state, row) => state.Roles.Add(row.Id(0), Role(row))),
         ("id, name, slug, attributes FROM resources",
             (state, row) => state.Resources.Add(row.Id(0), new(row.Id(0), row.Text(1), row.Text(2), row.Text(3)))),
-        ("member_id, permission FROM member_permissions",
-            (state, row) => state.Members[row.Id(0)].Permissions.Add(row.Text(1))),
-        ("member_id, group_id FROM group_members", (state, row) => state.Members[row.Id(0)].Groups.Add(row.Id(1))),
-        ("member_id, role_id FROM role_members", (state, row) => state.Members[row.Id(0)].Roles.Add(row.Id(1))),
-        ("group_id, permission FROM group_permissions",
-            (state, row) => state.Groups[row.Id(0)].Permissions.Add(row.Text(1))),
-        ("group_id, role_id FROM role_groups", (state, row) => state.Groups[row.Id(0)].Roles.Add(row.Id(1))),
-        ("role_id, permission FROM role_permissions",
-            (state, row) => state.Roles[row.Id(0)].Permissions.Add(row.Text(1))),
         ("member_id, group_id, resource_id, level, capabilities FROM resource_access", AddLevel),
         ("id, member_id, name, read_only FROM api_keys",
             (state, row) => state.Keys.Add(row.Id(0), new(row.Id(0), row.Id(1), row.Text(2), row.Flag(3)))),
@@ -73,6 +63,14 @@ internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : 
             await reader.NextResultAsync(TestContext.Current.CancellationToken);
         }
 
+        // Ids of deleted groups and roles mean nothing.
+        foreach (var member in state.Members.Values)
+        {
+            member.Groups.RemoveWhere(id => !state.Groups.ContainsKey(id));
+            member.Roles.RemoveWhere(id => !state.Roles.ContainsKey(id));
+        }
+
+        foreach (var group in state.Groups.Values) group.Roles.RemoveWhere(id => !state.Roles.ContainsKey(id));
         await reader.ReadAsync(TestContext.Current.CancellationToken);
         state.DefaultPermissions.UnionWith(row.Texts(0));
         state.Settings = string.Join('|', Enumerable.Range(1, 6).Select(row.Text));
@@ -90,15 +88,45 @@ internal sealed class StateReader(AsyncServiceScope scope, DbCommand command) : 
         var user = row.IsNull(8) ? (Guid?)null : row.Id(8);
         var other = string.Join('|', Enumerable.Range(8, 7).Select(row.Text));
         var isPerson = row.Text(3) is "person";
-        return new(row.Id(0), row.Number(1), row.Text(2), isPerson, row.Text(4), row.Text(5), row.Flag(6), other)
+        var member = new MemberRow(
+            row.Id(0), row.Number(1), row.Text(2), isPerson, row.Text(4), row.Text(5), row.Flag(6), other)
         {
             SsoId = row.Text(7),
             User = user,
         };
+        AddGrants(row.Text(15), member.Permissions, member.Groups, member.Roles);
+        return member;
     }
 
-    private static GroupRow Group(Row row) => new(
-        row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6));
+    private static GroupRow Group(Row row)
+    {
+        var group = new GroupRow(
+            row.Id(0), row.Text(1), row.Text(2), row.Text(3), row.Flag(4), row.Flag(5), row.Flag(6));
+        AddGrants(row.Text(7), group.Permissions, [], group.Roles);
+        return group;
+    }
+
+    private static RoleRow Role(Row row)
+    {
+        var role = new RoleRow(row.Id(0), row.Text(1), row.Text(2));
+        AddGrants(row.Text(3), role.Permissions, [], []);
+        return role;
+    }
+
+    // One entry for each grant: p:name, g:id, r:id.
+    private static void AddGrants(
+        string text, SortedSet<string> permissions, SortedSet<Guid> groups, SortedSet<Guid> roles)
+    {
+        foreach (var entry in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            _ = entry[0] switch
+            {
+                'p' => permissions.Add(entry[2..]),
+                'g' => groups.Add(Guid.ParseExact(entry[2..], "N")),
+                _ => roles.Add(Guid.ParseExact(entry[2..], "N")),
+            };
+        }
+    }
 
     private static InvitationRow Invitation(Row row) => new(
         row.Id(0), row.Id(1), row.Text(2), string.Join(' ', row.Text(3), row.Text(4), row.Text(5)));

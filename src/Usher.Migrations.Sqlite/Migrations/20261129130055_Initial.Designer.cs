@@ -10,14 +10,14 @@ using Usher.Core.Data;
 namespace Usher.Migrations.Sqlite.Migrations
 {
     [DbContext(typeof(UsherDb))]
-    [Migration("20261122012217_SlugsAndAddressChanges")]
-    partial class SlugsAndAddressChanges
+    [Migration("20261129130055_Initial")]
+    partial class Initial
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
         {
 #pragma warning disable 612, 618
-            modelBuilder.HasAnnotation("ProductVersion", "10.0.14");
+            modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
             modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
                 {
@@ -100,45 +100,48 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("user_tokens", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.Fact", b =>
+            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
                 {
-                    b.Property<int?>("Count")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("count");
-
-                    b.Property<long?>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
+                    b.Property<byte[]>("OrganizationId")
                         .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
+                        .HasColumnName("organization_id");
 
                     b.Property<string>("Kind")
-                        .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("kind");
 
-                    b.Property<string>("More")
+                    b.Property<string>("Target")
                         .HasColumnType("TEXT")
-                        .HasColumnName("more");
+                        .HasColumnName("target");
 
-                    b.Property<string>("Name")
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
                         .HasColumnType("TEXT")
-                        .HasColumnName("name");
+                        .HasColumnName("kind");
 
-                    b.Property<byte[]>("OtherId")
+                    b.Property<string>("Target")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.Property<byte[]>("MemberId")
                         .HasColumnType("BLOB")
-                        .HasColumnName("other_id");
+                        .HasColumnName("member_id");
 
-                    b.Property<byte[]>("SubjectId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("subject_id");
+                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
+                        .HasName("pk_member_grants");
 
-                    b.ToTable((string)null);
-
-                    b.ToView(null, (string)null);
+                    b.ToTable("member_grants", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Access.Role", b =>
@@ -159,6 +162,16 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -192,99 +205,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_roles_organization_id_name_key");
 
                     b.ToTable("roles", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleGroup", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("RoleId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("role_id");
-
-                    b.Property<byte[]>("GroupId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("group_id");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "GroupId")
-                        .HasName("pk_role_groups");
-
-                    b.HasIndex("OrganizationId", "GroupId")
-                        .HasDatabaseName("ix_role_groups_organization_id_group_id");
-
-                    b.ToTable("role_groups", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleMember", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("RoleId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("role_id");
-
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "MemberId")
-                        .HasName("pk_role_members");
-
-                    b.HasIndex("OrganizationId", "MemberId")
-                        .HasDatabaseName("ix_role_members_organization_id_member_id");
-
-                    b.ToTable("role_members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RolePermission", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("RoleId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("role_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permission");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "RoleId", "Permission")
-                        .HasName("pk_role_permissions");
-
-                    b.ToTable("role_permissions", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.ApiKeys.ApiKey", b =>
@@ -349,91 +269,13 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_api_keys_id");
 
+                    b.HasIndex("OrganizationId", "Id")
+                        .HasDatabaseName("ix_api_keys_organization_id_id");
+
                     b.HasIndex("OrganizationId", "MemberId")
                         .HasDatabaseName("ix_api_keys_organization_id_member_id");
 
                     b.ToTable("api_keys", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.ApiKeys.CallerService+Row", b =>
-                {
-                    b.Property<bool>("AdminByGroup")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("admin_by_group");
-
-                    b.Property<bool>("AllResources")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("all_resources");
-
-                    b.Property<bool>("AllResourcesByGroup")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("all_resources_by_group");
-
-                    b.Property<long?>("ExpiresAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("expires_at");
-
-                    b.Property<string>("FirstName")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("first_name");
-
-                    b.Property<string>("Identifier")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("identifier");
-
-                    b.Property<byte[]>("KeyId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("key_id");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastName")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("last_name");
-
-                    b.Property<byte[]>("MemberId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<byte[]>("OrganizationId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Permissions")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permissions");
-
-                    b.Property<bool>("ReadOnly")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("read_only");
-
-                    b.Property<string>("Role")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("role");
-
-                    b.Property<string>("Slug")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("slug");
-
-                    b.Property<string>("TimeZone")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("time_zone");
-
-                    b.ToTable((string)null);
-
-                    b.ToView(null, (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Data.DataProtectionKey", b =>
@@ -477,6 +319,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("cause");
 
+                    b.Property<string>("Details")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("details");
+
                     b.Property<byte[]>("Hash")
                         .HasColumnType("BLOB")
                         .HasColumnName("hash");
@@ -488,6 +334,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.Property<long?>("Position")
                         .HasColumnType("INTEGER")
                         .HasColumnName("position");
+
+                    b.Property<byte[]>("Salt")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("salt");
 
                     b.Property<byte[]>("SubjectId")
                         .IsRequired()
@@ -516,32 +366,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_events_organization_id_subject_id");
 
                     b.ToTable("events", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEventDetails", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("EventId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("event_id");
-
-                    b.Property<byte[]>("Salt")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("salt");
-
-                    b.Property<string>("Values")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("values");
-
-                    b.HasKey("OrganizationId", "EventId")
-                        .HasName("pk_event_details");
-
-                    b.ToTable("event_details", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Groups.Group", b =>
@@ -575,6 +399,20 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
+
+                    b.Property<bool>("HasLevels")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_levels");
 
                     b.Property<bool>("IsAdmin")
                         .HasColumnType("INTEGER")
@@ -632,65 +470,45 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("groups", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Groups.GroupMember", b =>
+            modelBuilder.Entity("Usher.Core.Idempotency.IdempotencyRecord", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
                         .HasColumnType("BLOB")
                         .HasColumnName("organization_id");
 
-                    b.Property<byte[]>("GroupId")
+                    b.Property<byte[]>("KeyHash")
                         .HasColumnType("BLOB")
-                        .HasColumnName("group_id");
+                        .HasColumnName("key_hash");
 
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
+                    b.Property<byte[]>("Answer")
                         .IsRequired()
                         .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
+                        .HasColumnName("answer");
 
-                    b.HasKey("OrganizationId", "GroupId", "MemberId")
-                        .HasName("pk_group_members");
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
 
-                    b.HasIndex("OrganizationId", "MemberId")
-                        .HasDatabaseName("ix_group_members_organization_id_member_id");
-
-                    b.ToTable("group_members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupPermission", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
+                    b.Property<byte[]>("RequestHash")
+                        .IsRequired()
                         .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
+                        .HasColumnName("request_hash");
 
-                    b.Property<byte[]>("GroupId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("group_id");
-
-                    b.Property<string>("Permission")
+                    b.Property<string>("SecretNeeds")
                         .HasColumnType("TEXT")
-                        .HasColumnName("permission");
+                        .HasColumnName("secret_needs");
 
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
+                    b.Property<byte[]>("SecretOf")
                         .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
+                        .HasColumnName("secret_of");
 
-                    b.HasKey("OrganizationId", "GroupId", "Permission")
-                        .HasName("pk_group_permissions");
+                    b.HasKey("OrganizationId", "KeyHash")
+                        .HasName("pk_idempotency_records");
 
-                    b.ToTable("group_permissions", (string)null);
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_idempotency_records_expires_at");
+
+                    b.ToTable("idempotency_records", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
@@ -710,6 +528,14 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.Property<byte[]>("AcceptedBy")
                         .HasColumnType("BLOB")
                         .HasColumnName("accepted_by");
+
+                    b.Property<long?>("BlockedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("blocked_at");
+
+                    b.Property<long?>("BlockedToldAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("blocked_told_at");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
@@ -736,6 +562,22 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("expires_at");
 
+                    b.Property<byte[]>("FirstSecretHash")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("first_secret_hash");
+
+                    b.Property<bool>("FirstSecretProvesAddress")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_secret_proves_address");
+
+                    b.Property<long?>("FirstSecretSentAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_secret_sent_at");
+
+                    b.Property<int>("FirstSecretSequence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_secret_sequence");
+
                     b.Property<long?>("LastSentAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_sent_at");
@@ -744,6 +586,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("BLOB")
                         .HasColumnName("member_id");
+
+                    b.Property<long?>("RequestedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("requested_at");
 
                     b.Property<int>("SentCount")
                         .HasColumnType("INTEGER")
@@ -781,13 +627,26 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_invitations_expires_at")
                         .HasFilter("status = 'pending'");
 
+                    b.HasIndex("OrganizationId", "Id")
+                        .HasDatabaseName("ix_invitations_blocked")
+                        .HasFilter("blocked_at IS NOT NULL AND status = 'pending'");
+
                     b.HasIndex("OrganizationId", "MemberId")
                         .IsUnique()
-                        .HasDatabaseName("ix_invitations_one_pending")
-                        .HasFilter("status = 'pending'");
+                        .HasDatabaseName("ix_invitations_open")
+                        .HasFilter("status IN ('pending', 'expired')");
+
+                    b.HasIndex("OrganizationId", "ExpiresAt", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_expires_at_id");
 
                     b.HasIndex("OrganizationId", "MemberId", "CreatedAt")
                         .HasDatabaseName("ix_invitations_organization_id_member_id_created_at");
+
+                    b.HasIndex("OrganizationId", "SponsorId", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_sponsor_id_id");
+
+                    b.HasIndex("OrganizationId", "Status", "Id")
+                        .HasDatabaseName("ix_invitations_organization_id_status_id");
 
                     b.ToTable("invitations", (string)null);
                 });
@@ -823,6 +682,135 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasName("pk_invitation_secrets");
 
                     b.ToTable("invitation_secrets", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.Job", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<byte[]>("ActorId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("actor_id");
+
+                    b.Property<string>("ActorKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor_kind");
+
+                    b.Property<string>("ActorName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor_name");
+
+                    b.Property<long?>("ClaimedUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("claimed_until");
+
+                    b.Property<string>("Counts")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("counts");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<bool>("DryRun")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("dry_run");
+
+                    b.Property<string>("FailureReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure_reason");
+
+                    b.Property<long?>("FinishedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Parameters")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("parameters");
+
+                    b.Property<long?>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.Property<int>("Total")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("total");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("ClaimedUntil")
+                        .HasDatabaseName("ix_jobs_claimed_until")
+                        .HasFilter("status IN ('queued', 'running')");
+
+                    b.HasIndex("FinishedAt")
+                        .HasDatabaseName("ix_jobs_finished_at")
+                        .HasFilter("finished_at IS NOT NULL");
+
+                    b.ToTable("jobs", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Jobs.JobBatch", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("JobId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("job_id");
+
+                    b.Property<int>("Sequence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Count")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("count");
+
+                    b.Property<int>("FirstRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_row");
+
+                    b.Property<string>("Input")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("input");
+
+                    b.Property<string>("Outcomes")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcomes");
+
+                    b.HasKey("OrganizationId", "JobId", "Sequence")
+                        .HasName("pk_job_batches");
+
+                    b.ToTable("job_batches", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
@@ -865,6 +853,20 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("first_name");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
+
+                    b.Property<bool>("HasLevels")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("has_levels");
 
                     b.Property<string>("Identifier")
                         .IsRequired()
@@ -916,6 +918,21 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("BLOB")
                         .HasColumnName("role_granted_by");
 
+                    b.Property<byte[]>("SponsorId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("sponsor_id");
+
+                    b.Property<string>("SponsorKind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sponsor_kind");
+
+                    b.Property<string>("SponsorName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sponsor_name");
+
                     b.Property<string>("SsoId")
                         .HasColumnType("TEXT")
                         .HasColumnName("sso_id");
@@ -962,39 +979,13 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_members_live_user")
                         .HasFilter("status <> 'removed' AND user_id IS NOT NULL");
 
+                    b.HasIndex("OrganizationId", "Status", "Id")
+                        .HasDatabaseName("ix_members_organization_id_status_id");
+
                     b.HasIndex(new[] { "OrganizationId", "Identifier" }, "ix_members_identifier")
                         .HasDatabaseName("ix_members_identifier");
 
                     b.ToTable("members", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.Property<string>("Permission")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("permission");
-
-                    b.Property<long>("GrantedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("granted_at");
-
-                    b.Property<byte[]>("GrantedBy")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("granted_by");
-
-                    b.HasKey("OrganizationId", "MemberId", "Permission")
-                        .HasName("pk_member_permissions");
-
-                    b.ToTable("member_permissions", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Members.NumberBlock", b =>
@@ -1032,6 +1023,11 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("default_permissions");
+
+                    b.Property<byte[]>("DefinitionsStamp")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("definitions_stamp");
 
                     b.Property<string>("ExternalIdentityProvider")
                         .HasColumnType("TEXT")
@@ -1287,6 +1283,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("BLOB")
                         .HasColumnName("hash");
 
+                    b.Property<long>("AuthenticatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("authenticated_at");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -1298,6 +1298,11 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.Property<long>("ExpiresAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Id")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
 
                     b.Property<long>("LastSeenAt")
                         .HasColumnType("INTEGER")
@@ -1314,10 +1319,43 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_sessions_expires_at");
 
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_sessions_user_id");
+                    b.HasIndex("UserId", "Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_sessions_user_id_id");
 
                     b.ToTable("sessions", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Sessions.SignInCode", b =>
+                {
+                    b.Property<string>("Address")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<int>("Failures")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failures");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.HasKey("Address")
+                        .HasName("pk_sign_in_codes");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_sign_in_codes_expires_at");
+
+                    b.ToTable("sign_in_codes", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Users.AddressChange", b =>
@@ -1384,6 +1422,58 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_address_changes_organization_id_member_id_created_at");
 
                     b.ToTable("address_changes", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.PasswordReset", b =>
+                {
+                    b.Property<byte[]>("Hash")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<bool>("HandedOver")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("handed_over");
+
+                    b.Property<byte[]>("Id")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("UsedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("used_at");
+
+                    b.Property<byte[]>("UserId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Hash")
+                        .HasName("pk_password_resets");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_password_resets_expires_at");
+
+                    b.HasIndex("Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_password_resets_id");
+
+                    b.HasIndex("UserId")
+                        .HasDatabaseName("ix_password_resets_user_id");
+
+                    b.ToTable("password_resets", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Users.User", b =>
@@ -1486,19 +1576,70 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasKey("Id")
                         .HasName("pk_users");
 
-                    b.HasIndex("NormalizedEmail")
-                        .IsUnique()
-                        .HasDatabaseName("ix_users_proven_email")
-                        .HasFilter("email_proved_at IS NOT NULL");
-
                     b.HasIndex("NormalizedUserName")
                         .IsUnique()
                         .HasDatabaseName("user_name_index");
 
                     b.HasIndex(new[] { "NormalizedEmail" }, "ix_users_email")
+                        .IsUnique()
                         .HasDatabaseName("ix_users_email");
 
                     b.ToTable("users", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Users.UserAddressChange", b =>
+                {
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("NewAddress")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("new_address");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.Property<byte[]>("UserId")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_user_address_changes");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_user_address_changes_expires_at");
+
+                    b.HasIndex("UserId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_user_address_changes_one_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("UserId", "CreatedAt")
+                        .HasDatabaseName("ix_user_address_changes_user_id_created_at");
+
+                    b.ToTable("user_address_changes", (string)null);
                 });
 
             modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
@@ -1531,87 +1672,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasConstraintName("fk_user_tokens_users_user_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.RoleGroup", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Roles")
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_groups_groups_organization_id_group_id");
-
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_groups_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RoleMember", b =>
-                {
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Roles")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_members_members_organization_id_member_id");
-
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_members_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.RolePermission", b =>
-                {
-                    b.HasOne("Usher.Core.Access.Role", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "RoleId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_role_permissions_roles_organization_id_role_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Events.UsherEventDetails", b =>
-                {
-                    b.HasOne("Usher.Core.Events.UsherEvent", null)
-                        .WithOne("Details")
-                        .HasForeignKey("Usher.Core.Events.UsherEventDetails", "OrganizationId", "EventId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_event_details_events_organization_id_event_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupMember", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany()
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_members_groups_organization_id_group_id");
-
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Groups")
-                        .HasForeignKey("OrganizationId", "MemberId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_members_members_organization_id_member_id");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.GroupPermission", b =>
-                {
-                    b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "GroupId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_group_permissions_groups_organization_id_group_id");
-                });
-
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
                     b.HasOne("Usher.Core.Members.Member", "Member")
@@ -1627,27 +1687,27 @@ namespace Usher.Migrations.Sqlite.Migrations
             modelBuilder.Entity("Usher.Core.Invitations.InvitationSecret", b =>
                 {
                     b.HasOne("Usher.Core.Invitations.Invitation", null)
-                        .WithMany("Secrets")
+                        .WithMany("LaterSecrets")
                         .HasForeignKey("OrganizationId", "InvitationId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_invitation_secrets_invitations_organization_id_invitation_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Members.MemberPermission", b =>
+            modelBuilder.Entity("Usher.Core.Jobs.JobBatch", b =>
                 {
-                    b.HasOne("Usher.Core.Members.Member", null)
-                        .WithMany("Permissions")
-                        .HasForeignKey("OrganizationId", "MemberId")
+                    b.HasOne("Usher.Core.Jobs.Job", null)
+                        .WithMany()
+                        .HasForeignKey("OrganizationId", "JobId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_member_permissions_members_organization_id_member_id");
+                        .HasConstraintName("fk_job_batches_jobs_organization_id_job_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Resources.ResourceAccess", b =>
                 {
                     b.HasOne("Usher.Core.Groups.Group", null)
-                        .WithMany("Levels")
+                        .WithMany()
                         .HasForeignKey("OrganizationId", "GroupId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .HasConstraintName("fk_resource_access_groups_organization_id_group_id");
@@ -1686,43 +1746,38 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasConstraintName("fk_address_changes_members_organization_id_member_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Access.Role", b =>
+            modelBuilder.Entity("Usher.Core.Users.PasswordReset", b =>
                 {
-                    b.Navigation("Permissions");
+                    b.HasOne("Usher.Core.Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_password_resets_users_user_id");
                 });
 
-            modelBuilder.Entity("Usher.Core.Events.UsherEvent", b =>
+            modelBuilder.Entity("Usher.Core.Users.UserAddressChange", b =>
                 {
-                    b.Navigation("Details");
-                });
-
-            modelBuilder.Entity("Usher.Core.Groups.Group", b =>
-                {
-                    b.Navigation("Levels");
-
-                    b.Navigation("Permissions");
-
-                    b.Navigation("Roles");
+                    b.HasOne("Usher.Core.Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_user_address_changes_users_user_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>
                 {
-                    b.Navigation("Secrets");
+                    b.Navigation("LaterSecrets");
                 });
 
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
                     b.Navigation("AddressChanges");
 
-                    b.Navigation("Groups");
-
                     b.Navigation("Invitations");
 
                     b.Navigation("Levels");
-
-                    b.Navigation("Permissions");
-
-                    b.Navigation("Roles");
                 });
 #pragma warning restore 612, 618
         }

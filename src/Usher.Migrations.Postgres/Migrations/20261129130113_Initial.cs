@@ -48,6 +48,19 @@ namespace Usher.Migrations.Postgres.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "deleted_grants",
+                columns: table => new
+                {
+                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    target = table.Column<string>(type: "text", nullable: false, collation: "C")
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_deleted_grants", x => new { x.organization_id, x.kind, x.target });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "events",
                 columns: table => new
                 {
@@ -61,7 +74,9 @@ namespace Usher.Migrations.Postgres.Migrations
                     subject_id = table.Column<Guid>(type: "uuid", nullable: false),
                     occurred_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     position = table.Column<long>(type: "bigint", nullable: true),
-                    hash = table.Column<byte[]>(type: "bytea", nullable: true)
+                    hash = table.Column<byte[]>(type: "bytea", nullable: true),
+                    details = table.Column<string>(type: "text", nullable: true),
+                    salt = table.Column<byte[]>(type: "bytea", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -86,11 +101,72 @@ namespace Usher.Migrations.Postgres.Migrations
                     all_resources_granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     is_default = table.Column<bool>(type: "boolean", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
-                    version = table.Column<int>(type: "integer", nullable: false)
+                    version = table.Column<int>(type: "integer", nullable: false),
+                    grants = table.Column<string>(type: "text", nullable: false),
+                    grant_log = table.Column<string>(type: "text", nullable: false),
+                    has_levels = table.Column<bool>(type: "boolean", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_groups", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "idempotency_records",
+                columns: table => new
+                {
+                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    key_hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    request_hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    answer = table.Column<byte[]>(type: "bytea", nullable: false),
+                    secret_of = table.Column<Guid>(type: "uuid", nullable: true),
+                    secret_needs = table.Column<string>(type: "text", nullable: true),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_idempotency_records", x => new { x.organization_id, x.key_hash });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "jobs",
+                columns: table => new
+                {
+                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    status = table.Column<string>(type: "text", nullable: false),
+                    dry_run = table.Column<bool>(type: "boolean", nullable: false),
+                    actor_kind = table.Column<string>(type: "text", nullable: false),
+                    actor_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    actor_name = table.Column<string>(type: "text", nullable: false),
+                    parameters = table.Column<string>(type: "text", nullable: false),
+                    total = table.Column<int>(type: "integer", nullable: false),
+                    counts = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    finished_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    claimed_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    failure_reason = table.Column<string>(type: "text", nullable: true),
+                    version = table.Column<int>(type: "integer", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_jobs", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "member_grants",
+                columns: table => new
+                {
+                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    target = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    member_id = table.Column<Guid>(type: "uuid", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_member_grants", x => new { x.organization_id, x.kind, x.target, x.member_id });
                 });
 
             migrationBuilder.CreateTable(
@@ -104,6 +180,7 @@ namespace Usher.Migrations.Postgres.Migrations
                     email = table.Column<string>(type: "text", nullable: true),
                     first_name = table.Column<string>(type: "text", nullable: false),
                     last_name = table.Column<string>(type: "text", nullable: false),
+                    description = table.Column<string>(type: "text", nullable: false),
                     locale = table.Column<string>(type: "text", nullable: true),
                     time_zone = table.Column<string>(type: "text", nullable: true),
                     kind = table.Column<string>(type: "text", nullable: false),
@@ -117,10 +194,16 @@ namespace Usher.Migrations.Postgres.Migrations
                     user_id = table.Column<Guid>(type: "uuid", nullable: true),
                     sso_id = table.Column<string>(type: "text", nullable: true),
                     metadata = table.Column<string>(type: "text", nullable: false),
+                    sponsor_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    sponsor_kind = table.Column<string>(type: "text", nullable: false),
+                    sponsor_name = table.Column<string>(type: "text", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     last_sign_in_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     removed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
-                    version = table.Column<int>(type: "integer", nullable: false)
+                    version = table.Column<int>(type: "integer", nullable: false),
+                    grants = table.Column<string>(type: "text", nullable: false),
+                    grant_log = table.Column<string>(type: "text", nullable: false),
+                    has_levels = table.Column<bool>(type: "boolean", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -156,7 +239,8 @@ namespace Usher.Migrations.Postgres.Migrations
                     return_origins = table.Column<List<string>>(type: "text[]", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     suspended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
-                    version = table.Column<int>(type: "integer", nullable: false)
+                    version = table.Column<int>(type: "integer", nullable: false),
+                    definitions_stamp = table.Column<Guid>(type: "uuid", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -195,6 +279,7 @@ namespace Usher.Migrations.Postgres.Migrations
                     id = table.Column<Guid>(type: "uuid", nullable: false),
                     name = table.Column<string>(type: "text", nullable: false),
                     name_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    slug = table.Column<string>(type: "text", nullable: false, collation: "C"),
                     attributes = table.Column<string>(type: "text", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     version = table.Column<int>(type: "integer", nullable: false)
@@ -216,11 +301,28 @@ namespace Usher.Migrations.Postgres.Migrations
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     updated_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     updated_by = table.Column<string>(type: "text", nullable: false),
-                    version = table.Column<int>(type: "integer", nullable: false)
+                    version = table.Column<int>(type: "integer", nullable: false),
+                    grants = table.Column<string>(type: "text", nullable: false),
+                    grant_log = table.Column<string>(type: "text", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_roles", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "sign_in_codes",
+                columns: table => new
+                {
+                    address = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    failures = table.Column<int>(type: "integer", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_sign_in_codes", x => x.address);
                 });
 
             migrationBuilder.CreateTable(
@@ -256,67 +358,49 @@ namespace Usher.Migrations.Postgres.Migrations
                 });
 
             migrationBuilder.CreateTable(
-                name: "event_details",
+                name: "job_batches",
                 columns: table => new
                 {
                     organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    event_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    salt = table.Column<byte[]>(type: "bytea", nullable: false),
-                    values = table.Column<string>(type: "text", nullable: false)
+                    job_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    sequence = table.Column<int>(type: "integer", nullable: false),
+                    first_row = table.Column<int>(type: "integer", nullable: false),
+                    count = table.Column<int>(type: "integer", nullable: false),
+                    input = table.Column<string>(type: "text", nullable: false),
+                    outcomes = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_event_details", x => new { x.organization_id, x.event_id });
+                    table.PrimaryKey("pk_job_batches", x => new { x.organization_id, x.job_id, x.sequence });
                     table.ForeignKey(
-                        name: "fk_event_details_events_organization_id_event_id",
-                        columns: x => new { x.organization_id, x.event_id },
-                        principalTable: "events",
+                        name: "fk_job_batches_jobs_organization_id_job_id",
+                        columns: x => new { x.organization_id, x.job_id },
+                        principalTable: "jobs",
                         principalColumns: new[] { "organization_id", "id" },
                         onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
-                name: "group_permissions",
+                name: "address_changes",
                 columns: table => new
                 {
                     organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    group_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    permission = table.Column<string>(type: "text", nullable: false),
-                    granted_by = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_group_permissions", x => new { x.organization_id, x.group_id, x.permission });
-                    table.ForeignKey(
-                        name: "fk_group_permissions_groups_organization_id_group_id",
-                        columns: x => new { x.organization_id, x.group_id },
-                        principalTable: "groups",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "group_members",
-                columns: table => new
-                {
-                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    group_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
                     member_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_by = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                    old_identifier = table.Column<string>(type: "text", nullable: false),
+                    new_identifier = table.Column<string>(type: "text", nullable: false),
+                    new_email = table.Column<string>(type: "text", nullable: false),
+                    hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    status = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_group_members", x => new { x.organization_id, x.group_id, x.member_id });
+                    table.PrimaryKey("pk_address_changes", x => new { x.organization_id, x.id });
                     table.ForeignKey(
-                        name: "fk_group_members_groups_organization_id_group_id",
-                        columns: x => new { x.organization_id, x.group_id },
-                        principalTable: "groups",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                    table.ForeignKey(
-                        name: "fk_group_members_members_organization_id_member_id",
+                        name: "fk_address_changes_members_organization_id_member_id",
                         columns: x => new { x.organization_id, x.member_id },
                         principalTable: "members",
                         principalColumns: new[] { "organization_id", "id" },
@@ -344,34 +428,20 @@ namespace Usher.Migrations.Postgres.Migrations
                     accepted_by = table.Column<Guid>(type: "uuid", nullable: true),
                     ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     end_reason = table.Column<string>(type: "text", nullable: true),
-                    version = table.Column<int>(type: "integer", nullable: false)
+                    blocked_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    blocked_told_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    requested_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    version = table.Column<int>(type: "integer", nullable: false),
+                    first_secret_hash = table.Column<byte[]>(type: "bytea", nullable: true),
+                    first_secret_sequence = table.Column<int>(type: "integer", nullable: false),
+                    first_secret_sent_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    first_secret_proves_address = table.Column<bool>(type: "boolean", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_invitations", x => new { x.organization_id, x.id });
                     table.ForeignKey(
                         name: "fk_invitations_members_organization_id_member_id",
-                        columns: x => new { x.organization_id, x.member_id },
-                        principalTable: "members",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "member_permissions",
-                columns: table => new
-                {
-                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    member_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    permission = table.Column<string>(type: "text", nullable: false),
-                    granted_by = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_member_permissions", x => new { x.organization_id, x.member_id, x.permission });
-                    table.ForeignKey(
-                        name: "fk_member_permissions_members_organization_id_member_id",
                         columns: x => new { x.organization_id, x.member_id },
                         principalTable: "members",
                         principalColumns: new[] { "organization_id", "id" },
@@ -417,77 +487,26 @@ namespace Usher.Migrations.Postgres.Migrations
                 });
 
             migrationBuilder.CreateTable(
-                name: "role_groups",
+                name: "password_resets",
                 columns: table => new
                 {
-                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    role_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    group_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_by = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                    hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    user_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    address = table.Column<string>(type: "text", nullable: true),
+                    handed_over = table.Column<bool>(type: "boolean", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    used_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_role_groups", x => new { x.organization_id, x.role_id, x.group_id });
+                    table.PrimaryKey("pk_password_resets", x => x.hash);
                     table.ForeignKey(
-                        name: "fk_role_groups_groups_organization_id_group_id",
-                        columns: x => new { x.organization_id, x.group_id },
-                        principalTable: "groups",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                    table.ForeignKey(
-                        name: "fk_role_groups_roles_organization_id_role_id",
-                        columns: x => new { x.organization_id, x.role_id },
-                        principalTable: "roles",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "role_members",
-                columns: table => new
-                {
-                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    role_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    member_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_by = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_role_members", x => new { x.organization_id, x.role_id, x.member_id });
-                    table.ForeignKey(
-                        name: "fk_role_members_members_organization_id_member_id",
-                        columns: x => new { x.organization_id, x.member_id },
-                        principalTable: "members",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                    table.ForeignKey(
-                        name: "fk_role_members_roles_organization_id_role_id",
-                        columns: x => new { x.organization_id, x.role_id },
-                        principalTable: "roles",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "role_permissions",
-                columns: table => new
-                {
-                    organization_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    role_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    permission = table.Column<string>(type: "text", nullable: false),
-                    granted_by = table.Column<Guid>(type: "uuid", nullable: false),
-                    granted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_role_permissions", x => new { x.organization_id, x.role_id, x.permission });
-                    table.ForeignKey(
-                        name: "fk_role_permissions_roles_organization_id_role_id",
-                        columns: x => new { x.organization_id, x.role_id },
-                        principalTable: "roles",
-                        principalColumns: new[] { "organization_id", "id" },
+                        name: "fk_password_resets_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
 
@@ -496,8 +515,10 @@ namespace Usher.Migrations.Postgres.Migrations
                 columns: table => new
                 {
                     hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
                     user_id = table.Column<Guid>(type: "uuid", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    authenticated_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     last_seen_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     device = table.Column<string>(type: "text", nullable: true)
@@ -507,6 +528,30 @@ namespace Usher.Migrations.Postgres.Migrations
                     table.PrimaryKey("pk_sessions", x => x.hash);
                     table.ForeignKey(
                         name: "fk_sessions_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "user_address_changes",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    user_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    new_address = table.Column<string>(type: "text", nullable: false),
+                    hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    status = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_user_address_changes", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_user_address_changes_users_user_id",
                         column: x => x.user_id,
                         principalTable: "users",
                         principalColumn: "id",
@@ -597,10 +642,27 @@ namespace Usher.Migrations.Postgres.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_address_changes_one_pending",
+                table: "address_changes",
+                columns: new[] { "organization_id", "member_id" },
+                unique: true,
+                filter: "status = 'pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_address_changes_organization_id_member_id_created_at",
+                table: "address_changes",
+                columns: new[] { "organization_id", "member_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_api_keys_id",
                 table: "api_keys",
                 column: "id",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_api_keys_organization_id_id",
+                table: "api_keys",
+                columns: new[] { "organization_id", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_api_keys_organization_id_member_id",
@@ -618,11 +680,6 @@ namespace Usher.Migrations.Postgres.Migrations
                 name: "ix_events_organization_id_subject_id",
                 table: "events",
                 columns: new[] { "organization_id", "subject_id" });
-
-            migrationBuilder.CreateIndex(
-                name: "ix_group_members_organization_id_member_id",
-                table: "group_members",
-                columns: new[] { "organization_id", "member_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_groups_default",
@@ -644,22 +701,60 @@ namespace Usher.Migrations.Postgres.Migrations
                 filter: "system_kind <> 'none'");
 
             migrationBuilder.CreateIndex(
+                name: "ix_idempotency_records_expires_at",
+                table: "idempotency_records",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_blocked",
+                table: "invitations",
+                columns: new[] { "organization_id", "id" },
+                filter: "blocked_at IS NOT NULL AND status = 'pending'");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_invitations_expires_at",
                 table: "invitations",
                 column: "expires_at",
                 filter: "status = 'pending'");
 
             migrationBuilder.CreateIndex(
-                name: "ix_invitations_one_pending",
+                name: "ix_invitations_open",
                 table: "invitations",
                 columns: new[] { "organization_id", "member_id" },
                 unique: true,
-                filter: "status = 'pending'");
+                filter: "status IN ('pending', 'expired')");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_expires_at_id",
+                table: "invitations",
+                columns: new[] { "organization_id", "expires_at", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_invitations_organization_id_member_id_created_at",
                 table: "invitations",
                 columns: new[] { "organization_id", "member_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_sponsor_id_id",
+                table: "invitations",
+                columns: new[] { "organization_id", "sponsor_id", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_status_id",
+                table: "invitations",
+                columns: new[] { "organization_id", "status", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_claimed_until",
+                table: "jobs",
+                column: "claimed_until",
+                filter: "status IN ('queued', 'running')");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_finished_at",
+                table: "jobs",
+                column: "finished_at",
+                filter: "finished_at IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_members_identifier",
@@ -687,6 +782,17 @@ namespace Usher.Migrations.Postgres.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "ix_members_organization_id_status_id",
+                table: "members",
+                columns: new[] { "organization_id", "status", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_unbound_identifier",
+                table: "members",
+                column: "identifier",
+                filter: "user_id IS NULL AND kind = 'person' AND status <> 'removed'");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_members_user_id",
                 table: "members",
                 column: "user_id");
@@ -707,6 +813,22 @@ namespace Usher.Migrations.Postgres.Migrations
                 name: "ix_outbox_messages_organization_id_invitation_id",
                 table: "outbox_messages",
                 columns: new[] { "organization_id", "invitation_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_password_resets_expires_at",
+                table: "password_resets",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_password_resets_id",
+                table: "password_resets",
+                column: "id",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_password_resets_user_id",
+                table: "password_resets",
+                column: "user_id");
 
             migrationBuilder.CreateIndex(
                 name: "ix_resource_access_organization_id_group_id_resource_id",
@@ -734,14 +856,10 @@ namespace Usher.Migrations.Postgres.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "ix_role_groups_organization_id_group_id",
-                table: "role_groups",
-                columns: new[] { "organization_id", "group_id" });
-
-            migrationBuilder.CreateIndex(
-                name: "ix_role_members_organization_id_member_id",
-                table: "role_members",
-                columns: new[] { "organization_id", "member_id" });
+                name: "ix_resources_organization_id_slug",
+                table: "resources",
+                columns: new[] { "organization_id", "slug" },
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "ix_roles_organization_id_name_key",
@@ -755,9 +873,32 @@ namespace Usher.Migrations.Postgres.Migrations
                 column: "expires_at");
 
             migrationBuilder.CreateIndex(
-                name: "ix_sessions_user_id",
+                name: "ix_sessions_user_id_id",
                 table: "sessions",
-                column: "user_id");
+                columns: new[] { "user_id", "id" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sign_in_codes_expires_at",
+                table: "sign_in_codes",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_address_changes_expires_at",
+                table: "user_address_changes",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_address_changes_one_pending",
+                table: "user_address_changes",
+                column: "user_id",
+                unique: true,
+                filter: "status = 'pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_address_changes_user_id_created_at",
+                table: "user_address_changes",
+                columns: new[] { "user_id", "created_at" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_user_claims_user_id",
@@ -772,14 +913,8 @@ namespace Usher.Migrations.Postgres.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_users_email",
                 table: "users",
-                column: "normalized_email");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_users_proven_email",
-                table: "users",
                 column: "normalized_email",
-                unique: true,
-                filter: "email_proved_at IS NOT NULL");
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "user_name_index",
@@ -792,25 +927,31 @@ namespace Usher.Migrations.Postgres.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "address_changes");
+
+            migrationBuilder.DropTable(
                 name: "api_keys");
 
             migrationBuilder.DropTable(
                 name: "data_protection_keys");
 
             migrationBuilder.DropTable(
-                name: "event_details");
+                name: "deleted_grants");
 
             migrationBuilder.DropTable(
-                name: "group_members");
+                name: "events");
 
             migrationBuilder.DropTable(
-                name: "group_permissions");
+                name: "idempotency_records");
 
             migrationBuilder.DropTable(
                 name: "invitation_secrets");
 
             migrationBuilder.DropTable(
-                name: "member_permissions");
+                name: "job_batches");
+
+            migrationBuilder.DropTable(
+                name: "member_grants");
 
             migrationBuilder.DropTable(
                 name: "number_blocks");
@@ -822,19 +963,22 @@ namespace Usher.Migrations.Postgres.Migrations
                 name: "outbox_messages");
 
             migrationBuilder.DropTable(
+                name: "password_resets");
+
+            migrationBuilder.DropTable(
                 name: "resource_access");
 
             migrationBuilder.DropTable(
-                name: "role_groups");
-
-            migrationBuilder.DropTable(
-                name: "role_members");
-
-            migrationBuilder.DropTable(
-                name: "role_permissions");
+                name: "roles");
 
             migrationBuilder.DropTable(
                 name: "sessions");
+
+            migrationBuilder.DropTable(
+                name: "sign_in_codes");
+
+            migrationBuilder.DropTable(
+                name: "user_address_changes");
 
             migrationBuilder.DropTable(
                 name: "user_claims");
@@ -846,19 +990,16 @@ namespace Usher.Migrations.Postgres.Migrations
                 name: "user_tokens");
 
             migrationBuilder.DropTable(
-                name: "events");
-
-            migrationBuilder.DropTable(
                 name: "invitations");
 
             migrationBuilder.DropTable(
-                name: "resources");
+                name: "jobs");
 
             migrationBuilder.DropTable(
                 name: "groups");
 
             migrationBuilder.DropTable(
-                name: "roles");
+                name: "resources");
 
             migrationBuilder.DropTable(
                 name: "users");

@@ -45,6 +45,19 @@ namespace Usher.Migrations.Sqlite.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "deleted_grants",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    target = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_deleted_grants", x => new { x.organization_id, x.kind, x.target });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "events",
                 columns: table => new
                 {
@@ -58,7 +71,9 @@ namespace Usher.Migrations.Sqlite.Migrations
                     subject_id = table.Column<byte[]>(type: "BLOB", nullable: false),
                     occurred_at = table.Column<long>(type: "INTEGER", nullable: false),
                     position = table.Column<long>(type: "INTEGER", nullable: true),
-                    hash = table.Column<byte[]>(type: "BLOB", nullable: true)
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    details = table.Column<string>(type: "TEXT", nullable: true),
+                    salt = table.Column<byte[]>(type: "BLOB", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -83,11 +98,72 @@ namespace Usher.Migrations.Sqlite.Migrations
                     all_resources_granted_at = table.Column<long>(type: "INTEGER", nullable: true),
                     is_default = table.Column<bool>(type: "INTEGER", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
-                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    grants = table.Column<string>(type: "TEXT", nullable: false),
+                    grant_log = table.Column<string>(type: "TEXT", nullable: false),
+                    has_levels = table.Column<bool>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_groups", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "idempotency_records",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    key_hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    request_hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    answer = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    secret_of = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    secret_needs = table.Column<string>(type: "TEXT", nullable: true),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_idempotency_records", x => new { x.organization_id, x.key_hash });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "jobs",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    status = table.Column<string>(type: "TEXT", nullable: false),
+                    dry_run = table.Column<bool>(type: "INTEGER", nullable: false),
+                    actor_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    actor_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    actor_name = table.Column<string>(type: "TEXT", nullable: false),
+                    parameters = table.Column<string>(type: "TEXT", nullable: false),
+                    total = table.Column<int>(type: "INTEGER", nullable: false),
+                    counts = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    started_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    finished_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    claimed_until = table.Column<long>(type: "INTEGER", nullable: true),
+                    failure_reason = table.Column<string>(type: "TEXT", nullable: true),
+                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_jobs", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "member_grants",
+                columns: table => new
+                {
+                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    target = table.Column<string>(type: "TEXT", nullable: false),
+                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_member_grants", x => new { x.organization_id, x.kind, x.target, x.member_id });
                 });
 
             migrationBuilder.CreateTable(
@@ -101,6 +177,7 @@ namespace Usher.Migrations.Sqlite.Migrations
                     email = table.Column<string>(type: "TEXT", nullable: true),
                     first_name = table.Column<string>(type: "TEXT", nullable: false),
                     last_name = table.Column<string>(type: "TEXT", nullable: false),
+                    description = table.Column<string>(type: "TEXT", nullable: false),
                     locale = table.Column<string>(type: "TEXT", nullable: true),
                     time_zone = table.Column<string>(type: "TEXT", nullable: true),
                     kind = table.Column<string>(type: "TEXT", nullable: false),
@@ -114,10 +191,16 @@ namespace Usher.Migrations.Sqlite.Migrations
                     user_id = table.Column<byte[]>(type: "BLOB", nullable: true),
                     sso_id = table.Column<string>(type: "TEXT", nullable: true),
                     metadata = table.Column<string>(type: "TEXT", nullable: false),
+                    sponsor_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    sponsor_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    sponsor_name = table.Column<string>(type: "TEXT", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     last_sign_in_at = table.Column<long>(type: "INTEGER", nullable: true),
                     removed_at = table.Column<long>(type: "INTEGER", nullable: true),
-                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    grants = table.Column<string>(type: "TEXT", nullable: false),
+                    grant_log = table.Column<string>(type: "TEXT", nullable: false),
+                    has_levels = table.Column<bool>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -153,7 +236,8 @@ namespace Usher.Migrations.Sqlite.Migrations
                     return_origins = table.Column<string>(type: "TEXT", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     suspended_at = table.Column<long>(type: "INTEGER", nullable: true),
-                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    definitions_stamp = table.Column<byte[]>(type: "BLOB", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -192,6 +276,7 @@ namespace Usher.Migrations.Sqlite.Migrations
                     id = table.Column<byte[]>(type: "BLOB", nullable: false),
                     name = table.Column<string>(type: "TEXT", nullable: false),
                     name_key = table.Column<string>(type: "TEXT", nullable: false),
+                    slug = table.Column<string>(type: "TEXT", nullable: false),
                     attributes = table.Column<string>(type: "TEXT", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     version = table.Column<int>(type: "INTEGER", nullable: false)
@@ -213,11 +298,28 @@ namespace Usher.Migrations.Sqlite.Migrations
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     updated_at = table.Column<long>(type: "INTEGER", nullable: false),
                     updated_by = table.Column<string>(type: "TEXT", nullable: false),
-                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    grants = table.Column<string>(type: "TEXT", nullable: false),
+                    grant_log = table.Column<string>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_roles", x => new { x.organization_id, x.id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "sign_in_codes",
+                columns: table => new
+                {
+                    address = table.Column<string>(type: "TEXT", nullable: false),
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    failures = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_sign_in_codes", x => x.address);
                 });
 
             migrationBuilder.CreateTable(
@@ -253,67 +355,49 @@ namespace Usher.Migrations.Sqlite.Migrations
                 });
 
             migrationBuilder.CreateTable(
-                name: "event_details",
+                name: "job_batches",
                 columns: table => new
                 {
                     organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    event_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    salt = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    values = table.Column<string>(type: "TEXT", nullable: false)
+                    job_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    sequence = table.Column<int>(type: "INTEGER", nullable: false),
+                    first_row = table.Column<int>(type: "INTEGER", nullable: false),
+                    count = table.Column<int>(type: "INTEGER", nullable: false),
+                    input = table.Column<string>(type: "TEXT", nullable: false),
+                    outcomes = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_event_details", x => new { x.organization_id, x.event_id });
+                    table.PrimaryKey("pk_job_batches", x => new { x.organization_id, x.job_id, x.sequence });
                     table.ForeignKey(
-                        name: "fk_event_details_events_organization_id_event_id",
-                        columns: x => new { x.organization_id, x.event_id },
-                        principalTable: "events",
+                        name: "fk_job_batches_jobs_organization_id_job_id",
+                        columns: x => new { x.organization_id, x.job_id },
+                        principalTable: "jobs",
                         principalColumns: new[] { "organization_id", "id" },
                         onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
-                name: "group_permissions",
+                name: "address_changes",
                 columns: table => new
                 {
                     organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    group_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    permission = table.Column<string>(type: "TEXT", nullable: false),
-                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_group_permissions", x => new { x.organization_id, x.group_id, x.permission });
-                    table.ForeignKey(
-                        name: "fk_group_permissions_groups_organization_id_group_id",
-                        columns: x => new { x.organization_id, x.group_id },
-                        principalTable: "groups",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "group_members",
-                columns: table => new
-                {
-                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    group_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
                     member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                    old_identifier = table.Column<string>(type: "TEXT", nullable: false),
+                    new_identifier = table.Column<string>(type: "TEXT", nullable: false),
+                    new_email = table.Column<string>(type: "TEXT", nullable: false),
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    status = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    ended_at = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_group_members", x => new { x.organization_id, x.group_id, x.member_id });
+                    table.PrimaryKey("pk_address_changes", x => new { x.organization_id, x.id });
                     table.ForeignKey(
-                        name: "fk_group_members_groups_organization_id_group_id",
-                        columns: x => new { x.organization_id, x.group_id },
-                        principalTable: "groups",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                    table.ForeignKey(
-                        name: "fk_group_members_members_organization_id_member_id",
+                        name: "fk_address_changes_members_organization_id_member_id",
                         columns: x => new { x.organization_id, x.member_id },
                         principalTable: "members",
                         principalColumns: new[] { "organization_id", "id" },
@@ -341,34 +425,20 @@ namespace Usher.Migrations.Sqlite.Migrations
                     accepted_by = table.Column<byte[]>(type: "BLOB", nullable: true),
                     ended_at = table.Column<long>(type: "INTEGER", nullable: true),
                     end_reason = table.Column<string>(type: "TEXT", nullable: true),
-                    version = table.Column<int>(type: "INTEGER", nullable: false)
+                    blocked_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    blocked_told_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    requested_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    first_secret_hash = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    first_secret_sequence = table.Column<int>(type: "INTEGER", nullable: false),
+                    first_secret_sent_at = table.Column<long>(type: "INTEGER", nullable: true),
+                    first_secret_proves_address = table.Column<bool>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_invitations", x => new { x.organization_id, x.id });
                     table.ForeignKey(
                         name: "fk_invitations_members_organization_id_member_id",
-                        columns: x => new { x.organization_id, x.member_id },
-                        principalTable: "members",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "member_permissions",
-                columns: table => new
-                {
-                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    permission = table.Column<string>(type: "TEXT", nullable: false),
-                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_member_permissions", x => new { x.organization_id, x.member_id, x.permission });
-                    table.ForeignKey(
-                        name: "fk_member_permissions_members_organization_id_member_id",
                         columns: x => new { x.organization_id, x.member_id },
                         principalTable: "members",
                         principalColumns: new[] { "organization_id", "id" },
@@ -414,77 +484,26 @@ namespace Usher.Migrations.Sqlite.Migrations
                 });
 
             migrationBuilder.CreateTable(
-                name: "role_groups",
+                name: "password_resets",
                 columns: table => new
                 {
-                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    role_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    group_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    address = table.Column<string>(type: "TEXT", nullable: true),
+                    handed_over = table.Column<bool>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    used_at = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_role_groups", x => new { x.organization_id, x.role_id, x.group_id });
+                    table.PrimaryKey("pk_password_resets", x => x.hash);
                     table.ForeignKey(
-                        name: "fk_role_groups_groups_organization_id_group_id",
-                        columns: x => new { x.organization_id, x.group_id },
-                        principalTable: "groups",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                    table.ForeignKey(
-                        name: "fk_role_groups_roles_organization_id_role_id",
-                        columns: x => new { x.organization_id, x.role_id },
-                        principalTable: "roles",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "role_members",
-                columns: table => new
-                {
-                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    role_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    member_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_role_members", x => new { x.organization_id, x.role_id, x.member_id });
-                    table.ForeignKey(
-                        name: "fk_role_members_members_organization_id_member_id",
-                        columns: x => new { x.organization_id, x.member_id },
-                        principalTable: "members",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                    table.ForeignKey(
-                        name: "fk_role_members_roles_organization_id_role_id",
-                        columns: x => new { x.organization_id, x.role_id },
-                        principalTable: "roles",
-                        principalColumns: new[] { "organization_id", "id" },
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "role_permissions",
-                columns: table => new
-                {
-                    organization_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    role_id = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    permission = table.Column<string>(type: "TEXT", nullable: false),
-                    granted_by = table.Column<byte[]>(type: "BLOB", nullable: false),
-                    granted_at = table.Column<long>(type: "INTEGER", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_role_permissions", x => new { x.organization_id, x.role_id, x.permission });
-                    table.ForeignKey(
-                        name: "fk_role_permissions_roles_organization_id_role_id",
-                        columns: x => new { x.organization_id, x.role_id },
-                        principalTable: "roles",
-                        principalColumns: new[] { "organization_id", "id" },
+                        name: "fk_password_resets_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
 
@@ -493,8 +512,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                 columns: table => new
                 {
                     hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
                     user_id = table.Column<byte[]>(type: "BLOB", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    authenticated_at = table.Column<long>(type: "INTEGER", nullable: false),
                     last_seen_at = table.Column<long>(type: "INTEGER", nullable: false),
                     expires_at = table.Column<long>(type: "INTEGER", nullable: false),
                     device = table.Column<string>(type: "TEXT", nullable: true)
@@ -504,6 +525,30 @@ namespace Usher.Migrations.Sqlite.Migrations
                     table.PrimaryKey("pk_sessions", x => x.hash);
                     table.ForeignKey(
                         name: "fk_sessions_users_user_id",
+                        column: x => x.user_id,
+                        principalTable: "users",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "user_address_changes",
+                columns: table => new
+                {
+                    id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    user_id = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    new_address = table.Column<string>(type: "TEXT", nullable: false),
+                    hash = table.Column<byte[]>(type: "BLOB", nullable: false),
+                    status = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    expires_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    ended_at = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_user_address_changes", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_user_address_changes_users_user_id",
                         column: x => x.user_id,
                         principalTable: "users",
                         principalColumn: "id",
@@ -594,10 +639,27 @@ namespace Usher.Migrations.Sqlite.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_address_changes_one_pending",
+                table: "address_changes",
+                columns: new[] { "organization_id", "member_id" },
+                unique: true,
+                filter: "status = 'pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_address_changes_organization_id_member_id_created_at",
+                table: "address_changes",
+                columns: new[] { "organization_id", "member_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_api_keys_id",
                 table: "api_keys",
                 column: "id",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_api_keys_organization_id_id",
+                table: "api_keys",
+                columns: new[] { "organization_id", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_api_keys_organization_id_member_id",
@@ -615,11 +677,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                 name: "ix_events_organization_id_subject_id",
                 table: "events",
                 columns: new[] { "organization_id", "subject_id" });
-
-            migrationBuilder.CreateIndex(
-                name: "ix_group_members_organization_id_member_id",
-                table: "group_members",
-                columns: new[] { "organization_id", "member_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_groups_default",
@@ -641,22 +698,60 @@ namespace Usher.Migrations.Sqlite.Migrations
                 filter: "system_kind <> 'none'");
 
             migrationBuilder.CreateIndex(
+                name: "ix_idempotency_records_expires_at",
+                table: "idempotency_records",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_blocked",
+                table: "invitations",
+                columns: new[] { "organization_id", "id" },
+                filter: "blocked_at IS NOT NULL AND status = 'pending'");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_invitations_expires_at",
                 table: "invitations",
                 column: "expires_at",
                 filter: "status = 'pending'");
 
             migrationBuilder.CreateIndex(
-                name: "ix_invitations_one_pending",
+                name: "ix_invitations_open",
                 table: "invitations",
                 columns: new[] { "organization_id", "member_id" },
                 unique: true,
-                filter: "status = 'pending'");
+                filter: "status IN ('pending', 'expired')");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_expires_at_id",
+                table: "invitations",
+                columns: new[] { "organization_id", "expires_at", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_invitations_organization_id_member_id_created_at",
                 table: "invitations",
                 columns: new[] { "organization_id", "member_id", "created_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_sponsor_id_id",
+                table: "invitations",
+                columns: new[] { "organization_id", "sponsor_id", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_invitations_organization_id_status_id",
+                table: "invitations",
+                columns: new[] { "organization_id", "status", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_claimed_until",
+                table: "jobs",
+                column: "claimed_until",
+                filter: "status IN ('queued', 'running')");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_finished_at",
+                table: "jobs",
+                column: "finished_at",
+                filter: "finished_at IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_members_identifier",
@@ -684,6 +779,17 @@ namespace Usher.Migrations.Sqlite.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "ix_members_organization_id_status_id",
+                table: "members",
+                columns: new[] { "organization_id", "status", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_members_unbound_identifier",
+                table: "members",
+                column: "identifier",
+                filter: "user_id IS NULL AND kind = 'person' AND status <> 'removed'");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_members_user_id",
                 table: "members",
                 column: "user_id");
@@ -704,6 +810,22 @@ namespace Usher.Migrations.Sqlite.Migrations
                 name: "ix_outbox_messages_organization_id_invitation_id",
                 table: "outbox_messages",
                 columns: new[] { "organization_id", "invitation_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_password_resets_expires_at",
+                table: "password_resets",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_password_resets_id",
+                table: "password_resets",
+                column: "id",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_password_resets_user_id",
+                table: "password_resets",
+                column: "user_id");
 
             migrationBuilder.CreateIndex(
                 name: "ix_resource_access_organization_id_group_id_resource_id",
@@ -731,14 +853,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "ix_role_groups_organization_id_group_id",
-                table: "role_groups",
-                columns: new[] { "organization_id", "group_id" });
-
-            migrationBuilder.CreateIndex(
-                name: "ix_role_members_organization_id_member_id",
-                table: "role_members",
-                columns: new[] { "organization_id", "member_id" });
+                name: "ix_resources_organization_id_slug",
+                table: "resources",
+                columns: new[] { "organization_id", "slug" },
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "ix_roles_organization_id_name_key",
@@ -752,9 +870,32 @@ namespace Usher.Migrations.Sqlite.Migrations
                 column: "expires_at");
 
             migrationBuilder.CreateIndex(
-                name: "ix_sessions_user_id",
+                name: "ix_sessions_user_id_id",
                 table: "sessions",
-                column: "user_id");
+                columns: new[] { "user_id", "id" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sign_in_codes_expires_at",
+                table: "sign_in_codes",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_address_changes_expires_at",
+                table: "user_address_changes",
+                column: "expires_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_address_changes_one_pending",
+                table: "user_address_changes",
+                column: "user_id",
+                unique: true,
+                filter: "status = 'pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_user_address_changes_user_id_created_at",
+                table: "user_address_changes",
+                columns: new[] { "user_id", "created_at" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_user_claims_user_id",
@@ -769,14 +910,8 @@ namespace Usher.Migrations.Sqlite.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_users_email",
                 table: "users",
-                column: "normalized_email");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_users_proven_email",
-                table: "users",
                 column: "normalized_email",
-                unique: true,
-                filter: "email_proved_at IS NOT NULL");
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "user_name_index",
@@ -789,25 +924,31 @@ namespace Usher.Migrations.Sqlite.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "address_changes");
+
+            migrationBuilder.DropTable(
                 name: "api_keys");
 
             migrationBuilder.DropTable(
                 name: "data_protection_keys");
 
             migrationBuilder.DropTable(
-                name: "event_details");
+                name: "deleted_grants");
 
             migrationBuilder.DropTable(
-                name: "group_members");
+                name: "events");
 
             migrationBuilder.DropTable(
-                name: "group_permissions");
+                name: "idempotency_records");
 
             migrationBuilder.DropTable(
                 name: "invitation_secrets");
 
             migrationBuilder.DropTable(
-                name: "member_permissions");
+                name: "job_batches");
+
+            migrationBuilder.DropTable(
+                name: "member_grants");
 
             migrationBuilder.DropTable(
                 name: "number_blocks");
@@ -819,19 +960,22 @@ namespace Usher.Migrations.Sqlite.Migrations
                 name: "outbox_messages");
 
             migrationBuilder.DropTable(
+                name: "password_resets");
+
+            migrationBuilder.DropTable(
                 name: "resource_access");
 
             migrationBuilder.DropTable(
-                name: "role_groups");
-
-            migrationBuilder.DropTable(
-                name: "role_members");
-
-            migrationBuilder.DropTable(
-                name: "role_permissions");
+                name: "roles");
 
             migrationBuilder.DropTable(
                 name: "sessions");
+
+            migrationBuilder.DropTable(
+                name: "sign_in_codes");
+
+            migrationBuilder.DropTable(
+                name: "user_address_changes");
 
             migrationBuilder.DropTable(
                 name: "user_claims");
@@ -843,19 +987,16 @@ namespace Usher.Migrations.Sqlite.Migrations
                 name: "user_tokens");
 
             migrationBuilder.DropTable(
-                name: "events");
-
-            migrationBuilder.DropTable(
                 name: "invitations");
 
             migrationBuilder.DropTable(
-                name: "resources");
+                name: "jobs");
 
             migrationBuilder.DropTable(
                 name: "groups");
 
             migrationBuilder.DropTable(
-                name: "roles");
+                name: "resources");
 
             migrationBuilder.DropTable(
                 name: "users");

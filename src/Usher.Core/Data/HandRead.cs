@@ -1,0 +1,103 @@
+using System.Data.Common;
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Usher.Core.Data;
+
+/// <summary>
+/// Runs statements written by hand on a context's connection, in its transaction, seen by the same interceptors as EF's
+/// own.
+/// </summary>
+internal static class HandRead
+{
+    /// <summary>All rows of a statement, in one round trip.</summary>
+    /// <param name="db">The context whose connection is used.</param>
+    /// <param name="sql">The statement.</param>
+    /// <param name="read">Makes something of a row.</param>
+    /// <param name="ct">Cancels the read.</param>
+    public static async Task<List<T>> ReadAsync<T>(this UsherDb db, Sql sql, Func<Row, T> read, CancellationToken ct)
+    {
+        var connection = db.GetService<IRelationalConnection>();
+        await connection.OpenAsync(ct);
+        try
+        {
+            await using var command = sql.ToCommand(connection.DbConnection);
+            command.Transaction = connection.CurrentTransaction?.GetDbTransaction();
+            List<T> rows = [];
+            await using var reader = await ExecuteAsync(db, connection, command, ct);
+            var row = new Row(reader, sql.IsSqlite);
+            while (await reader.ReadAsync(ct)) rows.Add(read(row));
+            return rows;
+        }
+        finally
+        {
+            await connection.CloseAsync();
+        }
+    }
+
+    private static async ValueTask<DbDataReader> ExecuteAsync(
+        UsherDb db, IRelationalConnection connection, DbCommand command, CancellationToken ct)
+    {
+        var logger = db.GetService<IRelationalCommandDiagnosticsLogger>();
+        var start = TimeProvider.System.GetUtcNow();
+        if (!logger.ShouldLogCommandExecute(start)) return await OpenAsync(command, ct);
+
+        var (id, watch, text) = (Guid.NewGuid(), Stopwatch.GetTimestamp(), command.CommandText);
+        try
+        {
+            var own = await logger.CommandReaderExecutingAsync(
+                connection, command, text, db, id, connection.ConnectionId, start, CommandSource.FromSqlQuery, ct);
+            var reader = own.HasResult ? own.Result : await OpenAsync(command, ct);
+            return await logger.CommandReaderExecutedAsync(
+                connection, command, text, db, id, connection.ConnectionId, reader, start,
+                Stopwatch.GetElapsedTime(watch), CommandSource.FromSqlQuery, ct);
+        }
+        catch (Exception e)
+        {
+            await logger.CommandErrorAsync(
+                connection, command, text, db, DbCommandMethod.ExecuteReader, id, connection.ConnectionId, e, start,
+                Stopwatch.GetElapsedTime(watch), CommandSource.FromSqlQuery, ct);
+            throw;
+        }
+    }
+
+    // SQLite's driver has nothing to wait for, and would make two tasks to say so.
+    private static ValueTask<DbDataReader> OpenAsync(DbCommand command, CancellationToken ct) =>
+        command is SqliteCommand sqlite ? new(sqlite.ExecuteReader()) : new(command.ExecuteReaderAsync(ct));
+}
+
+/// <summary>A row of a statement written by hand, read as the model stores values. Columns count from 0.</summary>
+internal readonly struct Row(DbDataReader reader, bool isSqlite)
+{
+    public bool IsNull(int column) => reader.IsDBNull(column);
+
+    public string Text(int column) => reader.GetString(column);
+
+    public string? TextOrNull(int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+
+    public int Int(int column) => (int)reader.GetInt64(column);
+
+    public long Long(int column) => reader.GetInt64(column);
+
+    public bool Flag(int column) => isSqlite ? reader.GetInt64(column) is not 0 : reader.GetBoolean(column);
+
+    public byte[]? BytesOrNull(int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<byte[]>(column);
+
+    public T Enum<T>(int column)
+        where T : struct, Enum => SnakeCaseName.Parse<T>(reader.GetString(column));
+
+    public Guid Id(int column) =>
+        isSqlite ? new(reader.GetFieldValue<byte[]>(column), bigEndian: true) : reader.GetGuid(column);
+
+    public Guid? IdOrNull(int column) => reader.IsDBNull(column) ? null : Id(column);
+
+    public DateTimeOffset Instant(int column) => isSqlite
+        ? DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(column))
+        : reader.GetFieldValue<DateTimeOffset>(column);
+
+    public DateTimeOffset? InstantOrNull(int column) => reader.IsDBNull(column) ? null : Instant(column);
+}
