@@ -117,7 +117,7 @@ internal static class MemberRead
             + $"m.organization_id = {organization} AND m.id = i.member_id WHERE i.organization_id = {organization}");
         InvitationSearch.AddRun(sql, page);
         sql.Add(
-            $") page LIMIT {Sql.Raw("1001")}) i ON true {sql.EachOrNone("members", "m$")}m.organization_id = "
+            $") page LIMIT {Sql.Raw("1001")}) i ON true {sql.EachOrNone("members", "m")}m.organization_id = "
             + $"{organization} AND m.id = i.member_id{sql.EndEachOrNone("m")} WHERE o.id = {organization}");
     }
 

@@ -689,7 +689,7 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
             await using var stream = socket.GetStream();
             await stream.WriteAsync(
                 Encoding.ASCII.GetBytes(
-                    $"POST {org.Path("groups$")} HTTP/1.1\r\nHost: localhost\r\nX-AUTH-TOKEN: "
+                    $"POST {org.Path("groups")} HTTP/1.1\r\nHost: localhost\r\nX-AUTH-TOKEN: "
                     + $"{org.Key}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
                 Ct);
             using var reader = new StreamReader(stream);
