@@ -35,7 +35,8 @@ public sealed class SharedCommitTests
         }
 
         var refused = await Task.WhenAll(running);
-        Assert.All(refused.Index().Where(r => r.Index % 5 is 0), r => Assert.IsType<DbUpdateConcurrencyException>(r.Item));
+        Assert.All(
+            refused.Index().Where(r => r.Index % 5 is 0), r => Assert.IsType<DbUpdateConcurrencyException>(r.Item));
         Assert.All(refused.Index().Where(r => r.Index % 5 is not 0), r => Assert.Null(r.Item));
         if (!TestDatabase.IsPostgres) Assert.Equal(1, app.Commands.Total.Commits);
         var stored = (await org.EventsAsync()).Select(e => e.Id).ToHashSet();
@@ -54,7 +55,8 @@ public sealed class SharedCommitTests
         var before = (await org.EventsAsync()).Count;
 
         UsherEvent[] rows = [.. Enumerable.Range(0, 3_000).Select(_ => Event(org))];
-        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() => SaveAsync(app, Ct, [.. rows, Event(org, taken.Id)]));
+        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() =>
+            SaveAsync(app, Ct, [.. rows, Event(org, taken.Id)]));
         Assert.Equal(before, (await org.EventsAsync()).Count);
         await SaveAsync(app, Ct, rows);
         Assert.Equal(before + rows.Length, (await org.EventsAsync()).Count);
@@ -78,7 +80,8 @@ public sealed class SharedCommitTests
             app.QueryAsync(db => db.Organizations.Where(o => o.Id == org.Id).Select(o => o.Name).SingleAsync(Ct));
 
         UsherEvent[] rows = [.. Enumerable.Range(0, 100).Select(_ => Event(org))];
-        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() => RenameAsync("Lost", [.. rows, Event(org, taken.Id)]));
+        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() =>
+            RenameAsync("Lost", [.. rows, Event(org, taken.Id)]));
         Assert.Equal((before, false), ((await org.EventsAsync()).Count, await NameAsync() is "Lost"));
         app.Commands.Total.Take();
         await RenameAsync("Kept", rows);
@@ -220,7 +223,8 @@ public sealed class SharedCommitTests
         };
     }
 
-    private static Task SaveAsync(UsherApp app, CancellationToken ct, params UsherEvent[] rows) => app.WriteAsync(unit =>
+    private static Task SaveAsync(UsherApp app, CancellationToken ct, params UsherEvent[] rows) =>
+        app.WriteAsync(unit =>
     {
         unit.AddRange(rows);
         return Task.FromResult(true);

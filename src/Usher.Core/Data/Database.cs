@@ -9,7 +9,8 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Runs operations, each in a <see cref="Unit"/> of work that is written once, at the end. Scoped: one for each request.
+/// Runs operations, each in a <see cref="Unit"/> of work that is written once, at the end. Scoped: one for each
+/// request.
 /// <para>
 /// The first attempt reads without locks. When it loses a race (a unique value, a version, a seat, a row that went
 /// away), the operation runs again from its reads, alone: holding the write gate on SQLite, locking what it reads on
@@ -43,7 +44,9 @@ public sealed class Database(UsherDb db)
         }
     }
 
-    /// <summary>Gets or sets what keeps the answer of a request that may be repeated, in the operation's commit.</summary>
+    /// <summary>
+    /// Gets or sets what keeps the answer of a request that may be repeated, in the operation's commit.
+    /// </summary>
     internal AnswerKeeper? Keeper { get; set; }
 
     /// <summary>Runs an operation.</summary>
@@ -60,8 +63,8 @@ public sealed class Database(UsherDb db)
     }
 
     /// <summary>
-    /// Runs an operation that must read under lock from the start. Once is enough, but for what PostgreSQL cannot lock: a
-    /// row that another is only just inserting, whose commit the operation then finds.
+    /// Runs an operation that must read under lock from the start. Once is enough, but for what PostgreSQL cannot lock:
+    /// a row that another is only just inserting, whose commit the operation then finds.
     /// </summary>
     public async Task<T> RunLockedAsync<T>(Func<Unit, Task<T>> operation, CancellationToken ct)
     {
@@ -152,7 +155,8 @@ public sealed class Database(UsherDb db)
         }
     }
 
-    private async Task<bool> WriteAsync(IDbContextTransaction transaction, IReadOnlyList<Change> changes, CancellationToken ct)
+    private async Task<bool> WriteAsync(
+        IDbContextTransaction transaction, IReadOnlyList<Change> changes, CancellationToken ct)
     {
         if (changes is []) return true;
         db.Runtime.Meter.Batch(changes.Count);

@@ -22,7 +22,8 @@ internal static class HandRead
     public static async Task<List<T>> ReadAsync<T>(this UsherDb db, Sql sql, Func<Row, T> read, CancellationToken ct)
     {
         var connection = db.GetService<IRelationalConnection>();
-        if (sql.IsSqlite && connection.CurrentTransaction is null) return await ReadPreparedAsync(db, connection, sql, read, ct);
+        if (sql.IsSqlite && connection.CurrentTransaction is null)
+            return await ReadPreparedAsync(db, connection, sql, read, ct);
         await connection.OpenAsync(ct);
         try
         {
@@ -51,14 +52,16 @@ internal static class HandRead
             reader.IsBroken = false;
             return rows;
         }
-        catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_INTERRUPT && ct.IsCancellationRequested)
+        catch (SqliteException e) when (
+            e.SqliteErrorCode is SQLitePCL.raw.SQLITE_INTERRUPT && ct.IsCancellationRequested)
         {
             throw new OperationCanceledException("The read was stopped.", e, ct);
         }
     }
 
     private static async Task<List<T>> ReadAsync<T>(
-        UsherDb db, IRelationalConnection connection, DbCommand command, Sql sql, Func<Row, T> read, CancellationToken ct)
+        UsherDb db, IRelationalConnection connection, DbCommand command, Sql sql, Func<Row, T> read,
+        CancellationToken ct)
     {
         List<T> rows = [];
         await using var reader = await ExecuteAsync(db, connection, command, ct);

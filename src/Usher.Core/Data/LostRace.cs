@@ -15,8 +15,13 @@ internal static class LostRace
     public static bool Is(Exception exception) => exception switch
     {
         SqliteException { SqliteExtendedErrorCode: 2067 or 1555 or 787 } => true, // unique, primary key, foreign key
-        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation } => true,
-        PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } => true,
+        PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ForeignKeyViolation } =>
+            true,
+        PostgresException
+        {
+            SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure,
+        } =>
+            true,
         PostgresException { SqlState: NotFound } => true,
         // How EF and Npgsql's strategy hand on what may work another time.
         Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: { } inner } => Is(inner),

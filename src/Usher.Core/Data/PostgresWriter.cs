@@ -59,7 +59,9 @@ internal static class PostgresWriter
         (Table? Table, List<Change> Run) current = (null, []);
         foreach (var change in changes)
         {
-            var table = change is RowChange { Kind: ChangeKind.Insert } row && many.Contains(row.Table) ? row.Table : null;
+            var table = change is RowChange { Kind: ChangeKind.Insert } row && many.Contains(row.Table)
+                ? row.Table
+                : null;
             if (current.Run.Count > 0 && table != current.Table)
             {
                 yield return current;
@@ -73,7 +75,8 @@ internal static class PostgresWriter
         yield return current;
     }
 
-    private static async Task WriteAsync(NpgsqlConnection connection, IReadOnlyList<Change> changes, CancellationToken ct)
+    private static async Task WriteAsync(
+        NpgsqlConnection connection, IReadOnlyList<Change> changes, CancellationToken ct)
     {
         await using var batch = connection.CreateBatch();
         foreach (var change in changes) batch.BatchCommands.Add(change.ToPostgres());

@@ -4,9 +4,9 @@ namespace Usher.Core.Data;
 
 /// <summary>
 /// Writes the rows of units on SQLite, on one connection, with a prepared statement for each table and kind of change.
-/// For one thread at a time. <see cref="WriteGate"/> has one for the writes that share commits: each unit is a savepoint
-/// in the transaction, so a unit that is refused takes back its own rows and no others. A unit that runs under lock
-/// writes on its own connection, in its own transaction.
+/// For one thread at a time. <see cref="WriteGate"/> has one for the writes that share commits: each unit is a
+/// savepoint in the transaction, so a unit that is refused takes back its own rows and no others. A unit that runs
+/// under lock writes on its own connection, in its own transaction.
 /// </summary>
 internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDisposable
 {
@@ -33,7 +33,8 @@ internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDi
 
     /// <summary>Writes the rows of a unit in the transaction that was begun, all or none.</summary>
     /// <returns>Whether they were written; they were not where the unit lost a race.</returns>
-    /// <exception cref="SqliteException">They were refused for another reason. The transaction may have ended.</exception>
+    /// <exception cref="SqliteException">They were refused for another reason. The transaction may have
+    /// ended.</exception>
     public bool TryWrite(IReadOnlyList<Change> changes)
     {
         Run("SAVEPOINT unit");

@@ -22,7 +22,9 @@ internal abstract class Table(string name, int keys)
     /// <summary>The table's place in <see cref="Tables.All"/>: tables come after those that they refer to.</summary>
     public int Order { get; set; }
 
-    /// <summary>The column that tells whether a row was changed since it was read; null where changes are not guarded.</summary>
+    /// <summary>
+    /// The column that tells whether a row was changed since it was read; null where changes are not guarded.
+    /// </summary>
     public string? Token { get; protected set; }
 
     /// <summary>All columns, in the order of the parameters of <see cref="InsertText"/>.</summary>
@@ -32,7 +34,8 @@ internal abstract class Table(string name, int keys)
     public abstract IEnumerable<object> ChildrenOf(object row);
 
     /// <summary>Whether a column is written apart; see <see cref="Table{T}.Apart"/>.</summary>
-    public bool IsApart(string column) => (apart ??= [.. Columns.Where(c => c.IsApart).Select(c => c.Name)]).Contains(column);
+    public bool IsApart(string column) =>
+        (apart ??= [.. Columns.Where(c => c.IsApart).Select(c => c.Name)]).Contains(column);
 
     public string InsertText => field ??=
         $"INSERT INTO {name} ({List(Columns, (c, _) => c.Name)}) VALUES ({List(Columns, (_, i) => $"${i + 1}")})";
@@ -53,7 +56,8 @@ internal abstract class Table(string name, int keys)
 
     public IReadOnlyList<Column> KeyColumns => field ??= [.. Columns.Take(keys)];
 
-    private Column[] WithKey(Func<Column, bool> written) => [.. Columns.Skip(keys).Where(written), .. Columns.Take(keys)];
+    private Column[] WithKey(Func<Column, bool> written) =>
+        [.. Columns.Skip(keys).Where(written), .. Columns.Take(keys)];
 
     private string Update(IReadOnlyList<Column> columns, string? token)
     {
@@ -113,7 +117,9 @@ internal sealed class Table<T>(string name, int keys) : Table(name, keys)
 
     /// <summary>A dictionary as JSON.</summary>
     public Table<T> Json<TValue>(string column, Func<T, Dictionary<string, TValue>?> read) =>
-        Text(column, row => read(row) is { } value ? JsonSerializer.Serialize(value, JsonSerializerOptions.Default) : null);
+        Text(
+            column,
+            row => read(row) is { } value ? JsonSerializer.Serialize(value, JsonSerializerOptions.Default) : null);
 
     /// <summary>A list of texts: an array on PostgreSQL, JSON on SQLite.</summary>
     public Table<T> Texts(string column, Func<T, List<string>> read) =>

@@ -46,7 +46,9 @@ internal static class Tables
     /// <summary>The table of a type of row.</summary>
     public static Table Of<T>() => ByType[typeof(T)];
 
-    /// <summary>The ids of the rows that have a row in a collection of theirs: a change of it is a change of them.</summary>
+    /// <summary>
+    /// The ids of the rows that have a row in a collection of theirs: a change of it is a change of them.
+    /// </summary>
     public static IEnumerable<Guid> HoldersOf(object row) => row switch
     {
         ResourceAccess { MemberId: { } member } => [member],

@@ -87,7 +87,8 @@ public sealed partial class Unit
     public async Task LockAccountAsync(string address, CancellationToken ct)
     {
         if (!IsLocked || Db.IsSqlite) return;
-        await Db.Database.ExecuteSqlAsync($"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
+        await Db.Database.ExecuteSqlAsync(
+            $"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
     }
 
     /// <summary>The same for an account: taken first by whatever changes how its person signs in.</summary>

@@ -118,8 +118,8 @@ public sealed partial class Unit
         return [.. stamps, .. SeatChanges(), .. rows.OrderBy(row => PlaceOf(row, rows))];
     }
 
-    // Deleted rows first, those that refer to others before these; then table by table what changes, and what is new. Of
-    // changed rows those come first that give up what others take.
+    // Deleted rows first, those that refer to others before these; then table by table what changes, and what is new.
+    // Of changed rows those come first that give up what others take.
     private static (bool, int, bool, bool) PlaceOf(RowChange change, List<RowChange> rows) =>
         change.Kind is ChangeKind.Delete
             ? (false, -change.Table.Order, false, false)
@@ -127,7 +127,8 @@ public sealed partial class Unit
 
     private static bool IsAwaited(RowChange change, List<RowChange> rows) =>
         change.Unique.GivenUp.Length > 0
-        && rows.Exists(r => r != change && r.Table == change.Table && r.Unique.Taken.Intersect(change.Unique.GivenUp).Any());
+        && rows.Exists(r =>
+               r != change && r.Table == change.Table && r.Unique.Taken.Intersect(change.Unique.GivenUp).Any());
 
     private static bool IsNew(RowChange change) => change.Kind is ChangeKind.Insert;
 
@@ -143,8 +144,10 @@ public sealed partial class Unit
             case EntityState.Deleted: rows.Add(new(table, entry.Entity, ChangeKind.Delete, token)); return;
         }
 
-        var changed = entry.Properties.Where(p => p.IsModified).ToLookup(p => table.IsApart(p.Metadata.GetColumnName()));
-        if (changed[false].Any()) rows.Add(new(table, entry.Entity, ChangeKind.Update, token) { Unique = UniqueOf(entry) });
+        var changed = entry.Properties.Where(p => p.IsModified)
+            .ToLookup(p => table.IsApart(p.Metadata.GetColumnName()));
+        if (changed[false].Any())
+            rows.Add(new(table, entry.Entity, ChangeKind.Update, token) { Unique = UniqueOf(entry) });
         if (changed[true].Any()) rows.Add(new(table, entry.Entity, ChangeKind.Touch));
     }
 
@@ -233,7 +236,10 @@ public sealed partial class Unit
         foreach (var entry in entries)
         {
             // A level taken out of its holder's collection: to EF it hangs on two optional rows, and would stay.
-            if (entry is { State: EntityState.Modified, Entity: Resources.ResourceAccess { MemberId: null, GroupId: null } })
+            if (entry is
+                {
+                    State: EntityState.Modified, Entity: Resources.ResourceAccess { MemberId: null, GroupId: null },
+                })
                 entry.State = EntityState.Deleted;
             if (entry.State is EntityState.Modified && byId.TryGetValue(IdOf(entry), out var self) && ChangesMore(self))
                 raised.Add(self);
@@ -243,7 +249,8 @@ public sealed partial class Unit
 
         foreach (var holder in added.SelectMany(Tables.HoldersOf))
             if (byId.TryGetValue(holder, out var owner)) raised.Add(owner);
-        foreach (var entry in raised) entry.Property(nameof(IVersioned.Version)).CurrentValue = ((IVersioned)entry.Entity).Version + 1;
+        foreach (var entry in raised)
+            entry.Property(nameof(IVersioned.Version)).CurrentValue = ((IVersioned)entry.Entity).Version + 1;
         return [.. entries.Union(raised)];
 
         static bool ChangesMore(EntityEntry entry)
@@ -253,11 +260,13 @@ public sealed partial class Unit
         }
 
         // The last part of every key is an id of its own.
-        static object IdOf(EntityEntry entry) => entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
+        static object IdOf(EntityEntry entry) =>
+            entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
     }
 
     // Those that have the row in a collection of theirs.
     private static IEnumerable<object> HoldersOf(EntityEntry entry) =>
         entry.Metadata.GetForeignKeys().Where(k => k.PrincipalToDependent is not null)
-            .Select(k => entry.Property(k.Properties[^1].Name)).Select(p => p.CurrentValue ?? p.OriginalValue).OfType<object>();
+            .Select(k => entry.Property(k.Properties[^1].Name)).Select(p => p.CurrentValue ?? p.OriginalValue)
+                .OfType<object>();
 }

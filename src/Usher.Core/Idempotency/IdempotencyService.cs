@@ -70,11 +70,13 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
     /// get when the answer bears a secret that the caller may no longer be given.
     /// </returns>
     public async Task<Result<KeptAnswer>?> FindAsync(Actor? actor, RepeatableRequest request, CancellationToken ct) =>
-        await FindAsync(request, ct) is { } before ? await AgainAsync(actor, request, before, ct) : (Result<KeptAnswer>?)null;
+        await FindAsync(request, ct) is { } before
+            ? await AgainAsync(actor, request, before, ct)
+            : (Result<KeptAnswer>?)null;
 
     /// <summary>
-    /// Runs an operation and keeps its answer in the same commit. Only what succeeded is kept: a refusal changed nothing,
-    /// and is judged anew. Of two requests with one key at once, the slower gets the answer of the faster one.
+    /// Runs an operation and keeps its answer in the same commit. Only what succeeded is kept: a refusal changed
+    /// nothing, and is judged anew. Of two requests with one key at once, the slower gets the answer of the faster one.
     /// </summary>
     /// <param name="actor">The caller; null for a guest.</param>
     /// <param name="request">The request.</param>
@@ -95,7 +97,8 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
         if (keeper.Answer is { } kept) return kept;
         var made = await answer(result);
         // The request that it repeats may have been carried out meanwhile: what refuses this one may be what that made.
-        if (!made.IsSuccess && await FindAsync(request, ct) is { } other) return await AgainAsync(actor, request, other, ct);
+        if (!made.IsSuccess && await FindAsync(request, ct) is { } other)
+            return await AgainAsync(actor, request, other, ct);
         if (!made.IsSuccess || database.IsDryRun) return made;
 
         // An operation that wrote nothing has its answer kept for itself.
@@ -122,7 +125,9 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
     {
         var hash = request.KeyHash;
         if (await unit.Db.IdempotencyRecords.SingleOrDefaultAsync(
-                r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash && r.ExpiresAt <= now, ct) is { } old)
+                r =>
+                    r.OrganizationId == request.OrganizationId && r.KeyHash == hash
+                        && r.ExpiresAt <= now, ct) is { } old)
             unit.Remove(old);
         unit.Add(new IdempotencyRecord
         {

@@ -125,7 +125,8 @@ public sealed record Joined(string OrganizationName, SignedIn? Session);
 /// What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.
 /// </summary>
 public sealed class GuestService(
-    UsherDb db, Database database, InvitationMails mails, PasswordService passwords, SessionService sessions, AccountTakeover takeover,
+    UsherDb db, Database database, InvitationMails mails, PasswordService passwords, SessionService sessions,
+    AccountTakeover takeover,
     GuessLimits limits, TimeProvider clock)
 {
     /// <summary>
@@ -174,7 +175,8 @@ public sealed class GuestService(
             return InvitationErrors.TooManyDisclosures;
         if (!(await passwords.HashAsync(person.Password, ct)).TryGet(out var hash, out var busy)) return busy;
 
-        var joined = await (person.TakeOver ? database.RunLockedAsync(OnceAsync, ct) : database.RunAsync(OnceAsync, ct));
+        var joined = await (
+            person.TakeOver ? database.RunLockedAsync(OnceAsync, ct) : database.RunAsync(OnceAsync, ct));
         // A double click, or thirty: the others find it accepted, by this very person, or the account made since they
         // looked.
         if (await RepeatedAsync(joined, link, person.Password, device, ct) is { } again) return again;
@@ -190,7 +192,8 @@ public sealed class GuestService(
             await unit.LockAccountAsync(found.Member.Identifier, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
             if (accounts is [])
-                return await AcceptAsync(unit, found, accounts, userId: null, () => Task.FromResult(MakeAccount(unit, found)), ct);
+                return await AcceptAsync(
+                    unit, found, accounts, userId: null, () => Task.FromResult(MakeAccount(unit, found)), ct);
             var user = accounts[0].User;
             if (user.EmailProvedAt is not null || !found.Used.ProvesAddress) return InvitationErrors.MustSignIn;
             if (!person.TakeOver) return InvitationErrors.AccountUnproven;
@@ -339,7 +342,8 @@ public sealed class GuestService(
     public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct)
     {
         bool? may = null; // counted once, also when the operation runs again
-        return database.RunAsync(unit => AskOnceAsync(unit, link, address => may ??= limits.MaySendTo(address), ct), ct);
+        return database.RunAsync(
+            unit => AskOnceAsync(unit, link, address => may ??= limits.MaySendTo(address), ct), ct);
     }
 
     private async Task<Result<Offer>> AskOnceAsync(
@@ -354,7 +358,8 @@ public sealed class GuestService(
         {
             if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier))
                 return await DescribeAsync(found, null, ct);
-            if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // it runs again
+            // it runs again
+            if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown;
             // What is still open ends when it was to end: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
             found.Sent(mails.Send(unit, graph.Organization, found.Member, now, expires));
@@ -396,7 +401,8 @@ public sealed class GuestService(
         {
             await database.RunAsync(async unit =>
             {
-                var graph = await AccessGraph.TrackAsync(unit, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
+                var graph = await AccessGraph.TrackAsync(
+                    unit, new(place.OrganizationId) { MemberIds = [place.Id] }, ct);
                 if (graph?.Member(place.Id) is not { IsLive: true, UserId: null } member
                         || graph.Organization.SuspendedAt is not null)
                     return false;

@@ -14,7 +14,8 @@ namespace Usher.Core.Invitations;
 /// <see cref="GuestService"/>.
 /// </summary>
 public sealed class InvitationService(
-    UsherDb db, Database database, PermissionCatalogue catalogue, MemberNumbers numbers, InvitationMails mails, TimeProvider clock)
+    UsherDb db, Database database, PermissionCatalogue catalogue, MemberNumbers numbers, InvitationMails mails,
+    TimeProvider clock)
 {
     /// <summary>How many people one call may invite.</summary>
     public const int MaxRows = 1_000;
@@ -58,7 +59,8 @@ public sealed class InvitationService(
         CancellationToken ct) =>
         actor.May(Permissions.UserManagement)
             ? InviteAsync(unit, actor, [.. rows.Select(Read)], firstNumber, how, ct)
-            : Task.FromResult<IReadOnlyList<Result<Invited>>>([.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)]);
+            : Task.FromResult<IReadOnlyList<Result<Invited>>>(
+                [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)]);
 
     private async Task<IReadOnlyList<Result<Invited>>> InviteAsync(
         Unit unit, Actor actor, Result<Row>[] read, long firstNumber, InviteOptions how, CancellationToken ct)

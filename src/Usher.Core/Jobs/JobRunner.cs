@@ -142,7 +142,8 @@ public sealed class JobRunner(
     private async Task<Job?> HeldAsync(Job claimed, CancellationToken ct) =>
         await Same(claimed).AsNoTracking().SingleOrDefaultAsync(ct) is { } job && IsHeld(job, claimed) ? job : null;
 
-    private Task<Job?> ChangeAsync(Job claimed, Action<Unit, Job> change, CancellationToken ct) => database.RunAsync(async unit =>
+    private Task<Job?> ChangeAsync(Job claimed, Action<Unit, Job> change, CancellationToken ct) =>
+        database.RunAsync(async unit =>
     {
         if (await Same(claimed).SingleOrDefaultAsync(ct) is not { } job || !IsHeld(job, claimed)) return null;
         change(unit, job);

@@ -199,12 +199,14 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
                 Before = id,
             };
             var total = await InvitationSearch.CountAsync(db, actor.OrganizationId, those, now, ct);
-            var job = New(unit, actor, id, kind, dryRun, total, new() { [JobParameters.Filter] = JobJson.Write(those) });
+            var job = New(
+                unit, actor, id, kind, dryRun, total, new() { [JobParameters.Filter] = JobJson.Write(those) });
             return job;
         }, ct);
     }
 
-    private Job New(Unit unit, Actor actor, Guid id, JobKind kind, bool dryRun, int total, Dictionary<string, string> parameters)
+    private Job New(
+        Unit unit, Actor actor, Guid id, JobKind kind, bool dryRun, int total, Dictionary<string, string> parameters)
     {
         var now = clock.Now();
         var job = new Job

@@ -284,7 +284,8 @@ public sealed class MemberService(UsherDb db, Database database, PermissionCatal
         if (graph?.Member(memberId) is not { Status: MemberStatus.Active or MemberStatus.Suspended } member
                 || member.UserId != userId)
             return MemberErrors.NotFound;
-        return (await RemoveAndSettleAsync(unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
+        return (await RemoveAndSettleAsync(
+            unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
             .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
@@ -333,7 +334,8 @@ public sealed class MemberService(UsherDb db, Database database, PermissionCatal
     /// </summary>
     /// <returns>Refused with <c>last_admin</c> or <c>too_many_invitations</c>, with nothing changed.</returns>
     internal async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
-        Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action, string eventType,
+        Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action,
+        string eventType,
         CancellationToken ct)
     {
         Guid[] ids = [.. members.Select(m => m.Id)];
@@ -348,7 +350,8 @@ public sealed class MemberService(UsherDb db, Database database, PermissionCatal
     }
 
     private async Task RemoveAllAsync(
-        Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, string eventType, CancellationToken ct)
+        Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, string eventType,
+        CancellationToken ct)
     {
         var now = clock.Now();
         Guid[] ids = [.. members.Select(m => m.Id)];
@@ -389,7 +392,8 @@ public sealed class MemberService(UsherDb db, Database database, PermissionCatal
     {
         if (member.TakesSeat && organization.SeatLimit is not null) unit.ChangeSeats(organization.Id, -1);
         member.Remove(actor, now);
-        unit.Add(UsherEvent.Record(eventType, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
+        unit.Add(UsherEvent.Record(
+            eventType, actor, "member", member.Id, now, new() { ["email"] = member.Identifier }));
     }
 
     /// <summary>What reads the members named.</summary>

@@ -137,7 +137,8 @@ public sealed record DefaultsView(Organization Organization, IReadOnlyList<Group
 
 /// <summary>Making organizations, and what is set for a whole one. An operator's matter.</summary>
 public sealed partial class OrganizationService(
-    UsherDb db, Database database, MemberNumbers numbers, InvitationMails mails, PasswordService passwords, PermissionCatalogue catalogue,
+    UsherDb db, Database database, MemberNumbers numbers, InvitationMails mails, PasswordService passwords,
+    PermissionCatalogue catalogue,
     TimeProvider clock)
 {
     public static bool IsSlug(string text) => Slug().IsMatch(text);

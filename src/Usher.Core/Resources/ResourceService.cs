@@ -163,7 +163,8 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
             }
 
             if (details.Count is 0) return resource;
-            unit.Add(UsherEvent.Record(EventTypes.ResourceUpdated, actor, "resource", resource.Id, clock.Now(), details));
+            unit.Add(UsherEvent.Record(
+                EventTypes.ResourceUpdated, actor, "resource", resource.Id, clock.Now(), details));
             return resource;
         }, ct);
 

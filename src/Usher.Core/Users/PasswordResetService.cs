@@ -55,7 +55,8 @@ public sealed record HandedOverReset(PasswordResetLink Link, DateTimeOffset Expi
 
 /// <summary>Sets a new password for a person who cannot sign in. Looking at a link uses nothing up.</summary>
 public sealed class PasswordResetService(
-    UsherDb db, Database database, AccountMails mails, GuestService guests, PasswordService passwords, SessionService sessions,
+    UsherDb db, Database database, AccountMails mails, GuestService guests, PasswordService passwords,
+    SessionService sessions,
     AccountTakeover takeover, GuessLimits limits,
     TimeProvider clock)
 {
@@ -85,7 +86,9 @@ public sealed class PasswordResetService(
                 mails.SendReset(unit, user, reset, secret, returnTo, now);
             }
 
-            Record(unit, EventTypes.UserPasswordResetRequested, user?.Id ?? Guid.Empty, now, new() { ["email"] = address });
+            Record(
+                unit, EventTypes.UserPasswordResetRequested, user?.Id ?? Guid.Empty, now,
+                new() { ["email"] = address });
             return user is not null;
         }, ct);
         if (!known) await guests.SendMyLinkAsync(address, ct);
@@ -142,7 +145,9 @@ public sealed class PasswordResetService(
             await unit.LockUserAsync(before.User.Id, ct);
             if (await FindAsync(link, track: true, ct) is not { } found) return AccountErrors.ResetUnknown;
             var now = clock.Now();
-            return ErrorOf(StateOf(found, now)) is { } refusal ? refusal : await SetAsync(unit, found, hash, device, now, ct);
+            return ErrorOf(StateOf(found, now)) is { } refusal
+                ? refusal
+                : await SetAsync(unit, found, hash, device, now, ct);
         }, ct);
         return done.Error is { } error && error == AccountErrors.ResetUsed
             ? await RepeatAsync(link, password, device, ct)
@@ -178,7 +183,9 @@ public sealed class PasswordResetService(
         reset.UsedAt = now;
         user.LastSignInAt = now;
         AccountMails.TellPasswordChanged(unit, user, now);
-        Record(unit, EventTypes.UserPasswordReset, user.Id, now, [], reset.HandedOver ? "link_handed_over" : "link_mailed");
+        Record(
+            unit, EventTypes.UserPasswordReset, user.Id, now, [],
+            reset.HandedOver ? "link_handed_over" : "link_mailed");
         var session = SessionService.Add(unit, user, device, now);
         return session;
     }
@@ -238,6 +245,7 @@ public sealed class PasswordResetService(
     };
 
     private static void Record(
-        Unit unit, string type, Guid user, DateTimeOffset now, Dictionary<string, string> details, string? cause = null) =>
+        Unit unit, string type, Guid user, DateTimeOffset now, Dictionary<string, string> details,
+        string? cause = null) =>
         unit.Add(UsherEvent.Record(type, Actor.System(Organization.Installation), "user", user, now, details, cause));
 }

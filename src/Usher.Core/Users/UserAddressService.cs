@@ -34,7 +34,8 @@ public sealed record NewUserAddress(AddressChangeState State)
 /// ask, and only mail to the new address together with the account's password confirms: neither a stolen session nor a
 /// stranger's mailbox is enough.
 /// </summary>
-public sealed class UserAddressService(UsherDb db, Database database, AccountMails mails, PasswordService passwords, TimeProvider clock)
+public sealed class UserAddressService(
+    UsherDb db, Database database, AccountMails mails, PasswordService passwords, TimeProvider clock)
 {
     /// <summary>
     /// How many mails a person may ask for within a day: each goes to an address that the person names.

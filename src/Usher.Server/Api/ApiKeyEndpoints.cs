@@ -47,7 +47,8 @@ internal static class ApiKeyEndpoints
             : Guid.AllBitsSet
             : Ids.Member.Parse(given.Member);
         return await once.AnswerAsync(
-            () => keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct), made =>
+            () =>
+                keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct), made =>
         {
             http.ContainsSecretOf(made.Member.Id, Permissions.TokenManagement);
             return Answers.Created(

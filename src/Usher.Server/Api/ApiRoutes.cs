@@ -54,8 +54,8 @@ internal static class ApiRoutes
     });
 
     /// <summary>
-    /// Adds <c>Idempotency-Key</c>: a request is carried out once, however often it is sent with the same key. The handler
-    /// answers through <see cref="Once"/>.
+    /// Adds <c>Idempotency-Key</c>: a request is carried out once, however often it is sent with the same key. The
+    /// handler answers through <see cref="Once"/>.
     /// </summary>
     public static RouteHandlerBuilder CanRepeat(this RouteHandlerBuilder route) =>
         route.WithMetadata(Repeatable.Instance).AddEndpointFilter(async (context, next) =>

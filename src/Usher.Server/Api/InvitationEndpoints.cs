@@ -168,7 +168,8 @@ internal static class InvitationEndpoints
     }
 
     private static Task<IResult> ResendAsync(
-        string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations, TimeProvider clock,
+        string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations,
+        TimeProvider clock,
         CancellationToken ct) =>
         once.AnswerAsync(
             () => invitations.ResendAsync(
@@ -176,7 +177,8 @@ internal static class InvitationEndpoints
             view => Show(view, clock));
 
     private static Task<IResult> EndorseAsync(
-        string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations, TimeProvider clock,
+        string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations,
+        TimeProvider clock,
         CancellationToken ct) =>
         once.AnswerAsync(
             () => invitations.EndorseAsync(

@@ -105,19 +105,23 @@ internal static class JobEndpoints
     }
 
     private static Task<IResult> ResendAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor, JobService jobs,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor,
+        JobService jobs,
         CancellationToken ct) =>
         StartAsync(organization, query, body, once, (filter, dryRun) => jobs.ResendAllAsync(actor, filter, dryRun, ct));
 
     private static Task<IResult> RevokeAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor, JobService jobs,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor,
+        JobService jobs,
         CancellationToken ct) =>
         StartAsync(organization, query, body, once, (filter, dryRun) => jobs.RevokeAllAsync(actor, filter, dryRun, ct));
 
     private static Task<IResult> EndorseAllAsync(
-        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor, JobService jobs,
+        string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once, Actor actor,
+        JobService jobs,
         CancellationToken ct) =>
-        StartAsync(organization, query, body, once, (filter, dryRun) => jobs.EndorseAllAsync(actor, filter, dryRun, ct));
+        StartAsync(
+            organization, query, body, once, (filter, dryRun) => jobs.EndorseAllAsync(actor, filter, dryRun, ct));
 
     private static async Task<IResult> StartAsync(
         string organization, ApiQuery query, ApiBody<InvitationFilterRequest> body, Once once,
@@ -196,7 +200,8 @@ internal static class JobEndpoints
         return csv.NextRecordAsync();
     }
 
-    private static Task<IResult> CancelAsync(string job, Once once, Actor actor, JobService jobs, CancellationToken ct) =>
+    private static Task<IResult> CancelAsync(
+        string job, Once once, Actor actor, JobService jobs, CancellationToken ct) =>
         once.AnswerAsync(
             () => jobs.CancelAsync(actor, Ids.Job.Parse(job), ct),
             cancelled => Answers.Ok(JobDocument.From(cancelled), Precondition.TagOf(cancelled)));

@@ -86,7 +86,8 @@ internal static class MemberEndpoints
         ListAsync(query, MemberKind.Service, actor, members, ct);
 
     private static async Task<IResult> MakeAccountAsync(
-        string organization, ApiBody<ServiceAccountRequest> body, Once once, Actor actor, ServiceAccountService accounts,
+        string organization, ApiBody<ServiceAccountRequest> body, Once once, Actor actor,
+        ServiceAccountService accounts,
         CancellationToken ct)
     {
         if (body.Refusal(given => accounts.Faults(given.ToAccount())) is { } refusal) return refusal;

@@ -71,7 +71,9 @@ internal static class OrganizationEndpoints
     {
         if (body.Refusal(given => OrganizationService.Faults(given.ToOrganization())) is { } refusal) return refusal;
         return await once.AnswerAsync(
-            () => organizations.CreateAsync(actor, body.Value.ToOrganization(), ct), made => Answers.Created(new NewOrganizationDocument
+            () =>
+                organizations.CreateAsync(actor, body.Value.ToOrganization(), ct), made =>
+                    Answers.Created(new NewOrganizationDocument
         {
             Organization = OrganizationDocument.From(made.Organization), OwnerId = Ids.Member.Of(made.Owner.Id),
             ApiKey = made.ApiKey, Link = made.OwnerLink is { } link

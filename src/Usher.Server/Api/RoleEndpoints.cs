@@ -100,7 +100,8 @@ internal static class RoleEndpoints
     {
         if (body.Refusal() is { } refusal) return refusal;
         return await once.AnswerAsync(() => roles.UpdateAsync(
-            actor, [Ids.Role.Parse(role)], new() { Members = body.Value.ToChange() }, Shown, ct, request.IfMatch), Show);
+            actor, [Ids.Role.Parse(role)], new() { Members = body.Value.ToChange() }, Shown, ct,
+            request.IfMatch), Show);
     }
 
     private static IResult Show(RoleSelection selection) =>

@@ -49,13 +49,15 @@ public sealed partial class ModelTests
     public void Every_table_is_declared_with_its_key_its_columns_and_its_token(string database)
     {
         using var db = Open(database);
-        var model = db.Model.GetEntityTypes().Where(e => !e.ClrType.Name.StartsWith("Identity", StringComparison.Ordinal));
+        var model = db.Model.GetEntityTypes()
+            .Where(e => !e.ClrType.Name.StartsWith("Identity", StringComparison.Ordinal));
         foreach (var entity in model)
         {
             var table = Core.Data.Tables.All.Single(t => t.RowType == entity.ClrType);
             Assert.Equal(entity.GetTableName(), table.Name);
             Assert.Equal(
-                entity.FindPrimaryKey()!.Properties.Select(p => p.GetColumnName()), table.KeyColumns.Select(c => c.Name));
+                entity.FindPrimaryKey()!.Properties.Select(p => p.GetColumnName()),
+                table.KeyColumns.Select(c => c.Name));
             Assert.Equal(
                 entity.GetProperties().Select(p => p.GetColumnName()).Order(StringComparer.Ordinal),
                 table.Columns.Select(c => c.Name).Order(StringComparer.Ordinal));

@@ -28,7 +28,8 @@ internal sealed class QueueDatabase : IAsyncDisposable
                 ? o.UseUsherPostgres(database.ConnectionString)
                 : o.UseUsherSqlite(database.ConnectionString));
         services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<WriteMeter>()
-            .AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>().AddScoped<Database>();
+            .AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>()
+                .AddScoped<Database>();
         services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>().AddSingleton<OutboxSecrets>()
             .AddSingleton<InvitationMails>().AddScoped<OutboxQueue>();
         Services = services.BuildServiceProvider();

@@ -135,7 +135,8 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
         Assert.False(
             (await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "active": false }""").OkAsync())
                 .At("response/active").GetBoolean());
-        await bot.Client.AskAsync("/user/sa::bot").RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
+        await bot.Client.AskAsync("/user/sa::bot")
+            .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
     }
 
     [Theory]

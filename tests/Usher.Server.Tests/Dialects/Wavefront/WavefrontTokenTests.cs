@@ -73,7 +73,8 @@ public sealed class WavefrontTokenTests(UsherApp app)
 
         var own = (await kim.Client.AskAsync("/apitoken").OkAsync()).TextAt("response/0/tokenID");
         Assert.Equal("[]", (await kim.Client.EndAsync("/apitoken/" + own).OkAsync()).At("response").GetRawText());
-        await kim.Client.AskAsync("/apitoken").RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
+        await kim.Client.AskAsync("/apitoken")
+            .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
     }
 
     [Theory]
