@@ -640,9 +640,12 @@ public sealed class AccessGraph
         {
             var capabilities = Sql.Raw(sql.IsSqlite ? "a.capabilities" : "array_to_json(a.capabilities)::text");
             sql.Add($"""
-                SELECT a.id, a.group_id, a.level, {capabilities}, a.granted_by, a.granted_at, r.id, r.name, r.slug FROM {Sql.Rows(groups)}
-                {sql.Each("resource_access", "a")}a.organization_id = {organization} AND a.group_id = l.value{sql.EndEach("a")}
-                {sql.Each("resources", "r")}r.organization_id = {organization} AND r.id = a.resource_id{sql.EndEach("r")}
+                SELECT a.id, a.group_id, a.level, {capabilities}, a.granted_by, a.granted_at, r.id, r.name, r.slug
+                    FROM {Sql.Rows(groups)}
+                {sql.Each("resource_access", "a")}a.organization_id = {organization}
+                    AND a.group_id = l.value{sql.EndEach("a")}
+                {sql.Each("resources", "r")}r.organization_id = {organization}
+                    AND r.id = a.resource_id{sql.EndEach("r")}
                 """);
         }
 
@@ -691,14 +694,16 @@ public sealed class AccessGraph
         private void AddHolders(Sql sql, GrantKind kind, IEnumerable<Grant> grants)
         {
             sql.Add($"""
-                SELECT l.value, (SELECT count(*) FROM member_grants g WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value),
+                SELECT l.value, (SELECT count(*) FROM member_grants g WHERE g.organization_id = {organization}
+                    AND g.kind = {kind} AND g.target = l.value),
                 """);
             if (Wants(MemberDetails.Samples))
             {
                 sql.Add($"""
                      (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
                         FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
-                        WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value ORDER BY g.member_id LIMIT 100) x)
+                        WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value
+                            ORDER BY g.member_id LIMIT 100) x)
                     """);
             }
             else
@@ -718,8 +723,10 @@ public sealed class AccessGraph
             if (Wants(MemberDetails.Samples))
             {
                 sql.Add($"""
-                     (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown FROM members m
-                        WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind} ORDER BY m.id LIMIT 100) x)
+                     (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
+                         FROM members m
+                        WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind}
+                            ORDER BY m.id LIMIT 100) x)
                     """);
             }
             else
@@ -754,7 +761,8 @@ public sealed class AccessGraph
         {
             var search = MemberSearch.Of(new(), graph.AsDefinitions(), []);
             var sql = new Sql(db.IsSqlite).Add($"""
-                SELECT DISTINCT g.target FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
+                SELECT DISTINCT g.target FROM member_grants g JOIN members m ON m.organization_id = {organization}
+                    AND m.id = g.member_id
                 WHERE g.organization_id = {organization} AND g.kind IN ('group', 'role') AND (
                 """);
             search.AddCondition(sql, query.Holders[index]);

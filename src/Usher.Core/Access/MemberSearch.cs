@@ -130,7 +130,8 @@ internal sealed class MemberSearch
         var some = Sql.Raw(sql.IsSqlite ? "json_array_length(a.capabilities) > 0" : "cardinality(a.capabilities) > 0");
         sql.Add($"""
              AND (m.role IN ('admin', 'power_user', 'read_only') OR m.all_resources
-                OR EXISTS (SELECT 1 FROM resource_access a WHERE a.organization_id = {organization} AND a.member_id = m.id
+                OR EXISTS (SELECT 1 FROM resource_access a WHERE a.organization_id = {organization}
+                    AND a.member_id = m.id
                     AND a.resource_id = {resource} AND (a.level <> 'none' OR {some}))
             """);
         AddInGroups(
