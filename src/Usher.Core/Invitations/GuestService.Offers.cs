@@ -1,0 +1,143 @@
+using System.Security.Cryptography;
+using Microsoft.EntityFrameworkCore;
+using Usher.Core.Access;
+using Usher.Core.Data;
+using Usher.Core.Events;
+using Usher.Core.Limits;
+using Usher.Core.Members;
+using Usher.Core.Organizations;
+using Usher.Core.Outbox;
+using Usher.Core.Sessions;
+using Usher.Core.Users;
+
+namespace Usher.Core.Invitations;
+
+/// <summary>What a link shows.</summary>
+public sealed partial class GuestService
+{
+    private sealed class Found(
+        Organization organization, Invitation invitation, Member member, InvitationSecret used,
+        IReadOnlyList<InvitationSecret> secrets)
+    {
+        public Organization Organization => organization;
+
+        public Invitation Invitation { get; private set; } = invitation;
+
+        public Member Member { get; private set; } = member;
+
+        /// <summary>The one that is held.</summary>
+        public InvitationSecret Used => used;
+
+        /// <summary>The newest of its kind: the only one of that kind that opens.</summary>
+        public InvitationSecret Newest { get; private set; } = secrets.Last(s => s.ProvesAddress == used.ProvesAddress);
+
+        // From now on the tracked rows, which what follows will change.
+        public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
+
+        // The secret just mailed replaces the one that is held, if that was mailed.
+        public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets.Last() : Newest;
+    }
+
+    // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
+    private async Task<Found?> FindAsync(Unit unit, InvitationLink link, CancellationToken ct)
+    {
+        await unit.LockInviteeAsync(link.OrganizationSlug, link.InvitationId, ct);
+        return await FindAsync(link, ct);
+    }
+
+    private async Task<Found?> FindAsync(InvitationLink link, CancellationToken ct)
+    {
+        if (!Secret.IsWellFormed(link.Secret, Secret.InvitationPrefix)) return null;
+        var rows = await (
+            from organization in db.Organizations
+            join invitation in db.Invitations on organization.Id equals invitation.OrganizationId
+            join member in db.Members on new
+            {
+                invitation.OrganizationId, Id = invitation.MemberId,
+            } equals new { member.OrganizationId, member.Id }
+            where organization.Slug == link.OrganizationSlug && invitation.Id == link.InvitationId
+                && organization.SuspendedAt == null
+            select new
+            {
+                organization, invitation, member, later = invitation.LaterSecrets.ToList(),
+            }).AsNoTracking().ToListAsync(ct);
+        if (rows is not [var row]) return null;
+        List<InvitationSecret> secrets = [.. row.invitation.FirstSecret(), .. row.later.OrderBy(s => s.Sequence)];
+        var hash = Secret.Hash(link.Secret);
+        InvitationSecret? used = null;
+        foreach (var secret in secrets)
+            if (CryptographicOperations.FixedTimeEquals(secret.Hash, hash)) used = secret;
+        return used is not null ? new(row.organization, row.invitation, row.member, used, secrets) : null;
+    }
+
+    // The state as the holder of this very secret sees it.
+    private static OfferState StateOf(Found found, DateTimeOffset now) => found.Invitation.StatusAt(now) switch
+    {
+        // A member without a sign-in who is suspended is in already, and gets no further by it.
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null
+            || found.Member.Status is MemberStatus.Suspended =>
+            OfferState.Superseded,
+        InvitationStatus.Pending or InvitationStatus.Expired when found.Used.Sequence != found.Newest.Sequence =>
+            OfferState.Replaced,
+        InvitationStatus.Pending when found.Invitation.BlockedAt is not null => OfferState.Blocked,
+        InvitationStatus.Pending => OfferState.Open,
+        InvitationStatus.Expired => OfferState.Expired,
+        InvitationStatus.Accepted => OfferState.Used,
+        InvitationStatus.Declined => OfferState.Declined,
+        InvitationStatus.Revoked => OfferState.Revoked,
+        InvitationStatus.Superseded => OfferState.Superseded,
+    };
+
+    private static bool CanAskForNew(Found found, DateTimeOffset now) => StateOf(found, now) switch
+    {
+        OfferState.Expired => found.Member is { IsLive: true, UserId: null },
+        OfferState.Open => !found.Used.ProvesAddress,
+        OfferState.Revoked =>
+            found.Invitation.EndReason == InvitationErrors.SponsorLostRight.Code && found.Member.UserId is null,
+        _ => false,
+    };
+
+    private async Task<Offer> DescribeAsync(Found found, Guid? signedInUser, CancellationToken ct)
+    {
+        var accounts = await AccountsAsync(found, signedInUser, ct);
+        var viewerUser = accounts.Find(a => a.User.Id == signedInUser)?.User;
+        var now = clock.Now();
+        var state = StateOf(found, now);
+        if (state is OfferState.Blocked && await StandsAsync(found, ct)) state = OfferState.Open;
+        var viewer = ViewerOf(found, viewerUser, accounts.Find(a => HasAddress(found, a.User))?.User, now);
+        return new(state, viewer)
+        {
+            OrganizationName = found.Organization.Name, Email = found.Member.ShownAs,
+            FirstName = found.Member.FirstName, LastName = found.Member.LastName,
+            SponsorName = found.Invitation.SponsorKind is ActorKind.Member
+                ? found.Invitation.SponsorName
+                : "", ExpiresAt = found.Invitation.ExpiresAt,
+            NewerSentAt = state is OfferState.Replaced
+                ? found.Newest.SentAt
+                : null, SignedInAs = viewer is Viewer.SomebodyElse
+                ? viewerUser!.Email ?? viewerUser.DisplayName
+                : null,
+            CanAskForNew = CanAskForNew(found, now), HandedOver = !found.Used.ProvesAddress,
+        };
+    }
+
+    // Only a link that proves the address tells whether there is an account for it.
+    private static Viewer ViewerOf(Found found, User? signedIn, User? account, DateTimeOffset now)
+    {
+        var proves = Proves(found, now);
+        if (signedIn is not null && !HasAddress(found, signedIn)) return Viewer.SomebodyElse;
+        if (proves && account is { EmailProvedAt: null }) return Viewer.UnprovenAccount;
+        if (signedIn is not null) return Viewer.Invitee;
+        return !proves ? Viewer.Undisclosed : account is null ? Viewer.NewPerson : Viewer.MustSignIn;
+    }
+
+    // Of an open invitation the newest mailed secret, and no other.
+    private static bool Proves(Found found, DateTimeOffset now) =>
+        found.Used.ProvesAddress && IsOpen(found, now, out _);
+
+    // One that was blocked is judged anew when it is accepted.
+    private static bool IsOpen(Found found, DateTimeOffset now, out OfferState state) =>
+        (state = StateOf(found, now)) is OfferState.Open or OfferState.Blocked;
+
+    private static bool HasAddress(Found found, User user) => user.NormalizedEmail == found.Member.Identifier;
+}
