@@ -5,7 +5,7 @@ using Usher.Core.Data;
 namespace Usher.Core.Members;
 
 /// <summary>
-/// The administrators of an organization who get mail about it: active persons whose own role is <c>admin</c>.
+/// The administrators who receive mail about an organization: active persons whose own role is <c>admin</c>.
 /// </summary>
 internal static class Administrators
 {
@@ -13,9 +13,9 @@ internal static class Administrators
 
     extension(UsherDb db)
     {
-        /// <summary>Those who are told about a matter, not tracked: the 20 who have been members for longest.</summary>
+        /// <summary>The administrators to notify: the 20 longest-standing ones, not tracked.</summary>
         /// <param name="organization">The organization.</param>
-        /// <param name="but">A member who is not told; null for none.</param>
+        /// <param name="but">The id of a member to leave out; null to include all.</param>
         public IQueryable<Member> AdministratorsToTell(Guid organization, Guid? but = null) => db.Members.AsNoTracking()
             .Where(m =>
                 m.OrganizationId == organization && m.Id != but && m.Status == MemberStatus.Active

@@ -6,19 +6,20 @@ using Usher.Core.Data;
 namespace Usher.Core.Members;
 
 /// <summary>
-/// The rule that an organization keeps an administrator who can act: an active person whose own role is <c>admin</c>,
-/// with an account, or with a key that may write and never expires. While none can act yet, as in a new organization
-/// whose owner has not joined, the last invited or active one is kept.
+/// The rule that an organization keeps at least one administrator who can act: an active person whose own role is
+/// <c>admin</c>, with an account or with a read-write API key that never expires. If no administrator can act yet, as
+/// in a new organization whose owner has not joined, the rule keeps the last invited or active administrator.
 /// </summary>
 internal static class LastAdmin
 {
     /// <summary>
-    /// Whether no administrator that can act would be left once these members are administrators no longer. The caller
-    /// holds the organization's row, or on SQLite the write gate, so that two such changes cannot pass each other.
+    /// Whether the organization would have no administrator who can act after the given members lose the role. The
+    /// caller must hold a lock on the organization's row, or the write gate on SQLite. Otherwise two concurrent changes
+    /// could each remove one of the last two administrators.
     /// </summary>
     /// <param name="db">The operation's context.</param>
     /// <param name="organization">The organization.</param>
-    /// <param name="taken">Those who are administrators no longer.</param>
+    /// <param name="taken">The ids of the members who stop being administrators.</param>
     /// <param name="ct">Cancels the reads.</param>
     public static async Task<bool> WouldGoAsync(
         UsherDb db, Guid organization, IReadOnlyCollection<Guid> taken, CancellationToken ct)
@@ -37,8 +38,8 @@ internal static class LastAdmin
     }
 
     /// <summary>
-    /// Whether a key is all by which its member can act: one that may write and never expires, of a person without an
-    /// account.
+    /// Whether an administrator can act only through this key: it is enabled, read-write and never expires, its member
+    /// is an active person without an account, and the member has no other such key.
     /// </summary>
     public static async Task<bool> ActsByAloneAsync(UsherDb db, ApiKey key, CancellationToken ct) =>
         key is { ExpiresAt: null, ReadOnly: false, Status: ApiKeyStatus.Enabled }

@@ -7,7 +7,7 @@ namespace Usher.Core.Members;
 
 public sealed partial class Member
 {
-    /// <summary>The columns that <see cref="Read"/> reads, of the table alias <c>m</c>.</summary>
+    /// <summary>The columns that <see cref="Read"/> reads. The table alias is <c>m</c>.</summary>
     internal const string Columns = """
         m.id, m.number, m.identifier, m.email, m.first_name, m.last_name, m.description, m.locale, m.time_zone, m.kind,
             m.status, m.role,
@@ -18,10 +18,12 @@ public sealed partial class Member
         m.grant_log, m.has_levels
         """;
 
-    /// <summary>How many columns that are.</summary>
+    /// <summary>The number of columns in <see cref="Columns"/>.</summary>
     internal const int ColumnCount = 30;
 
-    /// <summary>A member out of a row that has <see cref="Columns"/> from a place on.</summary>
+    /// <summary>
+    /// Reads a member from a row that contains <see cref="Columns"/>, starting at column <paramref name="at"/>.
+    /// </summary>
     internal static Member Read(in Row row, int at, Guid organization) => new()
     {
         OrganizationId = organization, Id = row.Id(at), Number = row.Long(at + 1), Identifier = row.Text(at + 2),
@@ -44,7 +46,8 @@ public sealed partial class Member
     };
 
     /// <summary>
-    /// Adds the levels that a row holds as JSON: id, resource, level, capabilities, granter, milliseconds of each.
+    /// Adds the levels from a JSON array of arrays: id, resource, level, capabilities, granter, and time in Unix
+    /// milliseconds.
     /// </summary>
     internal void ReadLevels(string? json)
     {

@@ -13,7 +13,7 @@ public enum MemberKind
 {
     Person,
 
-    /// <summary>A service account: keys only, no user, named <c>sa::name</c>.</summary>
+    /// <summary>A service account: it has API keys and no user. Its identifier is <c>sa::name</c>.</summary>
     Service,
 }
 
@@ -25,34 +25,36 @@ public enum MemberStatus
     Removed,
 }
 
-/// <summary>A user's place in one organization, its own record, from the invitation on.</summary>
+/// <summary>The record of a person or service account in one organization, from the invitation on.</summary>
 public sealed partial class Member : IVersioned
 {
     public required Guid OrganizationId { get; init; }
 
     public required Guid Id { get; init; }
 
-    /// <summary>Unique in the installation, growing per node, with gaps.</summary>
+    /// <summary>Unique in the installation. Numbers grow per node and can have gaps.</summary>
     public required long Number { get; init; }
 
     /// <summary>
-    /// The canonical e-mail, or <c>sa::name</c>. Unique in the organization among members that are not removed.
+    /// The canonical e-mail address, or <c>sa::name</c>. Unique in the organization among members that are not removed.
     /// </summary>
     public required string Identifier { get; set; }
 
-    /// <summary>The address as it was first typed; null for a service account.</summary>
+    /// <summary>The e-mail address as it was entered; null for a service account.</summary>
     public string? Email { get; set; }
 
     public string FirstName { get; set; } = "";
 
     public string LastName { get; set; } = "";
 
-    /// <summary>What a service account is for. 0 to 1,000 characters.</summary>
+    /// <summary>The purpose of a service account. 0 to 1,000 characters.</summary>
     public string Description { get; set; } = "";
 
     public string? Locale { get; set; }
 
-    /// <summary>TZ database name. Null: none said, the organization's is his; "": none, on purpose.</summary>
+    /// <summary>
+    /// TZ database name. Null: not set, so the organization's time zone applies. Empty: explicitly none.
+    /// </summary>
     public string? TimeZone { get; set; }
 
     public required MemberKind Kind { get; init; }
@@ -65,24 +67,26 @@ public sealed partial class Member : IVersioned
 
     public DateTimeOffset? RoleGrantedAt { get; private set; }
 
-    /// <summary>Full on every resource, present and future.</summary>
+    /// <summary>Whether the member has full access to every present and future resource.</summary>
     public bool AllResources { get; private set; }
 
     public Guid AllResourcesGrantedBy { get; private set; }
 
     public DateTimeOffset? AllResourcesGrantedAt { get; private set; }
 
-    /// <summary>The person behind it once he joined; no foreign key, users are global.</summary>
+    /// <summary>
+    /// The user account of a member who has joined; null before. There is no foreign key because users are global.
+    /// </summary>
     public Guid? UserId { get; private set; }
 
     public string? SsoId { get; set; }
 
-    /// <summary>Whatever the product keeps with a member.</summary>
+    /// <summary>Entries that the product stores with a member.</summary>
     public Dictionary<string, string> Metadata { get; set; } = [];
 
     /// <summary>
-    /// The actor who last made, edited, resent or endorsed the offer of this membership. Judged when the offer is
-    /// accepted.
+    /// The actor who last created, edited, resent or endorsed the invitation. The sponsor's access is checked when the
+    /// invitation is accepted.
     /// </summary>
     public Guid SponsorId { get; private set; }
 
@@ -102,32 +106,32 @@ public sealed partial class Member : IVersioned
     /// <summary>Permissions, groups and roles that the member holds directly.</summary>
     public Grants Grants { get; private set; } = Grants.None;
 
-    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    /// <summary>The granter and time of each of <see cref="Grants"/>.</summary>
     public GrantLog GrantLog { get; private set; } = GrantLog.None;
 
-    /// <summary>Whether there are rows of levels for this member.</summary>
+    /// <summary>Whether this member has rows in <see cref="Levels"/>.</summary>
     public bool HasLevels { get; set; }
 
-    /// <summary>Names of the permissions held directly, in ordinal order.</summary>
+    /// <summary>Names of the directly granted permissions, in ordinal order.</summary>
     public IReadOnlyList<string> Permissions => Grants.Permissions;
 
-    /// <summary>Ids of the groups the member was put into. Those of deleted groups mean nothing.</summary>
+    /// <summary>Ids of the groups the member was added to. Ids of deleted groups are ignored.</summary>
     public IReadOnlyList<Guid> Groups => Grants.Groups;
 
-    /// <summary>Ids of the roles held directly. Those of deleted roles mean nothing.</summary>
+    /// <summary>Ids of the directly granted roles. Ids of deleted roles are ignored.</summary>
     public IReadOnlyList<Guid> Roles => Grants.Roles;
 
-    /// <summary>Levels on single resources.</summary>
+    /// <summary>Levels granted directly on individual resources.</summary>
     public List<ResourceAccess> Levels { get; } = [];
 
     public List<Invitation> Invitations { get; } = [];
 
     public List<AddressChange> AddressChanges { get; } = [];
 
-    /// <summary>What to call him: his name, else his identifier.</summary>
+    /// <summary>The member's full name, or the identifier if there is no name.</summary>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Identifier;
 
-    /// <summary>His identifier as it was typed.</summary>
+    /// <summary>The identifier as it was entered.</summary>
     public string ShownAs => Email ?? Identifier;
 
     public Invitation? PendingInvitation => Invitations.Find(i => i.Status is InvitationStatus.Pending);
@@ -137,14 +141,16 @@ public sealed partial class Member : IVersioned
     public Reach ReachOf(Guid resource) =>
         Levels.Find(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
-    /// <summary>An administrator by their own role, active or invited; see <see cref="LastAdmin"/>.</summary>
+    /// <summary>
+    /// Whether the member's own role is administrator, active or invited; see <see cref="LastAdmin"/>.
+    /// </summary>
     public bool IsAdmin =>
         this is
         {
             Status: MemberStatus.Active or MemberStatus.Invited, Kind: MemberKind.Person, Role: BuiltInRole.Admin,
         };
 
-    /// <summary>A person who takes up a seat.</summary>
+    /// <summary>Whether the member is a person who uses a seat.</summary>
     public bool TakesSeat => Kind is MemberKind.Person && IsLive;
 
     public void Give(BuiltInRole role, Actor by, DateTimeOffset now)
@@ -161,7 +167,9 @@ public sealed partial class Member : IVersioned
 
     public void Give(string permission, Actor by, DateTimeOffset now) => Give(Grant.Permission(permission), by, now);
 
-    /// <summary>Membership of the system groups is implied and never stored.</summary>
+    /// <summary>
+    /// Adds the member to a group. System groups are skipped: their membership is implied and never stored.
+    /// </summary>
     public void Give(Group group, Actor by, DateTimeOffset now)
     {
         if (group.SystemKind is SystemGroup.None) Give(Grant.Group(group.Id), by, now);
@@ -170,8 +178,8 @@ public sealed partial class Member : IVersioned
     public void Give(Role role, Actor by, DateTimeOffset now) => Give(Grant.Role(role.Id), by, now);
 
     /// <summary>
-    /// Sets the level on one resource, and with it its capabilities. None is stored too: it says that somebody took the
-    /// level away.
+    /// Sets the level and capabilities on one resource. A level of none is stored too: it records that the level was
+    /// taken away.
     /// </summary>
     public void Give(Guid resource, Reach reach, Actor by, DateTimeOffset now)
     {
@@ -199,18 +207,20 @@ public sealed partial class Member : IVersioned
 
     private void Take(Grant grant) => (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
 
-    /// <summary>He is in: the only way a person becomes active with a sign-in behind him.</summary>
+    /// <summary>Makes the member active and links the person's user account.</summary>
     public void Join(Guid userId, DateTimeOffset now) =>
         (UserId, Status, LastSignInAt) = (userId, MemberStatus.Active, now);
 
-    /// <summary>Somebody whose sign-in is another's matter is in at once, without a user.</summary>
+    /// <summary>
+    /// Makes the member active without a user account, for people who sign in through an external identity provider.
+    /// </summary>
     public void Activate() => Status = MemberStatus.Active;
 
-    /// <summary>Names the person behind a member who is active already.</summary>
+    /// <summary>Links a user account to a member who is already active.</summary>
     public void Bind(Guid userId) => UserId = userId;
 
     /// <summary>
-    /// Makes an actor the sponsor of the offer: of this member and of every invitation of theirs that has not ended.
+    /// Makes an actor the sponsor of this member and of each of the member's invitations that has not ended.
     /// </summary>
     public void SponsoredBy(Actor actor)
     {
@@ -219,7 +229,9 @@ public sealed partial class Member : IVersioned
             invitation.SponsoredBy(actor.Id, actor.Kind, actor.Name);
     }
 
-    /// <summary>Takes all away but the levels on resources, which a re-invite may bring back.</summary>
+    /// <summary>
+    /// Removes the member's role, permissions, groups and roles. Levels on resources stay for a later re-invite.
+    /// </summary>
     public void Remove(Actor by, DateTimeOffset now)
     {
         (Grants, GrantLog) = (Grants.None, GrantLog.None);
@@ -228,7 +240,7 @@ public sealed partial class Member : IVersioned
         (Status, RemovedAt) = (MemberStatus.Removed, now);
     }
 
-    /// <summary>Back from removal as an invited person, same id, levels kept.</summary>
+    /// <summary>Turns a removed member into an invited one. The id and the levels stay.</summary>
     public void Revive() => (Status, RemovedAt, UserId, LastSignInAt) = (MemberStatus.Invited, null, null, null);
 
     internal sealed class Mapping : IEntityTypeConfiguration<Member>
@@ -247,14 +259,15 @@ public sealed partial class Member : IVersioned
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
             builder.HasIndex(m => m.UserId);
             builder.HasIndex(m => new { m.OrganizationId, m.Status, m.Id });
-            // An address is looked for in all organizations by whoever asks for his link, and at a sign-in.
+            // An index without the organization: a request for a link and a sign-in look an address up in all
+            // organizations.
             builder.HasIndex(m => m.Identifier).HasDatabaseName("ix_members_unbound_identifier")
                 .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
         }
     }
 }
 
-/// <summary>A block of a thousand numbers one node has reserved for its new members.</summary>
+/// <summary>A block of 1,000 member numbers that one node has reserved.</summary>
 public sealed class NumberBlock
 {
     public const int Size = 1_000;

@@ -3,44 +3,42 @@ using Usher.Core.Invitations;
 
 namespace Usher.Core.Members;
 
-/// <summary>What to change about members. What is left out, or null where null is no value, stays as it is.</summary>
+/// <summary>A change to members. Absent values stay unchanged; so does null where null is not a valid value.</summary>
 public sealed record MemberChange
 {
     /// <summary>
-    /// 0 to 120 characters, no control characters. The member's row alone: his user, if he has one, is his own.
+    /// 0 to 120 characters, no control characters. Changes the member only; the user account keeps its own name.
     /// </summary>
     public string? FirstName { get; init; }
 
     public string? LastName { get; init; }
 
     /// <summary>
-    /// As typed; see <see cref="EmailAddress"/>. For persons only. A pending invitation's link is void until somebody
-    /// resends.
+    /// The address as it was entered; see <see cref="EmailAddress"/>. For persons only. The link of a pending
+    /// invitation becomes void until the invitation is resent.
     /// </summary>
     public string? Email { get; init; }
 
-    /// <summary>
-    /// TZ database name; null for none said, "" for none on purpose. See <see cref="Member.TimeZone"/>.
-    /// </summary>
+    /// <summary>TZ database name; null: not set; empty: explicitly none. See <see cref="Member.TimeZone"/>.</summary>
     public Optional<string> TimeZone { get; init; }
 
-    /// <summary>BCP 47, or none.</summary>
+    /// <summary>BCP 47 language tag; null removes it.</summary>
     public Optional<string> Locale { get; init; }
 
-    /// <summary>0 to 120 characters, or none.</summary>
+    /// <summary>0 to 120 characters; null removes it.</summary>
     public Optional<string> SsoId { get; init; }
 
     /// <summary>0 to 1,000 characters.</summary>
     public string? Description { get; init; }
 
-    /// <summary>Takes an active member's access away, or gives it back.</summary>
+    /// <summary>True suspends an active member; false restores a suspended one.</summary>
     public bool? Suspended { get; init; }
 
     public BuiltInRole? Role { get; init; }
 
     /// <summary>
-    /// Whether he is an administrator. Taken away it leaves the role <c>user</c>; whoever is none keeps the role he
-    /// has. Not with <see cref="Role"/>.
+    /// Whether the member is an administrator. False turns an administrator into a <c>user</c>; other members keep
+    /// their role. Cannot be combined with <see cref="Role"/>.
     /// </summary>
     public bool? IsAdmin { get; init; }
 
@@ -48,83 +46,84 @@ public sealed record MemberChange
 
     public SetChange<string>? Permissions { get; init; }
 
-    /// <summary>System groups are implied: naming one, or leaving it out, changes nothing.</summary>
+    /// <summary>Membership of system groups is implied. Including or omitting them has no effect.</summary>
     public SetChange<Reference>? Groups { get; init; }
 
     public SetChange<Reference>? Roles { get; init; }
 
-    /// <summary>Levels to set. Of two for one resource the last counts.</summary>
+    /// <summary>Levels to set. If a resource occurs twice, the last entry applies.</summary>
     public IReadOnlyList<NewLevel> Levels { get; init; } = [];
 
-    /// <summary>Whether levels that are not named go, instead of staying.</summary>
+    /// <summary>Whether levels that are not listed are removed. Otherwise they stay.</summary>
     public bool ReplaceLevels { get; init; }
 
-    /// <summary>Entries to set, or, with null, to take out; others stay. See <see cref="Text.IsMetadata"/>.</summary>
+    /// <summary>
+    /// Entries to set; a null value removes the entry. Other entries stay. See <see cref="Text.IsMetadata"/>.
+    /// </summary>
     public IReadOnlyDictionary<string, string?>? Metadata { get; init; }
 
     /// <summary>
-    /// When his invitation is to run out, 1 hour to 90 days from now; one that ran out is pending again. For those who
-    /// have not joined.
+    /// When the invitation expires, 1 hour to 90 days from now. An expired invitation becomes pending again. Only for
+    /// members who have not joined.
     /// </summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     internal bool MayTakeAdminAway => Suspended is true || IsAdmin is false || Role is not (null or BuiltInRole.Admin);
 }
 
-/// <summary>How one surface wants members changed.</summary>
-/// <param name="UnknownReferences">For groups, roles and resources that do not exist.</param>
+/// <summary>How an API surface updates members.</summary>
+/// <param name="UnknownReferences">How to treat groups, roles and resources that do not exist.</param>
 /// <param name="GrantsByAdminsOnly">Whether only an administrator may change what members hold.</param>
-/// <param name="Details">What the answer shows besides the members.</param>
-/// <param name="AdminsShowAll">Whether the surface shows an administrator with every permission and all resources:
-/// giving these to one who stays an administrator is then no change.</param>
-/// <param name="AllResourcesReplaceLevels">Whether whoever is newly given all resources loses the levels on single ones
-/// that the change does not set.</param>
+/// <param name="Details">What the answer includes besides the members.</param>
+/// <param name="AdminsShowAll">Whether the surface shows an administrator with every permission and all resources.
+/// Granting these to a member who stays an administrator then changes nothing.</param>
+/// <param name="AllResourcesReplaceLevels">Whether newly granting all resources removes the levels on individual
+/// resources that the change does not set.</param>
 public sealed record MemberUpdateOptions(
     UnknownReferences UnknownReferences, bool GrantsByAdminsOnly = false, MemberDetails Details = MemberDetails.None,
     bool AdminsShowAll = false, bool AllResourcesReplaceLevels = false)
 {
-    /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
+    /// <summary>The expected versions; see <see cref="Precondition"/>.</summary>
     public IReadOnlyCollection<string>? IfMatch { get; init; }
 
-    /// <summary>Whether somebody who has joined is refused: it is the offer that is edited.</summary>
+    /// <summary>Whether only invited members may be changed. Members who have joined are refused.</summary>
     public bool OnlyInvited { get; init; }
 
     /// <summary>
-    /// What becomes of pending invitations whose sponsor loses the right to make them by this change.
+    /// What happens to pending invitations whose sponsor loses the right to make them through this change.
     /// </summary>
     public SponsoredAction Sponsored { get; init; }
 }
 
-/// <summary>How one surface wants members removed.</summary>
-/// <param name="RefuseAdmins">Whether an administrator has to be made something less first.</param>
-/// <param name="RefuseSelf">Whether nobody removes himself.</param>
-/// <param name="OnlyInvited">Whether somebody who has joined is refused: an offer is taken back, no membership
-/// ended.</param>
+/// <summary>How an API surface removes members.</summary>
+/// <param name="RefuseAdmins">Whether administrators are refused. They must lose the role first.</param>
+/// <param name="RefuseSelf">Whether members may not remove themselves.</param>
+/// <param name="OnlyInvited">Whether only invited members may be removed. Members who have joined are refused.</param>
 public sealed record MemberRemoveOptions(bool RefuseAdmins = false, bool RefuseSelf = false, bool OnlyInvited = false)
 {
-    /// <summary>What the answer shows besides the members.</summary>
+    /// <summary>What the answer includes besides the members.</summary>
     public MemberDetails Details { get; init; }
 
-    /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
+    /// <summary>The expected versions; see <see cref="Precondition"/>.</summary>
     public IReadOnlyCollection<string>? IfMatch { get; init; }
 
-    /// <summary>What becomes of the pending invitations of the members who are removed.</summary>
+    /// <summary>What happens to the pending invitations that the removed members sponsor.</summary>
     public SponsoredAction Sponsored { get; init; }
 }
 
-/// <summary>The members a call named: each once, in its order.</summary>
-/// <param name="Members">Those there are.</param>
-/// <param name="Unknown">Keys that are nobody's.</param>
+/// <summary>The members that a call selected, each once, in the order of the call.</summary>
+/// <param name="Members">The members that exist.</param>
+/// <param name="Unknown">Keys that match no member.</param>
 /// <param name="Ignored">References that were left out.</param>
-/// <param name="Graph">To show the members by.</param>
+/// <param name="Graph">The access graph used to show the members.</param>
 public sealed record MemberSelection(
     IReadOnlyList<Member> Members, IReadOnlyList<MemberKey> Unknown, IReadOnlyList<IgnoredReference> Ignored,
     AccessGraph Graph)
 {
-    /// <summary>The invitation he was named by, where one was named so.</summary>
+    /// <summary>The invitation that selected the member, if the key was an invitation id.</summary>
     public Invitation? Invitation { get; init; }
 
-    /// <summary>What became of pending invitations whose sponsor lost the right to make them.</summary>
+    /// <summary>What happened to pending invitations whose sponsor lost the right to make them.</summary>
     public SponsoredOutcome Sponsored { get; init; } = SponsoredOutcome.None;
 
     public IEnumerable<MemberView> Views => Members.Select(m => new MemberView(m, Graph));

@@ -2,7 +2,7 @@ using Usher.Core.Access;
 
 namespace Usher.Core.Members;
 
-/// <summary>What a list of members is ordered by.</summary>
+/// <summary>The sort order of a list of members.</summary>
 public enum MemberOrder
 {
     Created,
@@ -11,7 +11,7 @@ public enum MemberOrder
     LastSignIn,
 }
 
-/// <summary>Which live members a list has. All conditions must hold.</summary>
+/// <summary>Selects members that are not removed. All conditions must hold.</summary>
 public sealed record MemberFilter
 {
     public static readonly MemberFilter Persons = new() { Kind = MemberKind.Person };
@@ -21,40 +21,45 @@ public sealed record MemberFilter
     /// <summary>Null: persons and service accounts.</summary>
     public MemberKind? Kind { get; init; }
 
-    /// <summary>Invited, active or suspended; null: any of them.</summary>
+    /// <summary>Invited, active or suspended; null: any of these.</summary>
     public MemberStatus? Status { get; init; }
 
     public BuiltInRole? Role { get; init; }
 
-    /// <summary>A group he was put into. Those that system groups imply are not stored, and are not found so.</summary>
+    /// <summary>
+    /// A group that the member was added to. Implied membership of system groups is not stored and does not match.
+    /// </summary>
     public Guid? GroupId { get; init; }
 
-    /// <summary>A role he holds directly.</summary>
+    /// <summary>A role that the member holds directly.</summary>
     public Guid? RoleId { get; init; }
 
-    /// <summary>A resource he reaches at all, by whatever way; see <see cref="EffectiveAccess.Reaches"/>.</summary>
+    /// <summary>A resource that the member can reach in any way; see <see cref="EffectiveAccess.Reaches"/>.</summary>
     public Guid? Reaches { get; init; }
 
-    /// <summary>How his identifier begins, lower case.</summary>
+    /// <summary>The beginning of the identifier, in lower case.</summary>
     public string? IdentifierPrefix { get; init; }
 
     public IReadOnlyList<MemberCondition> Conditions { get; init; } = [];
 }
 
 /// <summary>
-/// One thing to ask of a member: some value of a field matches one of the texts, or, negated, none does.
+/// A search condition: at least one value of a field matches one of the texts. A negated condition requires that none
+/// matches.
 /// </summary>
-/// <param name="Field">What is looked at.</param>
-/// <param name="Match">How, letter case aside.</param>
-/// <param name="Texts">One of them is enough.</param>
-/// <param name="Negated">Whether none may match.</param>
+/// <param name="Field">The field to search.</param>
+/// <param name="Match">The kind of comparison. Letter case is ignored.</param>
+/// <param name="Texts">The texts to compare with. One match is enough.</param>
+/// <param name="Negated">Whether no value may match.</param>
 public sealed record MemberCondition(
     MemberField Field, TextMatch Match, IReadOnlyList<string> Texts, bool Negated = false)
 {
-    /// <summary>Whether what is asked for is a permission there is, which an administrator then holds.</summary>
+    /// <summary>
+    /// Whether a permission condition matches a permission in the catalogue. Administrators hold every such permission.
+    /// </summary>
     internal bool AdminsHoldIt { get; init; } = true;
 
-    /// <summary>The names of the catalogue that a condition about permissions finds.</summary>
+    /// <summary>The catalogue's permission names that a permission condition matches.</summary>
     internal IReadOnlyList<string> Permissions { get; init; } = [];
 }
 
@@ -65,7 +70,7 @@ public enum TextMatch
     Exact,
 
     /// <summary>
-    /// The text itself, or what lies below it when periods are the levels: <c>a.b</c> finds <c>a.b</c> and
+    /// The text itself, or a value below it in a hierarchy separated by periods: <c>a.b</c> matches <c>a.b</c> and
     /// <c>a.b.c</c>.
     /// </summary>
     Path,
@@ -76,8 +81,8 @@ public static class TextMatching
     extension(TextMatch match)
     {
         /// <summary>
-        /// Whether a value matches one of the texts, letter case aside: what a <see cref="MemberCondition"/> asks of a
-        /// column, asked of a value.
+        /// Whether a value matches one of the texts, ignoring letter case. Gives the same result in memory as a
+        /// <see cref="MemberCondition"/> gives in the database.
         /// </summary>
         public bool Finds(string value, IEnumerable<string> texts)
         {
@@ -93,7 +98,7 @@ public static class TextMatching
     }
 }
 
-/// <summary>What of a member can be searched. Groups and roles are found by their id or their name.</summary>
+/// <summary>The searchable fields of a member. Groups and roles match by id or by name.</summary>
 public enum MemberField
 {
     /// <summary>Identifier, names or description.</summary>
@@ -102,32 +107,33 @@ public enum MemberField
     Description,
     SsoId,
 
-    /// <summary>When he signed in last, in milliseconds since the epoch; nothing before the first time.</summary>
+    /// <summary>The last sign-in, in milliseconds since the Unix epoch. No value before the first sign-in.</summary>
     LastSignIn,
 
-    /// <summary><c>true</c> or <c>false</c>: whether he is active.</summary>
+    /// <summary><c>true</c> if the member is active, otherwise <c>false</c>.</summary>
     Active,
 
-    /// <summary>A permission granted directly.</summary>
+    /// <summary>A directly granted permission.</summary>
     Permission,
 
-    /// <summary>A group he is in, the implied one included.</summary>
+    /// <summary>A group of the member, including the implied system group.</summary>
     Group,
 
-    /// <summary>A role he holds directly.</summary>
+    /// <summary>A directly granted role.</summary>
     Role,
 
-    /// <summary>A role he holds, directly or by a group.</summary>
+    /// <summary>A role granted directly or through a group.</summary>
     EffectiveRole,
 
-    /// <summary>A permission he holds, by whatever way.</summary>
+    /// <summary>A permission granted in any way.</summary>
     EffectivePermission,
 
-    /// <summary>A key of his: its name or its id.</summary>
+    /// <summary>The name or id of one of the member's API keys.</summary>
     Key,
 
     /// <summary>
-    /// When a key of his was used last, in milliseconds since the epoch; nothing before the first time.
+    /// The last use of one of the member's API keys, in milliseconds since the Unix epoch. No value before the first
+    /// use.
     /// </summary>
     LastUse,
 }

@@ -5,8 +5,8 @@ using Usher.Core.Data;
 namespace Usher.Core.Members;
 
 /// <summary>
-/// Hands out members' numbers from blocks this node has reserved: no request waits for a sequence, and two nodes never
-/// meet. Gaps are allowed.
+/// Assigns member numbers from blocks that this node has reserved. Requests do not wait for a database sequence, and
+/// two nodes never assign the same number. Gaps are allowed.
 /// </summary>
 public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider clock) : IDisposable
 {
@@ -16,11 +16,12 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
     private long end;
 
     /// <summary>
-    /// The first of <paramref name="count"/> numbers in a row, 1 to 1,000. Reserves a block, in a transaction of its
-    /// own, when this node's is used up.
+    /// Takes <paramref name="count"/> consecutive numbers. Reserves a new block in a separate transaction when the
+    /// current one is used up.
     /// </summary>
     /// <param name="count">1 to 1,000.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="ct">Cancels the reservation.</param>
+    /// <returns>The first of the numbers.</returns>
     public async ValueTask<long> TakeAsync(int count, CancellationToken ct)
     {
         while (true)
@@ -34,7 +35,7 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
         }
     }
 
-    /// <summary>Reserves this node's first block, so that no request has to.</summary>
+    /// <summary>Reserves this node's first block, so that no request has to wait for it.</summary>
     public async Task PrepareAsync(CancellationToken ct) => await TakeAsync(1, ct);
 
     private async Task FillAsync(int count, CancellationToken ct)
@@ -58,7 +59,7 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
 
     public void Dispose() => reserving.Dispose();
 
-    // Of two nodes that take the same block at once, one loses the race and takes the next.
+    // If two nodes reserve the same block at once, one gets a duplicate-key error and reserves the next block.
     private async Task<long> ReserveAsync(CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();

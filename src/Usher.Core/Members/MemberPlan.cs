@@ -5,22 +5,22 @@ using Usher.Core.Invitations;
 
 namespace Usher.Core.Members;
 
-/// <summary>A change with what it names found.</summary>
+/// <summary>A change with its references resolved.</summary>
 internal sealed record Wanted(
     MemberChange Change, string? Identifier, SetChange<Group>? Groups, SetChange<Role>? Roles,
     IReadOnlyList<(Guid Resource, Reach Reach)> Levels)
 {
     private static readonly MemberChange NothingElse = new();
 
-    /// <summary>His place in groups, and nothing else.</summary>
+    /// <summary>A change of group membership only.</summary>
     public static Wanted Of(SetChange<Group> groups) => new(NothingElse, null, groups, null, []);
 
-    /// <summary>The roles he holds directly, and nothing else.</summary>
+    /// <summary>A change of direct roles only.</summary>
     public static Wanted Of(SetChange<Role> roles) => new(NothingElse, null, null, roles, []);
 }
 
 /// <summary>
-/// What a change comes to for one member: only what differs. Made and judged before anything is touched.
+/// The differences that a change makes for one member. A plan is made and checked before anything is modified.
 /// </summary>
 internal sealed class MemberPlan
 {
@@ -48,16 +48,16 @@ internal sealed class MemberPlan
         role = asked is { } given && given != member.Role ? given : null;
         allResources = change.AllResources is { } all && all != member.AllResources ? all : null;
         permissions = change.Permissions?.Against(member.Permissions) ?? ([], []);
-        // He is shown with them already: whoever sends back what he was shown changes nothing.
+        // The surface already shows an administrator with these grants. Sending them back must not change anything.
         if (how.AdminsShowAll && member.Role is BuiltInRole.Admin && role is null)
             (allResources, permissions) = (allResources is true ? null : allResources, ([], permissions.Removed));
-        // System groups are implied: they neither come nor go.
+        // Membership of system groups is implied, so it is never added or removed.
         groups = wanted.Groups?.As<Group>([.. wanted.Groups.Elements.Where(g => g.SystemKind is SystemGroup.None)])
             .Against([.. member.Groups.Select(graph.Group).OfType<Group>()])
             ?? ([], []);
         roles = wanted.Roles?.Against([.. graph.RolesOf(member.Roles)]) ?? ([], []);
         levels = [.. wanted.Levels.Where(l => Member.ReachOf(l.Resource) != l.Reach)];
-        // A level of none says that somebody took it away: there is nothing left to go.
+        // A stored level of none has nothing left to remove.
         levelsRemoved = change.ReplaceLevels || (how.AllResourcesReplaceLevels && allResources is true)
             ? [
                 .. member.Levels.Where(l => !l.Reach.IsNone).Select(l => l.ResourceId)
@@ -69,19 +69,21 @@ internal sealed class MemberPlan
 
     public Member Member { get; }
 
-    /// <summary>Whether an administrator, active or invited, becomes something less.</summary>
+    /// <summary>Whether an active or invited administrator stops being one.</summary>
     public bool TakesAdminAway => Member.IsAdmin && (suspended is true || role is not null);
 
-    /// <summary>Whether the member may have less afterwards, and so may lose the right to sponsor.</summary>
+    /// <summary>
+    /// Whether the change may reduce the member's access, and with it the right to sponsor invitations.
+    /// </summary>
     public bool TakesAway =>
         suspended is true || role is not null || allResources is false
             || permissions.Removed.Count + groups.Removed.Count + roles.Removed.Count > 0
         || levels.Count + levelsRemoved.Count > 0;
 
-    /// <summary>Whether a suspended member is active again.</summary>
+    /// <summary>Whether the change makes a suspended member active again.</summary>
     public bool Restores => suspended is false;
 
-    /// <summary>Whether his address changes, and so the links that went out must not open any more.</summary>
+    /// <summary>Whether the address changes. Links sent to the old address must then stop working.</summary>
     public bool Readdresses => readdressed;
 
     private bool ChangesGrants =>
@@ -89,21 +91,20 @@ internal sealed class MemberPlan
             || (permissions, groups, roles) is not (([], []), ([], []), ([], [])) || levels.Count > 0
             || levelsRemoved.Count > 0;
 
-    // Only somebody invited is offered anything: what a member holds is his, and an unused first link of his is nobody
-    // else's to stand for.
+    // Only invited members have an offer that can change. After joining, the sponsor no longer matters.
     private bool ChangesOffer =>
         Member.Status is MemberStatus.Invited && (ChangesGrants || readdressed || Extended.Any());
 
     private IEnumerable<Invitation> Extended =>
         wanted.Change.ExpiresAt is { } end ? Member.Invitations.Where(i => i.ExpiresAt != end) : [];
 
-    /// <summary>
-    /// The plan, or why the actor may not carry it out; without options for a move that every surface wants alike.
-    /// </summary>
+    /// <summary>Plans a change that is the same for every API surface.</summary>
+    /// <returns>The plan, or why the actor may not make the change.</returns>
     public static Result<MemberPlan> Make(AccessGraph graph, Actor actor, Member member, Wanted wanted) =>
         Make(graph, actor, member, wanted, new(UnknownReferences.Refuse));
 
-    /// <summary>The plan, or why the actor may not carry it out.</summary>
+    /// <summary>Plans a change.</summary>
+    /// <returns>The plan, or why the actor may not make the change.</returns>
     public static Result<MemberPlan> Make(
         AccessGraph graph, Actor actor, Member member, Wanted wanted, MemberUpdateOptions how)
     {
@@ -111,8 +112,8 @@ internal sealed class MemberPlan
         return plan.Refusal(graph, actor, how.GrantsByAdminsOnly) is { } refusal ? refusal : plan;
     }
 
-    /// <summary>Carries it out.</summary>
-    /// <returns>What changed, for the event: empty when nothing did.</returns>
+    /// <summary>Applies the plan.</summary>
+    /// <returns>The changes, for the event; empty if nothing changed.</returns>
     public Dictionary<string, string> Apply(AccessGraph graph, Actor actor, DateTimeOffset now)
     {
         Dictionary<string, string> details = [];
@@ -210,7 +211,7 @@ internal sealed class MemberPlan
 
         var needsCover = readdressed || suspended is not null
             || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)
-            || ChangesOffer; // whoever edits an offer stands for all of it
+            || ChangesOffer; // editing the offer makes the actor its sponsor
         if (change.ExpiresAt is not null && Member.Status is not MemberStatus.Invited)
             return InvitationErrors.AlreadyJoined;
         if (metadata?.Count > 50) return MemberErrors.MetadataInvalid;
@@ -218,7 +219,7 @@ internal sealed class MemberPlan
             return MemberErrors.TooManyGrants;
         if (needsCover && !graph.Pass(GrantingRule.ChangeCovers, graph.Covers(actor, Member)))
             return MemberErrors.NotCovered;
-        // Others grant by address. Moved silently, it would lead their grants to another person.
+        // People grant access by address. A silent change would redirect their grants to another person.
         if (readdressed && Member.Status is not MemberStatus.Invited
                 && !graph.Pass(GrantingRule.JoinedAddress, actor.Access.IsAdmin))
             return MemberErrors.AddressOfJoined;
@@ -233,7 +234,7 @@ internal sealed class MemberPlan
             : null;
     }
 
-    // Null when nothing in it differs.
+    // Null if nothing changes.
     private static Dictionary<string, string>? Merged(
         Dictionary<string, string> present, IReadOnlyDictionary<string, string?> entries)
     {
@@ -248,7 +249,7 @@ internal sealed class MemberPlan
         return differs ? merged : null;
     }
 
-    // All that would come to the member, or all that would go.
+    // The access that the plan adds, or the access that it removes.
     private EffectiveAccess Conferred(AccessGraph graph, bool given)
     {
         var access = new EffectiveAccess.Builder().Add(given ? permissions.Added : permissions.Removed);

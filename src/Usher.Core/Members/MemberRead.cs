@@ -4,26 +4,25 @@ using Usher.Core.Invitations;
 
 namespace Usher.Core.Members;
 
-/// <summary>What one read of members came to.</summary>
-/// <param name="Stamp">The organization's <see cref="Organizations.Organization.DefinitionsStamp"/>; null where there
-/// is no such organization.</param>
+/// <summary>The result of one read of members.</summary>
+/// <param name="Stamp">The organization's <see cref="Organizations.Organization.DefinitionsStamp"/>; null if there is
+/// no such organization.</param>
 /// <param name="SeatsUsed">The organization's seats in use.</param>
-/// <param name="Total">How many members the page's filter lets through, where that was asked for.</param>
+/// <param name="Total">The number of members that match the page's filter, if the query asked for it.</param>
 /// <param name="Members">The members, each with its levels.</param>
-/// <param name="Invitations">The page of invitations where one was asked for, otherwise the members' open
+/// <param name="Invitations">The page of invitations if the query asked for one, otherwise the members' open
 /// invitations.</param>
 internal sealed record MemberRows(
     Guid? Stamp, int SeatsUsed, int Total, IReadOnlyList<Member> Members, IReadOnlyList<Invitation> Invitations);
 
 /// <summary>
-/// The hot read: an organization's stamp with some of its members, what they hold, their levels and their open
-/// invitation, in one statement. What is searched for by key has one constant text; a page's text depends on its
-/// filter. Each row is searched for by an index whose columns its conditions name, one by one: statistics decide
-/// nothing.
+/// The hot read of members. One statement reads the organization's stamp and members with their grants, levels and open
+/// invitations. A read by keys uses one constant SQL text; the SQL text of a page depends on its filter. Each condition
+/// names the columns of the intended index, so that the query plan does not depend on statistics.
 /// </summary>
 internal static class MemberRead
 {
-    // The organization's columns, in front of the member's on every row. Without a member the row has no id of one.
+    // Every row starts with the organization's columns, then the member's. Without a member, the member's id is null.
     private const int First = 3;
     private const int Levels = First + Member.ColumnCount;
     private const int FirstOfInvitation = Levels + 1;
@@ -44,7 +43,7 @@ internal static class MemberRead
             FROM resource_access a WHERE a.organization_id = m.organization_id AND a.member_id = m.id) END
         """;
 
-    /// <summary>Reads what a query asks for: a page of members or of invitations, or members by their keys.</summary>
+    /// <summary>Reads a page of members, a page of invitations, or members by key, as the query asks.</summary>
     public static Task<MemberRows> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
         var sql = query is { Page: null, Invitations: null }
@@ -105,12 +104,12 @@ internal static class MemberRead
         }
 
         sql.Add($" ORDER BY {column}{direction}");
-        // of two at the same time one comes first, on every page
+        // The id breaks ties, so that all pages use the same order.
         if (page.Order is MemberOrder.LastSignIn) sql.Add($", m.id{direction}");
         sql.Add($" LIMIT {page.Limit}");
         if (page.Offset > 0) sql.Add($" OFFSET {page.Offset}");
-        // PostgreSQL takes a LIMIT that is a parameter for a tenth of all there is; this one tells it how many a page
-        // has at most.
+        // PostgreSQL estimates that a LIMIT passed as a parameter keeps a tenth of the rows. This constant states the
+        // real maximum of a page.
         sql.Add($") page LIMIT {Sql.Raw("1001")}) m ON true ");
         AddOpenInvitation(sql, organization).Add($" WHERE o.id = {organization}");
     }
@@ -140,12 +139,12 @@ internal static class MemberRead
             AND i.status IN ('pending', 'expired'){sql.EndEachOrNone("i")}
         """);
 
-    // Live members of an organization that a filter lets through.
+    // The WHERE conditions for members of an organization that match a filter and are not removed.
     private static Sql AddWithin(Sql sql, Guid organization, MemberFilter filter, MemberSearch search)
     {
         sql.Add($"m.organization_id = {organization} AND m.status <> 'removed'");
-        // Where any kind will do, it is asked all the same: PostgreSQL would otherwise read the index of status and id
-        // for the whole organization, and sort.
+        // The condition lists both kinds when any kind matches. Without it, PostgreSQL would read the index of status
+        // and id for the whole organization and sort the result.
         if (filter.Kind is { } kind) sql.Add($" AND m.kind = {kind}");
         else sql.Add($" AND m.kind IN ('person', 'service')");
         if (filter.Status is { } status) sql.Add($" AND m.status = {status}");
@@ -166,7 +165,7 @@ internal static class MemberRead
             {
                 (stamp, seats, total) = (row.Id(0), row.Int(1), row.Int(2));
                 if (row.IsNull(First)) return false;
-                // A page of invitations can have several of one member.
+                // A page of invitations can contain several invitations of one member.
                 if (members.TryAdd(row.Id(First), null!))
                 {
                     var member = members[row.Id(First)] = Member.Read(row, First, organization);

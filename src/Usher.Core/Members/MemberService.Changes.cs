@@ -9,15 +9,15 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
-/// <summary>Changing and ending memberships.</summary>
+/// <summary>Changes and removes members.</summary>
 public sealed partial class MemberService
 {
     /// <summary>
-    /// Changes one member, or up to 1,000 in the same way: all that are known, or, when one of them is refused, none.
-    /// What is given and what is taken away the actor must hold; the address, the SSO id and the standing of a member,
-    /// and whatever a pending one is offered, need him to cover the member.
+    /// Applies one change to 1 to 1,000 members. Unknown members are skipped. If one member is refused, none is
+    /// changed. The actor must hold everything that the change grants or takes away. A change of address, SSO id or
+    /// suspension, or of an invited member's offer, requires that the actor holds everything the member has.
     /// </summary>
-    /// <returns>The members as they are then. Refused with <c>member_not_found</c> when none is known.</returns>
+    /// <returns>The changed members. Refused with <c>member_not_found</c> when none is known.</returns>
     public Task<Result<MemberSelection>> UpdateAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberChange change, MemberUpdateOptions how, CancellationToken ct)
     {
@@ -30,8 +30,8 @@ public sealed partial class MemberService
             ? database.RunLockedAsync(LockedAsync, ct)
             : RunAsync();
 
-        // A sponsor who loses rights is found only by looking. What becomes of the sponsor's invitations then needs a
-        // run under lock.
+        // Whether a sponsor loses rights is known only after reading. Updating that sponsor's invitations then needs
+        // another attempt under lock.
         async Task<Result<MemberSelection>> RunAsync() =>
             await database.RunAsync(OnceAsync, ct) ?? await database.RunLockedAsync(LockedAsync, ct);
 
@@ -96,7 +96,7 @@ public sealed partial class MemberService
     }
 
     /// <summary>
-    /// Ends one membership; see
+    /// Removes one member; see
     /// <see cref="RemoveAsync(Actor, IReadOnlyList{MemberKey}, MemberRemoveOptions, CancellationToken)"/>.
     /// </summary>
     public async Task<Result<Member>> RemoveAsync(Actor actor, Guid memberId, CancellationToken ct) =>
@@ -104,11 +104,11 @@ public sealed partial class MemberService
             .Match<Result<Member>>(removed => removed.Members[0], error => error);
 
     /// <summary>
-    /// Ends memberships, or the offer of them: permissions, roles, groups and keys go, levels on resources stay for a
-    /// re-invite. Acts on the member's very next request. All that are known, at most 1,000, or, when one of them is
-    /// refused, none.
+    /// Removes 1 to 1,000 members or withdraws their invitations. Permissions, roles, groups and API keys are removed;
+    /// levels on resources stay for a later re-invite. The removal applies from the member's next request. Unknown
+    /// members are skipped. If one member is refused, none is removed.
     /// </summary>
-    /// <returns>Refused with <c>member_not_found</c> when none is known, with <c>last_admin</c> when no active
+    /// <returns>Refused with <c>member_not_found</c> when none is known, and with <c>last_admin</c> when no active
     /// administrator would be left.</returns>
     public Task<Result<MemberSelection>> RemoveAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) =>
@@ -130,13 +130,14 @@ public sealed partial class MemberService
     }, ct);
 
     /// <summary>
-    /// A person leaves an organization: the membership ends as by a removal, levels on resources stay for a re-invite.
-    /// Needs no permission. The invitations the member sponsors wait for an administrator's decision.
+    /// Lets a person leave an organization. The membership ends as in a removal; levels on resources stay for a later
+    /// re-invite. Needs no permission. Invitations that the member sponsors are blocked until an administrator decides
+    /// about them.
     /// </summary>
     /// <param name="userId">The person's account.</param>
-    /// <param name="memberId">The membership: active or suspended, and the person's own.</param>
+    /// <param name="memberId">An active or suspended membership of that person.</param>
     /// <param name="ct">Cancels the operation.</param>
-    /// <returns>The member as it is then. Refused with <c>member_not_found</c>, and with <c>last_admin</c> for the last
+    /// <returns>The removed member. Refused with <c>member_not_found</c>, and with <c>last_admin</c> for the last
     /// administrator who can act.</returns>
     public Task<Result<Member>> LeaveAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         database.RunLockedAsync<Result<Member>>(async unit =>
@@ -156,16 +157,16 @@ public sealed partial class MemberService
     }, ct);
 
     /// <summary>
-    /// Ends the offers made to up to 1,000 invited members, each named once. Each is judged alone: a refused one stops
-    /// no other.
+    /// Withdraws the invitations of up to 1,000 invited members, each listed once. Each is checked separately: a
+    /// refused one does not stop the others.
     /// </summary>
-    /// <returns>One outcome per member, in their order: refused with <c>member_not_found</c> where nobody is there any
-    /// more, with <c>already_joined</c> where he is in.</returns>
+    /// <returns>One outcome per member, in order. Refused with <c>member_not_found</c> if the member no longer exists,
+    /// and with <c>already_joined</c> if the person has joined.</returns>
     public Task<IReadOnlyList<Result<Member>>> RemoveInvitedAsync(
         Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) =>
         database.RunAsync(unit => RemoveInvitedAsync(unit, actor, memberIds, ct), ct);
 
-    /// <summary>The same in a unit.</summary>
+    /// <summary>The same within an existing unit.</summary>
     internal async Task<IReadOnlyList<Result<Member>>> RemoveInvitedAsync(
         Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
@@ -194,11 +195,8 @@ public sealed partial class MemberService
         return graph.Pass(GrantingRule.RemovalCovers, graph.Covers(actor, member)) ? null : MemberErrors.NotCovered;
     }
 
-    /// <summary>
-    /// Removes members together with what becomes of the invitations that they are the sponsors of, and saves. Only in
-    /// a run under lock.
-    /// </summary>
-    /// <returns>Refused with <c>last_admin</c> or <c>too_many_invitations</c>, with nothing changed.</returns>
+    /// <summary>Removes members, settles the invitations that they sponsor, and saves. Must run under lock.</summary>
+    /// <returns>Refused with <c>last_admin</c> or <c>too_many_invitations</c>; nothing is changed then.</returns>
     internal async Task<Result<SponsoredOutcome>> RemoveAndSettleAsync(
         Unit unit, AccessGraph graph, Actor actor, IReadOnlyList<Member> members, SponsoredAction action,
         string eventType,
@@ -231,8 +229,8 @@ public sealed partial class MemberService
         foreach (var member in members) Remove(unit, graph.Organization, member, actor, eventType, now);
     }
 
-    /// <summary>Takes back the offer made to an invited member, in the caller's save. The member is tracked.</summary>
-    /// <param name="reason">The <see cref="Error.Code"/> of why it is taken back.</param>
+    /// <summary>Withdraws an invited member's invitation in the caller's save. The member must be tracked.</summary>
+    /// <param name="reason">The <see cref="Error.Code"/> that gives the reason.</param>
     internal static void RemoveInvited(
         Unit unit, Organization organization, Member member, Actor actor, DateTimeOffset now, string reason) =>
         Remove(unit, organization, member, actor, EventTypes.MemberRemoved, now, reason);
@@ -252,7 +250,9 @@ public sealed partial class MemberService
         EndMembership(unit, organization, member, actor, eventType, now);
     }
 
-    /// <summary>Ends a membership whose invitations have ended, in the caller's save. The member is tracked.</summary>
+    /// <summary>
+    /// Ends a membership whose invitations have ended, in the caller's save. The member must be tracked.
+    /// </summary>
     internal static void EndMembership(
         Unit unit, Organization organization, Member member, Actor actor, string eventType, DateTimeOffset now)
     {

@@ -9,43 +9,43 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
-/// <summary>A member with the graph to show him by.</summary>
+/// <summary>A member with the access graph used to show it.</summary>
 public sealed record MemberView(Member Member, AccessGraph Graph);
 
-/// <summary>A run of members.</summary>
-/// <param name="Items">In the order asked for.</param>
-/// <param name="Total">How many the filter lets through in all, where <see cref="MemberPage.WithTotal"/> asked for it;
+/// <summary>A page of members.</summary>
+/// <param name="Items">The members in the requested order.</param>
+/// <param name="Total">The number of members that match the filter, if <see cref="MemberPage.WithTotal"/> asked for it;
 /// otherwise 0.</param>
 public sealed record MemberRun(IReadOnlyList<MemberView> Items, int Total);
 
-/// <summary>How a surface names a member.</summary>
-/// <param name="Id">Of these four exactly one.</param>
-/// <param name="Identifier">Canonical.</param>
+/// <summary>Identifies a member. Exactly one of id, identifier, number and invitation id is set.</summary>
+/// <param name="Id">The member's id.</param>
+/// <param name="Identifier">The canonical identifier.</param>
 /// <param name="Number">See <see cref="Member.Number"/>.</param>
-/// <param name="Kind">Where the surface knows this kind alone: for it the other does not exist.</param>
-/// <param name="InvitationId">Whom an invitation that has not ended is for.</param>
+/// <param name="Kind">The only kind the surface knows; null: any kind. Members of the other kind do not match.</param>
+/// <param name="InvitationId">The id of an invitation of the member that has not ended.</param>
 public readonly record struct MemberKey(
     Guid? Id = null, string? Identifier = null, long? Number = null, MemberKind? Kind = null,
     Guid? InvitationId = null);
 
-/// <summary>Seeing, changing and ending memberships.</summary>
+/// <summary>Reads, changes and removes members.</summary>
 public sealed partial class MemberService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
-    /// <summary>How many members one call may name.</summary>
+    /// <summary>The maximum number of members in one call.</summary>
     public const int MaxKeys = 1_000;
 
     private const int ChunkSize = 1_000;
 
     /// <summary>
-    /// A live member of the actor's organization: the actor's own record freely, those of others as
-    /// <see cref="MayRead(Actor, MemberKind)"/> says.
+    /// Reads a member that is not removed. Actors may read their own record; other records need the rights of
+    /// <see cref="MayRead(Actor, MemberKind)"/>.
     /// </summary>
     /// <param name="actor">The actor that reads.</param>
     /// <param name="key">By id, identifier or number.</param>
-    /// <param name="details">What the answer shows besides the member.</param>
+    /// <param name="details">What the answer includes besides the member.</param>
     /// <param name="ct">Cancels the read.</param>
     /// <param name="open">Whether the surface documents that every member may read every other.</param>
-    /// <returns>Refused with <c>not_allowed</c>, <c>member_not_found</c>.</returns>
+    /// <returns>Refused with <c>not_allowed</c> or <c>member_not_found</c>.</returns>
     public async Task<Result<MemberView>> GetAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct, bool open = false)
     {
@@ -61,8 +61,8 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     }
 
     /// <summary>
-    /// Whether an actor may read members of a kind: persons with <c>user_management</c> or <c>directory_read</c>,
-    /// service accounts with <c>user_management</c> or <c>token_management</c>.
+    /// Whether an actor may read members of a kind. Persons need <c>user_management</c> or <c>directory_read</c>;
+    /// service accounts need <c>user_management</c> or <c>token_management</c>.
     /// </summary>
     public static bool MayRead(Actor actor, MemberKind kind) =>
         kind is MemberKind.Person ? actor.MayReadDirectory : actor.MayReadKeys;
@@ -70,7 +70,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     private static bool MayRead(Actor actor, Member member) =>
         (actor.IsMember && actor.Id == member.Id) || MayRead(actor, member.Kind);
 
-    // A list without a kind has those kinds that the actor may read. Null: none.
+    // Restricts a filter without a kind to the kinds that the actor may read. Null if the actor may read none.
     private static MemberFilter? Readable(Actor actor, MemberFilter filter) =>
         (filter.Kind, MayRead(actor, MemberKind.Person), MayRead(actor, MemberKind.Service)) switch
         {
@@ -80,11 +80,14 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
             _ => filter,
         };
 
-    /// <summary>The live members a call names, and the keys that are nobody's. Changes nothing.</summary>
-    /// <param name="actor">Who asks.</param>
+    /// <summary>
+    /// Finds the members that a call selects, and lists the keys that match no member. Changes nothing.
+    /// </summary>
+    /// <param name="actor">The actor that reads.</param>
     /// <param name="keys">At most 1,000.</param>
-    /// <param name="details">What the answer shows besides the members.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="details">What the answer includes besides the members.</param>
+    /// <param name="ct">Cancels the read.</param>
+    /// <returns>Refused with <c>not_allowed</c>, or with <c>too_many_rows</c> for more than 1,000 keys.</returns>
     public async Task<Result<MemberSelection>> FindAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberDetails details, CancellationToken ct)
     {
@@ -98,13 +101,13 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     }
 
     /// <summary>
-    /// All live members a filter lets through, in order, read in chunks of a thousand: memory does not grow with their
-    /// number.
+    /// Streams all members that match a filter and that the actor may read. Reads chunks of 1,000, so memory use does
+    /// not depend on their number.
     /// </summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="order">By creation, identifier or number.</param>
-    /// <param name="details">What the answer shows besides the members.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="actor">The actor that reads.</param>
+    /// <param name="order">The sort order.</param>
+    /// <param name="details">What the answer includes besides the members.</param>
+    /// <param name="ct">Cancels the read.</param>
     /// <param name="filter">Null: all persons.</param>
     public async IAsyncEnumerable<MemberView> StreamAsync(
         Actor actor, MemberOrder order, MemberDetails details, [EnumeratorCancellation] CancellationToken ct,
@@ -124,10 +127,10 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     }
 
     /// <summary>
-    /// A run of the live members a filter lets through, of the kinds that the actor may read; see
+    /// Reads a page of the members that match a filter, of the kinds that the actor may read; see
     /// <see cref="MayRead(Actor, MemberKind)"/>.
     /// </summary>
-    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the kinds asked for, and with
+    /// <returns>Refused with <c>not_allowed</c> when the actor may read none of the requested kinds, and with
     /// <c>search_too_slow</c>.</returns>
     public Task<Result<MemberRun>> PageAsync(
         Actor actor, MemberPage page, MemberDetails details, CancellationToken ct) =>
@@ -146,18 +149,18 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
                 : new MemberRun([], 0);
     }
 
-    /// <summary>What reads the members named.</summary>
+    /// <summary>The query that reads the selected members.</summary>
     internal static AccessQuery Query(Guid organization, IReadOnlyList<MemberKey> keys, MemberDetails details) =>
         new(organization)
     {
-        // Nobody has an identifier with control characters, and PostgreSQL takes no zero.
+        // No identifier contains control characters, and PostgreSQL rejects U+0000.
         MemberIds = [.. keys.Select(k => k.Id).OfType<Guid>().Distinct()],
         Identifiers = [.. keys.Select(k => k.Identifier).OfType<string>().Where(i => Text.IsWellFormed(i)).Distinct()],
         Numbers = [.. keys.Select(k => k.Number).OfType<long>().Distinct()],
         InvitationIds = [.. keys.Select(k => k.InvitationId).OfType<Guid>().Distinct()], Details = details,
     };
 
-    /// <summary>The members named, among those read.</summary>
+    /// <summary>Selects members from a graph by key.</summary>
     internal static MemberSelection Select(
         AccessGraph graph, IReadOnlyList<MemberKey> keys, IReadOnlyList<IgnoredReference> ignored)
     {
@@ -185,7 +188,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
         };
     }
 
-    /// <summary>Everything that is wrong with a change, whomever it is for.</summary>
+    /// <summary>Lists all faults in a change that do not depend on the member.</summary>
     public IEnumerable<Error> Faults(MemberChange change)
     {
         if (change.Email is { } email && !EmailAddress.TryCanonical(email, out _))
@@ -205,7 +208,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
             yield return InvitationErrors.ExpiryInvalid;
     }
 
-    // Nobody, or, for an invitation, what became of it.
+    // The error when no member was found. For an invitation id, the error gives the state of the invitation.
     internal static Error Nobody(AccessGraph graph, IReadOnlyList<MemberKey> keys) =>
         keys is not [{ InvitationId: { } id }]
             ? MemberErrors.NotFound
@@ -213,7 +216,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
             ? InvitationErrors.Ended(ended.Status)
             : InvitationErrors.NotFound;
 
-    // Only the catalogue knows which permissions there are, and so what an administrator holds.
+    // Only the catalogue knows all permissions, and administrators hold all of them.
     private MemberFilter Known(MemberFilter filter) =>
         filter with { Conditions = [.. filter.Conditions.Select(Known)] };
 

@@ -7,19 +7,20 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
-/// <summary>A person's membership, by its organization.</summary>
+/// <summary>A person's membership with its organization.</summary>
 public sealed record OwnMembership(
     Guid MemberId, Guid OrganizationId, string OrganizationName, string OrganizationSlug);
 
 /// <summary>
-/// What a signed-in person does about memberships that were made without asking them. No organization hears of the
-/// person before they agree.
+/// Lets a signed-in person accept or decline memberships that an organization created without an invitation. The
+/// organization learns nothing about the account before the person accepts.
 /// </summary>
 public sealed class MembershipService(UsherDb db, Database database, MemberService members, TimeProvider clock)
 {
     /// <summary>
-    /// The memberships that wait for the person to agree: an organization with an identity provider of its own has
-    /// added their address as active. None for an account that never proved its address. By the organization's name.
+    /// Lists the memberships that wait for the person's consent, ordered by organization name. An organization with an
+    /// external identity provider has added the person's address as an active member. Empty for an account with an
+    /// unproven address.
     /// </summary>
     public async Task<IReadOnlyList<OwnMembership>> OffersAsync(Guid userId, CancellationToken ct)
     {
@@ -31,7 +32,7 @@ public sealed class MembershipService(UsherDb db, Database database, MemberServi
         return await offers.AsNoTracking().ToListAsync(ct);
     }
 
-    /// <summary>The person's memberships that are suspended. By the organization's name.</summary>
+    /// <summary>Lists the person's suspended memberships, ordered by organization name.</summary>
     public async Task<IReadOnlyList<OwnMembership>> SuspendedAsync(Guid userId, CancellationToken ct)
     {
         var suspended =
@@ -44,10 +45,9 @@ public sealed class MembershipService(UsherDb db, Database database, MemberServi
     }
 
     /// <summary>
-    /// The person agrees to a membership that was offered: from now on they are the person behind it. Repeating it
-    /// gives the same answer.
+    /// Accepts an offered membership and links it to the person's account. Repeating the call gives the same answer.
     /// </summary>
-    /// <returns>Refused with <c>member_not_found</c> for whatever was not offered to this account.</returns>
+    /// <returns>Refused with <c>member_not_found</c> for a membership that was not offered to this account.</returns>
     public Task<Result<Member>> AgreeAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         database.RunAsync<Result<Member>>(async unit =>
     {
@@ -69,16 +69,16 @@ public sealed class MembershipService(UsherDb db, Database database, MemberServi
         return member;
     }, ct);
 
-    /// <summary>The person does not want a membership that was offered: it is removed.</summary>
-    /// <returns> Refused with <c>member_not_found</c> for whatever was not offered to this account, with
-    /// <c>last_admin</c> when no active administrator would be left. </returns>
+    /// <summary>Declines an offered membership. The member is removed.</summary>
+    /// <returns>Refused with <c>member_not_found</c> for a membership that was not offered to this account, and with
+    /// <c>last_admin</c> when no active administrator would be left.</returns>
     public Task<Result<Member>> DeclineAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         database.RunLockedAsync<Result<Member>>(async unit =>
     {
         if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
         var graph = await AccessGraph.TrackAsync(
             unit, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
-        // Asked once more, now that the member is locked.
+        // Checked again because the member is locked now.
         if (graph?.Member(memberId) is not { } member || await OfferOfAsync(userId, memberId, ct) is null)
             return MemberErrors.NotFound;
         return (await members.RemoveAndSettleAsync(
@@ -86,7 +86,7 @@ public sealed class MembershipService(UsherDb db, Database database, MemberServi
             .Match<Result<Member>>(_ => member, error => error);
     }, ct);
 
-    // What is proven counts, and nothing else: not who added the member, and not an identity provider's name.
+    // Only an address that the account has proven counts. A name from an identity provider does not.
     private IQueryable<Member> Offered(Guid userId) =>
         from user in db.Users
         join member in db.Members on user.NormalizedEmail equals member.Identifier

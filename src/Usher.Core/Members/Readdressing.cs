@@ -6,12 +6,12 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Members;
 
-/// <summary>What a member's new address does to all that is on its way to the old one.</summary>
+/// <summary>Voids pending links and mails when a member's address changes.</summary>
 internal static class Readdressing
 {
     /// <summary>
-    /// His invitations' links open no more, a mail with one that has not left is not sent, and an address he asked for
-    /// himself is forgotten. In the caller's save; the member is tracked.
+    /// Voids the links of the member's open invitations, abandons their queued mails, and supersedes pending address
+    /// changes. Part of the caller's save; the member must be tracked.
     /// </summary>
     public static async Task VoidAsync(UsherDb db, Member member, DateTimeOffset now, CancellationToken ct)
     {

@@ -8,16 +8,19 @@ using Usher.Core.Invitations;
 namespace Usher.Core.Members;
 
 /// <summary>
-/// A service account to make. It has what is given here and what its system group gives, no defaults.
+/// A service account to create. It gets the grants listed here and those of its system group. The organization's
+/// defaults do not apply.
 /// </summary>
-/// <param name="Name">With or without <c>sa::</c> before it; 1 to 120 characters of a-z, 0-9, '.', '_' and '-', letter
-/// case aside.</param>
+/// <param name="Name">1 to 120 characters of a-z, 0-9, '.', '_' and '-', with or without the prefix <c>sa::</c>. Letter
+/// case is ignored.</param>
 public sealed record NewServiceAccount(string Name)
 {
     /// <summary>0 to 1,000 characters.</summary>
     public string Description { get; init; } = "";
 
-    /// <summary>One that is not active has no keys that act.</summary>
+    /// <summary>
+    /// Whether the account is active. The default is true. API keys of an inactive account do not work.
+    /// </summary>
     public bool Active { get; init; } = true;
 
     public IReadOnlyList<string> Permissions { get; init; } = [];
@@ -28,17 +31,16 @@ public sealed record NewServiceAccount(string Name)
 }
 
 /// <summary>
-/// Making members of kind service: keys only, no user, no seat. They are changed and removed like any member.
+/// Creates service accounts: members that have API keys, no user and no seat. They are changed and removed like other
+/// members.
 /// </summary>
 public sealed partial class ServiceAccountService(
     Database database, PermissionCatalogue catalogue, MemberNumbers numbers, TimeProvider clock)
 {
-    /// <summary>What their identifiers begin with.</summary>
+    /// <summary>The prefix of every service account's identifier.</summary>
     public const string Prefix = "sa::";
 
-    /// <summary>
-    /// How a service account is called in full: lower case, with the prefix. Null for what cannot be a name.
-    /// </summary>
+    /// <summary>The full identifier: lower case, with the prefix. Null if the name is invalid.</summary>
     public static string? Canonical(string name)
     {
         var full = name.Trim().ToLowerInvariant();
@@ -46,7 +48,7 @@ public sealed partial class ServiceAccountService(
         return Name().IsMatch(full) ? full : null;
     }
 
-    /// <summary>Everything that is wrong with what is to be made.</summary>
+    /// <summary>Lists all faults in a new service account.</summary>
     public IEnumerable<Error> Faults(NewServiceAccount given)
     {
         if (Canonical(given.Name) is null) yield return MemberErrors.NameInvalid;
@@ -55,7 +57,7 @@ public sealed partial class ServiceAccountService(
         if (given.Permissions.Contains(Permissions.TokenManagement)) yield return MemberErrors.NotForServiceAccounts;
     }
 
-    /// <summary>Makes a service account. What it is given, its maker must hold.</summary>
+    /// <summary>Creates a service account. The actor must hold everything that the account is granted.</summary>
     public async Task<Result<MemberView>> CreateAsync(
         Actor actor, NewServiceAccount given, UnknownReferences unknown, MemberDetails details, CancellationToken ct)
     {
