@@ -1,9 +1,9 @@
 namespace Usher.Core.Users;
 
-/// <summary>Errors of changes to a person's own account, and of the links for such changes.</summary>
+/// <summary>Errors of changes to a person's own account and of the mailed links for such changes.</summary>
 public static class AccountErrors
 {
-    /// <summary>A confirmation is valid for <see cref="Sessions.Session.StepUp"/>.</summary>
+    /// <summary>The session needs a password confirmation within <see cref="Sessions.Session.StepUp"/>.</summary>
     public static readonly Error StepUpNeeded = new(
         ErrorKind.Forbidden, "step_up_needed",
         "The password must have been confirmed within the last 10 minutes. Call POST "
@@ -37,7 +37,7 @@ public static class AccountErrors
         "email");
     public static readonly Error TooManyAddressChanges = ProfileErrors.TooManyChanges;
 
-    /// <summary>Answered only to the holder of the link that was mailed to the address.</summary>
+    /// <summary>Returned only to the holder of the link mailed to the address.</summary>
     public static readonly Error EmailTaken = new(
         ErrorKind.Conflict, "email_taken", "Another account has this address.", "email");
 

@@ -9,17 +9,18 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// Mail about a person's own account, in the caller's save. It belongs to the installation and not to an organization.
+/// Queues mail about a person's own account in the caller's save. The mail belongs to the installation, not to an
+/// organization.
 /// </summary>
 public sealed class AccountMails(OutboxSecrets secrets)
 {
-    /// <summary>The link that sets a new password, to the account's address.</summary>
+    /// <summary>Queues the password reset link for the account's address.</summary>
     /// <param name="unit">The unit of the operation.</param>
     /// <param name="user">An account with an address.</param>
-    /// <param name="reset">The link, without its secret.</param>
+    /// <param name="reset">The reset link without its secret.</param>
     /// <param name="secret">The link's secret.</param>
-    /// <param name="returnTo">A path of this site to lead back to; null for none.</param>
-    /// <param name="now">Now.</param>
+    /// <param name="returnTo">A path on this site to return to afterwards; null for none.</param>
+    /// <param name="now">The current time.</param>
     public void SendReset(
         Unit unit, User user, PasswordReset reset, string secret, string? returnTo, DateTimeOffset now)
     {
@@ -30,7 +31,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
         unit.Add(To(user.NormalizedEmail!, OutboxKind.PasswordReset, user, parameters, now, secrets.Protect(secret)));
     }
 
-    /// <summary>The link that confirms a new address, to that address.</summary>
+    /// <summary>Queues the confirmation link for a new address, sent to that address.</summary>
     public void SendAddressChange(Unit unit, User user, UserAddressChange change, string secret, DateTimeOffset now)
     {
         var parameters = About(user, change.NewAddress);
@@ -39,11 +40,11 @@ public sealed class AccountMails(OutboxSecrets secrets)
         unit.Add(To(change.NewAddress, OutboxKind.UserAddressChange, user, parameters, now, secrets.Protect(secret)));
     }
 
-    /// <summary>To the old address: the account has another one.</summary>
+    /// <summary>Notifies the old address that the account's address has changed.</summary>
     public static void TellAddressChanged(Unit unit, User user, string oldAddress, DateTimeOffset now) =>
         unit.Add(To(oldAddress, OutboxKind.UserAddressChanged, user, About(user), now));
 
-    /// <summary>To the account's address, where it has one: the password was changed or set anew.</summary>
+    /// <summary>Notifies the account's address, if any, that the password has changed.</summary>
     public static void TellPasswordChanged(Unit unit, User user, DateTimeOffset now)
     {
         if (user.NormalizedEmail is { } address)
@@ -51,8 +52,8 @@ public sealed class AccountMails(OutboxSecrets secrets)
     }
 
     /// <summary>
-    /// To the person, and to the administrators of every organization the person is a member of: an operator handed
-    /// over a reset link.
+    /// Notifies the person, and the administrators of each organization the person is a member of, that an operator
+    /// created a reset link.
     /// </summary>
     public static async Task TellLinkHandedOverAsync(Unit unit, User user, DateTimeOffset now, CancellationToken ct)
     {
@@ -72,7 +73,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
         }
     }
 
-    // An administrator is told of the member, not of what the person is called elsewhere.
+    // Administrators see the member's details in their organization, not the details of the account.
     private static OutboxMessage ToAdmin(string admin, Member member, string organization, DateTimeOffset now) => new()
     {
         OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.ResetLinkHandedOver,

@@ -10,25 +10,26 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// Gives an account that never proved its address to the person who has proven it and sets a new password. Nobody knows
-/// who made the account: whatever it was signed in with ends, and its memberships wait for an administrator's decision.
+/// Gives an account with an unproven address to the person who proves the address and sets a new password. The creator
+/// of such an account is unknown. Therefore its credentials are deleted and its memberships are suspended until an
+/// administrator decides.
 /// </summary>
 public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
 {
     /// <summary>
-    /// Proves the address, sets the password, ends sessions, second factors, external logins, tokens, pending changes
-    /// of address and reset links, suspends the active memberships, ends their API keys, and tells the administrators
-    /// of each. Invitations that wait for the address stay. One commit: the caller's.
+    /// Proves the address and sets the password. Deletes sessions, second factors, external logins, tokens, pending
+    /// address changes and reset links. Suspends the active memberships, deletes their API keys and notifies the
+    /// administrators. Pending invitations for the address stay. Everything is part of the caller's commit.
     /// </summary>
     /// <remarks>
     /// Call it inside <see cref="Database.RunLockedAsync"/>, after <see cref="Unit.LockAccountAsync"/> and after the
-    /// last refusal: part of it is written at once. A sign-in or another takeover at the same time fails by the
-    /// account's stamps.
+    /// last check that can refuse, because some statements run immediately. A concurrent sign-in or takeover fails
+    /// because the account's stamps change.
     /// </remarks>
     /// <param name="unit">The unit, under lock.</param>
-    /// <param name="user">The account, tracked, read under the lock.</param>
-    /// <param name="passwordHash">The new password's.</param>
-    /// <param name="ct">Stops it.</param>
+    /// <param name="user">The account, tracked and read under the lock.</param>
+    /// <param name="passwordHash">The hash of the new password.</param>
+    /// <param name="ct">Cancels the operation.</param>
     public async Task ApplyAsync(Unit unit, User user, string passwordHash, CancellationToken ct)
     {
         var now = clock.Now();
@@ -66,8 +67,8 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
         }
     }
 
-    // Not even the last administrator is left out: nobody can tell whether the owner of the address was meant. An
-    // operator can restore them.
+    // The last administrator is suspended too, because the membership may have been meant for another person. An
+    // operator can restore it.
     private async Task SuspendAsync(
         Unit unit, AccessGraph graph, Member member, DateTimeOffset now, CancellationToken ct)
     {

@@ -9,20 +9,20 @@ public enum AddressChangeStatus
 {
     Pending,
 
-    /// <summary>Confirmed: the address counts.</summary>
+    /// <summary>Confirmed: the address was changed.</summary>
     Used,
 
-    /// <summary>A newer one was asked for, or the member is gone.</summary>
+    /// <summary>Replaced by a newer change, or ended because the member was removed or changed.</summary>
     Superseded,
 }
 
 /// <summary>
-/// A member's wish for another address, kept until mail to it is shown to reach him. Rules about it alone are here,
-/// pure: no database, no clock.
+/// A member's pending change of address, stored until the member confirms it by the link mailed to the new address. The
+/// rules about it are pure: they use no database and no clock.
 /// </summary>
 public sealed class AddressChange
 {
-    /// <summary>How long it can be confirmed.</summary>
+    /// <summary>How long it can be confirmed: 24 hours.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
 
     public required Guid OrganizationId { get; init; }
@@ -31,13 +31,15 @@ public sealed class AddressChange
 
     public required Guid MemberId { get; init; }
 
-    /// <summary>His identifier when he asked. Has it changed since, this change is void.</summary>
+    /// <summary>
+    /// The member's identifier when the change was requested. The change is void if the identifier is different now.
+    /// </summary>
     public required string OldIdentifier { get; init; }
 
-    /// <summary>The address asked for, canonical: where the mail goes.</summary>
+    /// <summary>The new address in canonical form. The mail is sent to it.</summary>
     public required string NewIdentifier { get; init; }
 
-    /// <summary>And as it was typed.</summary>
+    /// <summary>The new address as it was entered.</summary>
     public required string NewEmail { get; init; }
 
     /// <summary>SHA-256 of the secret in the mail's link.</summary>
@@ -60,21 +62,23 @@ public sealed class AddressChange
         Hash = hash, CreatedAt = now, ExpiresAt = now + Lifetime,
     };
 
-    /// <summary>Pending by the clock, and the member is still who asked for it.</summary>
+    /// <summary>
+    /// Whether the change can be confirmed: it is pending, has not expired, and <see cref="IsFor"/> is true.
+    /// </summary>
     public bool IsOpen(Member member, DateTimeOffset now) =>
         Status is AddressChangeStatus.Pending && now < ExpiresAt && IsFor(member);
 
-    /// <summary>Whether the member is active and has the address he had when he asked.</summary>
+    /// <summary>Whether the member is active and still has the address from the time of the request.</summary>
     public bool IsFor(Member member) => member.Status is MemberStatus.Active && member.Identifier == OldIdentifier;
 
-    /// <summary>The new address counts from now on.</summary>
+    /// <summary>Sets the member's address to the new one.</summary>
     public void Use(Member member, DateTimeOffset now)
     {
         (member.Identifier, member.Email) = (NewIdentifier, NewEmail);
         (Status, EndedAt) = (AddressChangeStatus.Used, now);
     }
 
-    /// <summary>Ends it for good. Without effect on one that has ended.</summary>
+    /// <summary>Ends the change without applying it. No effect if it has already ended.</summary>
     public void Supersede(DateTimeOffset now)
     {
         if (Status is AddressChangeStatus.Pending) (Status, EndedAt) = (AddressChangeStatus.Superseded, now);
@@ -86,8 +90,8 @@ public sealed class AddressChange
         {
             builder.ToTable("address_changes");
             builder.HasKey(c => new { c.OrganizationId, c.Id });
-            // Hangs on the member, so that asking, confirming and whatever else happens to him exclude each other by
-            // his version.
+            // The change depends on the member's row: the member's version prevents concurrent requests and
+            // confirmations.
             builder.HasOne<Member>().WithMany(m => m.AddressChanges)
                 .HasForeignKey(c => new { c.OrganizationId, c.MemberId }).OnDelete(DeleteBehavior.Cascade);
             builder.HasIndex(c => new { c.OrganizationId, c.MemberId })

@@ -9,62 +9,62 @@ using Usher.Core.Outbox;
 
 namespace Usher.Core.Users;
 
-/// <summary>What has become of a new address, as the holder of its link sees it.</summary>
+/// <summary>The state of an address change, as shown to the holder of its link.</summary>
 public enum AddressChangeState
 {
-    /// <summary>May be confirmed now.</summary>
+    /// <summary>It can be confirmed now.</summary>
     Open,
 
-    /// <summary>No such change, or this is not its secret: nothing else is told.</summary>
+    /// <summary>There is no such change, or the secret is wrong. The two cases are not distinguished.</summary>
     Unknown,
 
     Expired,
 
-    /// <summary>A newer mail was sent; only that one confirms.</summary>
+    /// <summary>A newer mail was sent. Only the link in the newest mail works.</summary>
     Replaced,
 
-    /// <summary>The member left, or his address was changed another way.</summary>
+    /// <summary>The member was removed, or the address was changed another way.</summary>
     Void,
 
-    /// <summary>Somebody else has the address by now.</summary>
+    /// <summary>Another member or account has the address now.</summary>
     Taken,
 
-    /// <summary>Confirmed already.</summary>
+    /// <summary>It has already been confirmed.</summary>
     Used,
 }
 
-/// <summary>Where a link points: <c>/confirm/{organization slug}/{address change id}#{secret}</c>.</summary>
+/// <summary>The parts of a link of the form <c>/confirm/{organization slug}/{address change id}#{secret}</c>.</summary>
 public sealed record AddressChangeLink(string OrganizationSlug, Guid ChangeId, string Secret);
 
-/// <summary>A new address as its link's holder may see it.</summary>
+/// <summary>What the holder of an address change link may see.</summary>
 public sealed record NewAddress(AddressChangeState State)
 {
     public string OrganizationName { get; init; } = "";
 
-    /// <summary>The address it is about, as typed.</summary>
+    /// <summary>The new address as it was entered.</summary>
     public string Email { get; init; } = "";
 
     public DateTimeOffset ExpiresAt { get; init; }
 }
 
 /// <summary>
-/// What whoever reads a new address's mail does: looks, and confirms that it is his. Looking never spends anything, and
-/// neither signs anybody in.
+/// Shows and confirms a member's new address by the mailed link. Viewing a link does not use it up. Neither operation
+/// signs anyone in.
 /// </summary>
 public sealed class AddressChangeService(UsherDb db, Database database, TimeProvider clock)
 {
-    /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
+    /// <summary>Describes a link to its holder. Changes nothing.</summary>
     public async Task<NewAddress> LookAsync(AddressChangeLink link, CancellationToken ct) =>
         await FindAsync(link, null, ct) is { } found
             ? Describe(found, clock.Now())
             : new(AddressChangeState.Unknown);
 
     /// <summary>
-    /// The new address counts for the member, in this one organization. The person's account keeps its own address. The
-    /// old address is told.
+    /// Changes the member's address in this organization. The person's account keeps its address. The old address is
+    /// notified.
     /// </summary>
-    /// <returns> Repeating it gives the same answer. Refused with <c>email_taken</c> when a live member, or another
-    /// account by proof, has it meanwhile; else with <c>address_change_…</c>. </returns>
+    /// <returns>Repeating the call gives the same answer. Refused with <c>email_taken</c> when a member that is not
+    /// removed has the address, or another account has proven it; otherwise with <c>address_change_…</c>.</returns>
     public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link, CancellationToken ct) =>
         database.RunLockedAsync<Result<NewAddress>>(async unit =>
     {
@@ -80,7 +80,7 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
 
         var (change, member) = (found.Change, found.Member);
 
-        // A link on its way to the old address would prove the new one to whoever joins by it.
+        // Invitation links sent to the old address must be void. Otherwise joining by one would prove the new address.
         var (before, name) = (member.ShownAs, member.DisplayName);
         change.Use(member, now);
         await Readdressing.VoidAsync(db, member, now, ct);
@@ -96,7 +96,8 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
         AddressChange Change, Member Member, string OrganizationName, bool HasNewer, bool HasOtherMember,
         bool HasOtherUser);
 
-    // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such change.
+    // The lookup uses slug and id; the secret is compared in fixed time. A wrong secret gives the same answer as an
+    // unknown change.
     private async Task<Found?> FindAsync(AddressChangeLink link, Unit? unit, CancellationToken ct)
     {
         if (!Secret.IsWellFormed(link.Secret, Secret.AddressPrefix)) return null;
@@ -129,7 +130,7 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
         return new(row.change, row.member, row.Name, row.HasNewer, row.HasOtherMember, row.HasOtherUser);
     }
 
-    // The state as the holder of this very secret sees it.
+    // The state for the holder of this secret.
     private static AddressChangeState StateOf(Found found, DateTimeOffset now)
     {
         var (change, member) = (found.Change, found.Member);

@@ -3,23 +3,23 @@ using Turn = System.Threading.Tasks.TaskCompletionSource<bool>;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// Turns at a few places, shared out among clients: the next turn goes to one client after another, so a client that
-/// waits with many delays only itself. When all waiting places are taken, the client with the most of them gives its
-/// newest up for one that has fewer.
+/// Limits concurrent work and shares it fairly among clients. Turns rotate among the waiting clients, so a client with
+/// many waiting requests delays only itself. When all waiting places are taken, the client with the most waiting
+/// requests loses its newest one to a client with fewer.
 /// </summary>
-/// <param name="places">How many are at work at once.</param>
-/// <param name="maxWaiting">How many wait in all.</param>
-/// <param name="maxPerClient">How many wait of one client.</param>
+/// <param name="places">The maximum number of concurrent turns.</param>
+/// <param name="maxWaiting">The maximum number of waiting requests.</param>
+/// <param name="maxPerClient">The maximum number of waiting requests of one client.</param>
 internal sealed class FairQueue(int places, int maxWaiting, int maxPerClient)
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, Line> lines = [];
-    private readonly LinkedList<string> order = []; // each client that waits, once
+    private readonly LinkedList<string> order = []; // each waiting client once
     private int working;
     private int waiting;
 
-    /// <summary>Waits for a turn, which <see cref="Leave"/> ends.</summary>
-    /// <returns>False, at once or later, when there is no room.</returns>
+    /// <summary>Waits for a turn. The caller must end the turn with <see cref="Leave"/>.</summary>
+    /// <returns>False if there is no room, immediately or after another client took the place.</returns>
     public async Task<bool> EnterAsync(string client, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
@@ -39,12 +39,12 @@ internal sealed class FairQueue(int places, int maxWaiting, int maxPerClient)
         await using var registration = ct.Register(() =>
         {
             lock (gate) Remove(client, turn);
-            turn.TrySetCanceled(ct); // without effect where the turn has come meanwhile
+            turn.TrySetCanceled(ct); // no effect if the turn has already begun
         });
         return await turn.Task;
     }
 
-    /// <summary>Ends a turn; the next one begins.</summary>
+    /// <summary>Ends a turn and starts the next one.</summary>
     public void Leave()
     {
         lock (gate)

@@ -5,15 +5,15 @@ using Usher.Core.Data;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// A link that lets its holder set a new password for one account. It opens once, and only while it is the account's
-/// newest of its kind.
+/// A link that lets its holder set a new password for one account. It works once, and only while it is the account's
+/// newest link of its kind.
 /// </summary>
 public sealed class PasswordReset
 {
-    /// <summary>How long a mailed link opens.</summary>
+    /// <summary>How long a mailed link is valid: 1 hour.</summary>
     public static readonly TimeSpan MailedLifetime = TimeSpan.FromHours(1);
 
-    /// <summary>How long a link that an operator handed over opens.</summary>
+    /// <summary>How long a link created by an operator is valid: 24 hours.</summary>
     public static readonly TimeSpan HandedOverLifetime = TimeSpan.FromHours(24);
 
     /// <summary>SHA-256 of the secret in the link.</summary>
@@ -24,24 +24,22 @@ public sealed class PasswordReset
     public required Guid UserId { get; init; }
 
     /// <summary>
-    /// The account's canonical address when the link was made. The link is void once the account has another one; null:
-    /// it had none.
+    /// The account's canonical address when the link was created; null if it had none. The link is void when the
+    /// account has another address.
     /// </summary>
     public string? Address { get; init; }
 
-    /// <summary>
-    /// Whether an operator handed it over. One that was mailed proves the address; one handed over proves nothing.
-    /// </summary>
+    /// <summary>Whether an operator created the link and passed it on. Only a mailed link proves the address.</summary>
     public bool HandedOver { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When it was used, or made useless because the password was set in another way.</summary>
+    /// <summary>When the link was used, or when the password was changed another way.</summary>
     public DateTimeOffset? UsedAt { get; set; }
 
-    /// <summary>A new link for an account, with its secret.</summary>
+    /// <summary>Creates a reset link for an account. The secret is returned only here.</summary>
     public static (PasswordReset Reset, string Secret) Create(User user, bool handedOver, DateTimeOffset now)
     {
         var (secret, hash) = Secret.Create(Secret.ResetPrefix);

@@ -9,72 +9,72 @@ using Usher.Core.Sessions;
 
 namespace Usher.Core.Users;
 
-/// <summary>What has become of a reset link, as its holder sees it.</summary>
+/// <summary>The state of a reset link, as shown to its holder.</summary>
 public enum PasswordResetState
 {
-    /// <summary>Sets a new password now.</summary>
+    /// <summary>It can set a new password now.</summary>
     Open,
 
-    /// <summary>There is no such link, or this is not its secret. Nothing else is told.</summary>
+    /// <summary>There is no such link, or the secret is wrong. The two cases are not distinguished.</summary>
     Unknown,
 
     Expired,
 
-    /// <summary>A newer link was made. Only the newest opens.</summary>
+    /// <summary>A newer link was created. Only the newest link works.</summary>
     Replaced,
 
-    /// <summary>It was used, or the password was set in another way since.</summary>
+    /// <summary>The link was used, or the password has been changed another way since.</summary>
     Used,
 
-    /// <summary>The account has another address since.</summary>
+    /// <summary>The account has another address now.</summary>
     Void,
 }
 
-/// <summary>Where a link points: <c>/reset/{id}#{secret}</c>.</summary>
+/// <summary>The parts of a link of the form <c>/reset/{id}#{secret}</c>.</summary>
 public sealed record PasswordResetLink(Guid Id, string Secret);
 
-/// <summary>A reset link as its holder may see it.</summary>
+/// <summary>What the holder of a reset link may see.</summary>
 public sealed record PasswordResetView(PasswordResetState State)
 {
-    /// <summary>The address of the account; empty where it has none.</summary>
+    /// <summary>The address of the account; empty if it has none.</summary>
     public string Email { get; init; } = "";
 
     public DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>
-    /// Whether the account's address was never proven and this link proves it: the account's memberships are then
-    /// suspended until an administrator of each organization restores them.
+    /// Whether this link proves an address that was never proven before. The account's memberships are then suspended
+    /// until an administrator of each organization restores them.
     /// </summary>
     public bool TakesOver { get; init; }
 }
 
-/// <summary>A link that an operator hands over.</summary>
-/// <param name="Link">With the secret, which is shown once and never stored.</param>
-/// <param name="ExpiresAt">Until when it opens.</param>
+/// <summary>A reset link for an operator to pass on.</summary>
+/// <param name="Link">The link with its secret. The secret is returned only here and never stored.</param>
+/// <param name="ExpiresAt">When the link expires.</param>
 public sealed record HandedOverReset(PasswordResetLink Link, DateTimeOffset ExpiresAt);
 
-/// <summary>Sets a new password for a person who cannot sign in. Looking at a link uses nothing up.</summary>
+/// <summary>Sets a new password for a person who cannot sign in. Viewing a link does not use it up.</summary>
 public sealed class PasswordResetService(
     UsherDb db, Database database, AccountMails mails, GuestService guests, PasswordService passwords,
     SessionService sessions,
     AccountTakeover takeover, GuessLimits limits,
     TimeProvider clock)
 {
-    // A form sent twice arrives twice within this time.
+    // The time within which the same form is accepted a second time.
     private static readonly TimeSpan Repetition = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// Mails a reset link to an address that has an account; to one that has none and an invitation that waits, the
-    /// invitation. Nothing is told to the caller, and each request costs one commit, whatever the address. An address
-    /// that was sent enough lately gets nothing.
+    /// Mails a reset link if the address has an account. Otherwise mails the pending invitation, if there is one. The
+    /// caller learns nothing about the address: every request costs one commit. Sends nothing when the address has
+    /// reached its mail limit.
     /// </summary>
-    /// <param name="email">As it was typed.</param>
-    /// <param name="returnTo">A path of this site to lead back to afterwards; null for none.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="email">The address as it was entered.</param>
+    /// <param name="returnTo">A path on this site to return to afterwards; null for none.</param>
+    /// <param name="ct">Cancels the request.</param>
     public async Task RequestAsync(string email, string? returnTo, CancellationToken ct)
     {
         if (!EmailAddress.TryCanonical(email, out var address)) return;
-        bool? may = null; // counted once, however often the operation runs
+        bool? may = null; // counted once, even if the operation runs again
         var known = await database.RunAsync(async unit =>
         {
             var now = clock.Now();
@@ -95,8 +95,8 @@ public sealed class PasswordResetService(
     }
 
     /// <summary>
-    /// Makes a link for an operator to hand over. It proves nothing. The person and the administrators of the person's
-    /// organizations are told.
+    /// Creates a reset link for an operator to pass on. It does not prove the address. The person and the
+    /// administrators of the person's organizations are notified.
     /// </summary>
     /// <returns>Refused with <c>operator_only</c> or <c>user_not_found</c>.</returns>
     public Task<Result<HandedOverReset>> HandOverAsync(Actor actor, Guid userId, CancellationToken ct) =>
@@ -113,7 +113,7 @@ public sealed class PasswordResetService(
         return new HandedOverReset(new(reset.Id, secret), reset.ExpiresAt);
     }, ct);
 
-    /// <summary>What a link shows to its holder. Changes nothing.</summary>
+    /// <summary>Describes a link to its holder. Changes nothing.</summary>
     public async Task<PasswordResetView> LookAsync(PasswordResetLink link, CancellationToken ct)
     {
         if (await FindAsync(link, track: false, ct) is not { } found) return new(PasswordResetState.Unknown);
@@ -124,12 +124,12 @@ public sealed class PasswordResetService(
     }
 
     /// <summary>
-    /// Sets the new password and signs in. A mailed link proves the account's address; where it was not proven before,
-    /// the owner of the address takes the account over (<see cref="AccountTakeover"/>). All sessions, waiting address
-    /// changes, other reset links and device cookies of the account end. The address is told.
+    /// Sets the new password and signs in. A mailed link proves the account's address. If the address was unproven
+    /// before, the account is taken over (<see cref="AccountTakeover"/>). All sessions, pending address changes, other
+    /// reset links and device cookies of the account end. The address is notified.
     /// </summary>
-    /// <returns> Refused with <c>password_reset_…</c>, or with <c>password_too_short</c>, <c>…_too_long</c>,
-    /// <c>…_too_common</c>. Sending the same form again within a minute signs in again. </returns>
+    /// <returns>Refused with <c>password_reset_…</c>, <c>password_too_short</c>, <c>password_too_long</c> or
+    /// <c>password_too_common</c>. Sending the same form again within a minute signs in again.</returns>
     public async Task<Result<SignedIn>> CompleteAsync(
         PasswordResetLink link, string password, string? device, CancellationToken ct)
     {
@@ -154,7 +154,7 @@ public sealed class PasswordResetService(
             : done;
     }
 
-    /// <summary>Removes links that ended or expired a day ago and more.</summary>
+    /// <summary>Deletes up to 500 links that expired at least a day ago.</summary>
     public Task<int> SweepEndedAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var before = clock.Now().AddDays(-1);
@@ -170,7 +170,7 @@ public sealed class PasswordResetService(
         var (reset, user) = (found.Reset, found.User);
         if (TakesOver(found))
         {
-            // The takeover removes all links, this one too. Its place is kept for a form that comes twice.
+            // The takeover deletes all reset links. This one is kept, so that the same form can be sent twice.
             db.Entry(reset).State = EntityState.Detached;
             await takeover.ApplyAsync(unit, user, hash, ct);
             unit.Add(reset);
@@ -190,8 +190,8 @@ public sealed class PasswordResetService(
         return session;
     }
 
-    // The form came twice: the second one finds the link used, by the same person. Later, and with any other password,
-    // it is just used.
+    // Accepts a form that was sent twice: within a minute and with the same password, the second request signs in.
+    // Otherwise the link counts as used.
     private async Task<Result<SignedIn>> RepeatAsync(
         PasswordResetLink link, string password, string? device, CancellationToken ct)
     {
@@ -203,7 +203,8 @@ public sealed class PasswordResetService(
 
     private sealed record Found(PasswordReset Reset, User User, bool HasNewer);
 
-    // By id, then the secret in fixed time. A wrong one is answered as if there were no such link.
+    // The lookup uses the id; the secret is compared in fixed time. A wrong secret gives the same answer as an unknown
+    // link.
     private async Task<Found?> FindAsync(PasswordResetLink link, bool track, CancellationToken ct)
     {
         if (!Secret.IsWellFormed(link.Secret, Secret.ResetPrefix)) return null;

@@ -4,8 +4,8 @@ using System.Text;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// What a password must be: long, and not one of those that are tried first. No rules about kinds of characters (NIST
-/// SP 800-63B advises against them).
+/// The rules for passwords: a minimum length and no common password. There are no rules about kinds of characters; NIST
+/// SP 800-63B advises against them.
 /// </summary>
 public static class PasswordRules
 {
@@ -31,10 +31,10 @@ public static class PasswordRules
     ];
 
     /// <summary>
-    /// The form of a password that is checked and hashed, so that every keyboard and operating system leads to the same
-    /// one: other spaces become U+0020, the rest is NFC (RFC 8265, OpaqueString).
+    /// Normalizes a password before it is checked or hashed, so that every keyboard and operating system gives the same
+    /// result. Other space characters become U+0020 and the text becomes NFC (RFC 8265, OpaqueString).
     /// </summary>
-    /// <param name="password">As typed. Text with a lone surrogate has no such form and stays as it is.</param>
+    /// <param name="password">The password as it was entered. Text with a lone surrogate is returned unchanged.</param>
     public static string Prepare(string password)
     {
         if (Ascii.IsValid(password) || !IsUnicode(password)) return password;
@@ -43,11 +43,12 @@ public static class PasswordRules
         return spaced.Normalize(NormalizationForm.FormC);
     }
 
-    /// <summary>Null when it will do.</summary>
-    /// <param name="password">As typed; never stored or logged. Its length is counted in Unicode characters after
-    /// <see cref="Prepare"/>.</param>
-    /// <param name="email">The account's canonical address, which is no password; null when the account has
+    /// <summary>Checks a new password.</summary>
+    /// <param name="password">The password as it was entered; never stored or logged. Its length is counted in Unicode
+    /// characters after <see cref="Prepare"/>.</param>
+    /// <param name="email">The account's canonical address, which must not be the password; null if the account has
     /// none.</param>
+    /// <returns>Null if the password is acceptable.</returns>
     public static Error? Check(string password, string? email)
     {
         password = Prepare(password);
@@ -62,8 +63,7 @@ public static class PasswordRules
             .Where(word => word.Length > 3)
                 .Aggregate(plain, (text, word) => text.Replace(word, "", StringComparison.Ordinal));
         var letters = rest.Where(char.IsLetter).Distinct().Count();
-        // What remains when the obvious is taken away: a run of digits or a few characters over and over is not a
-        // password.
+        // Without its obvious parts, the password is too simple: a sequence of digits, or a few characters repeated.
         return letters < 3 && (rest.Length < MinLength || plain.Distinct().Count() < 8 || IsRun(plain))
             ? TooCommon
             : null;

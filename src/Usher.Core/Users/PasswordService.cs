@@ -3,33 +3,33 @@ using Usher.Core.Limits;
 
 namespace Usher.Core.Users;
 
-/// <summary>What a password that somebody typed is to an account.</summary>
+/// <summary>The result of comparing a password with an account's hash.</summary>
 public enum PasswordMatch
 {
-    /// <summary>It is not the account's, or the account has none.</summary>
+    /// <summary>The password is wrong, or the account has none.</summary>
     Wrong,
 
-    /// <summary>It is the account's.</summary>
+    /// <summary>The password is right.</summary>
     Right,
 
-    /// <summary>It is the account's, and the stored hash was made in an older way: it should be made anew.</summary>
+    /// <summary>The password is right and the stored hash has an outdated format. It should be replaced.</summary>
     RightButOutdated,
 }
 
 /// <summary>
-/// Hashes and checks passwords with Identity's hasher, on threads of its own and on half of the processors at most: a
-/// rush of joins must not starve everything else. The others wait, one client's after another's, and no more than
-/// <see cref="QueueLimit"/>; see <see cref="FairQueue"/>.
+/// Hashes and verifies passwords with Identity's hasher. The work runs on separate threads and uses at most half of the
+/// processors, so that many sign-ins at once cannot block other requests. Further requests wait in a
+/// <see cref="FairQueue"/> of <see cref="QueueLimit"/> places.
 /// </summary>
 public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient? client = null)
 {
-    /// <summary>How many may wait.</summary>
+    /// <summary>The maximum number of waiting requests.</summary>
     public const int QueueLimit = 128;
 
-    /// <summary>How many of one client may wait.</summary>
+    /// <summary>The maximum number of waiting requests of one client.</summary>
     public const int QueueLimitOfClient = 64;
 
-    /// <summary>More people sign in or join than there is room for.</summary>
+    /// <summary>The queue is full.</summary>
     public static readonly Error Busy = new(
         ErrorKind.TooMany, "passwords_busy", "Too many people are signing in right now. Try again in a minute.")
     {
@@ -40,23 +40,23 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
     private string? decoy;
 
     /// <summary>
-    /// The hash to store, of the password as <see cref="PasswordRules.Prepare"/> has it. Slow on purpose; never called
-    /// inside a transaction.
+    /// Hashes a password after <see cref="PasswordRules.Prepare"/>. Hashing is slow on purpose; never call it inside a
+    /// transaction.
     /// </summary>
     public Task<Result<string>> HashAsync(string password, CancellationToken ct) =>
         InTurnAsync(() => hasher.HashPassword(null!, PasswordRules.Prepare(password)), ct);
 
     /// <summary>
-    /// Whether it is the user's password. Without a user, or without his having one, as slow as with: answers must not
-    /// tell.
+    /// Whether the password is the user's. Takes the same time if there is no user or no password, so that the response
+    /// time reveals nothing.
     /// </summary>
     public async Task<Result<bool>> VerifyAsync(User? user, string password, CancellationToken ct) =>
         (await MatchAsync(user, password, ct))
             .Match<Result<bool>>(match => match is not PasswordMatch.Wrong, error => error);
 
     /// <summary>
-    /// The same, and whether the hash should be made anew. A hash made before passwords were prepared is still found:
-    /// after the prepared form the typed one is tried.
+    /// Like <see cref="VerifyAsync"/>, and also tells whether the hash should be replaced. If the prepared password
+    /// does not match, the password is tried as it was entered: older hashes were made without preparation.
     /// </summary>
     public async Task<Result<PasswordMatch>> MatchAsync(User? user, string password, CancellationToken ct)
     {
@@ -87,7 +87,7 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
             error => error);
     }
 
-    // A thread of its own: the pool's are few, and for requests.
+    // Uses a separate thread because the thread pool is for requests.
     private async Task<Result<T>> InTurnAsync<T>(Func<T> work, CancellationToken ct)
     {
         if (!await turns.EnterAsync((client?.Current ?? RequestClient.None).Name, ct)) return Busy;

@@ -20,13 +20,13 @@ public static class ProfileErrors
     public static readonly Error LinkUnknown = new(
         ErrorKind.NotFound, "address_change_unknown", "This link or code is unknown.");
 
-    /// <summary>Answered only to a person who has proven that they read the address's mail.</summary>
+    /// <summary>Returned only to a person who has proven access to the address's mailbox.</summary>
     public static readonly Error AccountExists = EmailTaken with
     {
         Message = "Another account already has this address.",
     };
 
-    /// <summary>The change has ended in the given way.</summary>
+    /// <summary>The error for an address change that has ended in the given state.</summary>
     public static Error Ended(AddressChangeState state) =>
         new(
             ErrorKind.Gone, "address_change_" + SnakeCaseName.Of(state),

@@ -8,7 +8,7 @@ using Usher.Core.Outbox;
 
 namespace Usher.Core.Users;
 
-/// <summary>What somebody changes about himself. What is absent stays as it is.</summary>
+/// <summary>A member's change to their own record. Absent values stay unchanged.</summary>
 public sealed record ProfileChange
 {
     /// <summary>0 to 120 characters, no control characters.</summary>
@@ -17,32 +17,35 @@ public sealed record ProfileChange
     /// <summary>0 to 120 characters, no control characters.</summary>
     public string? LastName { get; init; }
 
-    /// <summary>TZ database name, or none.</summary>
+    /// <summary>TZ database name; null removes it.</summary>
     public Optional<string> TimeZone { get; init; }
 
-    /// <summary>As typed; see <see cref="EmailAddress"/>. A new one counts once it is confirmed.</summary>
+    /// <summary>
+    /// The address as it was entered; see <see cref="EmailAddress"/>. A new address applies after it is confirmed.
+    /// </summary>
     public string? Email { get; init; }
 }
 
 /// <summary>
-/// A member changes their own record in one organization, by an API key. The person's account is not touched: by a key
-/// nobody changes a user (<see cref="UserService"/> is for that). How a new address is confirmed is
-/// <see cref="AddressChangeService"/>.
+/// Changes a member's own record in one organization, by API key. The person's account is changed only through
+/// <see cref="UserService"/>. <see cref="AddressChangeService"/> confirms new addresses.
 /// </summary>
 public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>
-    /// How many new addresses a member may ask for within a day: each is a mail to whatever address he names.
+    /// The maximum number of address changes that a member may request within a day. Each one sends a mail to an
+    /// address of the member's choice.
     /// </summary>
     public const int MaxAddressChangesADay = 10;
 
     /// <summary>
-    /// Changes the actor's own names and time zone, at once, and asks by mail whether a new address is his. Needs no
-    /// permission. All of it or, refused, nothing.
+    /// Changes the actor's own names and time zone, and mails a confirmation link to a new address. Needs no
+    /// permission. Applies all of the change or nothing.
     /// </summary>
-    /// <returns> The member as he is now: with his old address until the new one is confirmed. An address in another
-    /// spelling counts at once. Refused with <c>not_a_person</c> for whoever is none, with <c>email_taken</c> for an
-    /// address of another live member; that an address has an account elsewhere is not told. </returns>
+    /// <returns>The changed member. It keeps the old address until the new one is confirmed; another spelling of the
+    /// same address applies at once. Refused with <c>not_a_person</c> for other actors, and with <c>email_taken</c> for
+    /// an address of another member that is not removed. The answer does not reveal whether another account has the
+    /// address.</returns>
     public async Task<Result<Member>> UpdateAsync(Actor actor, ProfileChange change, CancellationToken ct)
     {
         if (!actor.IsMember) return ProfileErrors.NotAPerson;
@@ -53,8 +56,8 @@ public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets 
         if (change.Email is not null && !EmailAddress.TryCanonical(change.Email, out identifier))
             return InvitationErrors.EmailInvalid;
 
-        // Under lock where an address is named: a save that has locked nothing changes the earlier wish before the
-        // member, everybody else the member first.
+        // A change of address runs under lock. Without a lock, this save would write the earlier change before the
+        // member, while all other operations write the member first.
         return await (identifier is null ? database.RunAsync(RunAsync, ct) : database.RunLockedAsync(RunAsync, ct));
 
         async Task<Result<Member>> RunAsync(Unit unit)
@@ -104,14 +107,14 @@ public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets 
 
     private static Error? Refusal(Found found, string identifier)
     {
-        // Where only some domains may be invited, nobody leaves them by himself.
+        // Members may not change to an address outside the allowed domains.
         if (found.AllowedEmailDomains is { Count: > 0 } domains && !domains.Contains(EmailAddress.DomainOf(identifier)))
             return InvitationErrors.DomainNotAllowed;
         if (found.IsTaken) return ProfileErrors.EmailTaken;
         return found.AskedToday >= MaxAddressChangesADay ? ProfileErrors.TooManyChanges : null;
     }
 
-    // What counts at once. The event tells only what differs.
+    // Applies everything except a new address. The event contains only the differences.
     private static void Apply(Unit unit, Actor actor, Found found, ProfileChange change, DateTimeOffset now)
     {
         var (member, details) = (found.Member, new Dictionary<string, string>());
@@ -128,7 +131,7 @@ public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets 
         }
     }
 
-    // Only the newest mail confirms, and only what it was sent to.
+    // Only the newest mail can confirm a change, and only for the address it was sent to.
     private void Ask(Unit unit, Actor actor, Found found, string identifier, string email, DateTimeOffset now)
     {
         var member = found.Member;

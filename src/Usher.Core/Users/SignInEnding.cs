@@ -6,22 +6,19 @@ using Usher.Core.Sessions;
 
 namespace Usher.Core.Users;
 
-/// <summary>
-/// What ends when the way a person signs in is replaced: nothing that was begun with the old password outlives it.
-/// </summary>
+/// <summary>Ends everything that was started with the old password when a person's credentials are replaced.</summary>
 internal static class SignInEnding
 {
     /// <summary>
-    /// Sets another password, and ends the sessions, the address changes that wait for confirmation, the reset links
-    /// and the device cookies of an account. In the caller's save, under the account's lock
-    /// (<see cref="Unit.LockUserAsync"/>).
+    /// Sets a new password. Ends the account's sessions, pending address changes, reset links and device cookies. Part
+    /// of the caller's save, under the account's lock (<see cref="Unit.LockUserAsync"/>).
     /// </summary>
     /// <param name="unit">The unit, whose context tracks the account.</param>
     /// <param name="user">The account.</param>
-    /// <param name="hash">The new password's.</param>
-    /// <param name="keep">The session that goes on; null for none.</param>
-    /// <param name="cause">Why, for the events: a name such as <c>password_reset</c>.</param>
-    /// <param name="now">Now.</param>
+    /// <param name="hash">The hash of the new password.</param>
+    /// <param name="keep">The id of a session to keep; null for none.</param>
+    /// <param name="cause">The cause to record in the events, such as <c>password_reset</c>.</param>
+    /// <param name="now">The current time.</param>
     /// <param name="ct">Cancels the reads.</param>
     public static async Task ReplacePasswordAsync(
         Unit unit, User user, string hash, Guid? keep, string cause, DateTimeOffset now, CancellationToken ct)
@@ -36,7 +33,7 @@ internal static class SignInEnding
         user.SetPassword(hash);
     }
 
-    /// <summary>Ends one session, tracked, in the caller's save.</summary>
+    /// <summary>Ends one tracked session in the caller's save.</summary>
     public static void EndSession(Unit unit, Session session, string cause, DateTimeOffset now)
     {
         unit.Remove(session);

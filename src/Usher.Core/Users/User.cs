@@ -6,8 +6,8 @@ using Usher.Core.Data;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// A person's own sign-in, global. No organization changes it. Identity keeps password, lockout, passkeys and second
-/// factor; the user name is the id.
+/// A person's own account. Accounts are global, and no organization can change them. ASP.NET Core Identity stores
+/// password, lockout, passkeys and second factor. The user name is the id.
 /// </summary>
 public sealed class User : IdentityUser<Guid>
 {
@@ -15,14 +15,14 @@ public sealed class User : IdentityUser<Guid>
 
     public string LastName { get; set; } = "";
 
-    /// <summary>TZ database name, or none.</summary>
+    /// <summary>TZ database name; null if none is set.</summary>
     public string? TimeZone { get; set; }
 
     public string? Locale { get; set; }
 
     /// <summary>
-    /// When the person showed that mail to the address reaches them. Null: not yet; the account can then be taken over
-    /// by the person who shows it.
+    /// When the person proved access to the address's mailbox. Null: not proven. The account can then be taken over by
+    /// the person who proves it.
     /// </summary>
     public DateTimeOffset? EmailProvedAt { get; set; }
 
@@ -30,10 +30,10 @@ public sealed class User : IdentityUser<Guid>
 
     public DateTimeOffset? LastSignInAt { get; set; }
 
-    /// <summary>His name, else his address.</summary>
+    /// <summary>The full name, or the address if there is no name.</summary>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Email ?? "";
 
-    /// <summary>A new account. There is one for each address, proven or not.</summary>
+    /// <summary>Creates an account. An address has at most one account, proven or not.</summary>
     public static User Create(
         string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now)
     {
@@ -49,7 +49,7 @@ public sealed class User : IdentityUser<Guid>
         };
     }
 
-    /// <summary>The person showed that mail to an address reaches them: it is what they sign in with.</summary>
+    /// <summary>Sets the proven address. The person signs in with it.</summary>
     public void Prove(string email, DateTimeOffset now)
     {
         (Email, NormalizedEmail, EmailConfirmed, EmailProvedAt) = (email, email, true, now);
@@ -57,8 +57,8 @@ public sealed class User : IdentityUser<Guid>
     }
 
     /// <summary>
-    /// The person who proved the address sets a new password. What the account was signed in with before no longer
-    /// counts. See <see cref="AccountTakeover"/> for what else ends.
+    /// Sets a new password for the person who proved the address, and removes the other credentials.
+    /// <see cref="AccountTakeover"/> ends everything else.
     /// </summary>
     public void TakeOver(string passwordHash, DateTimeOffset now)
     {
@@ -69,12 +69,11 @@ public sealed class User : IdentityUser<Guid>
     }
 
     /// <summary>
-    /// Another password. What was signed in with the old one has to be ended by the caller; see
-    /// <see cref="SignInEnding"/>.
+    /// Sets a new password. The caller must end what was signed in with the old one; see <see cref="SignInEnding"/>.
     /// </summary>
     /// <remarks>
-    /// The new stamp ends the device cookies, and every sign-in that compared the password before and has not finished
-    /// yet.
+    /// The new security stamp invalidates device cookies and every sign-in that has checked the old password but has
+    /// not finished.
     /// </remarks>
     public void SetPassword(string hash)
     {
@@ -82,7 +81,7 @@ public sealed class User : IdentityUser<Guid>
         Stamp();
     }
 
-    /// <summary>Another account has proven the address that this one never proved.</summary>
+    /// <summary>Removes an unproven address, because another account has proven it.</summary>
     public void GiveUpAddress()
     {
         (Email, NormalizedEmail, EmailConfirmed) = (null, null, false);
@@ -90,7 +89,8 @@ public sealed class User : IdentityUser<Guid>
     }
 
     /// <summary>
-    /// Makes every operation fail, and run again, that read the account before this one and saves it after.
+    /// Changes the concurrency stamp. An operation that read the account before and saves it after this change fails
+    /// and runs again.
     /// </summary>
     public void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
 
@@ -99,8 +99,7 @@ public sealed class User : IdentityUser<Guid>
         public void Configure(EntityTypeBuilder<User> builder)
         {
             builder.Property(u => u.NormalizedEmail).IsKeyText();
-            // Identity's own index is not unique. There is one account for an address, whether or not the address is
-            // proven.
+            // Identity's own index is not unique. An address has at most one account, proven or not.
             builder.Metadata.RemoveIndex([builder.Metadata.FindProperty(nameof(NormalizedEmail))!]);
             builder.HasIndex(u => u.NormalizedEmail, "ix_users_email").IsUnique();
         }

@@ -5,19 +5,19 @@ using Usher.Core.Data;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// A person's wish for another address of their own account. It counts once the link mailed to the new address is
+/// A person's pending change of their own account's address. It applies after the link mailed to the new address is
 /// confirmed.
 /// </summary>
 public sealed class UserAddressChange
 {
-    /// <summary>How long it can be confirmed.</summary>
+    /// <summary>How long it can be confirmed: 24 hours.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
 
     public required Guid Id { get; init; }
 
     public required Guid UserId { get; init; }
 
-    /// <summary>The address asked for, canonical: where the mail goes.</summary>
+    /// <summary>The new address in canonical form. The mail is sent to it.</summary>
     public required string NewAddress { get; init; }
 
     /// <summary>SHA-256 of the secret in the mail's link.</summary>
@@ -32,7 +32,7 @@ public sealed class UserAddressChange
     /// <summary>When it was confirmed or superseded.</summary>
     public DateTimeOffset? EndedAt { get; set; }
 
-    /// <summary>A new wish, with the secret of its link.</summary>
+    /// <summary>Creates an address change. The link's secret is returned only here.</summary>
     public static (UserAddressChange Change, string Secret) Create(Guid userId, string address, DateTimeOffset now)
     {
         var (secret, hash) = Secret.Create(Secret.AddressPrefix);
@@ -45,7 +45,7 @@ public sealed class UserAddressChange
             secret);
     }
 
-    /// <summary>Ends it for good. Without effect on one that has ended.</summary>
+    /// <summary>Ends the change without applying it. No effect if it has already ended.</summary>
     public void Supersede(DateTimeOffset now)
     {
         if (Status is AddressChangeStatus.Pending) (Status, EndedAt) = (AddressChangeStatus.Superseded, now);

@@ -8,51 +8,52 @@ using Usher.Core.Sessions;
 
 namespace Usher.Core.Users;
 
-/// <summary>Where a link points: <c>/confirm/{id}#{secret}</c>.</summary>
+/// <summary>The parts of a link of the form <c>/confirm/{id}#{secret}</c>.</summary>
 public sealed record UserAddressLink(Guid Id, string Secret);
 
-/// <summary>A new address of an account, as the holder of its link may see it.</summary>
+/// <summary>What the holder of an account's address change link may see.</summary>
 public sealed record NewUserAddress(AddressChangeState State)
 {
-    /// <summary>The address it is about, canonical.</summary>
+    /// <summary>The new address in canonical form.</summary>
     public string Email { get; init; } = "";
 
     public DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>Whether the account has this address already and it only gets proven.</summary>
+    /// <summary>Whether the account already has this address, so that the link only proves it.</summary>
     public bool OnlyProves { get; init; }
 
     /// <summary>
-    /// What wrong passwords for the account are counted under: the address it signs in with, else its id. Not to be
-    /// shown.
+    /// The key under which wrong passwords are counted: the account's address, or its id if it has none. Do not show
+    /// it.
     /// </summary>
     public string GuessSubject { get; init; } = "";
 }
 
 /// <summary>
-/// A person changes, adds or proves the address of their own account. Only a session that gave the password lately can
-/// ask, and only mail to the new address together with the account's password confirms: neither a stolen session nor a
-/// stranger's mailbox is enough.
+/// Changes, adds or proves the address of a person's own account. A request needs a session with a recent password
+/// confirmation. Confirming needs the link mailed to the new address and the account's password. So neither a stolen
+/// session nor access to the mailbox is enough alone.
 /// </summary>
 public sealed class UserAddressService(
     UsherDb db, Database database, AccountMails mails, PasswordService passwords, TimeProvider clock)
 {
     /// <summary>
-    /// How many mails a person may ask for within a day: each goes to an address that the person names.
+    /// The maximum number of mails a person may request within a day. Each one goes to an address of the person's
+    /// choice.
     /// </summary>
     public const int MaxAskedADay = 10;
 
     /// <summary>
-    /// Mails a link to the new address. A link mailed before no longer confirms. The account keeps its address until
-    /// then.
+    /// Mails a confirmation link to the new address. Earlier links become void. The account keeps its address until the
+    /// change is confirmed.
     /// </summary>
-    /// <param name="session">The person's session. It must have given the password lately, unless the address is the
+    /// <param name="session">The person's session. It needs a recent password confirmation, unless the address is the
     /// account's own.</param>
-    /// <param name="email">As it was typed.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns> Refused with <c>email_invalid</c>, <c>email_unchanged</c>, <c>step_up_needed</c>,
-    /// <c>session_refused</c> or <c>too_many_address_changes</c>. That another account has the address is not told
-    /// here. </returns>
+    /// <param name="email">The address as it was entered.</param>
+    /// <param name="ct">Cancels the request.</param>
+    /// <returns>Refused with <c>email_invalid</c>, <c>email_unchanged</c>, <c>step_up_needed</c>,
+    /// <c>session_refused</c> or <c>too_many_address_changes</c>. The answer does not reveal whether another account
+    /// has the address.</returns>
     public async Task<Result<UserAddressChange>> AskAsync(SessionUser session, string email, CancellationToken ct)
     {
         if (!EmailAddress.TryCanonical(email, out var address)) return InvitationErrors.EmailInvalid;
@@ -79,21 +80,22 @@ public sealed class UserAddressService(
         }, ct);
     }
 
-    /// <summary>What a link shows to its holder. Changes nothing.</summary>
+    /// <summary>Describes a link to its holder. Changes nothing.</summary>
     public async Task<NewUserAddress> LookAsync(UserAddressLink link, CancellationToken ct) =>
         await FindAsync(link, track: false, ct) is { } found
             ? Describe(found, clock.Now())
             : new(AddressChangeState.Unknown);
 
     /// <summary>
-    /// The new address becomes the account's, proven. An account that never proved it loses it and keeps its
-    /// memberships. The old address is told. Nobody is signed in, and the identifiers of the person's members stay.
+    /// Sets the account's address to the new one and proves it. If another account has the address without proof, that
+    /// account loses it and keeps its memberships. The old address is notified. Does not sign in and does not change
+    /// the identifiers of the person's members.
     /// </summary>
     /// <param name="link">The link that was mailed to the new address.</param>
     /// <param name="password">The account's password.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns> Repeating it gives the same answer. Refused with <c>password_wrong</c>, <c>address_change_…</c>, or
-    /// <c>email_taken</c> when another account has proven the address. </returns>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <returns>Repeating the call gives the same answer. Refused with <c>password_wrong</c>, <c>address_change_…</c>,
+    /// or <c>email_taken</c> when another account has proven the address.</returns>
     public async Task<Result<NewUserAddress>> ConfirmAsync(UserAddressLink link, string password, CancellationToken ct)
     {
         if (await FindAsync(link, track: false, ct) is not { } before) return AccountErrors.AddressChangeUnknown;
@@ -115,7 +117,7 @@ public sealed class UserAddressService(
         }, ct);
     }
 
-    /// <summary>Removes changes that ended or expired a day ago and more.</summary>
+    /// <summary>Deletes up to 500 changes that expired at least a day ago.</summary>
     public Task<int> SweepEndedAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var before = clock.Now().AddDays(-1);
@@ -137,7 +139,8 @@ public sealed class UserAddressService(
 
     private sealed record Found(UserAddressChange Change, User User, User? Other, bool HasNewer);
 
-    // By id, then the secret in fixed time. A wrong one is answered as if there were no such change.
+    // The lookup uses the id; the secret is compared in fixed time. A wrong secret gives the same answer as an unknown
+    // change.
     private async Task<Found?> FindAsync(UserAddressLink link, bool track, CancellationToken ct)
     {
         if (!Secret.IsWellFormed(link.Secret, Secret.AddressPrefix)) return null;

@@ -17,7 +17,7 @@ public sealed record Membership(
 /// <summary>An account with its memberships.</summary>
 public sealed record Me(User User, IReadOnlyList<Membership> Memberships)
 {
-    /// <summary>The address that waits for its confirmation; null when none does.</summary>
+    /// <summary>The address that waits for confirmation; null if there is none.</summary>
     public string? PendingEmail { get; init; }
 
     public string DisplayName => User.DisplayName;
@@ -27,10 +27,10 @@ public sealed record Me(User User, IReadOnlyList<Membership> Memberships)
     public bool EmailProved => User.EmailProvedAt is not null;
 }
 
-/// <summary>What was found; nothing is also an answer.</summary>
+/// <summary>The result of a lookup. A lookup without a match succeeds with null.</summary>
 public sealed record FoundUser(Me? User);
 
-/// <summary>What a person changes about their own account. What is left out stays as it is.</summary>
+/// <summary>A person's change to their own account. Absent values stay unchanged.</summary>
 public sealed record UserChange
 {
     /// <summary>1 to 120 characters, no control characters.</summary>
@@ -39,18 +39,20 @@ public sealed record UserChange
     /// <summary>0 to 120 characters, no control characters.</summary>
     public string? LastName { get; init; }
 
-    /// <summary>TZ database name, or none.</summary>
+    /// <summary>TZ database name; null removes it.</summary>
     public Optional<string> TimeZone { get; init; }
 
-    /// <summary>BCP 47, or none.</summary>
+    /// <summary>BCP 47 language tag; null removes it.</summary>
     public Optional<string> Locale { get; init; }
 }
 
-/// <summary>A person's own account. Only the person changes it: no organization and no API key does.</summary>
+/// <summary>
+/// Reads and changes a person's own account. Only the person can change it: organizations and API keys cannot.
+/// </summary>
 public sealed class UserService(UsherDb db, Database database, PasswordService passwords, TimeProvider clock)
 {
     /// <summary>
-    /// The account and its memberships, by the organizations' names; null when there is no such account.
+    /// Reads an account and its memberships, ordered by organization name. Null if there is no such account.
     /// </summary>
     public async Task<Me?> MeAsync(Guid userId, CancellationToken ct)
     {
@@ -63,7 +65,7 @@ public sealed class UserService(UsherDb db, Database database, PasswordService p
         return new(user, await MembershipsAsync(userId, ct)) { PendingEmail = pending };
     }
 
-    /// <summary>For an operator: the account with an address; null when none has it.</summary>
+    /// <summary>Finds the account with an address. For operators.</summary>
     /// <returns>Refused with <c>operator_only</c>.</returns>
     public async Task<Result<FoundUser>> FindAsync(Actor actor, string canonical, CancellationToken ct)
     {
@@ -73,7 +75,7 @@ public sealed class UserService(UsherDb db, Database database, PasswordService p
         return new FoundUser(id is null ? null : await MeAsync(id.Value, ct));
     }
 
-    /// <summary>For an operator: one account.</summary>
+    /// <summary>Reads one account. For operators.</summary>
     /// <returns>Refused with <c>operator_only</c> or <c>user_not_found</c>.</returns>
     public async Task<Result<Me>> GetAsync(Actor actor, Guid userId, CancellationToken ct)
     {
@@ -81,7 +83,7 @@ public sealed class UserService(UsherDb db, Database database, PasswordService p
         return await MeAsync(userId, ct) is { } found ? found : AccountErrors.UserNotFound;
     }
 
-    /// <summary>Everything that is wrong with a change, with its fields.</summary>
+    /// <summary>Lists all faults in a change, with their fields.</summary>
     public static IEnumerable<Error> Faults(UserChange change)
     {
         if (change.FirstName is { } first)
@@ -97,10 +99,9 @@ public sealed class UserService(UsherDb db, Database database, PasswordService p
     }
 
     /// <summary>
-    /// Changes names, time zone and language of the person's own account. What organizations keep about their member
-    /// stays.
+    /// Changes names, time zone and language of the person's own account. The person's member records do not change.
     /// </summary>
-    /// <returns>Refused with the faults of the change, or <c>session_refused</c>.</returns>
+    /// <returns>Refused with the faults of the change, or with <c>session_refused</c>.</returns>
     public async Task<Result<Me>> UpdateAsync(SessionUser session, UserChange change, CancellationToken ct)
     {
         if (Error.Of(Faults(change)) is { } fault) return fault;
@@ -130,11 +131,11 @@ public sealed class UserService(UsherDb db, Database database, PasswordService p
     }
 
     /// <summary>
-    /// Sets another password. All other sessions, waiting address changes, reset links and device cookies of the
-    /// account end; this session goes on. The address is told.
+    /// Sets a new password. All other sessions, pending address changes, reset links and device cookies of the account
+    /// end; this session continues. The address is notified.
     /// </summary>
-    /// <returns>Refused with <c>step_up_needed</c>, <c>session_refused</c>, or <c>password_too_short</c>,
-    /// <c>…_too_long</c>, <c>…_too_common</c>.</returns>
+    /// <returns>Refused with <c>step_up_needed</c>, <c>session_refused</c>, <c>password_too_short</c>,
+    /// <c>password_too_long</c> or <c>password_too_common</c>.</returns>
     public async Task<Result<bool>> ChangePasswordAsync(SessionUser session, string password, CancellationToken ct)
     {
         if (clock.Now() >= session.ConfirmedUntil) return AccountErrors.StepUpNeeded;
