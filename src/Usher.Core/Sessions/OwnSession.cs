@@ -4,14 +4,14 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Sessions;
 
-/// <summary>A person's session and account as they are at the moment of a change, tracked.</summary>
+/// <summary>A person's session and account, read and tracked at the time of a change.</summary>
 internal sealed record OwnSession(Session Session, User User)
 {
     /// <summary>
-    /// Reads both anew, so that a session which was ended since the request began changes nothing. Under the account's
-    /// lock, where one is held, no reset can come between.
+    /// Reads the session and the account again, so that a session that has ended since the request began cannot make
+    /// changes. If the caller holds the account's lock, no concurrent reset can intervene.
     /// </summary>
-    /// <returns>Null for a session that has ended.</returns>
+    /// <returns>Null if the session has ended.</returns>
     public static async Task<OwnSession?> FindAsync(
         UsherDb db, SessionUser session, DateTimeOffset now, CancellationToken ct)
     {
@@ -24,7 +24,7 @@ internal sealed record OwnSession(Session Session, User User)
     }
 
     /// <summary>
-    /// Why the session may not change how the person signs in; null when the password was given lately.
+    /// The error if the session may not change credentials; null if the password was confirmed recently.
     /// </summary>
     public Error? Refusal(DateTimeOffset now) =>
         now - Session.AuthenticatedAt < Session.StepUp ? null : AccountErrors.StepUpNeeded;

@@ -6,12 +6,12 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Sessions;
 
-/// <summary>What a person does with their own sessions: lists them, ends them, and gives the password again.</summary>
+/// <summary>Lists and ends a person's own sessions, and confirms the password in a session.</summary>
 public sealed class OwnSessionService(UsherDb db, Database database, PasswordService passwords, TimeProvider clock)
 {
     private const int Most = 200;
 
-    /// <summary>The person's live sessions, the last used first; at most 200.</summary>
+    /// <summary>The person's active sessions, at most 200, most recently used first.</summary>
     public Task<List<Session>> ListAsync(Guid userId, CancellationToken ct)
     {
         var now = clock.Now();
@@ -19,8 +19,8 @@ public sealed class OwnSessionService(UsherDb db, Database database, PasswordSer
             .OrderByDescending(s => s.LastSeenAt).ThenByDescending(s => s.Id).Take(Most).ToListAsync(ct);
     }
 
-    /// <summary>Ends one of the person's sessions, which may be this one.</summary>
-    /// <returns>Refused with <c>session_not_found</c>, also for the session of another person.</returns>
+    /// <summary>Ends one of the person's sessions. The current session is allowed.</summary>
+    /// <returns>Refused with <c>session_not_found</c>, also for another person's session.</returns>
     public Task<Result<bool>> EndAsync(SessionUser session, Guid id, CancellationToken ct) =>
         database.RunAsync<Result<bool>>(async unit =>
     {
@@ -30,8 +30,8 @@ public sealed class OwnSessionService(UsherDb db, Database database, PasswordSer
         return true;
     }, ct);
 
-    /// <summary>Ends all of the person's sessions but this one.</summary>
-    /// <returns>How many there were.</returns>
+    /// <summary>Ends all of the person's sessions except this one.</summary>
+    /// <returns>The number of ended sessions.</returns>
     public Task<int> EndOthersAsync(SessionUser session, CancellationToken ct) => database.RunLockedAsync(async unit =>
     {
         await unit.LockUserAsync(session.UserId, ct);
@@ -43,10 +43,9 @@ public sealed class OwnSessionService(UsherDb db, Database database, PasswordSer
     }, ct);
 
     /// <summary>
-    /// The person gives the password again: for <see cref="Session.StepUp"/> the session may change how the person
-    /// signs in.
+    /// Confirms the password in a session. For <see cref="Session.StepUp"/> the session may then change credentials.
     /// </summary>
-    /// <returns>The session as it is now. Refused with <c>password_wrong</c>, <c>passwords_busy</c> or
+    /// <returns>The updated session. Refused with <c>password_wrong</c>, <c>passwords_busy</c> or
     /// <c>session_refused</c>.</returns>
     public async Task<Result<SessionUser>> ConfirmAsync(SessionUser session, string password, CancellationToken ct)
     {

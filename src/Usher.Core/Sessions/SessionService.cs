@@ -7,65 +7,61 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Sessions;
 
-/// <summary>A session just begun.</summary>
-/// <param name="UserId">Whose.</param>
-/// <param name="Secret">The cookie's value; known here and in the browser only.</param>
-/// <param name="ExpiresAt">When it ends.</param>
+/// <summary>A new session.</summary>
+/// <param name="UserId">The id of the signed-in user.</param>
+/// <param name="Secret">The cookie's value. It is not stored on the server.</param>
+/// <param name="ExpiresAt">When the session expires.</param>
 public sealed record SignedIn(Guid UserId, string Secret, DateTimeOffset ExpiresAt)
 {
-    /// <summary>
-    /// What later exempts this browser from the mailed code; null where there is nothing to remember.
-    /// </summary>
+    /// <summary>The known device, which exempts this browser from the mailed code; null if there is none.</summary>
     public KnownDevice? Device { get; init; }
 }
 
-/// <summary>Why a session is refused.</summary>
+/// <summary>Errors of sessions.</summary>
 public static class SessionErrors
 {
-    /// <summary>A session was sent that has ended, or that never was.</summary>
+    /// <summary>The session has ended or never existed.</summary>
     public static readonly Error Ended = new(
         ErrorKind.Unauthenticated, "session_ended", "This session has ended. Sign in again.");
 }
 
-/// <summary>A live session, and the person it belongs to.</summary>
+/// <summary>An active session with its person.</summary>
 public sealed record SessionUser(Guid UserId, string? Email, string DisplayName, DateTimeOffset ExpiresAt)
 {
-    /// <summary>The session's own id.</summary>
+    /// <summary>The id of the session.</summary>
     public required Guid SessionId { get; init; }
 
-    /// <summary>When the password was last given in it.</summary>
+    /// <summary>When the password was last confirmed in this session.</summary>
     public required DateTimeOffset AuthenticatedAt { get; init; }
 
-    /// <summary>
-    /// Until when it may change how the person signs in. After that the password must be given again.
-    /// </summary>
+    /// <summary>Until when the session may change credentials without another password confirmation.</summary>
     public DateTimeOffset ConfirmedUntil => AuthenticatedAt + Session.StepUp;
 }
 
-/// <summary>Signing in and out.</summary>
+/// <summary>Signs people in and out.</summary>
 public sealed class SessionService(
     UsherDb db, Database database, PasswordService passwords, SignInGuard guard, SessionUsage usage, TimeProvider clock)
 {
-    /// <summary>How long a session lasts.</summary>
+    /// <summary>How long a session lasts: 14 days.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromDays(14);
 
-    /// <summary>The one answer to a sign-in that fails, whatever was wrong.</summary>
+    /// <summary>The only answer to a failed sign-in. It does not tell which value was wrong.</summary>
     public static readonly Error Wrong = new(
         ErrorKind.Unauthenticated, "credentials_wrong", "The e-mail address or the password is wrong.");
 
     private const int MaxDeviceLength = 200;
 
     /// <summary>
-    /// Signs in by e-mail and password. There is one account for an address, or none; an address without one is
-    /// answered like a wrong password, as slowly.
+    /// Signs in by e-mail address and password. An address without an account gives the same answer as a wrong password
+    /// and takes as long.
     /// </summary>
-    /// <param name="email">As it was typed.</param>
-    /// <param name="password">As it was typed.</param>
-    /// <param name="device">The browser's own description.</param>
+    /// <param name="email">The address as it was entered.</param>
+    /// <param name="password">The password as it was entered.</param>
+    /// <param name="device">The description sent by the browser.</param>
     /// <param name="ct">Cancels the sign-in.</param>
-    /// <param name="proof">What the person shows besides; see <see cref="SignInGuard"/>.</param>
-    /// <returns> Refused with <c>credentials_wrong</c>, <c>too_many_requests</c>, <c>passwords_busy</c>,
-    /// <c>sign_in_code_needed</c> or <c>sign_in_code_wrong</c>. </returns>
+    /// <param name="proof">A mailed code or a known device; see <see cref="SignInGuard"/>.</param>
+    /// <returns>Refused with <c>credentials_wrong</c>, <c>too_many_requests</c>, <c>passwords_busy</c>,
+    /// <c>sign_in_code_needed</c> or <c>sign_in_code_wrong</c>.</returns>
     public async Task<Result<SignedIn>> SignInAsync(
         string email, string password, string? device, CancellationToken ct, SignInProof? proof = null)
     {
@@ -78,7 +74,7 @@ public sealed class SessionService(
             ? await BeginAsync(known, attempt.Address, password, device, ct) : wrong;
     }
 
-    /// <summary>The same for an account that is known.</summary>
+    /// <summary>The same for a known account.</summary>
     internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct)
     {
         if (!guard.Begin(user.NormalizedEmail, proof: null).TryGet(out var attempt, out var refused)) return refused;
@@ -87,7 +83,7 @@ public sealed class SessionService(
     }
 
     /// <summary>
-    /// The account, if this is its password. A wrong one is counted, recorded and refused as at a sign-in.
+    /// Checks the password and returns the account. A wrong password is counted, recorded and refused as in a sign-in.
     /// </summary>
     internal async Task<Result<User>> CheckAsync(User? user, string? address, string password, CancellationToken ct)
     {
@@ -96,7 +92,7 @@ public sealed class SessionService(
     }
 
     /// <param name="User">The account.</param>
-    /// <param name="Outdated">Whether its hash is of an older form, and is to be made anew.</param>
+    /// <param name="Outdated">Whether the password hash has an outdated format and should be replaced.</param>
     private sealed record Checked(User User, bool Outdated);
 
     private async Task<Result<Checked>> CheckAsync(
@@ -112,7 +108,7 @@ public sealed class SessionService(
         return Wrong;
     }
 
-    /// <summary>Whose session it is; null for an ended or unknown one. One read.</summary>
+    /// <summary>Reads the session with a secret in one query. Null if it is unknown or has ended.</summary>
     public async Task<SessionUser?> FindAsync(string secret, CancellationToken ct)
     {
         if (!Secret.IsWellFormed(secret, Secret.SessionPrefix)) return null;
@@ -135,7 +131,7 @@ public sealed class SessionService(
         };
     }
 
-    /// <summary>Ends a session; without effect on one that has ended.</summary>
+    /// <summary>Ends a session. No effect if it has already ended.</summary>
     public Task EndAsync(string secret, CancellationToken ct) => database.RunAsync(async unit =>
     {
         var hash = Secret.Hash(secret);
@@ -146,7 +142,7 @@ public sealed class SessionService(
         return true;
     }, ct);
 
-    /// <summary>Removes sessions that have run out.</summary>
+    /// <summary>Deletes up to 500 expired sessions.</summary>
     public Task<int> SweepExpiredAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var now = clock.Now();
@@ -156,11 +152,11 @@ public sealed class SessionService(
         return ended.Count;
     }, ct);
 
-    /// <summary>Adds a new session to the caller's save, in a browser that is known from then on.</summary>
+    /// <summary>Adds a new session in the caller's save and makes the browser a known device.</summary>
     internal static SignedIn Add(Unit unit, User user, string? device, DateTimeOffset now) =>
         Add(unit, user.Id, device, now) with { Device = SignInGuard.DeviceOf(user, now) };
 
-    /// <summary>Adds a new session to the caller's save.</summary>
+    /// <summary>Adds a new session in the caller's save.</summary>
     internal static SignedIn Add(Unit unit, Guid userId, string? device, DateTimeOffset now)
     {
         var (secret, hash) = Secret.Create(Secret.SessionPrefix);
@@ -181,7 +177,7 @@ public sealed class SessionService(
     private async Task<Result<SignedIn>> BeginAsync(
         Checked known, string? address, string password, string? device, CancellationToken ct)
     {
-        // A hash that cannot be made now is made at the next sign-in.
+        // If the hash cannot be replaced now, the next sign-in replaces it.
         var hash = known.Outdated ? (await passwords.HashAsync(password, ct)).Match<string?>(h => h, _ => null) : null;
         return await BeginAsync(known.User, hash, address, device, ct);
     }
@@ -192,11 +188,10 @@ public sealed class SessionService(
     {
         var now = clock.Now();
         var user = await db.Users.SingleOrDefaultAsync(u => u.Id == known.Id, ct);
-        // A takeover, a reset or a change since the password was checked: the old one must not begin a session that
-        // outlives it.
+        // The credentials have changed since the password was checked. The old password must not start a new session.
         if (user is null || user.SecurityStamp != known.SecurityStamp) return Wrong;
         user.LastSignInAt = now;
-        // Written even where it is the same instant: the row's concurrency stamp is what such a change is noticed by.
+        // Written even if the value is the same: the update checks the concurrency stamp and so detects such a change.
         db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
         if (hash is not null) user.PasswordHash = hash;
         var signedIn = Add(unit, user, device, now);

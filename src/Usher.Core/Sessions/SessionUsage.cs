@@ -5,27 +5,27 @@ using Usher.Core.Data;
 namespace Usher.Core.Sessions;
 
 /// <summary>
-/// Remembers when sessions were used until a worker writes it down, so that no request writes for it.
+/// Keeps the last use of sessions in memory until a worker saves it, so that requests do not write it.
 /// </summary>
 public sealed class SessionUsage
 {
-    /// <summary>A use is written down when the one written down before is older than this.</summary>
+    /// <summary>A use is saved only if the saved time is older than this: 5 minutes.</summary>
     public static readonly TimeSpan Precision = TimeSpan.FromMinutes(5);
 
     private const int Batch = 500;
 
     private ConcurrentDictionary<string, (byte[] Hash, DateTimeOffset At)> seen = [];
 
-    /// <summary>Notes that a session was used.</summary>
+    /// <summary>Records the use of a session.</summary>
     /// <param name="hash">SHA-256 of its secret.</param>
-    /// <param name="lastSeen">What is written down so far.</param>
-    /// <param name="now">Now.</param>
+    /// <param name="lastSeen">The saved time of the last use.</param>
+    /// <param name="now">The current time.</param>
     public void Seen(byte[] hash, DateTimeOffset lastSeen, DateTimeOffset now)
     {
         if (now - lastSeen >= Precision) seen[Convert.ToHexString(hash)] = (hash, now);
     }
 
-    /// <summary>Writes down what was used since the last time.</summary>
+    /// <summary>Saves all uses recorded since the last call.</summary>
     public async Task FlushAsync(Database database, CancellationToken ct)
     {
         var uses = Interlocked.Exchange(ref seen, []);

@@ -5,12 +5,12 @@ using Usher.Core.Data;
 namespace Usher.Core.Sessions;
 
 /// <summary>
-/// A code mailed to an address after many failed sign-ins from anywhere. While failures last, a browser that has not
-/// signed in before must give it beside the password. One per address; a newer one replaces it.
+/// A code mailed to an address after many failed sign-ins by any clients. While failures continue, a browser that has
+/// not signed in before must send it with the password. An address has at most one code; a newer one replaces it.
 /// </summary>
 public sealed class SignInCode
 {
-    /// <summary>The canonical address it was mailed to.</summary>
+    /// <summary>The canonical address that the code was mailed to.</summary>
     public required string Address { get; init; }
 
     /// <summary>SHA-256 of the code.</summary>
@@ -20,7 +20,7 @@ public sealed class SignInCode
 
     public required DateTimeOffset ExpiresAt { get; set; }
 
-    /// <summary>How often a wrong code was given since it was mailed.</summary>
+    /// <summary>The number of wrong codes since this code was mailed.</summary>
     public int Failures { get; set; }
 
     internal sealed class Mapping : IEntityTypeConfiguration<SignInCode>

@@ -8,24 +8,24 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Sessions;
 
-/// <summary>What a sign-in shows besides address and password.</summary>
+/// <summary>What a sign-in can contain besides address and password.</summary>
 /// <param name="Code">The code from a mail; see <see cref="SignInErrors.CodeNeeded"/>.</param>
-/// <param name="Device">The device the caller names; null: the one of the request's cookie, if it has one.</param>
+/// <param name="Device">The device named by the caller; null: the device from the request's cookie, if any.</param>
 public sealed record SignInProof(string? Code = null, KnownDevice? Device = null);
 
-/// <summary>Why a sign-in is refused though its password may be right.</summary>
+/// <summary>Errors of sign-ins whose password may be right.</summary>
 public static class SignInErrors
 {
     /// <summary>
-    /// Sign-ins for the address failed too often, and this browser has not signed in before. The address gets a mail
-    /// with a code.
+    /// Too many sign-ins for the address have failed, and this browser has not signed in before. A code is mailed to
+    /// the address.
     /// </summary>
     public static readonly Error CodeNeeded = new(
         ErrorKind.Unauthenticated, "sign_in_code_needed",
         "Sign-ins for this address have failed many times. Also enter the code from the mail sent to the address.",
         "code");
 
-    /// <summary>The code is not the one in the newest mail, or is too old.</summary>
+    /// <summary>The code is not the one in the newest mail, or has expired.</summary>
     public static readonly Error CodeWrong = new(
         ErrorKind.Unauthenticated, "sign_in_code_wrong",
         "The code is wrong or too old. Use the code from the newest mail.",
@@ -33,25 +33,25 @@ public static class SignInErrors
 }
 
 /// <summary>
-/// Keeps passwords from being guessed, without locking their owner out: failures are counted per client and address,
-/// and past <see cref="GuessLimits.FailuresBeforeCode"/> failures for an address over all clients a browser that did
-/// not sign in before must also give a mailed code.
+/// Protects passwords from guessing without locking their owners out. Failures are counted per client and address.
+/// After <see cref="GuessLimits.FailuresBeforeCode"/> failures for an address over all clients, a browser that has not
+/// signed in before must also send a mailed code.
 /// </summary>
 public sealed class SignInGuard(
     UsherDb db, Database database, GuessLimits limits, IRequestClient client, OutboxSecrets secrets, TimeProvider clock)
 {
-    /// <summary>An address gets no more than one code in this time.</summary>
+    /// <summary>The minimum time between two codes for one address: 10 minutes.</summary>
     public static readonly TimeSpan BetweenCodes = TimeSpan.FromMinutes(10);
 
-    /// <summary>How long a code can be used.</summary>
+    /// <summary>How long a code is valid: 30 minutes.</summary>
     public static readonly TimeSpan CodeLifetime = TimeSpan.FromMinutes(30);
 
     private const int CodeLength = 10; // 50 bits: too many to guess in half an hour
     private const string CodeAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-    /// <summary>Begins a sign-in. It counts as failed unless it is told that it succeeded.</summary>
-    /// <param name="address">Canonical; null for text that is no address.</param>
-    /// <param name="proof">What else is shown.</param>
+    /// <summary>Begins a sign-in. It counts as failed unless <see cref="SignInAttempt.Succeeded"/> is called.</summary>
+    /// <param name="address">The canonical address; null if the entered text is not an address.</param>
+    /// <param name="proof">A code or a device, if the caller sent one.</param>
     /// <returns>Refused with <c>too_many_requests</c>.</returns>
     internal Result<SignInAttempt> Begin(string? address, SignInProof? proof)
     {
@@ -63,10 +63,10 @@ public sealed class SignInGuard(
     }
 
     /// <summary>
-    /// Asks for the mailed code where it is needed. Addresses with and without an account are treated alike; only the
-    /// mail differs.
+    /// Requires the mailed code if necessary. The answer is the same for addresses with and without an account; only
+    /// accounts get the mail.
     /// </summary>
-    /// <returns>Why the password is not even looked at, or null.</returns>
+    /// <returns>The error if the sign-in is refused before the password is checked; otherwise null.</returns>
     internal async Task<Error?> CheckAsync(SignInAttempt attempt, User? user, CancellationToken ct)
     {
         if (attempt.Address is not { } address || !limits.NeedsCode(address) || IsExempt(attempt.Device, user))
@@ -87,18 +87,18 @@ public sealed class SignInGuard(
         return SignInErrors.CodeWrong;
     }
 
-    /// <summary>Removes the code that was used. Part of the caller's save.</summary>
+    /// <summary>Deletes a used code in the caller's save.</summary>
     internal async Task ForgetCodeAsync(Unit unit, string? address, CancellationToken ct)
     {
         if (address is null || !limits.NeedsCode(address)) return;
         if (await db.SignInCodes.SingleOrDefaultAsync(c => c.Address == address, ct) is { } used) unit.Remove(used);
     }
 
-    /// <summary>The device that an account has just signed in with.</summary>
+    /// <summary>The known device for a sign-in of an account.</summary>
     internal static KnownDevice DeviceOf(User user, DateTimeOffset now) =>
         new(user.Id, user.SecurityStamp ?? "", Uuid.Create(now), now + KnownDevice.Lifetime);
 
-    /// <summary>Removes codes that are too old.</summary>
+    /// <summary>Deletes expired codes.</summary>
     public Task<int> SweepExpiredAsync(CancellationToken ct)
     {
         var now = clock.Now();
@@ -115,7 +115,7 @@ public sealed class SignInGuard(
         device is not null && user is not null && device.UserId == user.Id && device.Stamp == user.SecurityStamp
             && device.ExpiresAt > clock.Now() && limits.IsExempt(device);
 
-    // For an address without an account all but the mail is done, so that the time it takes tells nothing.
+    // For an address without an account, everything except the mail is done, so that the response time reveals nothing.
     private Task SendCodeAsync(string address, User? user, CancellationToken ct)
     {
         var code = RandomNumberGenerator.GetString(CodeAlphabet, CodeLength);
@@ -155,7 +155,7 @@ public sealed class SignInGuard(
         },
     };
 
-    // As it may be typed: with blanks and hyphens, in small letters, O for 0, I and L for 1.
+    // Accepts blanks, hyphens and lower case, and reads O as 0 and I and L as 1.
     private static string Canonical(string typed) =>
         string.Concat(
             typed.ToUpperInvariant().Where(char.IsAsciiLetterOrDigit).Take(CodeLength + 1).Select(c => c switch
@@ -166,7 +166,7 @@ public sealed class SignInGuard(
     }));
 }
 
-/// <summary>A sign-in under way.</summary>
+/// <summary>A sign-in that is in progress.</summary>
 internal sealed class SignInAttempt(GuessLimits limits, Guess guess, string? address, KnownDevice? device, string? code)
 {
     public string? Address => address;
@@ -175,10 +175,12 @@ internal sealed class SignInAttempt(GuessLimits limits, Guess guess, string? add
 
     public string? Code => code;
 
-    /// <summary>The password was right, or was not looked at by no fault of the caller.</summary>
+    /// <summary>
+    /// Call this if the password was right, or was not checked for reasons outside the caller's control.
+    /// </summary>
     public void Succeeded() => guess.Succeeded();
 
-    /// <summary>The password, or the code, was wrong.</summary>
+    /// <summary>Call this if the password or the code was wrong.</summary>
     public void Failed()
     {
         if (address is not null) limits.Failed(address, device);
