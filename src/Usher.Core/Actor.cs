@@ -5,30 +5,30 @@ namespace Usher.Core;
 
 public enum ActorKind
 {
-    /// <summary>A member of the organization, by key or by session.</summary>
+    /// <summary>A member of the organization, by API key or session.</summary>
     Member,
 
-    /// <summary>Whoever runs the installation, by an operator's key or the command line.</summary>
+    /// <summary>An operator of the installation, by operator key or command line.</summary>
     Operator,
 
-    /// <summary>Usher itself: bootstrap, workers, a guest's own click on his own invitation.</summary>
+    /// <summary>Usher itself, for startup, workers and actions of guests.</summary>
     System,
 }
 
-/// <summary>Who does something. Never null, so that "nobody" cannot come to mean "allowed".</summary>
+/// <summary>The caller of an operation. It is never null, so that a missing caller cannot mean "allowed".</summary>
 /// <param name="Kind">Member, operator or system.</param>
-/// <param name="Id">The member's id; an operator's key id; all zeros for the system.</param>
-/// <param name="Name">What he is called at this moment, for people who read it later.</param>
-/// <param name="OrganizationId">The one organization he acts in.</param>
-/// <param name="Access">What he holds there. Of levels on single resources it knows nothing until an operation has read
-/// them.</param>
+/// <param name="Id">The member's id, the operator's key id, or all zeros for the system.</param>
+/// <param name="Name">The actor's current display name, stored for later readers.</param>
+/// <param name="OrganizationId">The organization in which the actor acts.</param>
+/// <param name="Access">The actor's access in that organization. It contains levels on individual resources only after
+/// an operation has read them.</param>
 public sealed record Actor(ActorKind Kind, Guid Id, string Name, Guid OrganizationId, EffectiveAccess Access)
 {
     public static Actor System(Guid organizationId) =>
         new(ActorKind.System, Guid.Empty, "Usher", organizationId, EffectiveAccess.Everything);
 
     /// <summary>
-    /// A member, as the one who did something. What the member holds is for <see cref="AccessGraph.Today"/> to read.
+    /// An actor for a member, without access. <see cref="AccessGraph.Today"/> reads what the member holds.
     /// </summary>
     public static Actor Of(Member member) =>
         new(ActorKind.Member, member.Id, member.DisplayName, member.OrganizationId, EffectiveAccess.Nothing);
@@ -38,17 +38,17 @@ public sealed record Actor(ActorKind Kind, Guid Id, string Name, Guid Organizati
 
     public bool IsMember => Kind is ActorKind.Member;
 
-    /// <summary>Whether he holds a permission of the catalogue.</summary>
+    /// <summary>Whether the actor holds a permission of the catalogue.</summary>
     public bool May(string permission) => Access.Has(permission);
 
     /// <summary>Whether the actor may read the organization's persons, invitations, groups and roles.</summary>
     public bool MayReadDirectory => May(Permissions.UserManagement) || May(Permissions.DirectoryRead);
 
-    /// <summary>Whether the actor may read service accounts, and the keys of others.</summary>
+    /// <summary>Whether the actor may read service accounts and other members' API keys.</summary>
     public bool MayReadKeys => May(Permissions.UserManagement) || May(Permissions.TokenManagement);
 
     /// <summary>
-    /// Whether the actor holds everything that <paramref name="conferred"/> would give. An actor hands out only that.
+    /// Whether the actor holds all of <paramref name="conferred"/>. An actor may grant only what it holds.
     /// </summary>
     public bool CanGrant(EffectiveAccess conferred) => Access.Contains(conferred);
 

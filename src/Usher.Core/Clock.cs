@@ -5,8 +5,8 @@ public static class Clock
     extension(TimeProvider clock)
     {
         /// <summary>
-        /// Now, in UTC and whole milliseconds: what both databases keep, so that an answer given before the commit
-        /// equals one read later.
+        /// The current time in UTC and whole milliseconds, the precision of both databases. A value returned before the
+        /// commit therefore equals the value read later.
         /// </summary>
         public DateTimeOffset Now() =>
             DateTimeOffset.FromUnixTimeMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds());

@@ -3,8 +3,8 @@ using System.Threading.Channels;
 namespace Usher.Core;
 
 /// <summary>
-/// Wakes a worker; says nothing about what there is to do. The worker's table is the queue, so a ring that is lost
-/// costs some seconds and no work.
+/// Wakes a worker without telling it what to do. The worker's table is the queue, so a lost signal only delays the work
+/// by some seconds.
 /// </summary>
 public abstract class Doorbell
 {
@@ -13,7 +13,7 @@ public abstract class Doorbell
 
     public void Ring() => bell.Writer.TryWrite(true);
 
-    /// <summary>Returns at a ring, or after the patience has run out.</summary>
+    /// <summary>Returns after a signal or when the time is over.</summary>
     public async Task WaitAsync(TimeSpan patience, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -24,7 +24,7 @@ public abstract class Doorbell
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            // Nobody rang: look anyway.
+            // No signal came; the worker checks its table anyway.
         }
     }
 }

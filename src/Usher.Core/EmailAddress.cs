@@ -5,21 +5,21 @@ using System.Text;
 namespace Usher.Core;
 
 /// <summary>
-/// The canonical form of an e-mail address, by which members and users are told apart: trimmed, NFC, lower case, the
-/// domain in IDNA ASCII. Dots and plus tags are never touched. Mail goes to this form, so that what was proved is what
-/// was written to.
+/// The canonical form of an e-mail address, which identifies members and users: trimmed, NFC, lower case, with the
+/// domain in IDNA ASCII. Dots and plus tags are kept. Mail is sent to the canonical form, so that the proven address is
+/// the one that received the mail.
 /// </summary>
 public static class EmailAddress
 {
-    /// <summary>RFC 5321: 64 octets before the at sign, 254 in all.</summary>
+    /// <summary>RFC 5321: 64 octets before the at sign, 254 in total.</summary>
     public const int MaxLength = 254;
 
     private const int MaxLocalLength = 64;
     private const string AtomCharacters = "!#$%&'*+-/=?^_`{|}~.";
 
     /// <summary>
-    /// False for anything but one plain address with a dotted domain: no lists, display names, quoting, address
-    /// literals, control or format characters.
+    /// Converts an address to its canonical form. Fails unless the text is one plain address with a dotted domain.
+    /// Lists, display names, quoting, address literals, and control and format characters are not allowed.
     /// </summary>
     public static bool TryCanonical([NotNullWhen(true)] string? typed, [NotNullWhen(true)] out string? canonical)
     {
@@ -40,10 +40,11 @@ public static class EmailAddress
         return true;
     }
 
-    /// <summary>The part behind the at sign of a canonical address.</summary>
+    /// <summary>The domain of a canonical address.</summary>
     public static string DomainOf(string canonical) => canonical[(canonical.LastIndexOf('@') + 1)..];
 
-    // Letters that stay upper case when lowered (a mathematical A, a dotted I) have no canonical form and are refused.
+    // Letters without a lower-case form (such as a mathematical A or a dotted I) have no canonical form and are
+    // refused.
     private static bool IsLocalPart(string local) =>
         Encoding.UTF8.GetByteCount(local) <= MaxLocalLength
         && local[0] is not '.' && local[^1] is not '.' && !local.Contains("..", StringComparison.Ordinal)

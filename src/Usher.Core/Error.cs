@@ -1,73 +1,74 @@
 namespace Usher.Core;
 
-/// <summary>
-/// What sort of refusal an <see cref="Error"/> is. Each surface maps every kind to one status of its own.
-/// </summary>
+/// <summary>The kind of an <see cref="Error"/>. Each surface maps every kind to an HTTP status.</summary>
 public enum ErrorKind
 {
-    /// <summary>The request cannot be read: not JSON, wrong shape.</summary>
+    /// <summary>The request cannot be parsed: not JSON, or the wrong structure.</summary>
     Malformed,
 
-    /// <summary>Nobody known is calling: no key, a wrong one, one that may no longer act.</summary>
+    /// <summary>The caller is not authenticated: no key, a wrong key, or a key that is no longer valid.</summary>
     Unauthenticated,
 
-    /// <summary>The caller is known and may not do this.</summary>
+    /// <summary>The caller is authenticated but not allowed to do this.</summary>
     Forbidden,
 
-    /// <summary>No such thing here, or one of another organization, which is the same.</summary>
+    /// <summary>The object does not exist in this organization.</summary>
     NotFound,
 
-    /// <summary>The path exists, the method does not.</summary>
+    /// <summary>The path exists but does not support the method.</summary>
     WrongMethod,
 
-    /// <summary>The state of things forbids it: a name taken, a member already there.</summary>
+    /// <summary>
+    /// The request conflicts with the current state: a name is taken, or a person is already a member.
+    /// </summary>
     Conflict,
 
-    /// <summary>It changed since the caller saw it.</summary>
+    /// <summary>The object has changed since the caller read it.</summary>
     Outdated,
 
-    /// <summary>It was there once and has ended: a used, revoked or expired invitation.</summary>
+    /// <summary>The object existed and has ended: a used, revoked or expired invitation.</summary>
     Gone,
 
-    /// <summary>The body is longer than the server reads.</summary>
+    /// <summary>The body exceeds the size limit.</summary>
     TooLarge,
 
-    /// <summary>The body's media type is not one the route reads.</summary>
+    /// <summary>The route does not accept the body's media type.</summary>
     WrongMediaType,
 
-    /// <summary>The request can be read, and a value in it cannot be accepted.</summary>
+    /// <summary>The request can be parsed but contains an invalid value.</summary>
     Invalid,
 
-    /// <summary>A limit was reached; later it may work.</summary>
+    /// <summary>A limit is reached. The request may succeed later.</summary>
     TooMany,
 
-    /// <summary>The database is away. The same request may work later.</summary>
+    /// <summary>The database is not available. The request may succeed later.</summary>
     Unavailable,
 
-    /// <summary>A fault of the server.</summary>
+    /// <summary>Internal server error.</summary>
     Internal,
 }
 
-/// <summary>An expected refusal, as a value.</summary>
-/// <param name="Kind">Which status it becomes.</param>
-/// <param name="Code">Public and permanent, snake_case; what programs compare.</param>
-/// <param name="Message">For people; may be reworded. Holds no secret and nothing of another organization.</param>
-/// <param name="Field">The member of the operation's input it is about, such as <c>email</c> or
-/// <c>levels/2/resource</c>; null when it is about the whole.</param>
+/// <summary>An expected refusal, returned as a value.</summary>
+/// <param name="Kind">Determines the HTTP status.</param>
+/// <param name="Code">A permanent public code in snake_case, for programs.</param>
+/// <param name="Message">A text for people; it may change. Contains no secrets and no data of another
+/// organization.</param>
+/// <param name="Field">The path of the field in the operation's input, such as <c>email</c> or
+/// <c>levels/2/resource</c>; null if the error concerns the whole input.</param>
 public sealed record Error(ErrorKind Kind, string Code, string Message, string? Field = null)
 {
-    /// <summary>What else was wrong with the same input.</summary>
+    /// <summary>Further errors in the same input.</summary>
     public IReadOnlyList<Error> Also { get; init; } = [];
 
-    /// <summary>Whether it is the same refusal, whatever place it points to and however it is worded.</summary>
+    /// <summary>Whether both errors have the same code. Field and message may differ.</summary>
     public bool Is(Error other) => Code == other.Code;
 
-    /// <summary>How long to wait before the same request can succeed; null when waiting does not help.</summary>
+    /// <summary>How long to wait before the same request can succeed; null if waiting does not help.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>
-    /// The faults as one refusal, led by the first; null when there is none. Reads at most <see cref="FaultList.Max"/>
-    /// faults: a lazy sequence is not enumerated further.
+    /// Combines faults into one error, led by the first. Null if there are none. Reads at most
+    /// <see cref="FaultList.Max"/> faults from the sequence.
     /// </summary>
     public static Error? Of(IEnumerable<Error> faults) => faults.Take(FaultList.Max).ToList() switch
     {
@@ -76,7 +77,7 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, string? 
         [var first, .. var rest] => first with { Also = rest },
     };
 
-    /// <summary>The same about something deeper in the input, such as <c>rows/3/email</c>.</summary>
+    /// <summary>The same error with a path in front of its field, such as <c>rows/3/email</c>.</summary>
     public Error Under(string path) =>
         this with { Field = Field is null ? path : $"{path}/{Field}", Also = [.. Also.Select(e => e.Under(path))] };
 }

@@ -1,6 +1,6 @@
 namespace Usher.Core;
 
-/// <summary>A value a caller may leave out, where null is a value too. The default is "left out".</summary>
+/// <summary>An optional value that distinguishes null from absent. The default is absent.</summary>
 public readonly record struct Optional<T>
 {
     private readonly T? value;
@@ -11,6 +11,6 @@ public readonly record struct Optional<T>
 
     public static implicit operator Optional<T>(T? value) => new(value);
 
-    /// <summary>What was given, else what is there.</summary>
+    /// <summary>The given value, or <paramref name="present"/> if absent.</summary>
     public T? Or(T? present) => IsGiven ? value : present;
 }

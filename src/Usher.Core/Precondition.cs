@@ -5,9 +5,9 @@ using Usher.Core.Members;
 namespace Usher.Core;
 
 /// <summary>
-/// What a caller says he has seen: tags of versions, one of which must still be the thing's, or the change is refused
-/// with <c>version_mismatch</c>. Null asks nothing. The save itself depends on the version too, so nothing can come
-/// between the look and the change.
+/// An optimistic concurrency check. The caller sends version tags; one of them must match the current version,
+/// otherwise the change is refused with <c>version_mismatch</c>. Null skips the check. The save also depends on the
+/// version, so a concurrent change between check and save is detected.
 /// </summary>
 public static class Precondition
 {
@@ -15,10 +15,13 @@ public static class Precondition
         ErrorKind.Outdated, "version_mismatch",
         "It was changed since you read it. Read it again before you change it.");
 
-    /// <summary>The tag of a thing as it is, or, after a change, as it will be saved.</summary>
+    /// <summary>The version tag of an object. After a change, it is the tag that will be saved.</summary>
     public static string TagOf(IVersioned thing) => $"{thing.Version}";
 
-    /// <summary>An invitation is shown with what its member is offered: it has changed when either has.</summary>
+    /// <summary>
+    /// The version tag of an invitation. It includes the member's version, because an invitation is shown with what its
+    /// member is offered.
+    /// </summary>
     public static string TagOf(Invitation invitation, Member member) => $"{invitation.Version}.{member.Version}";
 
     internal static Error? Refuses(IReadOnlyCollection<string>? tags, string tag) =>
@@ -26,7 +29,7 @@ public static class Precondition
 
     internal static Error? Refuses(IReadOnlyCollection<string>? tags, IVersioned thing) => Refuses(tags, TagOf(thing));
 
-    // Of a call that names several no version can be meant; whoever sends one names one.
+    // Callers send tags only for a single member, because a tag cannot match several members.
     internal static Error? Refuses(IReadOnlyCollection<string>? tags, MemberSelection selection) => tags is null
         ? null
         : selection.Members.Select(m =>

@@ -9,7 +9,7 @@ public interface IOutcome
     Error? Error { get; }
 }
 
-/// <summary>What an operation came to: a value, or the <see cref="Core.Error"/> that says why not.</summary>
+/// <summary>The result of an operation: a value or an <see cref="Core.Error"/>.</summary>
 public readonly struct Result<T> : IOutcome
 {
     private readonly T? value;
@@ -27,7 +27,7 @@ public readonly struct Result<T> : IOutcome
 
     public static implicit operator Result<T>(Error error) => new(default, error);
 
-    /// <summary>True with the value, or false with the refusal.</summary>
+    /// <summary>Returns true with the value, or false with the error.</summary>
     public bool TryGet([NotNullWhen(true)] out T? got, [NotNullWhen(false)] out Error? refused)
     {
         (got, refused) = (value, Error);

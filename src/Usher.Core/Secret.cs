@@ -5,7 +5,7 @@ using System.Text;
 namespace Usher.Core;
 
 /// <summary>
-/// Makes and recognises secrets: a prefix, 32 random bytes in base64url, six check characters. Only the SHA-256 is ever
+/// Creates and recognizes secrets: a prefix, 32 random bytes in base64url and six check characters. Only the SHA-256 is
 /// stored.
 /// </summary>
 public static class Secret
@@ -31,8 +31,8 @@ public static class Secret
     public static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
     /// <summary>
-    /// Whether it has this prefix, length and check characters: a typing mistake is told apart from a wrong secret
-    /// without asking the database.
+    /// Whether a text has the given prefix, the right length and valid check characters. This detects typing mistakes
+    /// without a database query.
     /// </summary>
     public static bool IsWellFormed(string text, string prefix)
     {

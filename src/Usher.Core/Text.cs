@@ -4,18 +4,19 @@ using System.Text.RegularExpressions;
 
 namespace Usher.Core;
 
-/// <summary>Text that people type: names of persons, organizations, groups, resources.</summary>
+/// <summary>Validates and normalizes text entered by people, such as names.</summary>
 public static partial class Text
 {
-    /// <summary>The longest name of anything, in characters.</summary>
+    /// <summary>The maximum length of a name, in characters.</summary>
     public const int MaxNameLength = 120;
 
     /// <summary>
-    /// True when it has no control, format, private-use or unassigned character, no line break and no lone surrogate.
+    /// Whether a text has no control, format, private-use or unassigned characters, no line breaks and no lone
+    /// surrogates.
     /// </summary>
-    /// <param name="text">What was typed.</param>
-    /// <param name="joiners">Whether zero-width joiners may stand in it: names in Persian and some emoji need them,
-    /// addresses never do.</param>
+    /// <param name="text">The text as it was entered.</param>
+    /// <param name="joiners">Whether zero-width joiners are allowed. Persian names and some emoji need them; addresses
+    /// must not contain them.</param>
     public static bool IsWellFormed(string text, bool joiners = false)
     {
         for (var i = 0; i < text.Length;)
@@ -34,33 +35,34 @@ public static partial class Text
     }
 
     /// <summary>
-    /// Whether it may be a name: well formed and, as it is stored, 0 to <see cref="MaxNameLength"/> characters.
+    /// Whether a text is a valid name, possibly empty: well-formed and, when normalized, 0 to
+    /// <see cref="MaxNameLength"/> characters.
     /// </summary>
     public static bool IsName(string text) => IsWellFormed(text, joiners: true) && Name(text).Length <= MaxNameLength;
 
-    /// <summary>The same for a name that there must be: 1 to <see cref="MaxNameLength"/> characters.</summary>
+    /// <summary>Whether a text is a valid name and not empty: 1 to <see cref="MaxNameLength"/> characters.</summary>
     public static bool IsFilledName(string text) => IsName(text) && Name(text).Length > 0;
 
-    /// <summary>Whether it may describe something: well formed, 0 to 1,000 characters.</summary>
+    /// <summary>Whether a text is a valid description: well-formed, 0 to 1,000 characters.</summary>
     public static bool IsDescription(string text) => text.Length <= 1_000 && IsWellFormed(text, joiners: true);
 
-    /// <summary>Whether it may name a language: the form of BCP 47, 2 to 35 characters.</summary>
+    /// <summary>Whether a text has the form of a BCP 47 language tag, 2 to 35 characters.</summary>
     public static bool IsLocale(string text) => text.Length is >= 2 and <= 35 && Locale().IsMatch(text);
 
     /// <summary>
-    /// Whether it may be an entry of metadata: a name of 1 to 64 characters of A-Z a-z 0-9 _ . and -, a value of at
-    /// most 1,000 characters.
+    /// Whether a metadata entry is valid: a name of 1 to 64 characters of A-Z a-z 0-9 _ . and -, and a value of at most
+    /// 1,000 characters.
     /// </summary>
     public static bool IsMetadata(string name, string value) => MetadataName().IsMatch(name) && IsDescription(value);
 
-    /// <summary>How a name is stored.</summary>
+    /// <summary>The stored form of a name: trimmed, NFC.</summary>
     public static string Name(string text) => text.Trim().Normalize(NormalizationForm.FormC);
 
-    /// <summary>How a name is compared: NFC, lower case.</summary>
+    /// <summary>The form in which names are compared: trimmed, lower case, NFC.</summary>
     public static string Key(string text) => Name(text).ToLowerInvariant().Normalize(NormalizationForm.FormC);
 
     /// <summary>
-    /// Orders keys as both databases do, by code point. Ordinal comparison differs beyond sixteen bits.
+    /// Orders keys by code point, as both databases do. Ordinal comparison by UTF-16 code unit differs above U+FFFF.
     /// </summary>
     public static Comparer<string> KeyOrder { get; } = Comparer<string>.Create((a, b) =>
     {
@@ -70,12 +72,12 @@ public static partial class Text
         static int Rank(char c) => char.IsSurrogate(c) ? c + char.MaxValue : c;
     });
 
-    /// <summary>Whether it names a time zone of the TZ database, such as <c>Europe/Berlin</c>.</summary>
+    /// <summary>Whether a text is a time zone of the TZ database, such as <c>Europe/Berlin</c>.</summary>
     public static bool IsTimeZone(string text) =>
         text.Length is > 0 and <= 64 && IsWellFormed(text) && TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone)
             && zone.HasIanaId;
 
-    /// <summary>A name as a part of addresses: 1 to 50 characters of a-z, 0-9 and inner hyphens.</summary>
+    /// <summary>Derives a URL part from a name: 1 to 50 characters of a-z, 0-9 and inner hyphens.</summary>
     public static string Slug(string name)
     {
         var slug = new StringBuilder();
