@@ -6,7 +6,7 @@ using CsvHelper.Configuration;
 namespace Usher.Core.Jobs;
 
 /// <summary>
-/// Rows as RFC 4180 has them. Lists within a cell are separated by semicolons; an empty cell says nothing.
+/// Reads import rows from CSV (RFC 4180). Semicolons separate list items within a cell. Empty cells are ignored.
 /// </summary>
 internal static class CsvImport
 {
@@ -28,7 +28,7 @@ internal static class CsvImport
     };
 
     /// <returns>Why the file is refused, or null.</returns>
-    /// <exception cref="DecoderFallbackException">It is not UTF-8.</exception>
+    /// <exception cref="DecoderFallbackException">The file is not valid UTF-8.</exception>
     public static async Task<Error?> ReadAsync(Stream body, ImportIds ids, ImportRows rows)
     {
         using var text = new StreamReader(
@@ -44,8 +44,8 @@ internal static class CsvImport
             var tooLong = columns is not null && Encoding.UTF8.GetByteCount(raw) > ImportReader.MaxRowBytes;
             string[] cells = tooLong ? [] : parser.Record ?? [];
 
-            // The parser takes what is left of the file for a cell that nothing closes. Quotes come in pairs wherever
-            // they may be.
+            // The parser reads the rest of the file as one cell if a quote is not closed. In valid CSV the number of
+            // quotes is even.
             if (bad || raw.AsSpan().Count('"') % 2 is not 0)
                 return JobErrors.Malformed(
                     rows.Total + (columns is null ? 0 : 1),

@@ -5,26 +5,26 @@ namespace Usher.Core.Jobs;
 
 public enum ImportFormat
 {
-    /// <summary>RFC 4180 in UTF-8, the first line naming the columns.</summary>
+    /// <summary>RFC 4180 in UTF-8. The first line contains the column names.</summary>
     Csv,
 
-    /// <summary>An array of objects, bare or as <c>rows</c> of an object.</summary>
+    /// <summary>A JSON array of objects, or an object whose only property <c>rows</c> is such an array.</summary>
     Json,
 }
 
-/// <summary>A file that was read: its rows in batches, as they are stored.</summary>
+/// <summary>A file after reading: its rows in batches, as they will be stored.</summary>
 public sealed record ImportFile(int Total, IReadOnlyList<ImportBatch> Batches);
 
-/// <summary>Some rows of a file, as JSON.</summary>
-/// <param name="FirstRow">The number of the first; 1 for the first of all.</param>
+/// <summary>A batch of rows as JSON.</summary>
+/// <param name="FirstRow">The number of the batch's first row. The first row of the file is 1.</param>
 public sealed record ImportBatch(int FirstRow, int Count, string Rows)
 {
     public IReadOnlyList<ImportRow> Read() => JobJson.Read<List<ImportRow>>(Rows);
 }
 
 /// <summary>
-/// Reads a file of people to invite, as it comes in: at no time is more of it in memory than the row at hand and what
-/// was read before, as it will be stored. A file is refused as a whole, or else a bad row only refuses itself.
+/// Reads a file of people to invite as a stream. Memory holds only the current row and the stored form of earlier rows.
+/// Some faults refuse the whole file; an invalid row is only marked as such.
 /// </summary>
 public static class ImportReader
 {
@@ -32,11 +32,11 @@ public static class ImportReader
     public const int MaxBytes = 32 * 1024 * 1024;
     public const int MaxRowBytes = 64 * 1024;
 
-    /// <summary>How many rows are carried out as one.</summary>
+    /// <summary>The number of rows in one batch.</summary>
     public const int BatchSize = 500;
 
     /// <summary>
-    /// What a row can say, apart from <c>metadata.&lt;key&gt;</c>. Letter case and underscores aside.
+    /// The supported columns besides <c>metadata.&lt;key&gt;</c>. Letter case and underscores are ignored.
     /// </summary>
     public static IReadOnlyList<string> Columns { get; } =
         [
@@ -44,11 +44,12 @@ public static class ImportReader
             "locale", "timeZone",
         ];
 
-    /// <summary>All rows of a file. Stops reading at whatever refuses it.</summary>
-    /// <param name="body">Read once, from where it stands.</param>
-    /// <param name="format">What it is.</param>
-    /// <param name="ids">How ids are written in it.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <summary>Reads all rows of a file. Stops at the first fault that refuses the file.</summary>
+    /// <param name="body">Read once, from its current position.</param>
+    /// <param name="format">The format of the file.</param>
+    /// <param name="ids">Parses ids in the file.</param>
+    /// <param name="ct">Cancels the read.</param>
+    /// <returns>The rows, or the error that refuses the file.</returns>
     public static async Task<Result<ImportFile>> ReadAsync(
         Stream body, ImportFormat format, ImportIds ids, CancellationToken ct)
     {
@@ -68,15 +69,15 @@ public static class ImportReader
             refusal = JobErrors.NotUtf8;
         }
 
-        if (limited.Exceeded) return JobErrors.TooLarge; // what was cut off there may look like any other fault
+        if (limited.Exceeded) return JobErrors.TooLarge; // checked first: a truncated file causes other faults
         if (refusal is not null) return refusal;
         return rows.Total is 0 ? JobErrors.Empty : rows.ToFile();
     }
 
-    /// <summary>How a column or a JSON member is found: letter case and underscores aside.</summary>
+    /// <summary>The lookup key of a column or JSON property: lower case, without underscores.</summary>
     internal static string Key(string name) => name.Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
 
-    // Ends where the limit is, and remembers that there was more.
+    // Ends at the limit and records whether there was more.
     private sealed class LimitedStream(Stream inner, long limit, CancellationToken ct) : Stream
     {
         private long read;
@@ -125,7 +126,7 @@ public static class ImportReader
     }
 }
 
-/// <summary>The rows of a file so far, numbered from 1.</summary>
+/// <summary>Collects the rows of a file, numbered from 1.</summary>
 internal sealed class ImportRows
 {
     private readonly Dictionary<string, int> firsts = [];
@@ -134,8 +135,8 @@ internal sealed class ImportRows
 
     public int Total { get; private set; }
 
-    /// <summary>Takes the next row; a second one for an address refuses itself.</summary>
-    /// <returns>Why the file has ended here, or null.</returns>
+    /// <summary>Adds the next row. A second row for the same address is marked as faulty.</summary>
+    /// <returns>Why reading must stop, or null.</returns>
     public Error? Add(ImportRow row)
     {
         if (Total == ImportReader.MaxRows) return JobErrors.TooManyRows;

@@ -3,20 +3,21 @@ using Usher.Core.Invitations;
 
 namespace Usher.Core.Jobs;
 
-/// <summary>Something wrong with one row.</summary>
+/// <summary>A fault in one row.</summary>
 /// <param name="Code">See <see cref="Error.Code"/>.</param>
-/// <param name="Field">Where in the row, such as <c>email</c> or <c>groups/1</c>; null for all of it.</param>
-/// <param name="Detail">For people.</param>
+/// <param name="Field">The field in the row, such as <c>email</c> or <c>groups/1</c>; null if the fault concerns the
+/// whole row.</param>
+/// <param name="Detail">A text for people.</param>
 public sealed record RowFault(string Code, string? Field, string Detail)
 {
     public static RowFault Of(Error error) => new(error.Code, error.Field, error.Message);
 }
 
-/// <summary>A level on a resource, as a file has it.</summary>
+/// <summary>A level on a resource, as the file contains it.</summary>
 public sealed record ImportLevel(Reference Resource, AccessLevel Level, IReadOnlyList<string> Capabilities);
 
-/// <summary>What one row of a file says. Null is what it leaves out.</summary>
-/// <param name="Email">As written; cut where it is far too long to be one.</param>
+/// <summary>The content of one row. Null: absent from the row.</summary>
+/// <param name="Email">The address as the file contains it; cut if it is far too long for an address.</param>
 public sealed record ImportRow(string Email)
 {
     public string? FirstName { get; init; }
@@ -41,10 +42,10 @@ public sealed record ImportRow(string Email)
 
     public Dictionary<string, string>? Metadata { get; init; }
 
-    /// <summary>What was wrong with it at reading; null when nothing was. Such a row is never carried out.</summary>
+    /// <summary>The faults found while reading; null if there are none. A row with faults is never processed.</summary>
     public IReadOnlyList<RowFault>? Faults { get; init; }
 
-    /// <summary>The same as the one invite operation wants it.</summary>
+    /// <summary>Converts the row to an invitation.</summary>
     public NewInvitation ToInvitation() => new(Email)
     {
         FirstName = FirstName, LastName = LastName, Role = Role, Permissions = Permissions, Groups = Groups,
@@ -55,10 +56,12 @@ public sealed record ImportRow(string Email)
     };
 }
 
-/// <summary>How the surface that takes the file writes ids. Null for a text that is none of its ids.</summary>
+/// <summary>
+/// Parses the ids of the surface that receives the file. Each function returns null for text that is not an id.
+/// </summary>
 public sealed record ImportIds(Func<string, Guid?> Group, Func<string, Guid?> Role, Func<string, Guid?> Resource);
 
-/// <summary>A row while it is read: values as text, put where they belong, and whatever was wrong with them.</summary>
+/// <summary>Builds a row from the text values of a file and collects their faults.</summary>
 internal sealed class ImportDraft(ImportIds ids)
 {
     private static readonly string[] KnownCapabilities = [
@@ -106,7 +109,7 @@ internal sealed class ImportDraft(ImportIds ids)
     public void Roles(IEnumerable<string> texts) =>
         roles = [.. texts.Select(t => ids.Role(t) is { } id ? new Reference(t, id) : Reference.Named(t))];
 
-    /// <summary>Levels as a cell has them, each <c>resource=level+capability</c>.</summary>
+    /// <summary>Sets the levels from CSV items of the form <c>resource=level+capability</c>.</summary>
     public void Levels(IReadOnlyList<string> texts)
     {
         levels = [];
@@ -118,7 +121,7 @@ internal sealed class ImportDraft(ImportIds ids)
         }
     }
 
-    /// <summary>One more level: of its words at most one is a level, the others are capabilities.</summary>
+    /// <summary>Adds a level. At most one word is an access level; the others are capabilities.</summary>
     public void Level(int index, string resource, IReadOnlyList<string> words, string shown)
     {
         string[] lower = [.. words.Select(w => w.ToLowerInvariant())];

@@ -8,68 +8,70 @@ namespace Usher.Core.Jobs;
 
 public enum JobKind
 {
-    /// <summary>Invites the people of a file.</summary>
+    /// <summary>Invites the people listed in a file.</summary>
     Import,
 
-    /// <summary>Mails every invitation of a filter anew.</summary>
+    /// <summary>Sends every invitation that matches a filter again.</summary>
     Resend,
 
-    /// <summary>Ends every invitation of a filter.</summary>
+    /// <summary>Revokes every invitation that matches a filter.</summary>
     Revoke,
 
     /// <summary>
-    /// Makes the actor the sponsor of every invitation of a filter whose sponsor may no longer make it.
+    /// Makes the actor the sponsor of every invitation that matches a filter and whose sponsor may no longer make it.
     /// </summary>
     Endorse,
 }
 
 public enum JobStatus
 {
-    /// <summary>Waits for a worker.</summary>
+    /// <summary>Waiting for a worker.</summary>
     Queued,
     Running,
     Completed,
     Cancelled,
 
-    /// <summary>A fault of the server stopped it; the reason says which. What it did before stays done.</summary>
+    /// <summary>Stopped by an internal server error; see the failure reason. Completed batches stay.</summary>
     Failed,
 }
 
-/// <summary>What became of one row.</summary>
+/// <summary>The result of one row.</summary>
 public enum RowOutcome
 {
     Invited,
 
-    /// <summary>Was invited already, and is now offered what the row says.</summary>
+    /// <summary>The person was already invited. The offer now matches the row.</summary>
     Refreshed,
 
-    /// <summary>Was invited already with all that the row says: nothing was changed, no mail sent.</summary>
+    /// <summary>
+    /// The person was already invited with everything in the row. Nothing was changed and no mail was sent.
+    /// </summary>
     Unchanged,
     AlreadyMember,
 
-    /// <summary>The row itself is wrong.</summary>
+    /// <summary>The row is invalid.</summary>
     Invalid,
 
-    /// <summary>Whoever started the job may not do this.</summary>
+    /// <summary>The actor who started the job may not do this.</summary>
     Forbidden,
     OverSeats,
 
-    /// <summary>Of a bulk resend: a new mail is on its way.</summary>
+    /// <summary>Bulk resend: a new mail was queued.</summary>
     Resent,
 
-    /// <summary>Of a bulk revoke: ended.</summary>
+    /// <summary>Bulk revoke: the invitation was revoked.</summary>
     Revoked,
 
-    /// <summary>Of a bulk endorse: the same link works again.</summary>
+    /// <summary>Bulk endorse: the existing link works again.</summary>
     Endorsed,
 
-    /// <summary>Of bulk work on invitations: something else became of it meanwhile.</summary>
+    /// <summary>Bulk operations: the invitation ended in the meantime.</summary>
     Ended,
 }
 
 /// <summary>
-/// Work on many rows that goes on after its request was answered, and after a restart. Its rows lie in batches; each
-/// batch's outcomes are committed with what it changed.
+/// An operation on many rows that continues after its request was answered, also after a restart. Its rows are split
+/// into batches. The outcomes of a batch are committed together with its changes.
 /// </summary>
 public sealed class Job : IVersioned
 {
@@ -81,25 +83,23 @@ public sealed class Job : IVersioned
 
     public JobStatus Status { get; set; }
 
-    /// <summary>Whether it only says what it would do.</summary>
+    /// <summary>Whether the job only reports what it would do.</summary>
     public bool DryRun { get; init; }
 
-    /// <summary>
-    /// Who started it, and so stands for what it does. What he may do is asked anew with every batch.
-    /// </summary>
+    /// <summary>The actor who started the job. The actor's access is checked again for every batch.</summary>
     public ActorKind ActorKind { get; init; }
 
     public Guid ActorId { get; init; }
 
     public string ActorName { get; init; } = "";
 
-    /// <summary>What the kind needs besides: a filter, whether mails are sent.</summary>
+    /// <summary>The parameters of the job; see <see cref="JobParameters"/>.</summary>
     public Dictionary<string, string> Parameters { get; init; } = [];
 
-    /// <summary>How many rows there are.</summary>
+    /// <summary>The number of rows.</summary>
     public int Total { get; set; }
 
-    /// <summary>How many rows came to what; the outcomes in snake_case.</summary>
+    /// <summary>The number of rows per outcome. The keys are outcomes in snake_case.</summary>
     public Dictionary<string, int> Counts { get; set; } = [];
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -108,7 +108,7 @@ public sealed class Job : IVersioned
 
     public DateTimeOffset? FinishedAt { get; set; }
 
-    /// <summary>Until then a worker is at it; a job that waits or whose worker died is free.</summary>
+    /// <summary>Until when a worker has claimed the job. If it is null or past, the job is free to claim.</summary>
     public DateTimeOffset? ClaimedUntil { get; set; }
 
     public string? FailureReason { get; set; }
@@ -119,7 +119,7 @@ public sealed class Job : IVersioned
 
     public void End(JobStatus how, DateTimeOffset now) => (Status, FinishedAt, ClaimedUntil) = (how, now, null);
 
-    /// <summary>An event about it, with what it has come to so far.</summary>
+    /// <summary>Creates an event about the job, with its current counts.</summary>
     public UsherEvent Event(string type, Actor actor, DateTimeOffset now, string? cause = null)
     {
         Dictionary<string, string> details = new()
@@ -143,25 +143,27 @@ public sealed class Job : IVersioned
     }
 }
 
-/// <summary>Up to some hundred rows of a job, as one.</summary>
+/// <summary>A batch of up to some hundred rows of a job.</summary>
 public sealed class JobBatch
 {
     public required Guid OrganizationId { get; init; }
 
     public required Guid JobId { get; init; }
 
-    /// <summary>1 for the first.</summary>
+    /// <summary>The position of the batch in the job, starting at 1.</summary>
     public required int Sequence { get; init; }
 
-    /// <summary>The number of its first row; 1 for the first of all.</summary>
+    /// <summary>The number of the batch's first row. The first row of the job is 1.</summary>
     public required int FirstRow { get; init; }
 
     public required int Count { get; init; }
 
-    /// <summary>The rows, as JSON.</summary>
+    /// <summary>
+    /// The rows of an imported file as JSON, emptied after processing; otherwise the id of the batch's last invitation.
+    /// </summary>
     public required string Input { get; set; }
 
-    /// <summary>What became of them, as JSON in their order; null until then.</summary>
+    /// <summary>The outcomes of the rows as JSON, in row order; null before processing.</summary>
     public string? Outcomes { get; set; }
 
     internal sealed class Mapping : IEntityTypeConfiguration<JobBatch>

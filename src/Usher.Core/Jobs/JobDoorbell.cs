@@ -1,4 +1,4 @@
 namespace Usher.Core.Jobs;
 
-/// <summary>Wakes the worker that does jobs.</summary>
+/// <summary>Wakes the worker that runs jobs.</summary>
 public sealed class JobDoorbell : Doorbell;

@@ -17,7 +17,7 @@ public static class JobErrors
     public static readonly Error EmailPrefixInvalid = new(
         ErrorKind.Invalid, "email_prefix_invalid", "Not the beginning of an e-mail address.", "email");
 
-    // Errors of a whole file, of which nothing is stored.
+    // Errors of a whole file. Nothing of the file is stored.
     public static readonly Error TooLarge = new(ErrorKind.TooLarge, "too_large", "The file is larger than 32 MiB.");
     public static readonly Error TooManyRows = new(
         ErrorKind.Invalid, "too_many_rows", "The file has more than 50,000 rows.");
@@ -27,7 +27,7 @@ public static class JobErrors
         ErrorKind.Invalid, "import_header_missing",
         "The first line must name the columns, separated by commas; one of them must be email.");
 
-    // Errors of one row, which do not affect the other rows.
+    // Errors of one row. Other rows are not affected.
     public static readonly Error RowTooLong = new(ErrorKind.Invalid, "row_too_long", "The row is longer than 64 KB.");
     public static readonly Error TooManyCells = new(
         ErrorKind.Invalid, "row_too_many_cells", "The row has more cells than the header.");
@@ -68,6 +68,6 @@ public static class JobErrors
         $"Invalid access level: {Shown(text)}. Use for example production=full or staging=read_only+deploy_all.",
         $"levels/{index}");
 
-    // The file's text is cut, so that an error cannot carry arbitrary text.
+    // Limits the length, so that an error cannot carry arbitrary text from the file.
     private static string Shown(string text) => text.Length > 64 ? text[..64] + "…" : text;
 }

@@ -4,32 +4,34 @@ using System.Text.Json.Serialization;
 
 namespace Usher.Core.Jobs;
 
-/// <summary>What became of one row of a job.</summary>
-/// <param name="Row">Its number: 1 for the first row of a file, the line that names the columns not counted, or for the
-/// oldest invitation.</param>
-/// <param name="Email">The address as the row has it.</param>
-/// <param name="Outcome">What became of it.</param>
+/// <summary>The outcome of one row of a job.</summary>
+/// <param name="Row">The row number, starting at 1: in a file, the first row after the header; otherwise the oldest
+/// invitation.</param>
+/// <param name="Email">The address as the row contains it.</param>
+/// <param name="Outcome">The result of the row.</param>
 public sealed record JobRow(int Row, string Email, RowOutcome Outcome)
 {
-    /// <summary>The <see cref="Error.Code"/> of why nothing was done.</summary>
+    /// <summary>The <see cref="Error.Code"/> of the error; null if the row succeeded.</summary>
     public string? Code { get; init; }
 
-    /// <summary>What in the row it is about, such as <c>email</c> or <c>groups/1</c>.</summary>
+    /// <summary>The field in the row that the error concerns, such as <c>email</c> or <c>groups/1</c>.</summary>
     public string? Field { get; init; }
 
-    /// <summary>For people.</summary>
+    /// <summary>A text for people.</summary>
     public string? Detail { get; init; }
 
-    /// <summary>What else was wrong with the row.</summary>
+    /// <summary>Further faults of the row.</summary>
     public IReadOnlyList<RowFault>? Also { get; init; }
 
-    /// <summary>The member, where there is one; null for one that a dry run would have made.</summary>
+    /// <summary>The member; null if there is none, and for a member that a dry run would have created.</summary>
     public Guid? MemberId { get; init; }
 
-    /// <summary>His open invitation, likewise.</summary>
+    /// <summary>
+    /// The member's open invitation; null if there is none, and for an invitation that a dry run would have created.
+    /// </summary>
     public Guid? InvitationId { get; init; }
 
-    /// <summary>A row that was not carried out.</summary>
+    /// <summary>Creates the outcome of a row that was not processed.</summary>
     public static JobRow Refused(int row, string email, RowOutcome outcome, IReadOnlyList<RowFault> faults) =>
         new(row, email, outcome)
     {
@@ -39,7 +41,7 @@ public sealed record JobRow(int Row, string Email, RowOutcome Outcome)
     };
 }
 
-/// <summary>How rows are stored.</summary>
+/// <summary>Serializes stored rows.</summary>
 internal static class JobJson
 {
     public static readonly JsonSerializerOptions Options = new()

@@ -9,32 +9,34 @@ using Usher.Core.Members;
 namespace Usher.Core.Jobs;
 
 /// <summary>
-/// Jobs as a worker sees them: claim one, do a batch of it, which frees it again. What a batch changes is one commit
-/// with what its rows came to, so every row is carried out once, whoever dies when. Of several jobs each gets its turn,
-/// for the one that waited longest comes first.
+/// Runs jobs for a worker. The worker claims a job and processes one batch, which releases the job. A batch's changes
+/// and row outcomes are one commit, so every row is processed exactly once, even if a node dies. The job that has
+/// waited longest is next, so all jobs make progress.
 /// </summary>
 public sealed class JobRunner(
     UsherDb db, Database database, InvitationService invitations, MemberService members, MemberNumbers numbers,
     TimeProvider clock)
 {
-    /// <summary>How long a claim lasts. Whoever still works then commits nothing any more.</summary>
+    /// <summary>How long a claim lasts: 1 minute. A worker whose claim has been taken over cannot commit.</summary>
     public static readonly TimeSpan ClaimLength = TimeSpan.FromMinutes(1);
 
-    /// <summary>How many invitations are sent anew or ended as one.</summary>
+    /// <summary>The number of invitations in one batch of a bulk operation.</summary>
     public const int BulkSize = 200;
 
-    /// <summary>How often a batch is tried before its job is given up.</summary>
+    /// <summary>The number of failed attempts of a batch after which the job fails.</summary>
     public const int MaxFailures = 5;
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>Takes a job that waits. Those of a suspended organization wait until it is resumed.</summary>
-    /// <returns>As it was claimed, for <see cref="RunAsync"/>; null when there is nothing to do.</returns>
+    /// <summary>
+    /// Claims the job that has waited longest. Jobs of a suspended organization wait until it is resumed.
+    /// </summary>
+    /// <returns>The claimed job, for <see cref="RunAsync"/>; null if none is waiting.</returns>
     public async Task<Job?> ClaimAsync(CancellationToken ct)
     {
         var now = clock.Now();
 
-        // An idle look is one indexed read and takes no lock.
+        // If no job is waiting, this costs one indexed read and no lock.
         if (!await Waiting(now).AnyAsync(ct)) return null;
         return await database.RunLockedAsync(async unit =>
         {
@@ -56,8 +58,7 @@ public sealed class JobRunner(
     }
 
     /// <summary>
-    /// Frees what was claimed. For a node that knows it is the only one, when it starts: what was claimed before was
-    /// its own.
+    /// Releases all claims. A node that knows it is the only one calls this at startup, because all claims are its own.
     /// </summary>
     public Task<int> TakeBackAsync(CancellationToken ct) =>
         database.RunLockedAsync(
@@ -66,13 +67,15 @@ public sealed class JobRunner(
                     .ExecuteUpdateAsync(set => set.SetProperty(j => j.ClaimedUntil, (DateTimeOffset?)null), ct),
             ct);
 
-    /// <summary>Does the next batch of a claimed job, and frees the job or, after the last, completes it.</summary>
-    /// <returns> False when it had ended meanwhile, another node has claimed it since, or its organization was
-    /// suspended since; then nothing was done, and in the last case the job is free again. </returns>
+    /// <summary>
+    /// Processes the next batch of a claimed job. Then releases the job or, after the last batch, completes it.
+    /// </summary>
+    /// <returns>False if the job has ended, another node has claimed it, or its organization was suspended. Nothing is
+    /// changed then; in the last case the job is released.</returns>
     public async Task<bool> RunAsync(Job claimed, CancellationToken ct)
     {
         var part = await ReadAsync(claimed, ct);
-        // Taken before the unit of work begins; see MemberNumbers.
+        // Reserved before the unit of work begins; see MemberNumbers.
         var first = part.Rows is [] ? 0 : await numbers.TakeAsync(part.Rows.Count, ct);
         var rehearsed = claimed.DryRun
             ? await database.RehearseAsync(unit => JudgeAsync(unit, claimed, part, first, ct), ct)
@@ -81,7 +84,7 @@ public sealed class JobRunner(
         {
             if (await HeldAsync(claimed, ct) is not { } job) return false;
             if (claimed.DryRun) return Write(unit, job, part, rehearsed);
-            // What a filter lets through may be other invitations by now, when the attempt runs under lock.
+            // Under lock, the filter is read again because other invitations may match now.
             var now = unit.IsLocked && job.Kind is not JobKind.Import ? await ReadAsync(job, ct) : part;
             return Write(unit, job, now, await JudgeAsync(unit, job, now, first, ct));
         }, ct);
@@ -89,18 +92,18 @@ public sealed class JobRunner(
         return done;
     }
 
-    /// <summary>Gives a claimed job back as it is, for a node that stops.</summary>
+    /// <summary>Releases a claimed job unchanged when the node stops.</summary>
     public Task ReleaseAsync(Job claimed, CancellationToken ct) =>
         ChangeAsync(claimed, (_, job) => job.ClaimedUntil = clock.Now(), ct);
 
     /// <summary>
-    /// A fault of the server kept a batch from being done: it is tried again, after growing pauses, and given up in the
-    /// end.
+    /// Records that a batch failed with an internal server error. The batch is tried again after growing pauses; after
+    /// <see cref="MaxFailures"/> failures the job fails.
     /// </summary>
-    /// <param name="claimed">The job; without effect when somebody else has claimed it since.</param>
-    /// <param name="reason">For people: a word for the fault, nothing of what it was about.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns>Whether it was given up.</returns>
+    /// <param name="claimed">The job. No effect if another worker has claimed it since.</param>
+    /// <param name="reason">A short text for people that names the fault and contains no data.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <returns>Whether the job has failed for good.</returns>
     public async Task<bool> FailedAsync(Job claimed, string reason, CancellationToken ct)
     {
         var failed = await ChangeAsync(claimed, (unit, job) =>
@@ -120,8 +123,8 @@ public sealed class JobRunner(
         return failed is { Status: JobStatus.Failed };
     }
 
-    // Rows to do as one: of a file as they were stored, of a filter the next it lets through. Null batch: there are
-    // none.
+    // The rows of one batch: stored rows of a file, or the next invitations that match a filter. The batch is null if
+    // there are none.
     private sealed record Part(
         JobBatch? Batch, IReadOnlyList<ImportRow> Rows, IReadOnlyList<Offer> Offers, bool IsLast);
 
@@ -137,7 +140,7 @@ public sealed class JobRunner(
     private IQueryable<Job> Same(Job claimed) =>
         db.Jobs.Where(j => j.OrganizationId == claimed.OrganizationId && j.Id == claimed.Id);
 
-    // Every claim ends at another time, so the end tells one from the next.
+    // Every claim has a different end time, so the end time identifies the claim.
     private static bool IsHeld(Job? job, Job claimed) =>
         job is { Status: JobStatus.Running } && job.ClaimedUntil == claimed.ClaimedUntil;
 
@@ -172,7 +175,7 @@ public sealed class JobRunner(
             Filter = JobJson.Read<InvitationFilter>(job.Parameters[JobParameters.Filter]),
         };
         var graph = await AccessGraph.ReadAsync(db, new(job.OrganizationId) { Invitations = page }, ct);
-        // A member has one that is open at most, so these are the page.
+        // A member has at most one open invitation, so these are exactly the page.
         List<Offer> offers = [
             .. (graph?.RunOfInvitations ?? []).Where(i => !i.HasEnded).OrderBy(i => i.Id)
                 .Select(i => new Offer(i.Id, i.MemberId, graph!.Member(i.MemberId)!.Identifier))];
@@ -187,8 +190,8 @@ public sealed class JobRunner(
         }, [], offers, offers.Count < BulkSize);
     }
 
-    // In the name of the one who started the job, with the rights of today. Null: the organization is suspended, and
-    // the job waits.
+    // Runs with the current access of the actor who started the job. Null if the organization is suspended; the job
+    // then waits.
     private async Task<IReadOnlyList<JobRow>?> JudgeAsync(
         Unit unit, Job job, Part part, long firstNumber, CancellationToken ct)
     {
@@ -240,7 +243,7 @@ public sealed class JobRunner(
         Unit unit, Job job, Actor actor, int first, IReadOnlyList<ImportRow> rows, long firstNumber,
         CancellationToken ct)
     {
-        // What a rehearsal let through before is not there: its seats are counted by hand.
+        // Invitations of earlier batches of a dry run are not stored, so their seats are added here.
         var seats = job.DryRun ? job.Counts.GetValueOrDefault(SnakeCaseName.Of(nameof(RowOutcome.Invited))) : 0;
         var how = new InviteOptions(
             OnPending.RefreshIfChanged, OnActive.Skip, OnRemoved.New,
@@ -271,7 +274,7 @@ public sealed class JobRunner(
             ? JobRow.Refused(row, email, outcome, [RowFault.Of(InvitationErrors.AlreadyMember)])
             : new JobRow(row, email, outcome);
         var invitation = invited.Member.Invitations.Find(i => !i.HasEnded);
-        // Of what a dry run made, nothing stays to be looked up.
+        // Records that a dry run created do not exist, so their ids are left out.
         return refused with
         {
             MemberId = dryRun && outcome is RowOutcome.Invited ? null : invited.Member.Id,
@@ -298,7 +301,7 @@ public sealed class JobRunner(
         db.Attach(job);
         if (part.Batch is { } batch)
         {
-            // Of a file's rows, only what they came to is kept.
+            // For a file, only the outcomes of the rows are kept.
             if (job.Kind is JobKind.Import) batch.Input = "[]";
             batch.Outcomes = JobJson.Write(rows);
             db.Entry(batch).State = job.Kind is JobKind.Import ? EntityState.Modified : EntityState.Added;
@@ -311,7 +314,7 @@ public sealed class JobRunner(
         job.ClaimedUntil = now;
         if (part.IsLast)
         {
-            job.Total = job.Counts.Values.Sum(); // what a filter finds may have become less since it was counted
+            job.Total = job.Counts.Values.Sum(); // fewer invitations may match than were counted at the start
             job.End(JobStatus.Completed, now);
             unit.Add(job.Event(EventTypes.JobCompleted, Actor.System(job.OrganizationId), now, cause: "jobs"));
         }

@@ -8,28 +8,26 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Jobs;
 
-/// <summary>How an import is to go.</summary>
-/// <param name="DryRun">Whether it only says what it would come to.</param>
-/// <param name="SendMail">Whether links are mailed; without, people are invited and no invitation exists until somebody
-/// resends.</param>
+/// <summary>Options of an import.</summary>
+/// <param name="DryRun">Whether the import only reports what it would do.</param>
+/// <param name="SendMail">Whether invitation links are mailed. Otherwise members are invited without an invitation
+/// until it is resent.</param>
 public sealed record ImportOptions(bool DryRun = false, bool SendMail = true);
 
 /// <summary>
-/// Starting, seeing and stopping jobs. All of it needs <c>user_management</c>; what a job may do is asked anew with
-/// every batch, by <see cref="JobRunner"/>.
+/// Starts, reads and cancels jobs. Everything needs <c>user_management</c>. <see cref="JobRunner"/> checks the actor's
+/// access again for every batch.
 /// </summary>
 public sealed class JobService(UsherDb db, Database database, TimeProvider clock)
 {
-    /// <summary>How long a job and its rows can be looked at after its end.</summary>
+    /// <summary>How long a job and its rows are kept after the job ends: 30 days.</summary>
     public static readonly TimeSpan KeptFor = TimeSpan.FromDays(30);
 
-    /// <summary>
-    /// How many jobs, or rows of one, a page has at most: a thousand, and one to see whether there are more.
-    /// </summary>
+    /// <summary>The maximum page size of jobs and rows: 1,000, plus one to detect whether more follow.</summary>
     public const int MaxPage = 1_001;
 
     /// <summary>
-    /// Reads a file for an import, if the actor may start one at all: not a byte of it otherwise. Stores nothing.
+    /// Reads a file for an import. Reads nothing if the actor may not start an import. Stores nothing.
     /// </summary>
     public static async Task<Result<ImportFile>> ReadAsync(
         Actor actor, Stream body, ImportFormat format, ImportIds ids, CancellationToken ct) =>
@@ -38,8 +36,8 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
             : MemberErrors.NotAllowed;
 
     /// <summary>
-    /// Reads a file and starts its import. Where the work may have to be repeated, as with an Idempotency-Key, read the
-    /// file before: a body comes once.
+    /// Reads a file and starts its import. The body can be read only once: where the operation may run again, as with
+    /// an Idempotency-Key, read the file first and pass the result to the other overload.
     /// </summary>
     public async Task<Result<Job>> ImportAsync(
         Actor actor, Stream body, ImportFormat format, ImportIds ids, ImportOptions options, CancellationToken ct) =>
@@ -47,9 +45,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
             ? await ImportAsync(actor, file, options, ct)
             : refused;
 
-    /// <summary>
-    /// Starts inviting the people of a file. The job and all its rows are one commit; a worker does the rest.
-    /// </summary>
+    /// <summary>Starts an import. The job and all its rows are one commit; a worker processes them.</summary>
     public async Task<Result<Job>> ImportAsync(
         Actor actor, ImportFile file, ImportOptions options, CancellationToken ct)
     {
@@ -71,24 +67,25 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     }
 
     /// <summary>
-    /// Starts mailing every pending or expired invitation of a filter anew; those made later are not among them. See
-    /// <see cref="InvitationService.ResendAsync(Actor, Guid, CancellationToken)"/>.
+    /// Starts a job that resends every pending or expired invitation that matches a filter. Invitations created after
+    /// the job are not included. See <see cref="InvitationService.ResendAsync(Actor, Guid, CancellationToken)"/>.
     /// </summary>
-    /// <returns>The job; its total is how many there are now. Refused with <c>states_invalid</c> where the filter asks
-    /// for any other state.</returns>
+    /// <returns>The job. Its total is the current number of matches. Refused with <c>states_invalid</c> if the filter
+    /// includes other states.</returns>
     public Task<Result<Job>> ResendAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) =>
         StartAsync(actor, JobKind.Resend, filter, dryRun, ct);
 
     /// <summary>
-    /// Starts ending every pending or expired invitation of a filter; those made later are not among them.
+    /// Starts a job that revokes every pending or expired invitation that matches a filter. Invitations created after
+    /// the job are not included.
     /// </summary>
     /// <returns>As <see cref="ResendAllAsync"/>.</returns>
     public Task<Result<Job>> RevokeAllAsync(Actor actor, InvitationFilter filter, bool dryRun, CancellationToken ct) =>
         StartAsync(actor, JobKind.Revoke, filter, dryRun, ct);
 
     /// <summary>
-    /// Starts making the actor the sponsor of every pending or expired invitation of a filter whose sponsor may no
-    /// longer make it; those made later are not among them. See
+    /// Starts a job that makes the actor the sponsor of every pending or expired invitation that matches a filter and
+    /// whose sponsor may no longer make it. Invitations created after the job are not included. See
     /// <see cref="InvitationService.EndorseAsync(Actor, IReadOnlyList{Guid}, CancellationToken)"/>.
     /// </summary>
     /// <returns>As <see cref="ResendAllAsync"/>.</returns>
@@ -101,12 +98,12 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
         return await Of(actor, id).AsNoTracking().SingleOrDefaultAsync(ct) is { } job ? job : JobErrors.NotFound;
     }
 
-    /// <summary>A run of the organization's jobs, newest first.</summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="after">The last of the run before; null for the first.</param>
+    /// <summary>A page of the organization's jobs, newest first.</summary>
+    /// <param name="actor">The actor that reads.</param>
+    /// <param name="after">The id of the previous page's last job; null for the first page.</param>
     /// <param name="limit">1 to 1,001.</param>
-    /// <param name="kind">Of one kind alone.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="kind">The kind of job; null: any kind.</param>
+    /// <param name="ct">Cancels the read.</param>
     public async Task<Result<IReadOnlyList<Job>>> PageAsync(
         Actor actor, Guid? after, int limit, JobKind? kind, CancellationToken ct)
     {
@@ -117,13 +114,13 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
         return await jobs.OrderByDescending(j => j.Id).Take(Math.Clamp(limit, 1, MaxPage)).ToListAsync(ct);
     }
 
-    /// <summary>Rows of a job that have come to something, in their order.</summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="id">The job's.</param>
-    /// <param name="outcome">Those that came to this alone.</param>
-    /// <param name="after">The number of the last row of the run before; 0 for the first.</param>
+    /// <summary>A page of a job's processed rows, in row order.</summary>
+    /// <param name="actor">The actor that reads.</param>
+    /// <param name="id">The job's id.</param>
+    /// <param name="outcome">The outcome of the rows; null: any outcome.</param>
+    /// <param name="after">The number of the previous page's last row; 0 for the first page.</param>
     /// <param name="limit">1 to 1,001.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="ct">Cancels the read.</param>
     public async Task<Result<IReadOnlyList<JobRow>>> RowsAsync(
         Actor actor, Guid id, RowOutcome? outcome, int after, int limit, CancellationToken ct)
     {
@@ -139,8 +136,8 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     }
 
     /// <summary>
-    /// All rows that have come to something, batch by batch: memory does not grow with their number. None of a job that
-    /// is not there, or not the actor's to see.
+    /// Streams all processed rows of a job, batch by batch, so memory use does not depend on their number. Empty if the
+    /// job does not exist or the actor may not read it.
     /// </summary>
     public async IAsyncEnumerable<JobRow> StreamRowsAsync(
         Actor actor, Guid id, RowOutcome? outcome, [EnumeratorCancellation] CancellationToken ct)
@@ -150,9 +147,9 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     }
 
     /// <summary>
-    /// Stops a job. What it has done stays done; a batch that is under way is done as a whole or not at all.
+    /// Cancels a job. Completed batches stay. A batch in progress is committed completely or not at all.
     /// </summary>
-    /// <returns>The job as it is then. Refused with <c>job_ended</c> when it has ended.</returns>
+    /// <returns>The cancelled job. Refused with <c>job_ended</c> if it has already ended.</returns>
     public async Task<Result<Job>> CancelAsync(Actor actor, Guid id, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
@@ -166,8 +163,8 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
         }, ct);
     }
 
-    /// <summary>Deletes jobs that ended long ago, with their rows.</summary>
-    /// <returns>How many; fewer than 20 means none is left.</returns>
+    /// <summary>Deletes up to 20 jobs that ended more than <see cref="KeptFor"/> ago, with their rows.</summary>
+    /// <returns>The number of deleted jobs. Fewer than 20 means that none is left.</returns>
     public async Task<int> SweepEndedAsync(CancellationToken ct)
     {
         var until = clock.Now() - KeptFor;
@@ -186,7 +183,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
         if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
         if (filter.EmailPrefix is { } prefix && (string.IsNullOrWhiteSpace(prefix) || !Text.IsWellFormed(prefix)))
             return JobErrors.EmailPrefixInvalid;
-        // Work on many never takes "nothing said" for "all".
+        // An operation on many invitations never treats an empty filter as "all".
         if (filter.NamesNothing != filter.All) return filter.All ? JobErrors.AllAndFilter : JobErrors.NothingNamed;
         if (filter.States.Any(s => s is not (InvitationStatus.Pending or InvitationStatus.Expired)))
             return JobErrors.StatesInvalid;
@@ -226,7 +223,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     private async IAsyncEnumerable<JobRow> ReadRowsAsync(
         Guid organization, Guid job, RowOutcome? outcome, int after, [EnumeratorCancellation] CancellationToken ct)
     {
-        // Batches without a single such row are passed over by the database.
+        // The database skips batches that contain no such row.
         var batches = db.JobBatches.AsNoTracking()
             .Where(b => b.OrganizationId == organization && b.JobId == job && b.Outcomes != null);
         if (outcome is { } wanted)
@@ -251,12 +248,12 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
 /// <summary>The keys of <see cref="Job.Parameters"/>.</summary>
 public static class JobParameters
 {
-    /// <summary>Of an import: <c>true</c> or <c>false</c>.</summary>
+    /// <summary>Imports: whether mails are sent, <c>true</c> or <c>false</c>.</summary>
     public const string SendMail = "send_mail";
 
-    /// <summary>Of the others: the <see cref="InvitationFilter"/>, as JSON.</summary>
+    /// <summary>Other kinds: the <see cref="InvitationFilter"/> as JSON.</summary>
     public const string Filter = "filter";
 
-    /// <summary>How often the batch at hand has failed by a fault of the server.</summary>
+    /// <summary>How often the current batch has failed with an internal server error.</summary>
     internal const string Failures = "failures";
 }

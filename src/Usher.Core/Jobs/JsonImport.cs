@@ -3,7 +3,7 @@ using System.Text.Unicode;
 
 namespace Usher.Core.Jobs;
 
-/// <summary>Rows as JSON objects, read one by one: only the row at hand is kept whole.</summary>
+/// <summary>Reads import rows from JSON one object at a time. Only the current object is buffered completely.</summary>
 internal sealed class JsonImport(ImportIds ids, ImportRows rows)
 {
     private const int FirstBuffer = 64 * 1024;
@@ -17,14 +17,14 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
     {
         Start,
 
-        /// <summary>In the object around the rows, before its one member.</summary>
+        /// <summary>Inside the outer object, before its only property.</summary>
         Wrapper,
 
-        /// <summary>Behind that member's name.</summary>
+        /// <summary>After the name of that property.</summary>
         Array,
         Rows,
 
-        /// <summary>Behind the rows.</summary>
+        /// <summary>After the array of rows.</summary>
         End,
     }
 
@@ -62,7 +62,7 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
         return null;
     }
 
-    // Whatever of the buffer is complete; the rest stays in it.
+    // Processes the complete tokens in the buffer and keeps the rest.
     private Error? Take(bool ended, ref JsonReaderState state)
     {
         var reader = new Utf8JsonReader(buffer.AsSpan(0, filled), ended, state);
@@ -130,7 +130,7 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
         }
         catch (InvalidOperationException)
         {
-            row.Fault(JobErrors.NotUnicode); // half of a surrogate pair, which only an escape can bring in
+            row.Fault(JobErrors.NotUnicode); // an unpaired surrogate, written as an escape
         }
 
         return row.ToRow();
@@ -164,7 +164,7 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
         }
     }
 
-    // Each { "resource": …, "level": …, "capabilities": […] }.
+    // Each element is { "resource": …, "level": …, "capabilities": […] }.
     private static void Levels(ImportDraft row, JsonElement value)
     {
         if (value.ValueKind is not JsonValueKind.Array)
