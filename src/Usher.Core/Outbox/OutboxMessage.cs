@@ -6,47 +6,44 @@ namespace Usher.Core.Outbox;
 
 public enum OutboxKind
 {
-    /// <summary>"You are invited", with the link.</summary>
+    /// <summary>To an invited person: the invitation link.</summary>
     Invitation,
 
-    /// <summary>To the administrators: somebody whose invitation was revoked asks for a new one.</summary>
+    /// <summary>To the administrators: a person whose invitation was revoked asks for a new one.</summary>
     InvitationRequested,
 
-    /// <summary>To a member's new address: "is this yours?", with the link.</summary>
+    /// <summary>To a member's new address: the link that confirms it.</summary>
     AddressChange,
 
-    /// <summary>To his old one: it was changed.</summary>
+    /// <summary>To a member's old address: the address was changed.</summary>
     AddressChanged,
 
-    /// <summary>
-    /// To the organization's administrators, once a day: all invitations that wait for their decision.
-    /// </summary>
+    /// <summary>To the administrators, once a day: the invitations that wait for a decision.</summary>
     InvitationsBlocked,
 
-    /// <summary>To a person who asked for it: the link that sets a new password.</summary>
+    /// <summary>To a person who asked for it: the password reset link.</summary>
     PasswordReset,
 
-    /// <summary>To a person: the password was changed or set anew.</summary>
+    /// <summary>To a person: the password was changed.</summary>
     PasswordChanged,
 
     /// <summary>
-    /// To a person and to the administrators of their organizations: an operator handed over a reset link.
+    /// To a person and to the administrators of the person's organizations: an operator created a password reset link.
     /// </summary>
     ResetLinkHandedOver,
 
-    /// <summary>To a person who signs in: the code to give beside the password.</summary>
+    /// <summary>To a person who is signing in: the code to enter with the password.</summary>
     SignInCode,
 
     /// <summary>
-    /// To the administrators of an organization: a membership is suspended because its account was taken over by the
-    /// owner of its address.
+    /// To the administrators: a membership was suspended because the owner of its e-mail address took over the account.
     /// </summary>
     AccountTakenOver,
 
-    /// <summary>To a person's new address: the link that confirms it for their own account.</summary>
+    /// <summary>To a person's new address: the link that confirms it for the account.</summary>
     UserAddressChange,
 
-    /// <summary>To a person's old address: the account has another one.</summary>
+    /// <summary>To a person's old address: the account's address was changed.</summary>
     UserAddressChanged,
 }
 
@@ -55,13 +52,13 @@ public enum OutboxState
     Queued,
     Sent,
 
-    /// <summary>Given up after a day, or no longer wanted.</summary>
+    /// <summary>Abandoned: sending failed for a day or permanently, or the message is obsolete.</summary>
     Abandoned,
 }
 
 /// <summary>
-/// An e-mail to send. Committed with the change that caused it; the table is the queue. Rendered by the worker, in the
-/// worker's own time.
+/// An e-mail to send. It is committed together with the change that caused it; the table is the queue. The worker
+/// renders and sends it later.
 /// </summary>
 public sealed class OutboxMessage
 {
@@ -74,25 +71,26 @@ public sealed class OutboxMessage
     /// <summary>One canonical address.</summary>
     public required string Recipient { get; init; }
 
-    /// <summary>BCP 47; only <c>en</c> is spoken so far.</summary>
+    /// <summary>BCP 47 language tag. Only <c>en</c> is supported so far.</summary>
     public required string Language { get; init; }
 
-    /// <summary>What the text needs: names, never a secret.</summary>
+    /// <summary>The values for the text; see <see cref="OutboxParameters"/>. Never contains a secret.</summary>
     public required Dictionary<string, string> Parameters { get; init; }
 
-    /// <summary>The invitation it carries, whose delivery state it moves.</summary>
+    /// <summary>The invitation in this mail. The result of sending updates its delivery state.</summary>
     public Guid? InvitationId { get; init; }
 
-    /// <summary>The secret in the link, encrypted; erased once sent or abandoned.</summary>
+    /// <summary>The encrypted secret of the link; erased when the message is sent or abandoned.</summary>
     public byte[]? Secret { get; set; }
 
     public OutboxState State { get; set; }
 
-    /// <summary>How often sending has been tried.</summary>
+    /// <summary>The number of attempts to send the message.</summary>
     public int Attempts { get; set; }
 
     /// <summary>
-    /// Not before this. A worker that takes the message moves it a minute ahead: if it dies, another takes it then.
+    /// The earliest time of the next attempt. A claim moves it one minute ahead, so that another worker can take the
+    /// message if the first one dies.
     /// </summary>
     public required DateTimeOffset NextAttemptAt { get; set; }
 

@@ -1,6 +1,6 @@
 namespace Usher.Core.Outbox;
 
-/// <summary>What a message's text can be made of: the keys of <see cref="OutboxMessage.Parameters"/>.</summary>
+/// <summary>The keys of <see cref="OutboxMessage.Parameters"/>.</summary>
 public static class OutboxParameters
 {
     /// <summary>The organization's name.</summary>
@@ -8,32 +8,32 @@ public static class OutboxParameters
 
     public const string OrganizationSlug = "organization_slug";
 
-    /// <summary>Who invites, by name; empty when it was no person.</summary>
+    /// <summary>The sponsor's name; empty if the sponsor is not a person.</summary>
     public const string Sponsor = "sponsor";
 
     public const string FirstName = "first_name";
 
-    /// <summary>How many things the message is about, in decimal digits.</summary>
+    /// <summary>The number of items in the message, in decimal digits.</summary>
     public const string Count = "count";
 
-    /// <summary>What the message lists: a line for each, its cells apart by tabs.</summary>
+    /// <summary>The items of the message: one per line, with tab-separated cells.</summary>
     public const string Lines = "lines";
 
-    /// <summary>Until when it is open, ISO 8601 UTC.</summary>
+    /// <summary>When the link expires, as ISO 8601 in UTC.</summary>
     public const string Expires = "expires";
 
-    /// <summary>Whom a message to administrators is about, by name.</summary>
+    /// <summary>The name of the person that a message to administrators is about.</summary>
     public const string Person = "person";
 
-    /// <summary>And by address. In mails about a change of address, the new one.</summary>
+    /// <summary>The address of that person. In mails about a change of address: the new address.</summary>
     public const string Email = "email";
 
-    /// <summary>The id of the change of address that the link confirms.</summary>
+    /// <summary>The id of the address change that the link confirms.</summary>
     public const string AddressChange = "address_change";
 
     /// <summary>The id of the password reset that the link opens.</summary>
     public const string Reset = "reset";
 
-    /// <summary>The path of this site that a page leads back to in the end; absent where there is none.</summary>
+    /// <summary>A path on this site to return to at the end; absent if there is none.</summary>
     public const string ReturnTo = "return_to";
 }

@@ -10,23 +10,23 @@ using Usher.Core.Users;
 namespace Usher.Core.Outbox;
 
 /// <summary>A claimed message that may be sent now.</summary>
-/// <param name="Message">As it was claimed.</param>
-/// <param name="Secret">The secret of its link, in clear; null for the kinds without one.</param>
+/// <param name="Message">The message at the time of the claim.</param>
+/// <param name="Secret">The secret of the link in plain text; null for messages without a link.</param>
 public sealed record OpenedMessage(OutboxMessage Message, string? Secret)
 {
-    // A record would print the secret wherever it is interpolated.
+    // The generated ToString would contain the secret.
     public override string ToString() => $"{nameof(OpenedMessage)} {Message.Id}";
 }
 
 /// <summary>
-/// The outbox as the worker sees it: claim, open, send, tell what came of it. At least once: a message whose claim ran
-/// out without an outcome is claimed again, by whichever node comes first.
+/// The outbox for the worker: claim, open, send, record the result. Delivery is at least once: a message whose claim
+/// expires without a result can be claimed again by any node.
 /// </summary>
 public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets secrets, TimeProvider clock)
 {
     /// <summary>
-    /// How long a claim lasts. A node that dies with it loses it then; one that lives starts no sending that might
-    /// outlast it.
+    /// How long a claim lasts: 1 minute. If a node dies, its claims expire. A running node does not start to send if
+    /// that could take longer than the claim.
     /// </summary>
     public static readonly TimeSpan ClaimLength = TimeSpan.FromMinutes(1);
 
@@ -37,14 +37,15 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
     private const string Unreadable =
         "The secret of the link cannot be read with this installation's master key. Resend the invitation.";
 
-    /// <summary>Takes up to <paramref name="max"/> messages that are due, the longest due first.</summary>
-    /// <returns>Nobody else gets them before their <see cref="OutboxMessage.NextAttemptAt"/>.</returns>
+    /// <summary>Claims up to <paramref name="max"/> due messages, longest due first.</summary>
+    /// <returns>The claimed messages. No other worker can claim them before their
+    /// <see cref="OutboxMessage.NextAttemptAt"/>.</returns>
     public async Task<IReadOnlyList<OutboxMessage>> ClaimAsync(int max, CancellationToken ct)
     {
         var now = clock.Now();
         var until = now + ClaimLength;
 
-        // An idle look is one indexed read and takes no lock.
+        // If no message is due, this costs one indexed read and no lock.
         if (!await Due(now).AnyAsync(ct)) return [];
         return db.IsSqlite ? await database.RunLockedAsync(TakeAsync, ct) : await TakeSharedAsync();
 
@@ -55,8 +56,8 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
             return due;
         }
 
-        // One statement, so that nodes that look at the same time share the work. MATERIALIZED, because a planner free
-        // to run the inner query more than once may take more than its limit.
+        // One statement, so that concurrent nodes share the messages. MATERIALIZED is needed because the planner may
+        // otherwise run the inner query several times and exceed the limit.
         async Task<IReadOnlyList<OutboxMessage>> TakeSharedAsync() => await db.OutboxMessages
             .FromSql(
                 $"""
@@ -75,8 +76,8 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
     }
 
     /// <summary>
-    /// Makes everything that waits due now. For a node that knows it is the only one, when it starts: what it had
-    /// claimed before was its own.
+    /// Makes all queued messages due now. A node that knows it is the only one calls this at startup, because all
+    /// claims are its own.
     /// </summary>
     public Task<int> TakeBackAsync(CancellationToken ct)
     {
@@ -86,8 +87,8 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
             .ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, now), ct), ct);
     }
 
-    /// <summary>Looks once more whether a claimed message is still wanted, and reveals its secret.</summary>
-    /// <returns>Null when it is not to be sent; it is abandoned then.</returns>
+    /// <summary>Checks that a claimed message is still needed, and decrypts its secret.</summary>
+    /// <returns>Null if the message must not be sent; it is abandoned then.</returns>
     public async Task<OpenedMessage?> OpenAsync(OutboxMessage message, CancellationToken ct)
     {
         if (message.Kind is OutboxKind.AddressChange or OutboxKind.UserAddressChange or OutboxKind.PasswordReset)
@@ -107,7 +108,7 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
             .SingleOrDefaultAsync(ct);
         var readable = TryReveal(message.Secret, out var secret);
 
-        // A newer mail or another address leaves this link dead: it would only confuse its reader.
+        // The link no longer works if a newer mail was sent or the address has changed.
         if (
             invitation is not { Status: InvitationStatus.Pending or InvitationStatus.Expired }
                 || invitation.Identifier != message.Recipient
@@ -123,7 +124,7 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
         return null;
     }
 
-    // Of several links asked for in a row, only the last one's mail is of use.
+    // If several links were requested, only the mail with the newest link is sent.
     private async Task<OpenedMessage?> OpenLinkAsync(OutboxMessage message, CancellationToken ct)
     {
         var isOpen = await IsOpenAsync(message, ct);
@@ -161,7 +162,7 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
         };
     }
 
-    // One that was used, replaced or is too old helps nobody.
+    // A code that was used, replaced or has expired is not sent.
     private async Task<OpenedMessage?> OpenSignInCodeAsync(OutboxMessage message, CancellationToken ct)
     {
         var now = clock.Now();
@@ -174,13 +175,13 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
         return null;
     }
 
-    /// <summary>The mail system has it. Its secret is erased.</summary>
+    /// <summary>Records that the mail system accepted the message, and erases its secret.</summary>
     public Task SentAsync(OutboxMessage message, CancellationToken ct)
     {
         var now = clock.Now();
         return database.RunLockedAsync(async unit =>
         {
-            // Whoever holds the claim by now: it was sent.
+            // Recorded even if another worker holds the claim now, because the mail was sent.
             var marked = await db.OutboxMessages
                 .Where(m =>
                     m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State != OutboxState.Sent)
@@ -195,14 +196,14 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
     }
 
     /// <summary>
-    /// It could not be sent. Tried again later, about 10 seconds after the first failure and doubling up to an hour;
-    /// given up when it is a day old.
+    /// Records that sending failed. The next attempt follows after about 10 seconds; the delay doubles with every
+    /// failure, up to 1 hour. After 1 day the message is abandoned.
     /// </summary>
-    /// <param name="message">As it was claimed; without effect when somebody else has claimed it since.</param>
-    /// <param name="reason">For the people who look at the invitation: what the mail system said.</param>
-    /// <param name="permanent">Whether trying again is useless; then it is given up now.</param>
-    /// <param name="ct">Stops it.</param>
-    /// <returns>Whether it was given up.</returns>
+    /// <param name="message">The claimed message. No effect if another worker has claimed it since.</param>
+    /// <param name="reason">The mail system's answer, shown with the invitation.</param>
+    /// <param name="permanent">Whether another attempt is useless; the message is abandoned at once.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <returns>Whether the message was abandoned.</returns>
     public async Task<bool> FailedAsync(OutboxMessage message, string reason, bool permanent, CancellationToken ct)
     {
         var now = clock.Now();
@@ -247,8 +248,8 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
         }, ct);
     }
 
-    // Only the newest mail speaks for the invitation; ids are in the order of their making. The version stays: how a
-    // mail fares changes nothing that somebody might be editing.
+    // Only the newest mail determines the invitation's delivery state; ids are in order of creation. The version stays,
+    // so that a delivery result does not conflict with an edit.
     private async Task<bool> MoveDeliveryAsync(
         OutboxMessage message, DeliveryState delivery, string? reason, CancellationToken ct) =>
         message.Kind is OutboxKind.Invitation
@@ -265,7 +266,7 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
     private IQueryable<OutboxMessage> Due(DateTimeOffset now) =>
         db.OutboxMessages.Where(m => m.State == OutboxState.Queued && m.NextAttemptAt <= now);
 
-    // Every claim counts an attempt, so the count tells one claim from the next.
+    // Every claim increments the attempts, so their number identifies the claim.
     private IQueryable<OutboxMessage> Claimed(OutboxMessage message) => db.OutboxMessages
         .Where(m =>
             m.OrganizationId == message.OrganizationId && m.Id == message.Id && m.State == OutboxState.Queued
@@ -285,8 +286,7 @@ public sealed class OutboxQueue(UsherDb db, Database database, OutboxSecrets sec
         return secret is not null;
     }
 
-    // A quarter of jitter either way, so that what failed together does not come back together. Whole milliseconds, as
-    // all instants here.
+    // 25% of jitter spreads the retries of messages that failed together. All times are in whole milliseconds.
     private static TimeSpan Delay(int attempts)
     {
         var doubled = FirstDelay * Math.Pow(2, Math.Clamp(attempts - 1, 0, 20));

@@ -3,9 +3,7 @@ using Microsoft.AspNetCore.DataProtection;
 
 namespace Usher.Core.Outbox;
 
-/// <summary>
-/// Keeps the one secret of a message unreadable in the database and its backups until the worker needs it.
-/// </summary>
+/// <summary>Encrypts the secret of a message, so that it cannot be read from the database or its backups.</summary>
 public sealed class OutboxSecrets(IDataProtectionProvider protection)
 {
     private readonly IDataProtector protector = protection.CreateProtector("Usher.Outbox.Secret.v1");
