@@ -11,7 +11,8 @@ public enum ApiKeyStatus
 }
 
 /// <summary>
-/// A secret that acts for one member, or for an operator. Global: a key is looked up before its organization is known.
+/// An API key: a secret that acts for one member or for an operator. The table is global because a key is looked up
+/// before its organization is known.
 /// </summary>
 public sealed class ApiKey : IVersioned
 {
@@ -20,17 +21,17 @@ public sealed class ApiKey : IVersioned
 
     public required Guid Id { get; init; }
 
-    /// <summary>Null for an operator's key.</summary>
+    /// <summary>The organization; null for an operator's key.</summary>
     public Guid? OrganizationId { get; init; }
 
     public Guid? MemberId { get; init; }
 
-    /// <summary>The secret's first characters, to recognise it by.</summary>
+    /// <summary>The first characters of the secret, to recognize the key.</summary>
     public required string Hint { get; init; }
 
     public required string Name { get; set; }
 
-    /// <summary>May only read.</summary>
+    /// <summary>Whether the key may only read.</summary>
     public bool ReadOnly { get; init; }
 
     public ApiKeyStatus Status { get; set; }
@@ -39,7 +40,7 @@ public sealed class ApiKey : IVersioned
 
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>Written in batches, some seconds late.</summary>
+    /// <summary>When the key was last used. Saved in batches, with a delay of some seconds.</summary>
     public DateTimeOffset? LastUsedAt { get; set; }
 
     public int Version { get; set; }

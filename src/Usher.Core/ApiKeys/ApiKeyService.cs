@@ -7,7 +7,7 @@ using Usher.Core.Members;
 
 namespace Usher.Core.ApiKeys;
 
-/// <summary>Why making a key can be refused.</summary>
+/// <summary>Errors of operations on API keys.</summary>
 public static class ApiKeyErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "api_key_not_found", "There is no such key.");
@@ -27,20 +27,20 @@ public static class ApiKeyErrors
         ErrorKind.Invalid, "name_invalid", "Must be at most 120 characters, without control characters.", "name");
 }
 
-/// <summary>A key just made: its secret is shown here and never again.</summary>
+/// <summary>A new API key. The secret is returned only here.</summary>
 public sealed record CreatedApiKey(ApiKey Key, string Secret)
 {
-    /// <summary>Whose it is.</summary>
+    /// <summary>The member the key acts for.</summary>
     public required Member Member { get; init; }
 }
 
-/// <summary>How a surface names a key: by id, or by the secret itself.</summary>
+/// <summary>Identifies a key by id or by secret.</summary>
 public readonly record struct ApiKeyReference(Guid? Id = null, string? Secret = null);
 
-/// <summary>Keys that act for members.</summary>
+/// <summary>Creates, reads, renames and deletes the API keys of members.</summary>
 public sealed partial class ApiKeyService(UsherDb db, Database database, TimeProvider clock)
 {
-    /// <summary>How many keys a member may have.</summary>
+    /// <summary>The maximum number of keys per member.</summary>
     public const int MaxPerMember = 100;
 
     private const int HintLength = 8;
@@ -48,8 +48,9 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
     public static bool IsAcceptable(string secret) => Acceptable().IsMatch(secret);
 
     /// <summary>
-    /// Makes a key for a member: for oneself freely, for others with <c>token_management</c> and covering them. Never
-    /// for one who is being removed meanwhile.
+    /// Creates a key for an active member. Actors may create keys for themselves; keys for others need
+    /// <c>token_management</c> and everything the member holds. A concurrent removal of the member excludes the
+    /// creation.
     /// </summary>
     public Task<Result<CreatedApiKey>> CreateAsync(
         Actor actor, Guid memberId, string name, bool readOnly, DateTimeOffset? expires, CancellationToken ct) =>
@@ -78,14 +79,13 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
             return new CreatedApiKey(key, secret) { Member = member };
         }, ct);
 
-    /// <summary>An actor's own keys, oldest first.</summary>
+    /// <summary>The actor's own keys, oldest first.</summary>
     public async Task<IReadOnlyList<ApiKey>> ListOwnAsync(Actor actor, CancellationToken ct) =>
         await db.ApiKeys.AsNoTracking().Where(k => k.OrganizationId == actor.OrganizationId && k.MemberId == actor.Id)
             .OrderBy(k => k.Id).ToListAsync(ct);
 
     /// <summary>
-    /// A member's keys, oldest first: one's own freely, those of others with <c>token_management</c> or
-    /// <c>user_management</c>.
+    /// A member's keys, oldest first. Keys of other members need <c>token_management</c> or <c>user_management</c>.
     /// </summary>
     public async Task<Result<IReadOnlyList<ApiKey>>> ListAsync(Actor actor, Guid memberId, CancellationToken ct)
     {
@@ -95,7 +95,7 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
             .ToListAsync(ct);
     }
 
-    /// <summary>Everything that is wrong with what a key is to be.</summary>
+    /// <summary>Lists all faults in a key's name and expiry.</summary>
     public IEnumerable<Error> Faults(string? name, DateTimeOffset? expires)
     {
         if (name is not null && !Text.IsName(name)) yield return ApiKeyErrors.NameInvalid;
@@ -103,14 +103,13 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
     }
 
     /// <summary>
-    /// A run of keys, oldest first: one's own freely, those of others with <c>token_management</c> or
-    /// <c>user_management</c>.
+    /// A page of keys, oldest first. Keys of other members need <c>token_management</c> or <c>user_management</c>.
     /// </summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="memberId">Whose; null: all that the actor may see.</param>
-    /// <param name="after">The last of the run before.</param>
+    /// <param name="actor">The actor that reads.</param>
+    /// <param name="memberId">The member; null: all keys that the actor may read.</param>
+    /// <param name="after">The id of the previous page's last key; null for the first page.</param>
     /// <param name="limit">1 to 1,001.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="ct">Cancels the read.</param>
     public async Task<Result<IReadOnlyList<ApiKey>>> PageAsync(
         Actor actor, Guid? memberId, Guid? after, int limit, CancellationToken ct)
     {
@@ -128,7 +127,7 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
     }
 
     /// <summary>
-    /// One key by its id: one's own freely, those of others with <c>token_management</c> or <c>user_management</c>.
+    /// Reads one key by id. Keys of other members need <c>token_management</c> or <c>user_management</c>.
     /// </summary>
     public async Task<Result<ApiKey>> GetAsync(Actor actor, Guid keyId, CancellationToken ct)
     {
@@ -138,7 +137,7 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
     }
 
     /// <summary>
-    /// Names a key anew, whosever it is; see
+    /// Renames a key of any member; see
     /// <see
     /// cref="RenameAsync(Actor, Guid, ApiKeyReference, string, CancellationToken, IReadOnlyCollection{string}?)"/>.
     /// </summary>
@@ -149,7 +148,7 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
             : refused;
 
     /// <summary>
-    /// Ends a key, whosever it is; see
+    /// Deletes a key of any member; see
     /// <see cref="DeleteAsync(Actor, Guid, ApiKeyReference, Guid?, CancellationToken, IReadOnlyCollection{string}?)"/>.
     /// </summary>
     public async Task<Result<ApiKey>> DeleteAsync(
@@ -159,8 +158,8 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
             : refused;
 
     /// <summary>
-    /// Makes this the operator's only key, or, with null, leaves him none. What an installation's settings say, told at
-    /// every start.
+    /// Makes a secret the only operator key; null deletes all operator keys. Called at every start with the configured
+    /// key.
     /// </summary>
     public Task<bool> SetOperatorKeyAsync(string? secret, CancellationToken ct) => database.RunAsync(async unit =>
     {
@@ -179,7 +178,7 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
     }, ct);
 
     /// <summary>
-    /// Names a key anew: one's own freely, those of others with <c>token_management</c> and covering them.
+    /// Renames a key. Keys of other members need <c>token_management</c> and everything the member holds.
     /// </summary>
     public Task<Result<ApiKey>> RenameAsync(
         Actor actor, Guid memberId, ApiKeyReference reference, string name, CancellationToken ct,
@@ -198,16 +197,16 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
     }, ct);
 
     /// <summary>
-    /// Ends a key; it is refused from the very next request on. One's own freely, those of others with
-    /// <c>token_management</c> and covering them.
+    /// Deletes a key. It is refused from the next request on. Keys of other members need <c>token_management</c> and
+    /// everything the member holds.
     /// </summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="memberId">Whose key.</param>
-    /// <param name="reference">Which.</param>
-    /// <param name="inUse">The key that makes this request, where that may not end itself: refused with
-    /// <c>api_key_in_use</c>.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    /// <param name="actor">The actor that deletes.</param>
+    /// <param name="memberId">The member the key acts for.</param>
+    /// <param name="reference">The key's id or secret.</param>
+    /// <param name="inUse">The id of the key that makes this request, if it may not delete itself; refused with
+    /// <c>api_key_in_use</c>. Null allows it.</param>
+    /// <param name="ct">Cancels the operation.</param>
+    /// <param name="ifMatch">The expected versions; see <see cref="Precondition"/>.</param>
     public Task<Result<ApiKey>> DeleteAsync(
         Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>

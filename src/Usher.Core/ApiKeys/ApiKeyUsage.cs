@@ -4,14 +4,14 @@ using Usher.Core.Data;
 
 namespace Usher.Core.ApiKeys;
 
-/// <summary>Remembers when keys were used until a worker writes it down, so that no request writes for it.</summary>
+/// <summary>Keeps the last use of keys in memory until a worker saves it, so that requests do not write it.</summary>
 public sealed class ApiKeyUsage
 {
     private ConcurrentDictionary<Guid, DateTimeOffset> used = [];
 
     public void Used(Guid keyId, DateTimeOffset when) => used[keyId] = when;
 
-    /// <summary>Writes down what was used since the last time.</summary>
+    /// <summary>Saves all uses recorded since the last call.</summary>
     public async Task FlushAsync(Database database, CancellationToken ct)
     {
         var batch = Interlocked.Exchange(ref used, []);

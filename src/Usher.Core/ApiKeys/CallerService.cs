@@ -7,31 +7,33 @@ using Usher.Core.Organizations;
 
 namespace Usher.Core.ApiKeys;
 
-/// <summary>Who calls by a key, and where.</summary>
-/// <param name="Actor">What he may do.</param>
-/// <param name="KeyId">The key he uses.</param>
-/// <param name="ReadOnly">Whether that key may only read.</param>
-/// <param name="Identifier">His e-mail, canonical, or <c>sa::name</c>.</param>
-/// <param name="OrganizationSlug">Where he acts.</param>
-/// <param name="OrganizationTimeZone">The zone shown for members without one of their own.</param>
+/// <summary>The caller that an API key identifies.</summary>
+/// <param name="Actor">The actor with its access.</param>
+/// <param name="KeyId">The id of the key.</param>
+/// <param name="ReadOnly">Whether the key may only read.</param>
+/// <param name="Identifier">The member's canonical e-mail address, or <c>sa::name</c>.</param>
+/// <param name="OrganizationSlug">The slug of the organization.</param>
+/// <param name="OrganizationTimeZone">The time zone shown for members who have not set one.</param>
 public sealed record Caller(
     Actor Actor, Guid KeyId, bool ReadOnly, string Identifier, string OrganizationSlug, string OrganizationTimeZone)
 {
-    /// <summary>Whoever runs the installation: he acts in any organization, by Usher's own API alone.</summary>
+    /// <summary>
+    /// Whether the caller is an operator. An operator may act in any organization, through Usher's own API only.
+    /// </summary>
     public bool IsOperator => Actor.Kind is ActorKind.Operator;
 }
 
 /// <summary>
-/// Finds out who calls: one read of one row, asked anew with every request, so that taking away acts on the very next
-/// one.
+/// Identifies the caller of a request by API key. The database is read for every request, so that changes of access
+/// apply from the next request on.
 /// </summary>
 public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider clock)
 {
     private static readonly SqlText ByHash = new();
 
     /// <summary>
-    /// The member behind a secret, with what the member holds but for levels on single resources; null when the key is
-    /// unknown, disabled or expired, its member not active, or the organization suspended.
+    /// Finds the member behind a secret, with the member's access except levels on individual resources. Null if the
+    /// key is unknown, disabled or expired, the member is not active, or the organization is suspended.
     /// </summary>
     public async Task<Caller?> FindAsync(string secret, CancellationToken ct)
     {
@@ -59,7 +61,7 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
         return new(actor, row.KeyId, readOnly, row.Identifier, row.Slug, row.TimeZone);
     }
 
-    // As AccessGraph.Of, without levels on single resources.
+    // The same as AccessGraph.Of, without levels on individual resources.
     private static EffectiveAccess AccessOf(Row row, OrganizationDefinitions definitions)
     {
         var access = new EffectiveAccess.Builder().Add(row.Role).Add(row.Grants.Permissions);
@@ -82,7 +84,9 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
         }
     }
 
-    /// <summary>The operator behind a secret, in no organization yet; null when it is no operator's.</summary>
+    /// <summary>
+    /// Finds the operator behind a secret, without an organization. Null if it is not an operator's key.
+    /// </summary>
     public async Task<Caller?> FindOperatorAsync(string secret, CancellationToken ct)
     {
         if (!ApiKeyService.IsAcceptable(secret)) return null;
@@ -95,7 +99,9 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
             Actor.Operator(key.Id, key.Name, Organization.Installation), key.Id, key.ReadOnly, "", "", "Etc/UTC");
     }
 
-    /// <summary>The same operator in one organization, by id or slug; null when there is none.</summary>
+    /// <summary>
+    /// Sets the organization in which an operator acts, by id or slug. Null if there is no such organization.
+    /// </summary>
     public async Task<Caller?> EnterAsync(Caller caller, Guid? id, string slug, CancellationToken ct)
     {
         var found = await db.Organizations.AsNoTracking().Where(o => id != null ? o.Id == id : o.Slug == slug)
