@@ -11,15 +11,15 @@ public enum SystemGroup
 {
     None,
 
-    /// <summary>All persons, implied.</summary>
+    /// <summary>The system group of all persons. Its membership is implied.</summary>
     Everyone,
 
-    /// <summary>All service accounts, implied.</summary>
+    /// <summary>The system group of all service accounts. Its membership is implied.</summary>
     ServiceAccounts,
 }
 
 /// <summary>
-/// A named set of members. The two system groups' members are implied by the member's kind and never stored.
+/// A named set of members. Membership of the two system groups follows from the member's kind and is never stored.
 /// </summary>
 public sealed class Group : IVersioned, INamed
 {
@@ -29,14 +29,14 @@ public sealed class Group : IVersioned, INamed
 
     public required string Name { get; set; }
 
-    /// <summary>How the name is compared; unique in the organization.</summary>
+    /// <summary>The form of the name used for comparison. Unique in the organization.</summary>
     public required string NameKey { get; set; }
 
     public string Description { get; set; } = "";
 
     public SystemGroup SystemKind { get; init; }
 
-    /// <summary>Its members are administrators.</summary>
+    /// <summary>Whether the members of the group are administrators.</summary>
     public bool IsAdmin { get; set; }
 
     public Guid IsAdminGrantedBy { get; set; }
@@ -49,26 +49,26 @@ public sealed class Group : IVersioned, INamed
 
     public DateTimeOffset? AllResourcesGrantedAt { get; set; }
 
-    /// <summary>Whether an invitation that names no groups puts into this one.</summary>
+    /// <summary>Whether invitations that name no groups add people to this one.</summary>
     public bool IsDefault { get; set; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 
     public int Version { get; set; }
 
-    /// <summary>Permissions and roles that every member of the group has.</summary>
+    /// <summary>Permissions and roles that all members of the group have.</summary>
     public Grants Grants { get; private set; } = Grants.None;
 
-    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    /// <summary>The granter and time of each of <see cref="Grants"/>.</summary>
     public GrantLog GrantLog { get; private set; } = GrantLog.None;
 
-    /// <summary>Whether there are rows of levels for this group.</summary>
+    /// <summary>Whether this group has rows of levels on resources.</summary>
     public bool HasLevels { get; set; }
 
-    /// <summary>Names of permissions, in ordinal order.</summary>
+    /// <summary>Names of the permissions, in ordinal order.</summary>
     public IReadOnlyList<string> Permissions => Grants.Permissions;
 
-    /// <summary>Ids of roles. Those of deleted roles mean nothing.</summary>
+    /// <summary>Ids of the roles. Ids of deleted roles are ignored.</summary>
     public IReadOnlyList<Guid> Roles => Grants.Roles;
 
     public void Give(Grant grant, Actor by, DateTimeOffset now)
@@ -78,7 +78,7 @@ public sealed class Group : IVersioned, INamed
 
     public void Take(Grant grant) => (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
 
-    /// <summary>The same group, to be changed: what is shared between requests stays as it is.</summary>
+    /// <summary>A copy that may be changed. The original is shared between requests.</summary>
     public Group Copy() => (Group)MemberwiseClone();
 
     internal sealed class Mapping : IEntityTypeConfiguration<Group>

@@ -8,7 +8,7 @@ using Usher.Core.Resources;
 
 namespace Usher.Core.Groups;
 
-/// <summary>Why making or changing a group or role can be refused.</summary>
+/// <summary>Errors of operations on groups and roles.</summary>
 public static class GroupErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "group_not_found", "There is no such group.");
@@ -25,7 +25,7 @@ public static class GroupErrors
         ErrorKind.Invalid, "members_unknown", "A named member does not exist in this organization.", "members");
 }
 
-/// <summary>A group to make, and all that membership of it gives.</summary>
+/// <summary>A group to create, with everything it grants to its members.</summary>
 public sealed record NewGroup(string Name)
 {
     public string Description { get; init; } = "";
@@ -34,7 +34,7 @@ public sealed record NewGroup(string Name)
 
     public bool AllResources { get; init; }
 
-    /// <summary>Whether invitations that name no groups put into it.</summary>
+    /// <summary>Whether invitations that name no groups add people to this one.</summary>
     public bool IsDefault { get; init; }
 
     public IReadOnlyList<string> Permissions { get; init; } = [];
@@ -46,10 +46,10 @@ public sealed record NewGroup(string Name)
     public IReadOnlyList<MemberKey> Members { get; init; } = [];
 }
 
-/// <summary>Named sets of members.</summary>
+/// <summary>Creates, reads, changes and deletes groups.</summary>
 public sealed class GroupService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
-    /// <summary>Makes a group. What it gives, its maker must hold.</summary>
+    /// <summary>Creates a group. The actor must hold everything that the group grants.</summary>
     public Task<Result<GroupView>> CreateAsync(Actor actor, NewGroup given, GroupOptions how, CancellationToken ct)
     {
         var change = new GroupChange
@@ -63,19 +63,20 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     }
 
     /// <summary>
-    /// Changes a group. Any edit, the name included, needs everything that the group confers before and after, and so
-    /// does putting a member in or out.
+    /// Changes a group. For every edit, even of the name, the actor must hold everything that the group grants before
+    /// and after it. The same applies to adding and removing members.
     /// </summary>
-    /// <returns>The group as it is then. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>,
-    /// <c>more_than_you_hold</c>, …</returns>
+    /// <returns>The changed group. Refused with <c>group_not_found</c>, <c>system_group</c>, <c>name_taken</c>,
+    /// <c>more_than_you_hold</c> and others.</returns>
     public Task<Result<GroupView>> UpdateAsync(
         Actor actor, Guid groupId, GroupChange change, GroupOptions how, CancellationToken ct) =>
         SaveAsync(actor, groupId, change, how, ct);
 
     /// <summary>
-    /// Deletes a group: its members stay, without what it gave them. The actor must hold all that it gives.
+    /// Deletes a group. Its members stay and lose what the group granted. The actor must hold everything that the group
+    /// grants.
     /// </summary>
-    /// <returns>The group as it was.</returns>
+    /// <returns>The deleted group.</returns>
     public Task<Result<GroupView>> DeleteAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct) =>
         database.RunAsync<Result<GroupView>>(async unit =>
     {
@@ -98,8 +99,8 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     }, ct);
 
     /// <summary>
-    /// One group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of
-    /// groups does.
+    /// Reads one group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, like every
+    /// read of groups.
     /// </summary>
     public async Task<Result<GroupView>> GetAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct)
     {
@@ -110,7 +111,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
             : GroupErrors.NotFound;
     }
 
-    /// <summary>A run of the groups of the actor's organization, oldest first.</summary>
+    /// <summary>A page of the groups of the actor's organization, oldest first.</summary>
     public async Task<Result<IReadOnlyList<GroupView>>> PageAsync(
         Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
     {
@@ -123,9 +124,10 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
 
     /// <summary>All groups of the actor's organization, in no particular order.</summary>
     /// <param name="actor">The actor that reads.</param>
-    /// <param name="how">As the surface has groups.</param>
+    /// <param name="how">How the surface treats groups.</param>
     /// <param name="ct">Cancels the read.</param>
-    /// <param name="holders">What to ask of their members; see <see cref="AccessGraph.HasHolder"/>.</param>
+    /// <param name="holders">Conditions to check for the members of each group; see
+    /// <see cref="AccessGraph.HasHolder"/>.</param>
     public async Task<Result<IReadOnlyList<GroupView>>> ListAsync(
         Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
@@ -138,7 +140,8 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     }
 
     /// <summary>
-    /// Who is in which of some groups, ordered by group's id, then member's. Memory does not grow with their number.
+    /// Streams the members of some groups, ordered by group id and member id. Memory use does not depend on their
+    /// number.
     /// </summary>
     public IAsyncEnumerable<GroupMembership> StreamMembersAsync(Actor actor, IReadOnlyCollection<Guid> groupIds) => (
         from held in db.MemberGrants.AsNoTracking()
@@ -151,7 +154,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
         orderby held.Target, held.MemberId
         select new GroupMembership(Guid.ParseExact(held.Target, "N"), member)).AsAsyncEnumerable();
 
-    /// <summary>Everything that is wrong with a change, whichever group it is for.</summary>
+    /// <summary>Lists all faults in a change that do not depend on the group.</summary>
     public IEnumerable<Error> Faults(GroupChange change)
     {
         if (change.Name is { } name && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
@@ -167,7 +170,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     {
         if (Error.Of(Faults(change)) is { } fault) return fault;
 
-        // Who is in it is read only where it decides who has to leave.
+        // The current members are read only if the change replaces them.
         var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
             ? await MembersOfAsync(actor, known, ct) : [];
         var query = Query(actor, groupId is { } id ? [id] : [], how.Details, [.. change.Members?.Named ?? []]);
@@ -204,8 +207,8 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
             .Against([.. graph.Members.Where(m => m.Groups.Contains(group.Id))])
             ?? ([], []);
 
-        // Whatever is edited, be it the name alone: others hand the group out by it. An edit that changes nothing is
-        // none.
+        // The rule covers every edit, even of the name, because people choose groups by name. A change without effect
+        // needs no rights.
         var before = graph.Of(group);
         List<MemberPlan> moves = [];
         foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add))
@@ -232,7 +235,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
         }
 
         if (groupId is null) unit.Add(group);
-        // A change of a level alone is a change of the group.
+        // A change of levels alone also changes the group's version.
         else if (details.Count > 0) db.Entry(group).Property(g => g.HasLevels).IsModified = true;
         unit.AddRange(kept.Except(had));
         unit.RemoveRange(had.Except(kept));
