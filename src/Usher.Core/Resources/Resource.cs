@@ -7,7 +7,7 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Resources;
 
-/// <summary>A thing members reach: Conformity's account, DeployHQ's project.</summary>
+/// <summary>A thing that members reach, such as an account in Conformity or a project in DeployHQ.</summary>
 public sealed class Resource : IVersioned, INamed
 {
     public required Guid OrganizationId { get; init; }
@@ -16,16 +16,16 @@ public sealed class Resource : IVersioned, INamed
 
     public required string Name { get; set; }
 
-    /// <summary>How the name is compared; unique in the organization.</summary>
+    /// <summary>The form of the name used for comparison. Unique in the organization.</summary>
     public required string NameKey { get; set; }
 
     /// <summary>
-    /// The name in addresses: 1 to 63 characters of a-z, 0-9 and inner hyphens; unique in the organization; made from
-    /// the first name.
+    /// The name in URLs: 1 to 63 characters of a-z, 0-9 and inner hyphens. Unique in the organization. Derived from the
+    /// first name and never changed.
     /// </summary>
     public required string Slug { get; init; }
 
-    /// <summary>What a surface keeps with it, such as <c>environment</c>.</summary>
+    /// <summary>Attributes that a surface stores with the resource, such as <c>environment</c>.</summary>
     public Dictionary<string, string> Attributes { get; set; } = [];
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -46,7 +46,7 @@ public sealed class Resource : IVersioned, INamed
     }
 }
 
-/// <summary>How far one member, or one group, reaches one resource. Survives the member's removal.</summary>
+/// <summary>The access level of one member or group on one resource. It stays when the member is removed.</summary>
 public sealed class ResourceAccess
 {
     public required Guid OrganizationId { get; init; }
@@ -55,14 +55,14 @@ public sealed class ResourceAccess
 
     public required Guid ResourceId { get; init; }
 
-    /// <summary>Of member and group exactly one is set.</summary>
+    /// <summary>Exactly one of member and group is set.</summary>
     public Guid? MemberId { get; init; }
 
     public Guid? GroupId { get; init; }
 
     public AccessLevel Level { get; set; }
 
-    /// <summary>Named things below a full level; see <see cref="Access.Capabilities"/>.</summary>
+    /// <summary>Capabilities granted below full access; see <see cref="Access.Capabilities"/>.</summary>
     public List<string> Capabilities { get; set; } = [];
 
     public Guid GrantedBy { get; set; }

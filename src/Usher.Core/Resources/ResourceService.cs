@@ -8,7 +8,7 @@ using Usher.Core.Organizations;
 
 namespace Usher.Core.Resources;
 
-/// <summary>Why making or seeing a resource can be refused.</summary>
+/// <summary>Errors of operations on resources.</summary>
 public static class ResourceErrors
 {
     public static readonly Error NotFound = new(
@@ -32,14 +32,14 @@ public enum ResourceOrder
     Name,
 }
 
-/// <summary>Things to reach.</summary>
+/// <summary>Creates, reads, changes and deletes resources.</summary>
 public sealed class ResourceService(UsherDb db, Database database, TimeProvider clock)
 {
     private const int MaxAttributes = 50;
 
     /// <summary>
-    /// Makes a resource. Whoever makes one without already reaching everything reaches it fully: nobody makes what he
-    /// then cannot see.
+    /// Creates a resource. Needs <c>resource_creation</c>. A member who does not already reach all resources fully gets
+    /// full access to the new one.
     /// </summary>
     public Task<Result<Resource>> CreateAsync(
         Actor actor, string name, IReadOnlyDictionary<string, string> attributes, CancellationToken ct) =>
@@ -76,7 +76,9 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
             return resource;
         }, ct);
 
-    /// <summary>The resources an actor reaches at any level. Memory does not grow with their number.</summary>
+    /// <summary>
+    /// Streams the resources that the actor reaches at any level. Memory use does not depend on their number.
+    /// </summary>
     public async IAsyncEnumerable<Resource> StreamAsync(
         Actor actor, ResourceOrder order, [EnumeratorCancellation] CancellationToken ct)
     {
@@ -93,7 +95,8 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
     }
 
     /// <summary>
-    /// A resource by id, else by slug. One that the actor does not reach is answered like one that does not exist.
+    /// Reads a resource by id or slug. A resource that the actor does not reach gives the same answer as one that does
+    /// not exist.
     /// </summary>
     public async Task<Result<Resource>> GetAsync(Actor actor, Reference reference, CancellationToken ct)
     {
@@ -108,7 +111,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
             : ResourceErrors.NotFound;
     }
 
-    /// <summary>A run of the resources an actor reaches at any level, oldest first.</summary>
+    /// <summary>A page of the resources that the actor reaches at any level, oldest first.</summary>
     public async Task<IReadOnlyList<Resource>> PageAsync(Actor actor, Guid? after, int limit, CancellationToken ct)
     {
         var run = db.Resources.AsNoTracking()
@@ -124,15 +127,15 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
     }
 
     /// <summary>
-    /// Names a resource anew, or changes what is kept with it; its slug stays. Needs <c>resource_creation</c>, and to
-    /// reach it fully.
+    /// Changes a resource's name or attributes. The slug stays. Needs <c>resource_creation</c> and full access to the
+    /// resource.
     /// </summary>
-    /// <param name="actor">Who does it.</param>
-    /// <param name="reference">By id or slug.</param>
-    /// <param name="name">Null leaves it.</param>
-    /// <param name="attributes">Entries to set, or, with null, to take out; null leaves them all.</param>
-    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <param name="actor">The actor that changes it.</param>
+    /// <param name="reference">The resource's id or slug.</param>
+    /// <param name="name">The new name; null keeps it.</param>
+    /// <param name="attributes">Attributes to set; a null value removes the attribute. Null keeps all.</param>
+    /// <param name="ifMatch">The expected versions; see <see cref="Precondition"/>.</param>
+    /// <param name="ct">Cancels the operation.</param>
     public Task<Result<Resource>> UpdateAsync(
         Actor actor, Reference reference, string? name, IReadOnlyDictionary<string, string?>? attributes,
         IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => database.RunAsync<Result<Resource>>(async unit =>
@@ -169,7 +172,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
         }, ct);
 
     /// <summary>
-    /// Deletes a resource, and with it everybody's level on it. Needs <c>resource_creation</c>, and to reach it fully.
+    /// Deletes a resource and all levels on it. Needs <c>resource_creation</c> and full access to the resource.
     /// </summary>
     public Task<Result<Resource>> DeleteAsync(
         Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
@@ -183,7 +186,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
         return resource;
     }, ct);
 
-    /// <summary>Everything that is wrong with a resource's own values.</summary>
+    /// <summary>Lists all faults in a resource's name and attributes.</summary>
     public static IEnumerable<Error> Faults(string? name, IReadOnlyDictionary<string, string?>? attributes)
     {
         if (name is not null && !Text.IsFilledName(name)) yield return ResourceErrors.NameInvalid;
@@ -192,7 +195,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
             yield return ResourceErrors.AttributesInvalid;
     }
 
-    // The resource itself, for somebody who may change it.
+    // Finds a resource that the actor may change.
     private async Task<Result<Resource>> FindAsync(
         Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct)
     {
