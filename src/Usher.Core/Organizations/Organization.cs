@@ -5,64 +5,69 @@ using Usher.Core.Data;
 namespace Usher.Core.Organizations;
 
 /// <summary>
-/// A customer's own place: its members, groups, roles, resources and invitations. Global table; nothing that every
-/// invite writes refers to it by foreign key.
+/// A customer's organization with its members, groups, roles, resources and invitations. The table is global. Tables
+/// that are written by every invite have no foreign key to it.
 /// </summary>
 public sealed class Organization : IVersioned
 {
     /// <summary>
-    /// The reserved organization that sign-ins and operators' acts are recorded under. It has no row.
+    /// The reserved organization under which sign-ins and operators' actions are recorded. It has no row.
     /// </summary>
     public static readonly Guid Installation = Guid.Empty;
 
     public required Guid Id { get; init; }
 
-    /// <summary>1 to 63 characters of a-z, 0-9 and inner hyphens; unique in the installation; part of links.</summary>
+    /// <summary>1 to 63 characters of a-z, 0-9 and inner hyphens. Unique in the installation. Part of links.</summary>
     public required string Slug { get; set; }
 
     public required string Name { get; set; }
 
-    /// <summary>TZ database name; what a member without a zone of his own is shown.</summary>
+    /// <summary>
+    /// TZ database name. Applies to members who have not set a time zone. The default is <c>Etc/UTC</c>.
+    /// </summary>
     public string TimeZone { get; set; } = "Etc/UTC";
 
-    /// <summary>How many persons may be invited, active or suspended; null: any number.</summary>
+    /// <summary>The maximum number of invited, active and suspended persons; null: no limit.</summary>
     public int? SeatLimit { get; set; }
 
-    /// <summary>Kept only while a limit is set.</summary>
+    /// <summary>The number of seats in use. Maintained only while a limit is set.</summary>
     public int SeatsUsed { get; set; }
 
     /// <summary>
-    /// The identity provider that signs its people in, outside Usher; null: none, and members cannot be made active
-    /// without joining.
+    /// The name of the external identity provider that signs in the organization's people. Null: none; members then
+    /// become active only by joining.
     /// </summary>
     public string? ExternalIdentityProvider { get; set; }
 
-    /// <summary>How long an invitation stays open, in seconds; null: the installation's setting.</summary>
+    /// <summary>The lifetime of an invitation in seconds; null: the installation's setting.</summary>
     public int? InvitationLifetimeSeconds { get; set; }
 
-    /// <summary>Canonical domains that may be invited; empty: any.</summary>
+    /// <summary>The canonical e-mail domains that may be invited; empty: any.</summary>
     public List<string> AllowedEmailDomains { get; set; } = [];
 
-    /// <summary>What an invitation that names no permissions gives.</summary>
+    /// <summary>The permissions of an invitation that names none.</summary>
     public List<string> DefaultPermissions { get; set; } = [];
 
-    /// <summary>Origins (scheme, host, port) a guest may be sent to after joining.</summary>
+    /// <summary>Origins (scheme, host, port) to which guests may be redirected after joining.</summary>
     public List<string> ReturnOrigins { get; set; } = [];
 
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>While set, nobody's key or session acts in it.</summary>
+    /// <summary>
+    /// When the organization was suspended; null if it is not. API keys and sessions do not work in a suspended
+    /// organization.
+    /// </summary>
     public DateTimeOffset? SuspendedAt { get; set; }
 
     public int Version { get; set; }
 
     /// <summary>
-    /// Another random value after every change to the settings, groups and roles; see
+    /// A random value that changes with every change to the settings, groups and roles; see
     /// <see cref="OrganizationDefinitions"/>.
     /// </summary>
     public required Guid DefinitionsStamp { get; set; }
 
-    /// <summary>A copy of shared settings with the seats in use at the moment.</summary>
+    /// <summary>A copy of the shared settings with the current number of seats in use.</summary>
     internal Organization Copy(int seatsUsed)
     {
         var copy = (Organization)MemberwiseClone();

@@ -13,7 +13,7 @@ using Group = Usher.Core.Groups.Group;
 
 namespace Usher.Core.Organizations;
 
-/// <summary>An organization to make, with the person it begins with.</summary>
+/// <summary>An organization to create, with its first administrator.</summary>
 /// <param name="Slug">1 to 63 characters of a-z, 0-9 and inner hyphens.</param>
 /// <param name="Name">1 to 120 characters.</param>
 /// <param name="OwnerEmail">The first administrator's address.</param>
@@ -28,23 +28,25 @@ public sealed record NewOrganization(string Slug, string Name, string OwnerEmail
 
     public string OwnerLastName { get; init; } = "";
 
-    /// <summary>With it the owner can sign in at once; without, the answer has a link by which he sets it.</summary>
+    /// <summary>
+    /// The owner's password. If it is null, the answer contains a link with which the owner sets one.
+    /// </summary>
     public string? OwnerPassword { get; init; }
 
-    /// <summary>A key for the owner, 32 to 128 characters of A-Z a-z 0-9 _ -; null makes one.</summary>
+    /// <summary>An API key for the owner, 32 to 128 characters of A-Z a-z 0-9 _ -; null generates one.</summary>
     public string? OwnerApiKey { get; init; }
 
-    /// <summary>Names of resources it begins with.</summary>
+    /// <summary>Names of the resources to create.</summary>
     public IReadOnlyList<string> Resources { get; init; } = [];
 }
 
-/// <summary>A new organization; the secrets are shown here and never again.</summary>
+/// <summary>A new organization. The secrets are returned only here.</summary>
 public sealed record CreatedOrganization(
     Organization Organization, Member Owner, string ApiKey, InvitationLink? OwnerLink,
     IReadOnlyList<Resource> Resources);
 
 /// <summary>
-/// What to change about an organization. What is left out, or null where null is no value, stays as it is.
+/// A change to an organization. Absent values stay unchanged; so does null where null is not a valid value.
 /// </summary>
 public sealed record OrganizationChange
 {
@@ -54,33 +56,33 @@ public sealed record OrganizationChange
     /// <summary>TZ database name.</summary>
     public string? TimeZone { get; init; }
 
-    /// <summary>What its identity provider is called, 1 to 120 characters; or none.</summary>
+    /// <summary>The name of the external identity provider, 1 to 120 characters; null removes it.</summary>
     public Optional<string> ExternalIdentityProvider { get; init; }
 
-    /// <summary>What an invitation that names no permissions gives.</summary>
+    /// <summary>The permissions of an invitation that names none.</summary>
     public IReadOnlyList<string>? DefaultPermissions { get; init; }
 
-    /// <summary>The groups an invitation that names none puts into: these and no others.</summary>
+    /// <summary>The groups of an invitation that names none. Replaces the current default groups.</summary>
     public IReadOnlyList<Reference>? DefaultGroups { get; init; }
 
-    /// <summary>How long an invitation stays open, 1 hour to 90 days; null: the installation's setting.</summary>
+    /// <summary>The lifetime of an invitation, 1 hour to 90 days; null: the installation's setting.</summary>
     public Optional<TimeSpan?> InvitationLifetime { get; init; }
 
-    /// <summary>Domains that may be invited; none: any. At most 100.</summary>
+    /// <summary>The e-mail domains that may be invited, at most 100; empty: any.</summary>
     public IReadOnlyList<string>? AllowedEmailDomains { get; init; }
 
     /// <summary>
-    /// Origins, such as <c>https://app.example.com</c>, a guest may be sent to after joining. At most 100.
+    /// Origins such as <c>https://app.example.com</c> to which guests may be redirected after joining. At most 100.
     /// </summary>
     public IReadOnlyList<string>? ReturnOrigins { get; init; }
 
     /// <summary>
-    /// How many persons there may be, at least 1; null: any number. The operator's matter. The seats in use are counted
-    /// anew; a limit below them stops new invitations only.
+    /// The maximum number of persons, at least 1; null: no limit. Only operators may change it. The seats in use are
+    /// counted again. A limit below them only stops new invitations.
     /// </summary>
     public Optional<int?> SeatLimit { get; init; }
 
-    /// <summary>The versions the change is meant for; see <see cref="Precondition"/>.</summary>
+    /// <summary>The expected versions; see <see cref="Precondition"/>.</summary>
     public IReadOnlyCollection<string>? IfMatch { get; init; }
 
     internal bool NeedsAdmin =>
@@ -91,8 +93,8 @@ public sealed record OrganizationChange
 /// <summary>An organization as its members see it.</summary>
 public sealed record OrganizationView(Organization Organization, IReadOnlyList<Group> DefaultGroups, int ResourceCount);
 
-/// <summary>What an invitation gives that names nothing.</summary>
-/// <param name="Organization">Whose it is; it has the permissions.</param>
-/// <param name="Groups">The groups it puts into.</param>
-/// <param name="Graph">To show the groups by.</param>
+/// <summary>The defaults of invitations.</summary>
+/// <param name="Organization">The organization, with the default permissions.</param>
+/// <param name="Groups">The default groups.</param>
+/// <param name="Graph">The access graph used to show the groups.</param>
 public sealed record DefaultsView(Organization Organization, IReadOnlyList<Group> Groups, AccessGraph Graph);

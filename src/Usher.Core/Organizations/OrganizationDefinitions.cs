@@ -10,9 +10,9 @@ using Usher.Core.Groups;
 namespace Usher.Core.Organizations;
 
 /// <summary>
-/// An organization's settings, groups and roles with all they confer, but no levels, no resources and no memberships.
-/// Read once and shared between requests: nothing in it is ever changed. Valid while <see cref="Stamp"/> is the
-/// organization's.
+/// The settings, groups and roles of an organization with their permissions, without levels, resources and memberships.
+/// Loaded once and shared between requests, so it must not be modified. Valid while <see cref="Stamp"/> equals the
+/// organization's stamp in the database.
 /// </summary>
 public sealed class OrganizationDefinitions
 {
@@ -36,18 +36,18 @@ public sealed class OrganizationDefinitions
 }
 
 /// <summary>
-/// The definitions that this node has read lately. Nothing in here decides anything by itself: a copy is used only with
-/// the stamp that the same request has read from the database.
+/// The cache of recently loaded definitions on this node. An entry is used only if its stamp equals the one that the
+/// same request has read from the database.
 /// </summary>
 public sealed class DefinitionsCache : IDisposable
 {
-    /// <summary>An organization with more groups and roles together is not kept.</summary>
+    /// <summary>An organization with more groups and roles than this in total is not cached.</summary>
     public const int MostKept = 10_000;
 
-    // The size of an entry is its number of groups and roles, and one more.
+    // The size of an entry is its number of groups and roles plus one.
     private readonly MemoryCache cache = new(new MemoryCacheOptions { SizeLimit = 200_000 });
 
-    /// <summary>The definitions of an organization, null when there is none.</summary>
+    /// <summary>The definitions of an organization; null if there is none.</summary>
     /// <param name="db">The context of the request.</param>
     /// <param name="organization">The organization's id.</param>
     /// <param name="stamp">The stamp that the request has read.</param>
@@ -56,7 +56,8 @@ public sealed class DefinitionsCache : IDisposable
         UsherDb db, Guid organization, Guid stamp, CancellationToken ct)
     {
         if (cache.TryGetValue(organization, out OrganizationDefinitions? kept) && kept!.Stamp == stamp) return kept;
-        // What a run under lock reads may be from several moments. It is right for that run, and not kept.
+        // Under lock, the reads may come from several points in time. The result is right for this attempt, but must
+        // not be cached.
         if (db.Database.CurrentTransaction is not null) return await LoadAsync(db, organization, ct);
 
         await using var snapshot = await BeginSnapshotAsync(db, ct);
@@ -68,19 +69,19 @@ public sealed class DefinitionsCache : IDisposable
 
     public void Dispose() => cache.Dispose();
 
-    // All of it as it was at one moment: with an older stamp than the groups', a restored database could make the copy
-    // valid again.
+    // All reads must come from one point in time. If the stamp were older than the groups, restoring a database could
+    // make the cached copy valid again.
     private static async Task<IAsyncDisposable> BeginSnapshotAsync(UsherDb db, CancellationToken ct)
     {
         if (!db.IsSqlite) return await db.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         await db.Database.OpenConnectionAsync(ct);
-        // Deferred, or it would wait for its turn to write.
+        // Deferred, because another transaction would wait for the write lock.
         var transaction = ((SqliteConnection)db.Database.GetDbConnection()).BeginTransaction(deferred: true);
         await db.Database.UseTransactionAsync(transaction, ct);
         return new SqliteSnapshot(db, transaction);
     }
 
-    // What EF is only lent it does not end.
+    // EF does not end a transaction that was passed to it.
     private sealed class SqliteSnapshot(UsherDb db, SqliteTransaction transaction) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()

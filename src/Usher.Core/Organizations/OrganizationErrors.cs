@@ -1,6 +1,6 @@
 namespace Usher.Core.Organizations;
 
-/// <summary>Why making or changing an organization can be refused.</summary>
+/// <summary>Errors of operations on organizations.</summary>
 public static class OrganizationErrors
 {
     public static readonly Error NotAllowed = new(

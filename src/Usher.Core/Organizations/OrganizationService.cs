@@ -13,7 +13,7 @@ using Group = Usher.Core.Groups.Group;
 
 namespace Usher.Core.Organizations;
 
-/// <summary>Making organizations, and what is set for a whole one. An operator's matter.</summary>
+/// <summary>Creates and deletes organizations, and manages their settings.</summary>
 public sealed partial class OrganizationService(
     UsherDb db, Database database, MemberNumbers numbers, InvitationMails mails, PasswordService passwords,
     PermissionCatalogue catalogue,
@@ -22,8 +22,8 @@ public sealed partial class OrganizationService(
     public static bool IsSlug(string text) => Slug().IsMatch(text);
 
     /// <summary>
-    /// Makes an organization with its system groups and its first administrator, who is active from the start, so that
-    /// there is never none.
+    /// Creates an organization with its system groups and its first administrator. The administrator is active from the
+    /// start. For operators.
     /// </summary>
     public async Task<Result<CreatedOrganization>> CreateAsync(Actor actor, NewOrganization given, CancellationToken ct)
     {
@@ -71,8 +71,8 @@ public sealed partial class OrganizationService(
             owner.Give(BuiltInRole.Admin, by, now);
             unit.Add(owner);
             owner.SponsoredBy(by);
-            // A password makes an account only where there is none: an account that is there stays its person's, who
-            // joins by the link.
+            // The password creates an account only if the address has none. The owner of an existing account joins by
+            // the link.
             var makesAccount = hash is not null && !await db.Users.AnyAsync(u => u.NormalizedEmail == email, ct);
             if (makesAccount)
                 owner.Bind(unit.Add(User.Create(email, proven: true, owner.FirstName, owner.LastName, hash!, now)).Id);
@@ -87,11 +87,13 @@ public sealed partial class OrganizationService(
         }, ct);
     }
 
-    /// <summary>How an organization is called in links; null when there is none.</summary>
+    /// <summary>
+    /// The slug of an organization, which is part of its links. Null if there is no such organization.
+    /// </summary>
     public Task<string?> SlugOfAsync(Guid id, CancellationToken ct) =>
         db.Organizations.Where(o => o.Id == id).Select(o => o.Slug).SingleOrDefaultAsync(ct);
 
-    /// <summary>The actor's own organization.</summary>
+    /// <summary>Reads the actor's own organization.</summary>
     public async Task<Result<OrganizationView>> GetAsync(Actor actor, CancellationToken ct)
     {
         var found = await db.Organizations.AsNoTracking().Where(o => o.Id == actor.OrganizationId).Select(o => new
@@ -106,25 +108,26 @@ public sealed partial class OrganizationService(
     }
 
     /// <summary>
-    /// Changes the actor's own organization. Its name, zone and identity provider are an administrator's matter; what
-    /// new members get by default needs <c>user_management</c>, and that the actor holds what comes and what goes.
+    /// Changes the actor's own organization. Defaults of invitations need <c>user_management</c>, and the actor must
+    /// hold everything that is added or removed. The seat limit is for operators. All other settings are for
+    /// administrators.
     /// </summary>
     public async Task<Result<Organization>> UpdateAsync(Actor actor, OrganizationChange change, CancellationToken ct) =>
         (await SaveAsync(actor, change, MemberDetails.None, ct))
             .Match<Result<Organization>>(saved => saved.Organization, error => error);
 
-    /// <summary>The same, answered with what new members get.</summary>
+    /// <summary>Like <see cref="UpdateAsync"/>, but returns the defaults of invitations.</summary>
     public Task<Result<DefaultsView>> ChangeAsync(
         Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) =>
         SaveAsync(actor, change, details, ct);
 
-    /// <summary>The settings of the actor's organization. For administrators.</summary>
+    /// <summary>Reads the settings of the actor's organization. For administrators.</summary>
     public async Task<Result<DefaultsView>> GetSettingsAsync(Actor actor, CancellationToken ct) =>
         actor.Access.IsAdmin
             ? await GetDefaultsAsync(actor, MemberDetails.None, ct)
             : OrganizationErrors.SettingsOfAdmins;
 
-    /// <summary>What an invitation gives that names nothing. Needs <c>user_management</c>.</summary>
+    /// <summary>Reads the defaults of invitations. Needs <c>user_management</c>.</summary>
     public async Task<Result<DefaultsView>> GetDefaultsAsync(
         Actor actor, MemberDetails details, CancellationToken ct) =>
         !actor.May(Permissions.UserManagement)
@@ -133,12 +136,12 @@ public sealed partial class OrganizationService(
             ? Defaults(graph)
             : OrganizationErrors.NotFound;
 
-    /// <summary>Changes that; see <see cref="UpdateAsync"/>.</summary>
-    /// <param name="actor">Who does it.</param>
-    /// <param name="permissions">Null leaves them.</param>
-    /// <param name="groups">Null leaves them.</param>
-    /// <param name="details">What the answer shows besides.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <summary>Changes the defaults of invitations; see <see cref="UpdateAsync"/>.</summary>
+    /// <param name="actor">The actor that changes them.</param>
+    /// <param name="permissions">The default permissions; null keeps them.</param>
+    /// <param name="groups">The default groups; null keeps them.</param>
+    /// <param name="details">What the answer includes besides the defaults.</param>
+    /// <param name="ct">Cancels the operation.</param>
     public Task<Result<DefaultsView>> SetDefaultsAsync(
         Actor actor, IReadOnlyList<string>? permissions, IReadOnlyList<Reference>? groups, MemberDetails details,
         CancellationToken ct) =>
@@ -147,7 +150,7 @@ public sealed partial class OrganizationService(
     private static DefaultsView Defaults(AccessGraph graph) =>
         new(graph.Organization, [.. graph.DefaultGroups.OrderBy(g => g.NameKey, Text.KeyOrder)], graph);
 
-    /// <summary>Everything that is wrong with what is to be made, but for the owner's password.</summary>
+    /// <summary>Lists all faults in a new organization, except those of the owner's password.</summary>
     public static IEnumerable<Error> Faults(NewOrganization given)
     {
         if (!IsSlug(given.Slug)) yield return OrganizationErrors.SlugInvalid;
@@ -168,7 +171,7 @@ public sealed partial class OrganizationService(
                 yield return ResourceErrors.NameInvalid with { Field = $"resources/{i}" };
     }
 
-    /// <summary>Everything that is wrong with a change, whichever organization it is for.</summary>
+    /// <summary>Lists all faults in a change that do not depend on the organization.</summary>
     public IEnumerable<Error> Faults(OrganizationChange change)
     {
         if (change.Name is { } name && !Text.IsFilledName(name)) yield return OrganizationErrors.NameInvalid;
@@ -218,7 +221,7 @@ public sealed partial class OrganizationService(
                 return OrganizationErrors.AdminsOnly;
             if (!change.NeedsAdmin && !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
             var named = new ReferenceReader(graph, UnknownReferences.Refuse);
-            // Of the system's groups everybody is in his anyway.
+            // Membership of the system groups is implied for everyone.
             Group[] groups = change.DefaultGroups is null
                 ? [.. graph.DefaultGroups]
                 : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
@@ -286,11 +289,11 @@ public sealed partial class OrganizationService(
             string.Join(' ', o.ReturnOrigins));
     }
 
-    /// <summary>Sets or lifts the seat limit; see <see cref="OrganizationChange.SeatLimit"/>.</summary>
+    /// <summary>Sets or removes the seat limit; see <see cref="OrganizationChange.SeatLimit"/>.</summary>
     public Task<Result<Organization>> SetSeatLimitAsync(Actor actor, int? limit, CancellationToken ct) =>
         UpdateAsync(actor, new() { SeatLimit = limit }, ct);
 
-    /// <summary>A run of the installation's organizations, oldest first. For operators.</summary>
+    /// <summary>A page of the installation's organizations, oldest first. For operators.</summary>
     public async Task<Result<IReadOnlyList<Organization>>> PageAsync(
         Actor actor, Guid? after, int limit, CancellationToken ct)
     {
@@ -300,8 +303,8 @@ public sealed partial class OrganizationService(
     }
 
     /// <summary>
-    /// While it is suspended nobody's key or session acts in it, and no link of it opens. Nothing is lost. For
-    /// operators.
+    /// Suspends or resumes an organization. While it is suspended, its API keys, sessions and links do not work.
+    /// Nothing is deleted. For operators.
     /// </summary>
     public Task<Result<Organization>> SuspendAsync(
         Actor actor, bool suspended, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
@@ -321,11 +324,10 @@ public sealed partial class OrganizationService(
     }, ct);
 
     /// <summary>
-    /// Deletes an organization and every row of it, its events included; that it was deleted is recorded by the
-    /// installation. Only one that is suspended: then nobody is at work in it. People keep their sign-ins. For
-    /// operators.
+    /// Deletes a suspended organization with all its rows, including its events. The installation records the deletion.
+    /// User accounts stay. For operators.
     /// </summary>
-    /// <returns>How many rows of each table went.</returns>
+    /// <returns>The number of deleted rows per table.</returns>
     public Task<Result<Dictionary<string, int>>> DeleteAsync(
         Actor actor, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
         database.RunLockedAsync<Result<Dictionary<string, int>>>(async unit =>
