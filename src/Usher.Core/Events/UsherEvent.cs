@@ -5,7 +5,7 @@ using Usher.Core.Data;
 
 namespace Usher.Core.Events;
 
-/// <summary>What can be recorded. Permanent names.</summary>
+/// <summary>The names of all event types. They are permanent.</summary>
 public static class EventTypes
 {
     public const string OrganizationCreated = "organization.created";
@@ -64,7 +64,8 @@ public static class EventTypes
 }
 
 /// <summary>
-/// Who did what to whom, and when. Append-only. Whatever is personal is in <see cref="Details"/>, which can be erased.
+/// A record of an action: the actor, the action, its subject and the time. Events are append-only. Personal data is
+/// only in <see cref="Details"/>, which can be erased.
 /// </summary>
 public sealed class UsherEvent
 {
@@ -80,37 +81,40 @@ public sealed class UsherEvent
     public required Guid ActorId { get; init; }
 
     /// <summary>
-    /// Why, where it is not the actor's plain wish: an <see cref="Error.Code"/> or the name of a worker.
+    /// The reason if it is not simply the actor's request: an <see cref="Error.Code"/> or the name of a worker.
     /// </summary>
     public string? Cause { get; init; }
 
-    /// <summary>What sort of thing it happened to: <c>member</c>, <c>invitation</c>, …</summary>
+    /// <summary>The kind of the subject: <c>member</c>, <c>invitation</c>, …</summary>
     public required string SubjectKind { get; init; }
 
     public required Guid SubjectId { get; init; }
 
     public required DateTimeOffset OccurredAt { get; init; }
 
-    /// <summary>The place in the organization's log, given later in commit order; null until then.</summary>
+    /// <summary>The position in the organization's log, assigned later in commit order; null until then.</summary>
     public long? Position { get; init; }
 
-    /// <summary>The chain's hash up to here, given with the position.</summary>
+    /// <summary>The hash of the chain up to this event, assigned with the position.</summary>
     public byte[]? Hash { get; init; }
 
-    /// <summary>Names, addresses, before and after: never a secret. Null once erased.</summary>
+    /// <summary>Names, addresses, old and new values; never a secret. Null after erasure.</summary>
     public Dictionary<string, string>? Details { get; set; }
 
-    /// <summary>16 random bytes that keep the hash of the details from being guessed. Erased with them.</summary>
+    /// <summary>
+    /// 16 random bytes that prevent guessing the details from their hash. Erased together with the details.
+    /// </summary>
     public byte[]? Salt { get; set; }
 
-    /// <summary>A new event by an actor about a subject.</summary>
+    /// <summary>Creates an event.</summary>
     /// <param name="type">One of <see cref="EventTypes"/>.</param>
-    /// <param name="actor">Who did it.</param>
-    /// <param name="subjectKind">What it happened to.</param>
-    /// <param name="subjectId">Its id.</param>
-    /// <param name="now">When.</param>
-    /// <param name="details">Names, addresses, before and after. Never a secret. It becomes the event's.</param>
-    /// <param name="cause">Why.</param>
+    /// <param name="actor">The actor of the event.</param>
+    /// <param name="subjectKind">The kind of the subject.</param>
+    /// <param name="subjectId">The id of the subject.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="details">Names, addresses, old and new values; never a secret. The event keeps this
+    /// instance.</param>
+    /// <param name="cause">See <see cref="Cause"/>.</param>
     public static UsherEvent Record(
         string type, Actor actor, string subjectKind, Guid subjectId, DateTimeOffset now,
         Dictionary<string, string>? details = null, string? cause = null)
