@@ -2,32 +2,32 @@ using Microsoft.Extensions.Options;
 
 namespace Usher.Core.Limits;
 
-/// <summary>What can be guessed, and what a guest can cause.</summary>
+/// <summary>What the limits protect.</summary>
 public enum GuessKind
 {
-    /// <summary>A password.</summary>
+    /// <summary>Passwords.</summary>
     Passwords,
 
-    /// <summary>The code of a mailed link.</summary>
+    /// <summary>Codes of mailed links.</summary>
     Codes,
 
-    /// <summary>A mail to somebody.</summary>
+    /// <summary>Mails that guests cause.</summary>
     Mails,
 }
 
 /// <summary>
-/// The counters of guesses. A guess is counted when it begins, so that many at once are no way around, and taken back
-/// when it succeeds: what counts are failures. Nothing here refuses a subject to all clients.
+/// Counts failed guesses. A guess counts when it begins and is taken back if it succeeds, so concurrent guesses cannot
+/// exceed the limit. No limit here blocks a subject for all clients.
 /// </summary>
 public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvider clock)
 {
     /// <summary>
-    /// So many failed passwords an hour for one address, from wherever, and an unknown browser must give a mailed code
-    /// too.
+    /// After this many failed passwords for one address within an hour, over all clients, an unknown browser must also
+    /// send a mailed code.
     /// </summary>
     public const int FailuresBeforeCode = 20;
 
-    /// <summary>So many failures, and a known device is no longer exempt from the mailed code.</summary>
+    /// <summary>After this many failures, a known device is no longer exempt from the mailed code.</summary>
     public const int FailuresOfDevice = 10;
 
     /// <summary>The window of <see cref="FailuresBeforeCode"/>.</summary>
@@ -42,8 +42,8 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
     private readonly WindowCounter devices = new(FailuresOfDevice, KnownDevice.Lifetime, clock);
 
     /// <summary>
-    /// How long a client must wait before it may try anything of this kind; null: not at all. Asked before a body is
-    /// read.
+    /// How long a client must wait before its next attempt of this kind; null if it may try now. Checked before a body
+    /// is read.
     /// </summary>
     public TimeSpan? WaitOf(GuessKind kind, RequestClient client) => !client.IsCounted ? null : kind switch
     {
@@ -52,17 +52,18 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
         GuessKind.Mails => mailsOfClient.WaitOf(client.Name),
     };
 
-    /// <summary>Begins a guess, which counts as failed unless <see cref="Guess.Succeeded"/> is called.</summary>
+    /// <summary>Begins a guess. It counts as failed unless <see cref="Guess.Succeeded"/> is called.</summary>
     /// <param name="kind">Passwords or codes.</param>
-    /// <param name="client">Who guesses.</param>
-    /// <param name="subject">What is guessed at, in its one canonical form; "" for all that have none.</param>
+    /// <param name="client">The client that guesses.</param>
+    /// <param name="subject">The subject of the guess in canonical form; empty for all guesses without a
+    /// subject.</param>
     /// <returns>Refused with <c>too_many_requests</c> and the time to wait.</returns>
     public Result<Guess> Begin(GuessKind kind, RequestClient client, string subject)
     {
         var pair = kind is GuessKind.Passwords ? passwords : codes;
         var both = $"{client.Name} {subject}";
-        // The client first: one that has had enough neither fills memory with subjects nor uses up its tries for one of
-        // them.
+        // The client's limit is checked first. A client over its limit cannot fill memory with subjects and does not
+        // use up attempts for a subject.
         if (client.IsCounted && pair.PerClient.TryTake(client.Name) is { } wait)
             return LimitErrors.TooMany with { RetryAfter = wait };
         if (pair.PerSubject.TryTake(both) is not { } pause) return new Guess(Return);
@@ -76,26 +77,25 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
         }
     }
 
-    /// <summary>
-    /// Counts a mail that a client asks for. Whether it is sent is for <see cref="MaySendTo"/> to say.
-    /// </summary>
-    /// <returns>Null, or how long to wait.</returns>
+    /// <summary>Counts a mail requested by a client. <see cref="MaySendTo"/> decides whether it is sent.</summary>
+    /// <returns>How long to wait; null if the limit is not reached.</returns>
     public TimeSpan? TakeMail(RequestClient client) => client.IsCounted ? mailsOfClient.TryTake(client.Name) : null;
 
-    /// <summary>Counts a mail to an address that a guest asked for.</summary>
-    /// <returns>False when the address has had enough: nothing is sent then, and the answer does not tell.</returns>
+    /// <summary>Counts a mail to an address that a guest requested.</summary>
+    /// <returns>False if the address has reached its limit. Nothing is sent then, and the answer to the guest must not
+    /// reveal it.</returns>
     public bool MaySendTo(string address) => mailsTo.TryTake(address) is null;
 
-    /// <summary>How long until the address may get another mail that a guest asks for; null: at once.</summary>
+    /// <summary>How long until a guest may cause another mail to the address; null if at once.</summary>
     public TimeSpan? WaitOfRecipient(string address) => mailsTo.WaitOf(address);
 
     /// <summary>
-    /// Whether sign-ins for an address failed so often that an unknown browser must give a mailed code.
+    /// Whether so many sign-ins for an address have failed that an unknown browser must send a mailed code.
     /// </summary>
     public bool NeedsCode(string address) => failures.WaitOf(address) is not null;
 
     /// <summary>
-    /// Counts a failed password for an address, over all clients, and for the known device it came from.
+    /// Counts a failed password for an address over all clients, and for the known device if there is one.
     /// </summary>
     public void Failed(string address, KnownDevice? device)
     {
@@ -103,7 +103,7 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
         if (device is not null) devices.Add(device.Id.ToString("N"));
     }
 
-    /// <summary>Whether a known device has not failed too often.</summary>
+    /// <summary>Whether a known device is still exempt from the mailed code.</summary>
     public bool IsExempt(KnownDevice device) => devices.WaitOf(device.Id.ToString("N")) is null;
 
     private sealed class Pair(GuessLimit limit, TimeProvider clock)
@@ -114,22 +114,24 @@ public sealed class GuessLimits(IOptions<GuessLimitOptions> options, TimeProvide
     }
 }
 
-/// <summary>A guess under way.</summary>
+/// <summary>A guess in progress.</summary>
 public sealed class Guess(Action succeeded)
 {
     private int done;
 
-    /// <summary>It was right, or not wrong by its own fault: it is not counted.</summary>
+    /// <summary>
+    /// Takes the guess back from the counters: it was right, or failed for reasons outside the caller's control.
+    /// </summary>
     public void Succeeded()
     {
         if (Interlocked.Exchange(ref done, 1) is 0) succeeded();
     }
 }
 
-/// <summary>Refusals by a limit.</summary>
+/// <summary>Errors of limits.</summary>
 public static class LimitErrors
 {
-    /// <summary>A limit is reached. Told together with <see cref="Error.RetryAfter"/>.</summary>
+    /// <summary>A limit is reached. Returned with <see cref="Error.RetryAfter"/>.</summary>
     public static readonly Error TooMany = new(
         ErrorKind.TooMany, "too_many_requests", "Too many requests. Try again later.");
 }

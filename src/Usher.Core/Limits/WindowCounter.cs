@@ -1,13 +1,14 @@
 namespace Usher.Core.Limits;
 
 /// <summary>
-/// Counts per key. A key's window begins with its first count and is forgotten when it has passed. Memory is bounded:
-/// of more than <paramref name="capacity"/> keys those not seen for longest are forgotten first.
+/// Counts events per key. The window of a key begins with its first count. When the window is over, the count is
+/// dropped. Memory is bounded: at most <paramref name="capacity"/> keys are kept, and the least recently used are
+/// dropped first.
 /// </summary>
-/// <param name="limit">How many are let through in a window.</param>
-/// <param name="window">How long a window lasts.</param>
-/// <param name="clock">The time.</param>
-/// <param name="capacity">How many keys are kept.</param>
+/// <param name="limit">The maximum count per window.</param>
+/// <param name="window">The length of a window.</param>
+/// <param name="clock">The clock.</param>
+/// <param name="capacity">The maximum number of keys.</param>
 public sealed class WindowCounter(int limit, TimeSpan window, TimeProvider clock, int capacity = 100_000)
 {
     private readonly Lock gate = new();
@@ -15,8 +16,8 @@ public sealed class WindowCounter(int limit, TimeSpan window, TimeProvider clock
     private Dictionary<string, Count> old = [];
     private DateTimeOffset turned = clock.Now();
 
-    /// <summary>Counts one.</summary>
-    /// <returns>Null, or, when the limit is reached and nothing was counted, how long to wait.</returns>
+    /// <summary>Counts an event if the limit is not reached.</summary>
+    /// <returns>Null if the event was counted, otherwise how long to wait.</returns>
     public TimeSpan? TryTake(string key)
     {
         lock (gate)
@@ -29,7 +30,7 @@ public sealed class WindowCounter(int limit, TimeSpan window, TimeProvider clock
         }
     }
 
-    /// <summary>Takes a count back, because what it was for turned out well.</summary>
+    /// <summary>Takes a count back because the event succeeded.</summary>
     public void Return(string key)
     {
         lock (gate)
@@ -38,13 +39,13 @@ public sealed class WindowCounter(int limit, TimeSpan window, TimeProvider clock
         }
     }
 
-    /// <summary>Counts one, also beyond the limit.</summary>
+    /// <summary>Counts an event, even beyond the limit.</summary>
     public void Add(string key)
     {
         lock (gate) Find(key, clock.Now(), create: true)!.Value++;
     }
 
-    /// <summary>How long to wait until one is let through; null: none. Counts nothing.</summary>
+    /// <summary>How long to wait until the next event is allowed; null if it is allowed now. Counts nothing.</summary>
     public TimeSpan? WaitOf(string key)
     {
         lock (gate)
@@ -54,8 +55,8 @@ public sealed class WindowCounter(int limit, TimeSpan window, TimeProvider clock
         }
     }
 
-    // Two generations of keys: what is used moves to the young one, and what is left in the old one when they turn is
-    // forgotten.
+    // There are two generations of keys. A used key moves to the young generation. When the generations change, the old
+    // one is dropped.
     private Count? Find(string key, DateTimeOffset now, bool create)
     {
         if (now - turned > window || young.Count >= capacity / 2) (old, young, turned) = (young, [], now);
