@@ -9,7 +9,7 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Idempotency;
 
-/// <summary>Why a request with an Idempotency-Key can be refused.</summary>
+/// <summary>Errors of requests with an Idempotency-Key.</summary>
 public static class IdempotencyErrors
 {
     public static readonly Error KeyInvalid = new(
@@ -20,40 +20,40 @@ public static class IdempotencyErrors
         "This Idempotency-Key was used for another request. Use a new one.");
 }
 
-/// <summary>A request that may come again.</summary>
-/// <param name="OrganizationId">Whose.</param>
-/// <param name="Caller">Who makes it; the same key of another caller is another key.</param>
+/// <summary>A request with an Idempotency-Key.</summary>
+/// <param name="OrganizationId">The organization of the request.</param>
+/// <param name="Caller">Identifies the caller. Keys of different callers are independent.</param>
 /// <param name="Key">16 to 255 printable ASCII characters.</param>
-/// <param name="RequestHash">SHA-256 of all that makes the request what it is.</param>
+/// <param name="RequestHash">SHA-256 of method, path, query, media type and body.</param>
 public sealed record RepeatableRequest(Guid OrganizationId, string Caller, string Key, byte[] RequestHash)
 {
     internal byte[] KeyHash => SHA256.HashData(Encoding.UTF8.GetBytes($"{Caller}\n{Key}"));
 }
 
-/// <summary>An answer as it was given.</summary>
-/// <param name="Status">HTTP status.</param>
-/// <param name="Headers">Those that belong to the answer.</param>
-/// <param name="Body">As it was sent.</param>
+/// <summary>The stored answer of a request.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Headers">The headers to repeat.</param>
+/// <param name="Body">The body as it was sent.</param>
 public sealed record KeptAnswer(int Status, Dictionary<string, string> Headers, byte[] Body)
 {
     /// <summary>
-    /// What an answer with a secret in it needs of the caller to be given again; null where it bears none.
+    /// The secret in the answer and the permission needed to receive it again; null if the answer contains no secret.
     /// </summary>
     public SecretOf? Secret { get; init; }
 
-    /// <summary>Whether the request was carried out.</summary>
+    /// <summary>Whether the request succeeded. Only then is the answer stored.</summary>
     internal bool IsSuccess => Status is >= 200 and < 300;
 }
 
-/// <summary>The secret that an answer bears: a link or a key.</summary>
-/// <param name="MemberId">The member it is for.</param>
-/// <param name="Permission">What a caller other than that member needs to be given it.</param>
+/// <summary>A secret in an answer: a link or an API key.</summary>
+/// <param name="MemberId">The id of the member it belongs to.</param>
+/// <param name="Permission">The permission that other callers need to receive it.</param>
 public sealed record SecretOf(Guid MemberId, string Permission);
 
-/// <summary>Makes a repeated request the same as one. What is kept is kept for a day.</summary>
+/// <summary>Executes repeated requests only once. Answers are stored for a day.</summary>
 public sealed class IdempotencyService(UsherDb db, Database database, TimeProvider clock)
 {
-    /// <summary>How long an answer is kept.</summary>
+    /// <summary>How long an answer is stored: 24 hours.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
 
     private const int NonceLength = 12;
@@ -61,27 +61,27 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
 
     public static bool IsKey(string text) => text.Length is >= 16 and <= 255 && text.All(c => c is > ' ' and <= '~');
 
-    /// <summary>The answer that a request got before; null when it is the first with its key.</summary>
+    /// <summary>The stored answer for a request's key; null if this is the first request with the key.</summary>
     /// <param name="actor">The caller; null for a guest.</param>
     /// <param name="request">The request.</param>
     /// <param name="ct">Cancels the read.</param>
-    /// <returns>
-    /// Refused with <c>idempotency_key_reused</c> when the key came with another request; with what a fresh call would
-    /// get when the answer bears a secret that the caller may no longer be given.
-    /// </returns>
+    /// <returns>Refused with <c>idempotency_key_reused</c> if the key was used for another request. If the answer
+    /// contains a secret that the caller may no longer receive, refused with the error that a new call would
+    /// return.</returns>
     public async Task<Result<KeptAnswer>?> FindAsync(Actor? actor, RepeatableRequest request, CancellationToken ct) =>
         await FindAsync(request, ct) is { } before
             ? await AgainAsync(actor, request, before, ct)
             : (Result<KeptAnswer>?)null;
 
     /// <summary>
-    /// Runs an operation and keeps its answer in the same commit. Only what succeeded is kept: a refusal changed
-    /// nothing, and is judged anew. Of two requests with one key at once, the slower gets the answer of the faster one.
+    /// Runs an operation and stores its answer in the same commit. Only successful answers are stored. A refused
+    /// request changed nothing and is checked again when it is repeated. If two requests use the same key at once, both
+    /// get the answer of the one that commits first.
     /// </summary>
     /// <param name="actor">The caller; null for a guest.</param>
     /// <param name="request">The request.</param>
-    /// <param name="operation">The operation. It returns what its unit of work returned.</param>
-    /// <param name="answer">Makes the answer of a result.</param>
+    /// <param name="operation">The operation. It returns the result of its unit of work.</param>
+    /// <param name="answer">Creates the answer from a result.</param>
     /// <param name="ct">Cancels the operation.</param>
     /// <returns>As <see cref="FindAsync(Actor, RepeatableRequest, CancellationToken)"/>.</returns>
     public async Task<Result<KeptAnswer>> OnceAsync<T>(
@@ -96,12 +96,13 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
         if (keeper.Repeated is { } same) return await AgainAsync(actor, request, same, ct);
         if (keeper.Answer is { } kept) return kept;
         var made = await answer(result);
-        // The request that it repeats may have been carried out meanwhile: what refuses this one may be what that made.
+        // A concurrent request with the same key may have committed, and its changes may be the reason for this
+        // refusal.
         if (!made.IsSuccess && await FindAsync(request, ct) is { } other)
             return await AgainAsync(actor, request, other, ct);
         if (!made.IsSuccess || database.IsDryRun) return made;
 
-        // An operation that wrote nothing has its answer kept for itself.
+        // An operation that wrote nothing has no commit, so its answer is stored separately.
         return await database.RunAsync<Result<KeptAnswer>>(async unit =>
         {
             if (await FindAsync(request, ct) is { } meanwhile) return await AgainAsync(actor, request, meanwhile, ct);
@@ -110,7 +111,7 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
         }, ct);
     }
 
-    /// <summary>The answer that is kept for a request's key and has not run out.</summary>
+    /// <summary>The stored answer for a request's key that has not expired.</summary>
     internal static async Task<IdempotencyRecord?> FindAsync(
         UsherDb db, RepeatableRequest request, DateTimeOffset now, CancellationToken ct)
     {
@@ -119,7 +120,7 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
             r => r.OrganizationId == request.OrganizationId && r.KeyHash == hash && r.ExpiresAt > now, ct);
     }
 
-    /// <summary>Adds the answer of a request to a unit, in place of one that has run out.</summary>
+    /// <summary>Adds the answer of a request to a unit. Replaces an expired one.</summary>
     internal static async Task KeepAsync(
         Unit unit, RepeatableRequest request, KeptAnswer answer, DateTimeOffset now, CancellationToken ct)
     {
@@ -148,7 +149,7 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
         return await RefusalAsync(actor, record, ct) is { } refusal ? refusal : Open(record, request.Key);
     }
 
-    // A secret is given again only to a caller who would be given it today.
+    // A secret is repeated only to a caller who may receive it now.
     private async Task<Error?> RefusalAsync(Actor? actor, IdempotencyRecord record, CancellationToken ct)
     {
         if (record is not { SecretOf: { } member, SecretNeeds: { } permission } || actor is null
@@ -164,7 +165,7 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
             : graph.Covers(today, its) ? null : MemberErrors.NotCovered;
     }
 
-    /// <summary>Removes what has run out.</summary>
+    /// <summary>Deletes up to 500 expired answers.</summary>
     public Task<int> SweepExpiredAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var now = clock.Now();
