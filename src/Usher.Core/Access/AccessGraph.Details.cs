@@ -11,12 +11,12 @@ namespace Usher.Core.Access;
 public sealed partial class AccessGraph
 {
     /// <summary>
-    /// What only an answer needs, and what a rule needs only now and then: read where the query says so, or where it is
-    /// there.
+    /// Reads the parts of the graph that only some queries need. Each part is read only if the query asks for it or if
+    /// the rows can exist.
     /// </summary>
     private sealed class GraphDetails(UsherDb db, AccessGraph graph, AccessQuery query)
     {
-        /// <summary>How many names a sample has at most.</summary>
+        /// <summary>The maximum number of names in a sample.</summary>
         public const int SampleSize = 100;
 
         private readonly Guid organization = query.OrganizationId;
@@ -33,7 +33,7 @@ public sealed partial class AccessGraph
 
         private bool Wants(MemberDetails detail) => query.Details.HasFlag(detail);
 
-        // Open ones came with their members.
+        // Open invitations were read together with their members.
         private async Task ReadEndedInvitationsAsync(CancellationToken ct)
         {
             Guid[] missing = [.. query.InvitationIds.Where(id => !graph.invitations.ContainsKey(id))];
@@ -43,7 +43,7 @@ public sealed partial class AccessGraph
                 graph.Take(ended);
         }
 
-        // Groups that a rule or the answer may ask about: all where all are listed.
+        // The groups that a rule or the answer may ask about. If the query lists all definitions, all groups.
         private IEnumerable<Group> RelevantGroups()
         {
             if (query.AllDefinitions) return graph.groups.Values;
@@ -68,8 +68,8 @@ public sealed partial class AccessGraph
             return graph.roles.Values.Where(r => ids.Contains(r.Id) || names.Contains(r.NameKey));
         }
 
-        // In one read: the levels of groups, with their resources, and the resources asked for by id or slug, those
-        // that the members' levels lead to, or all.
+        // Reads the levels of groups and the resources in one query. The resources are those named by id or slug and
+        // those that the members' levels refer to, or all of them.
         private async Task ReadLevelsAndResourcesAsync(CancellationToken ct)
         {
             Guid[] groups = [
@@ -92,7 +92,7 @@ public sealed partial class AccessGraph
             foreach (var (level, resource) in await db.ReadAsync(
                     sql, row => (LevelOf(row), new ResourceName(row.Id(6), row.Text(7), row.Text(8))), ct))
             {
-                // Those of groups are shown only where all that is reached is.
+                // Resources that only groups reach are shown only if the query asks for all reached resources.
                 if (level is null || Wants(MemberDetails.Reached)) graph.Add(resource);
                 if (level is null) continue;
                 if (!graph.levelsOfGroups.TryGetValue(level.GroupId!.Value, out var levels))
@@ -131,7 +131,8 @@ public sealed partial class AccessGraph
             GrantedAt = row.Instant(5),
         };
 
-        // How many members each group and role has and, where that is shown, up to a hundred of them, in one read.
+        // Reads in one query how many members each group and role has. If the query asks for samples, it also reads up
+        // to 100 names for each.
         private async Task ReadHoldersAsync(CancellationToken ct)
         {
             var sql = new Sql(db.IsSqlite);
@@ -152,7 +153,7 @@ public sealed partial class AccessGraph
                 foreach (var id in ids)
                 {
                     graph.counts[id] = count;
-                    // no identifier has a space
+                    // Identifiers contain no spaces.
                     if (Wants(MemberDetails.Samples)) graph.samples[id] = [.. sample?.Split(' ') ?? []];
                 }
             }
@@ -223,7 +224,8 @@ public sealed partial class AccessGraph
             graph.keys = found.ToLookup(k => k.MemberId!.Value);
         }
 
-        // Which groups have a member, and which roles are held directly by one, of whom a condition holds.
+        // Finds the groups that have a member who matches the condition, and the roles that such a member holds
+        // directly.
         private async Task ReadHoldersOfAsync(int index, CancellationToken ct)
         {
             var search = MemberSearch.Of(new(), graph.AsDefinitions(), []);

@@ -9,7 +9,7 @@ namespace Usher.Core.Access;
 public sealed partial class AccessGraph
 {
     /// <summary>
-    /// Reads what a query asks for. Members are not tracked. Null when there is no such organization.
+    /// Reads what a query asks for. Members are not tracked. Returns null if the organization does not exist.
     /// </summary>
     public static async Task<AccessGraph?> ReadAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
@@ -28,7 +28,8 @@ public sealed partial class AccessGraph
     }
 
     /// <summary>
-    /// The same for an operation that changes something: an attempt under lock waits for what it asks about.
+    /// Reads what a query asks for, for an operation that makes changes. An attempt under lock first waits for the
+    /// locks on what the query names. Members are not tracked.
     /// </summary>
     public static async Task<AccessGraph?> ReadAsync(Unit unit, AccessQuery query, CancellationToken ct)
     {
@@ -37,7 +38,7 @@ public sealed partial class AccessGraph
         return await ReadAsync(unit.Db, query, ct);
     }
 
-    /// <summary>Reads it and tracks the members, for an operation that will change them.</summary>
+    /// <summary>Reads what a query asks for and tracks the members, for an operation that changes them.</summary>
     public static async Task<AccessGraph?> TrackAsync(Unit unit, AccessQuery query, CancellationToken ct)
     {
         var graph = await ReadAsync(unit, query, ct);
@@ -46,7 +47,8 @@ public sealed partial class AccessGraph
     }
 
     /// <summary>
-    /// Tracks the members of some identifiers with all they hold, for an operation that will change nothing else.
+    /// Tracks the members with the given identifiers and everything they hold. For an operation that changes no other
+    /// members.
     /// </summary>
     public void Track(Unit unit, IReadOnlyCollection<string> identifiers)
     {
@@ -55,7 +57,7 @@ public sealed partial class AccessGraph
     }
 
     /// <summary>
-    /// Reads the next chunk of a list: groups and roles, with their counts and samples, are those of the first.
+    /// Reads the next page of a list. Groups and roles, with their counts and samples, are taken from the first page.
     /// </summary>
     public async Task<AccessGraph> ReadMoreAsync(UsherDb db, AccessQuery query, CancellationToken ct)
     {
@@ -100,10 +102,10 @@ public sealed partial class AccessGraph
     private static IEnumerable<Guid> Run(IEnumerable<Guid> ids, DefinitionRun run) =>
         ids.Order(IdOrder).Where(id => run.After is not { } after || IdOrder.Compare(id, after) > 0).Take(run.Limit);
 
-    // As both databases order ids: byte by byte, the first digits first. Guid's own order is that, too.
+    // Both databases order ids byte by byte, most significant byte first. Guid's default order is the same.
     private static readonly Comparer<Guid> IdOrder = Comparer<Guid>.Default;
 
-    // A revived member is taken in again.
+    // A restored member is added a second time.
     private void Take(Member member)
     {
         members[member.Id] = member;
@@ -111,7 +113,7 @@ public sealed partial class AccessGraph
         if (!same.Contains(member)) same.Add(member);
     }
 
-    // One that has ended is only shown: nothing happens to it any more.
+    // An ended invitation no longer changes, so it is not attached to its member.
     private void Take(Invitation invitation)
     {
         invitations[invitation.Id] = invitation;

@@ -9,9 +9,9 @@ using Usher.Core.Resources;
 namespace Usher.Core.Access;
 
 /// <summary>
-/// Members with all they hold, the organization's groups and roles, and whatever an operation refers to. Groups and
-/// roles may be shared with other requests (<see cref="OrganizationDefinitions"/>): a change works on a copy and hands
-/// it back with <c>Add</c>.
+/// Members with everything they hold, the organization's groups and roles, and whatever else an operation refers to.
+/// Groups and roles may be shared with other requests (see <see cref="OrganizationDefinitions"/>): change a copy and
+/// put it back with <c>Add</c>.
 /// </summary>
 public sealed partial class AccessGraph
 {
@@ -45,13 +45,16 @@ public sealed partial class AccessGraph
 
     public Member? Member(Guid id) => members.GetValueOrDefault(id);
 
-    /// <summary>The live member of that identifier, as it was read, else the one removed last.</summary>
+    /// <summary>
+    /// The live member with that identifier as it was read. If there is none, the member removed most recently. Null if
+    /// neither exists.
+    /// </summary>
     public Member? Member(string identifier) =>
         byIdentifier.GetValueOrDefault(identifier)?.MaxBy(m => (m.IsLive, m.Id));
 
     public Group? Group(Guid id) => groups.GetValueOrDefault(id);
 
-    /// <summary>A group by its id, or, where it is so named, by name.</summary>
+    /// <summary>Finds a group by id, or by name if <see cref="Reference.ByName"/> is set. Null if not found.</summary>
     public Group? Group(Reference reference) =>
         reference.ByName
             ? groups.Values.FirstOrDefault(g => g.NameKey == Text.Key(reference.Text))
@@ -59,7 +62,7 @@ public sealed partial class AccessGraph
             ? Group(id)
             : null;
 
-    /// <summary>A role by its id, or, where it is so named, by name.</summary>
+    /// <summary>Finds a role by id, or by name if <see cref="Reference.ByName"/> is set. Null if not found.</summary>
     public Role? Role(Reference reference) =>
         reference.ByName
             ? roles.Values.FirstOrDefault(r => r.NameKey == Text.Key(reference.Text))
@@ -68,17 +71,18 @@ public sealed partial class AccessGraph
             : null;
 
     /// <summary>
-    /// An invitation asked for by id or on the page, or any that is pending or expired of a member found.
+    /// An invitation that the query named by id, that is on the page, or that is pending or expired and belongs to a
+    /// member read.
     /// </summary>
     public Invitation? Invitation(Guid id) => invitations.GetValueOrDefault(id);
 
-    /// <summary>The groups of the run that was asked for, in its order.</summary>
+    /// <summary>The groups on the requested page, in its order.</summary>
     public IEnumerable<Group> RunOfGroups => run.Order().Select(Group).OfType<Group>();
 
-    /// <summary>The roles of the run that was asked for, in its order.</summary>
+    /// <summary>The roles on the requested page, in its order.</summary>
     public IEnumerable<Role> RunOfRoles => run.Order().Select(Role).OfType<Role>();
 
-    /// <summary>Those on the page that was asked for, in no particular order.</summary>
+    /// <summary>The invitations on the requested page, in no particular order.</summary>
     public IEnumerable<Invitation> RunOfInvitations => run.Select(id => invitations[id]);
 
     public Role? Role(Guid id) => roles.GetValueOrDefault(id);
@@ -87,7 +91,7 @@ public sealed partial class AccessGraph
 
     public IEnumerable<Role> Roles => roles.Values;
 
-    /// <summary>A resource by its id, else by its slug.</summary>
+    /// <summary>Finds a resource by id, or by slug if the reference has no id. Null if not found.</summary>
     public ResourceName? Resource(Reference reference) =>
         reference.Id is { } id
             ? resources.GetValueOrDefault(id)
@@ -96,7 +100,7 @@ public sealed partial class AccessGraph
     /// <summary>The resources read, oldest first.</summary>
     public IEnumerable<ResourceName> Resources => resources.Values.OrderBy(r => r.Id);
 
-    /// <summary>How many members the page's filter lets through. Needs <see cref="MemberPage.WithTotal"/>.</summary>
+    /// <summary>The number of members that match the page's filter. Needs <see cref="MemberPage.WithTotal"/>.</summary>
     public int Total { get; private set; }
 
     /// <summary>Whether a member's user has a password. Needs <see cref="MemberDetails.Credentials"/>.</summary>
@@ -107,39 +111,42 @@ public sealed partial class AccessGraph
     /// </summary>
     public bool HasSecondFactor(Member member) => withSecondFactor.Contains(member.Id);
 
-    /// <summary>How many live members a group has. Needs <see cref="MemberDetails.Counts"/>.</summary>
+    /// <summary>The number of live members in a group. Needs <see cref="MemberDetails.Counts"/>.</summary>
     public int MembersOf(Group group) => counts.GetValueOrDefault(group.Id);
 
-    /// <summary>How many live members hold a role directly. Needs <see cref="MemberDetails.Counts"/>.</summary>
+    /// <summary>
+    /// The number of live members that hold a role directly. Needs <see cref="MemberDetails.Counts"/>.
+    /// </summary>
     public int MembersOf(Role role) => counts.GetValueOrDefault(role.Id);
 
-    /// <summary>How many groups hold a role.</summary>
+    /// <summary>The number of groups that hold a role.</summary>
     public int GroupsOf(Role role) => HoldersOf(role).Count();
 
     /// <summary>
-    /// Up to a hundred of a group's members, by identifier as typed, longest there first. Needs
-    /// <see cref="MemberDetails.Samples"/>.
+    /// Up to 100 members of a group, shown by e-mail address as typed or by identifier. The oldest members come first.
+    /// Needs <see cref="MemberDetails.Samples"/>.
     /// </summary>
     public IReadOnlyList<string> SampleOf(Group group) => samples.GetValueOrDefault(group.Id) ?? [];
 
-    /// <summary>Up to a hundred of those who hold a role directly. Needs <see cref="MemberDetails.Samples"/>.</summary>
+    /// <summary>Up to 100 members that hold a role directly. Needs <see cref="MemberDetails.Samples"/>.</summary>
     public IReadOnlyList<string> SampleOf(Role role) => samples.GetValueOrDefault(role.Id) ?? [];
 
     /// <summary>The groups that hold a role.</summary>
     public IEnumerable<Group> HoldersOf(Role role) => groups.Values.Where(g => g.Roles.Contains(role.Id));
 
     /// <summary>
-    /// The levels that membership of a group gives. Known of every group that a rule or an answer may ask about.
+    /// The access levels that membership of a group grants. They are read for every group that a rule or an answer may
+    /// ask about.
     /// </summary>
     public IReadOnlyList<ResourceAccess> LevelsOf(Group group) => levelsOfGroups.GetValueOrDefault(group.Id) ?? [];
 
-    /// <summary>The level that membership of a group gives on a resource.</summary>
+    /// <summary>The access level that membership of a group grants on a resource.</summary>
     public Reach ReachOf(Group group, Guid resource) =>
         LevelsOf(group).FirstOrDefault(l => l.ResourceId == resource)?.Reach ?? new(AccessLevel.None, []);
 
     /// <summary>
-    /// Whether a group has a member, or a role is held directly by one, of whom one of
-    /// <see cref="AccessQuery.Holders"/> holds.
+    /// Whether a group has a member who matches a condition of <see cref="AccessQuery.Holders"/>, or such a member
+    /// holds a role directly.
     /// </summary>
     public bool HasHolder(Guid groupOrRole, int condition) => held.Contains((groupOrRole, condition));
 
@@ -147,7 +154,7 @@ public sealed partial class AccessGraph
     public IEnumerable<ApiKey> KeysOf(Member member) => keys?[member.Id] ?? [];
 
     /// <summary>
-    /// Takes in a new or returning member with its grants, so that the counts are those after the commit.
+    /// Adds a new or restored member with its grants and updates the counts to those after the commit.
     /// </summary>
     public void Add(Member member)
     {
@@ -156,23 +163,31 @@ public sealed partial class AccessGraph
         Moved(member, Grants.None);
     }
 
-    /// <summary>Takes in a new or changed group, with its levels.</summary>
+    /// <summary>Adds or replaces a group with its levels.</summary>
     public void Add(Group group, IEnumerable<ResourceAccess> levels) =>
         (groups[group.Id], levelsOfGroups[group.Id]) = (group, [.. levels]);
 
     public void Add(Role role) => roles[role.Id] = role;
 
-    /// <summary>A group to be changed: a copy that takes the place of the shared one in this graph.</summary>
+    /// <summary>
+    /// Returns a copy of a group that can be changed. The copy replaces the shared group in this graph. Null if not
+    /// found.
+    /// </summary>
     public Group? Edit(Guid groupId) =>
         groups.TryGetValue(groupId, out var shared) ? groups[groupId] = shared.Copy() : null;
 
-    /// <summary>The same for a role.</summary>
+    /// <summary>
+    /// Returns a copy of a role that can be changed. The copy replaces the shared role in this graph. Null if not
+    /// found.
+    /// </summary>
     public Role? EditRole(Guid roleId) =>
         roles.TryGetValue(roleId, out var shared) ? roles[roleId] = shared.Copy() : null;
 
     public void Add(ResourceName resource) => resources[resource.Id] = resource;
 
-    /// <summary>After a change of what a member holds: makes counts and samples those after the commit.</summary>
+    /// <summary>
+    /// Updates counts and samples to those after the commit. Call it after changing what a member holds.
+    /// </summary>
     public void Moved(Member member, Grants before)
     {
         foreach (var left in before.All.Except(member.Grants.All).Where(g => g.Kind is not GrantKind.Permission))
@@ -192,8 +207,8 @@ public sealed partial class AccessGraph
     private void Count(Guid id, int by) => counts[id] = counts.GetValueOrDefault(id) + by;
 
     /// <summary>
-    /// An actor as he stands now, levels on resources included. Operators and the system always hold; a member who is
-    /// no longer active holds nothing.
+    /// The actor with its current access, including levels on resources. The access of operators and the system does
+    /// not change. A member that is no longer active has no access.
     /// </summary>
     public Actor Today(Actor actor) =>
         actor.IsMember
@@ -203,29 +218,31 @@ public sealed partial class AccessGraph
             }
             : actor;
 
-    /// <summary>What a member effectively has.</summary>
+    /// <summary>The effective access of a member.</summary>
     public EffectiveAccess Of(Member member) => Of(member, GroupsOf(member));
 
     /// <summary>
-    /// Whether an actor holds everything that a member effectively has, except what all members of a kind have through
-    /// the system group.
+    /// Whether an actor holds everything that a member effectively has. What a system group grants to all members of a
+    /// kind is not considered.
     /// </summary>
     public bool Covers(Actor actor, Member member) => actor.Covers(Of(member, KnownGroups(member)));
 
-    /// <summary>Whether a granting rule lets something pass; see <see cref="GrantingRules.Pass"/>.</summary>
+    /// <summary>Whether a granting rule allows an action; see <see cref="GrantingRules.Pass"/>.</summary>
     internal bool Pass(GrantingRule rule, bool holds) => rules.Pass(rule, holds);
 
-    /// <summary>Whether an actor, as it is today, may change members, invitations, groups and roles at all.</summary>
+    /// <summary>
+    /// Whether an actor with its current access may change members, invitations, groups and roles at all.
+    /// </summary>
     internal bool MayManageUsers(Actor today) =>
         Pass(GrantingRule.UserManagement, today.May(Permissions.UserManagement));
 
-    /// <summary>Whether an actor, as it is today, may change the keys of other members at all.</summary>
+    /// <summary>Whether an actor with its current access may change the API keys of other members at all.</summary>
     internal bool MayManageKeys(Actor today) =>
         Pass(GrantingRule.TokenManagement, today.May(Permissions.TokenManagement));
 
     /// <summary>
-    /// Whether the sponsor of an offer may still make it: the system and operators always, a member who is active,
-    /// holds <c>user_management</c> and covers the invited member. Needs the sponsor among the members read.
+    /// Whether the sponsor of an invitation may still make it. The system and operators always may. A member must be
+    /// active, hold <c>user_management</c> and cover the invited member. The query must have read the sponsor.
     /// </summary>
     public bool SponsorStands(Member member)
     {
@@ -237,7 +254,7 @@ public sealed partial class AccessGraph
     }
 
     /// <summary>
-    /// Whether a member is active and may invite, so that invitations may depend on what the member holds.
+    /// Whether a member is active and may invite. If so, invitations may depend on what the member holds.
     /// </summary>
     public bool MaySponsor(Member member) =>
         member.Status is MemberStatus.Active && Of(member).Has(Permissions.UserManagement);
@@ -252,27 +269,27 @@ public sealed partial class AccessGraph
         return access.Build();
     }
 
-    /// <summary>The groups a member is in, the implied system group first.</summary>
+    /// <summary>The groups that a member is in. The implied system group comes first.</summary>
     public IEnumerable<Group> GroupsOf(Member member) => Implied(member.Kind).Concat(KnownGroups(member));
 
-    /// <summary>The roles of some ids. One of a role that was deleted is left out.</summary>
+    /// <summary>The roles with the given ids. Ids of deleted roles are skipped.</summary>
     public IEnumerable<Role> RolesOf(IEnumerable<Guid> ids) => ids.Select(roles.GetValueOrDefault).OfType<Role>();
 
     /// <summary>
-    /// Whether a member may hold some groups and roles in all; see <see cref="MemberErrors.TooManyGrants"/>.
+    /// Whether a member has room for more groups and roles; see <see cref="MemberErrors.TooManyGrants"/>.
     /// </summary>
     public bool HasRoom(Member? member, IEnumerable<Guid> moreGroups, IEnumerable<Guid> moreRoles) =>
         Count(groups.ContainsKey, member?.Groups, moreGroups) && Count(roles.ContainsKey, member?.Roles, moreRoles);
 
-    // Those of deleted groups and roles do not count.
+    // Ids of deleted groups and roles do not count.
     private static bool Count(Func<Guid, bool> exists, IEnumerable<Guid>? held, IEnumerable<Guid> more) =>
         (held ?? []).Where(exists).Union(more).Count() <= Access.Grants.MostOfAKind;
 
-    // A group that was deleted gives nothing any more, though its id is still there.
+    // A member may still hold the id of a deleted group. It grants nothing.
     private IEnumerable<Group> KnownGroups(Member member) =>
         member.Groups.Select(groups.GetValueOrDefault).OfType<Group>();
 
-    /// <summary>What membership of a group gives.</summary>
+    /// <summary>The access that membership of a group grants.</summary>
     public EffectiveAccess Of(Group group)
     {
         var access = new EffectiveAccess.Builder();
@@ -280,17 +297,17 @@ public sealed partial class AccessGraph
         return access.Build();
     }
 
-    /// <summary>What holding a role gives.</summary>
+    /// <summary>The access that a role grants.</summary>
     public static EffectiveAccess Of(Role role) => new EffectiveAccess.Builder().Add(role.Permissions).Build();
 
-    /// <summary>The system group whose members are all of a kind.</summary>
+    /// <summary>The system group that implicitly contains all members of a kind.</summary>
     public IEnumerable<Group> Implied(MemberKind kind)
     {
         var implied = kind is MemberKind.Person ? SystemGroup.Everyone : SystemGroup.ServiceAccounts;
         return groups.Values.Where(g => g.SystemKind == implied);
     }
 
-    /// <summary>Adds what membership of a group gives.</summary>
+    /// <summary>Adds the access that membership of a group grants.</summary>
     public void Confer(EffectiveAccess.Builder access, Group group)
     {
         access.AddAdmin(group.IsAdmin).Add(group.Permissions);
@@ -299,6 +316,6 @@ public sealed partial class AccessGraph
         foreach (var role in RolesOf(group.Roles)) Confer(access, role);
     }
 
-    /// <summary>Adds what holding a role gives.</summary>
+    /// <summary>Adds the access that a role grants.</summary>
     public static void Confer(EffectiveAccess.Builder access, Role role) => access.Add(role.Permissions);
 }

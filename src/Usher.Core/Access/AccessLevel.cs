@@ -1,6 +1,8 @@
 namespace Usher.Core.Access;
 
-/// <summary>How far a member or group reaches a resource. Ordered: a higher level holds the lower ones.</summary>
+/// <summary>
+/// How much access a member or group has to a resource. Ordered: a higher level includes the lower ones.
+/// </summary>
 public enum AccessLevel
 {
     None,
@@ -8,25 +10,25 @@ public enum AccessLevel
     Full,
 }
 
-/// <summary>Exactly one per member.</summary>
+/// <summary>The built-in role of a member. Each member has exactly one.</summary>
 public enum BuiltInRole
 {
-    /// <summary>Only what was granted.</summary>
+    /// <summary>Has only what was granted.</summary>
     User,
 
-    /// <summary>Reads every resource.</summary>
+    /// <summary>Has read-only access to every resource.</summary>
     ReadOnly,
 
-    /// <summary>Full on every resource, no administration.</summary>
+    /// <summary>Has full access to every resource, but no administration rights.</summary>
     PowerUser,
 
-    /// <summary>Everything.</summary>
+    /// <summary>Has every permission and full access to every resource.</summary>
     Admin,
 }
 
 /// <summary>
-/// Single things one may do with a resource below a full level (DeployHQ's three flags). <see cref="AccessLevel.Full"/>
-/// implies all.
+/// Single actions on a resource that can be granted without the full level. They are DeployHQ's three flags.
+/// <see cref="AccessLevel.Full"/> implies all of them.
 /// </summary>
 public static class Capabilities
 {

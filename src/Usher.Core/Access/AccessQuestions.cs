@@ -3,92 +3,101 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Access;
 
-/// <summary>One question: whether a member holds a permission, reaches a resource, or both.</summary>
+/// <summary>One check: whether a member holds a permission, reaches a resource, or both.</summary>
 public sealed record AccessCheck
 {
-    /// <summary>By id or identifier; null: whoever asks.</summary>
+    /// <summary>The member to check, by id or identifier; null for the caller.</summary>
     public MemberKey? Member { get; init; }
 
-    /// <summary>A name of the catalogue.</summary>
+    /// <summary>A permission name from the catalogue.</summary>
     public string? Permission { get; init; }
 
     /// <summary>
-    /// By id, else by slug. With neither level nor capability it is asked whether he reaches it at all.
+    /// The resource, by id or slug. Without a level or capability, the check asks whether the member has any access to
+    /// it.
     /// </summary>
     public Reference? Resource { get; init; }
 
-    /// <summary>Read only or full, at least; only with a resource.</summary>
+    /// <summary>The minimum level, read only or full. Valid only with a resource.</summary>
     public AccessLevel? Level { get; init; }
 
-    /// <summary>One of <see cref="Capabilities"/>; only with a resource.</summary>
+    /// <summary>One of <see cref="Capabilities"/>. Valid only with a resource.</summary>
     public string? Capability { get; init; }
 }
 
-/// <summary>Why a check came to no: the first of these that is so.</summary>
+/// <summary>Why a check was denied: the first reason in this order that applies.</summary>
 public enum AccessDenial
 {
-    /// <summary>He is invited or suspended: whatever he was given does not act.</summary>
+    /// <summary>The member is invited or suspended, so its grants have no effect.</summary>
     MemberNotActive,
     PermissionNotHeld,
 
-    /// <summary>Not at all. For somebody who may not know of every resource, also one that does not exist.</summary>
+    /// <summary>
+    /// The member has no access to the resource. A caller who may not see all resources also gets this reason for a
+    /// resource that does not exist.
+    /// </summary>
     ResourceNotReached,
     LevelNotReached,
     CapabilityNotHeld,
 }
 
-/// <summary>What a check came to.</summary>
-/// <param name="Member">Whom it was about.</param>
-/// <param name="Reason">Why not; null where all that was asked holds.</param>
-/// <param name="Grants">Each that gives a part of what was asked; none where it came to no. Null unless
-/// explained.</param>
+/// <summary>The result of a check.</summary>
+/// <param name="Member">The member that was checked.</param>
+/// <param name="Reason">Why the check was denied; null if it was allowed.</param>
+/// <param name="Grants">The grants that give a part of what was asked; empty if the check was denied. Null unless an
+/// explanation was requested.</param>
 public sealed record AccessAnswer(Member Member, AccessDenial? Reason, IReadOnlyList<AccessPath>? Grants)
 {
-    /// <summary>Whether all that was asked holds.</summary>
+    /// <summary>Whether the member has everything that was asked.</summary>
     public bool Allowed => Reason is null;
 }
 
-/// <summary>A permission somebody holds.</summary>
-/// <param name="Name">As in the catalogue.</param>
-/// <param name="Grants">Each that gives it. Null unless explained.</param>
+/// <summary>A permission that a member holds.</summary>
+/// <param name="Name">The name in the catalogue.</param>
+/// <param name="Grants">The grants that give it. Null unless an explanation was requested.</param>
 public sealed record HeldPermission(string Name, IReadOnlyList<AccessPath>? Grants);
 
-/// <summary>A resource somebody reaches.</summary>
-/// <param name="Resource">Which.</param>
-/// <param name="Reach">How far, all he was given united; a full level names every capability.</param>
-/// <param name="Grants">Each that reaches it, those that reach every resource first. Null unless explained.</param>
+/// <summary>A resource that a member can access.</summary>
+/// <param name="Resource">The resource.</param>
+/// <param name="Reach">The combined access from all grants. A full level lists every capability.</param>
+/// <param name="Grants">The grants that give access to it. Grants for every resource come first. Null unless an
+/// explanation was requested.</param>
 public sealed record ReachedResource(ResourceName Resource, Reach Reach, IReadOnlyList<AccessPath>? Grants);
 
-/// <summary>What a member holds; where he is invited or suspended, what he would hold.</summary>
-/// <param name="Member">Who, with his status and his built-in role.</param>
-/// <param name="IsAdmin">By his role or by a group.</param>
-/// <param name="Permissions">In ordinal order; an administrator holds the whole catalogue.</param>
+/// <summary>What a member holds. For an invited or suspended member, what it would hold if active.</summary>
+/// <param name="Member">The member, with its status and built-in role.</param>
+/// <param name="IsAdmin">Whether the member is an administrator, by its role or by a group.</param>
+/// <param name="Permissions">The permissions in ordinal order. An administrator holds the whole catalogue.</param>
 /// <param name="Everywhere">The level on every resource, present and future.</param>
-/// <param name="Resources">Those that a level of his own or of a group of his leads to, oldest first.</param>
+/// <param name="Resources">The resources that the member's own levels or its groups' levels refer to, oldest
+/// first.</param>
 public sealed record MemberAccess(
     Member Member, bool IsAdmin, IReadOnlyList<HeldPermission> Permissions, AccessLevel Everywhere,
     IReadOnlyList<ReachedResource> Resources)
 {
-    /// <summary>Each that makes him an administrator. Null unless explained.</summary>
+    /// <summary>The grants that make the member an administrator. Null unless an explanation was requested.</summary>
     public IReadOnlyList<AccessPath>? AdminGrants { get; init; }
 
-    /// <summary>Each that reaches every resource, at whatever level. Null unless explained.</summary>
+    /// <summary>
+    /// The grants that give access to every resource, at any level. Null unless an explanation was requested.
+    /// </summary>
     public IReadOnlyList<AccessPath>? EverywhereGrants { get; init; }
 }
 
-/// <summary>Which of those who reach a resource.</summary>
-/// <param name="After">The last member of the page before; null for the first page.</param>
+/// <summary>Selects one page of the members that can access a resource.</summary>
+/// <param name="After">The id of the last member on the previous page; null for the first page.</param>
 /// <param name="Limit">1 to 1,000.</param>
 public sealed record AccessPage(Guid? After, int Limit);
 
-/// <summary>Somebody who reaches a resource, or would if he were active.</summary>
-/// <param name="Member">Who, with his status.</param>
-/// <param name="Reach">How far, all he was given united; a full level names every capability.</param>
-/// <param name="Grants">Each that reaches it. Null unless explained.</param>
+/// <summary>A member that can access a resource, or could if it were active.</summary>
+/// <param name="Member">The member, with its status.</param>
+/// <param name="Reach">The combined access from all grants. A full level lists every capability.</param>
+/// <param name="Grants">The grants that give access to it. Null unless an explanation was requested.</param>
 public sealed record ReachingMember(Member Member, Reach Reach, IReadOnlyList<AccessPath>? Grants);
 
-/// <summary>A page of those who reach a resource.</summary>
-/// <param name="Resource">Which.</param>
-/// <param name="Members">Oldest first.</param>
-/// <param name="Next">After whom the next page begins; null on the last.</param>
+/// <summary>A page of the members that can access a resource.</summary>
+/// <param name="Resource">The resource.</param>
+/// <param name="Members">The members, oldest first.</param>
+/// <param name="Next">The id to pass as <see cref="AccessPage.After"/> for the next page; null on the last
+/// page.</param>
 public sealed record ResourceAudience(ResourceName Resource, IReadOnlyList<ReachingMember> Members, Guid? Next);

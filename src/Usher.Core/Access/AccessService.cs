@@ -8,25 +8,24 @@ using Usher.Core.Resources;
 namespace Usher.Core.Access;
 
 /// <summary>
-/// Answers who may do what, and why. A member asks freely about their own access; about others it needs
+/// Answers what members may do, and why. Members may always ask about their own access. Asking about others needs
 /// <c>user_management</c> or <c>directory_read</c>. Changes nothing.
 /// </summary>
 public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
 {
-    /// <summary>How many checks one call may ask.</summary>
+    /// <summary>The maximum number of checks in one call.</summary>
     public const int MaxChecks = 1_000;
 
-    /// <summary>How many members one page may have.</summary>
+    /// <summary>The maximum number of members on one page.</summary>
     public const int MaxLimit = 1_000;
 
-    /// <summary>Checks what members hold now.</summary>
-    /// <param name="actor">Who asks.</param>
+    /// <summary>Checks the current access of members.</summary>
     /// <param name="checks">1 to 1,000.</param>
-    /// <param name="explain">Whether the answers say which grants give it.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns> One answer per check, in their order. Refused as a whole, everything wrong with any check at once
-    /// below <c>checks/{i}</c>: <c>permission_unknown</c>, <c>member_not_found</c>, <c>resource_not_found</c>, … To
-    /// somebody who may not know of every resource, one that does not exist is one that he does not reach. </returns>
+    /// <param name="explain">Whether the answers name the grants that give the access.</param>
+    /// <returns>One answer per check, in order. If any check is invalid, the whole call is refused. The errors of all
+    /// checks are returned below <c>checks/{i}</c>: <c>permission_unknown</c>, <c>member_not_found</c>,
+    /// <c>resource_not_found</c>, … A caller who may not see all resources gets "not reached" instead of
+    /// <c>resource_not_found</c>.</returns>
     public async Task<Result<IReadOnlyList<AccessAnswer>>> CheckAsync(
         Actor actor, IReadOnlyList<AccessCheck> checks, bool explain, CancellationToken ct)
     {
@@ -79,12 +78,12 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
         }
     }
 
-    /// <summary>What one member can reach; where he is invited or suspended, what he would.</summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="key">About whom.</param>
-    /// <param name="explain">Whether the answer says which grants give it.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns>Refused with <c>not_allowed</c>, <c>member_not_found</c>.</returns>
+    /// <summary>
+    /// The access of one member. For an invited or suspended member, the access it would have if active.
+    /// </summary>
+    /// <param name="key">The member to describe.</param>
+    /// <param name="explain">Whether the answer names the grants that give the access.</param>
+    /// <returns>The access. Errors: <c>not_allowed</c>, <c>member_not_found</c>.</returns>
     public async Task<Result<MemberAccess>> OfMemberAsync(
         Actor actor, MemberKey key, bool explain, CancellationToken ct)
     {
@@ -119,15 +118,14 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
     }
 
     /// <summary>
-    /// Who can reach a resource: live members, persons and service accounts, whatever their status. Needs
-    /// <c>user_management</c>. Memory does not grow with their number.
+    /// Lists the live members that can access a resource: persons and service accounts, in any status. Needs
+    /// <c>user_management</c> or <c>directory_read</c>. Memory use does not depend on the number of members.
     /// </summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="resource">By id, else by slug.</param>
-    /// <param name="page">Which of them.</param>
-    /// <param name="explain">Whether the answer says which grants reach it.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns>Refused with <c>not_allowed</c>, <c>limit_invalid</c>, <c>resource_not_found</c>.</returns>
+    /// <param name="resource">The resource, by id or slug.</param>
+    /// <param name="page">The page to read.</param>
+    /// <param name="explain">Whether the answer names the grants that give the access.</param>
+    /// <returns>One page of members. Errors: <c>not_allowed</c>, <c>limit_invalid</c>,
+    /// <c>resource_not_found</c>.</returns>
     public async Task<Result<ResourceAudience>> OfResourceAsync(
         Actor actor, Reference resource, AccessPage page, bool explain, CancellationToken ct)
     {
@@ -135,7 +133,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
         if (page.Limit is < 1 or > MaxLimit) return AccessErrors.LimitInvalid;
         if (await FindAsync(actor, resource, ct) is not { } found) return ResourceErrors.NotFound;
 
-        // One more than asked for says whether there is another page.
+        // One extra member shows whether there is another page.
         var run = new MemberPage(
             MemberOrder.Created, page.After, page.Limit + 1) { Filter = new() { Reaches = found.Id } };
         if (await AccessGraph.ReadAsync(
@@ -171,7 +169,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
                 : null;
         }
 
-        // Level and capability may come from two grants, of which neither gives both.
+        // The level and the capability may come from two different grants.
         bool GivesPart(EffectiveAccess gives) =>
             (check.Permission is { } permission && gives.Has(permission))
             || (asked.Resource is { } resource && gives.Reaches(resource) && check switch
@@ -197,6 +195,6 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
             .Select(r => new ResourceName(r.Id, r.Name, r.Slug)).SingleOrDefaultAsync(ct);
     }
 
-    // A check with what it names, where that was found.
+    // A check with the member and resource it names. Each is null if it was not found.
     private sealed record Asked(AccessCheck Check, Member? Member, Guid? Resource);
 }

@@ -2,12 +2,12 @@ using System.Collections.Frozen;
 
 namespace Usher.Core.Access;
 
-/// <summary>How far one reaches one resource.</summary>
+/// <summary>The access to one resource: a level and single capabilities.</summary>
 public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Capabilities)
 {
     public bool IsNone => Level is AccessLevel.None && Capabilities is [];
 
-    /// <summary>The same with every capability named that its level implies, in ordinal order.</summary>
+    /// <summary>The same access with all capabilities that the level implies listed, in ordinal order.</summary>
     public Reach Spelled() =>
         this with
         {
@@ -28,14 +28,14 @@ public readonly record struct Reach(AccessLevel Level, IReadOnlyList<string> Cap
 }
 
 /// <summary>
-/// What somebody may do in one organization, all sources united: built-in role, permissions, roles, groups, levels.
-/// Also what one grant would confer, so that "may he hand this out" and "does he cover this member" are the same
-/// question: <see cref="Contains"/>.
+/// The access of a member in one organization, combined from all sources: built-in role, permissions, roles, groups and
+/// levels. Also the access that a single grant gives. "May the actor grant this" and "does the actor cover this member"
+/// are therefore the same test: <see cref="Contains"/>.
 /// </summary>
-/// <param name="IsAdmin">Everything, now and in future.</param>
-/// <param name="Permissions">Names held, unless admin.</param>
+/// <param name="IsAdmin">Whether this includes everything, present and future.</param>
+/// <param name="Permissions">The permission names held. Not needed for administrators.</param>
 /// <param name="Everywhere">The level on every resource, present and future.</param>
-/// <param name="Resources">Levels on single resources.</param>
+/// <param name="Resources">The access to single resources.</param>
 public sealed record EffectiveAccess(
     bool IsAdmin, FrozenSet<string> Permissions, AccessLevel Everywhere, FrozenDictionary<Guid, Reach> Resources)
 {
@@ -49,10 +49,10 @@ public sealed record EffectiveAccess(
 
     public AccessLevel LevelOn(Guid resource) => ReachOf(resource).Level;
 
-    /// <summary>Whether he reaches a resource at all.</summary>
+    /// <summary>Whether this includes any access to a resource.</summary>
     public bool Reaches(Guid resource) => !ReachOf(resource).IsNone;
 
-    /// <summary>True when nothing in <paramref name="other"/> goes beyond this.</summary>
+    /// <summary>Whether this includes everything in <paramref name="other"/>.</summary>
     public bool Contains(EffectiveAccess other) =>
         IsAdmin
         || (!other.IsAdmin
@@ -60,14 +60,14 @@ public sealed record EffectiveAccess(
             && Everywhere >= other.Everywhere
             && other.Resources.All(pair => ReachOf(pair.Key).Contains(pair.Value)));
 
-    /// <summary>How far he reaches a resource, by whatever way.</summary>
+    /// <summary>The access to a resource, combined from all sources.</summary>
     public Reach ReachOf(Guid resource)
     {
         var own = Resources.TryGetValue(resource, out var reach) ? reach : new Reach(AccessLevel.None, []);
         return own with { Level = IsAdmin ? AccessLevel.Full : own.Level >= Everywhere ? own.Level : Everywhere };
     }
 
-    /// <summary>Collects what several sources confer.</summary>
+    /// <summary>Combines the access from several sources.</summary>
     public sealed class Builder
     {
         private readonly HashSet<string> permissions = [];

@@ -6,84 +6,83 @@ using Usher.Core.Resources;
 
 namespace Usher.Core.Access;
 
-/// <summary>What leads one step further from a member to what he holds.</summary>
+/// <summary>The kind of one step in an explanation.</summary>
 public enum AccessStepKind
 {
     /// <summary>The member's own built-in role, by name.</summary>
     BuiltInRole,
 
-    /// <summary>A group he was put into.</summary>
+    /// <summary>A group that the member was added to.</summary>
     Group,
 
-    /// <summary>The system group of all persons: nobody put him there.</summary>
+    /// <summary>The system group of all persons. Membership is implicit.</summary>
     Everyone,
 
-    /// <summary>The system group of all service accounts.</summary>
+    /// <summary>The system group of all service accounts. Membership is implicit.</summary>
     ServiceAccounts,
 
-    /// <summary>A role of the organization's own, held by him or by the group of the step before.</summary>
+    /// <summary>A role of the organization, held by the member or by the group of the previous step.</summary>
     Role,
 
-    /// <summary>A permission of his own, of the group or of the role.</summary>
+    /// <summary>A permission of the member, of the group or of the role.</summary>
     Permission,
 
     /// <summary>The group's members are administrators.</summary>
     Admin,
 
-    /// <summary>Full on every resource, for him or for the group's members.</summary>
+    /// <summary>Full access to every resource, for the member or for the group's members.</summary>
     AllResources,
 
-    /// <summary>A level on one resource, for him or for the group's members.</summary>
+    /// <summary>A level on one resource, for the member or for the group's members.</summary>
     Level,
 }
 
-/// <summary>Who gave something, and when.</summary>
-/// <param name="By">The actor's id; all zeros is Usher itself.</param>
-/// <param name="Name">What he is called today; null for an operator whose key is gone.</param>
-/// <param name="At">Null where it has been so from the beginning.</param>
+/// <summary>The actor that granted something, and the time.</summary>
+/// <param name="By">The actor's id; all zeros for the system.</param>
+/// <param name="Name">The actor's current name; null for an operator whose API key was deleted.</param>
+/// <param name="At">The time of the grant; null if it has been set since creation.</param>
 public sealed record Granted(Guid By, string? Name, DateTimeOffset? At);
 
-/// <summary>One step from a member to what he holds.</summary>
-/// <param name="Kind">What sort of step.</param>
-/// <param name="SubjectId">The group's, role's or resource's id; null for the other kinds.</param>
-/// <param name="SubjectName">The group's, role's, resource's, built-in role's or permission's name; null where the kind
-/// says it all.</param>
-/// <param name="Granted">Null for what is implied.</param>
+/// <summary>One step in the chain from a member to what it holds.</summary>
+/// <param name="Kind">The kind of step.</param>
+/// <param name="SubjectId">The id of the group, role or resource; null for the other kinds.</param>
+/// <param name="SubjectName">The name of the group, role, resource, built-in role or permission; null for kinds without
+/// a subject.</param>
+/// <param name="Granted">The actor and time of the grant; null for implicit steps.</param>
 public sealed record AccessStep(AccessStepKind Kind, Guid? SubjectId, string? SubjectName, Granted? Granted)
 {
-    /// <summary>How far a level reaches; null for the other kinds.</summary>
+    /// <summary>The access that a level grants; null for the other kinds.</summary>
     public Reach? Reach { get; init; }
 }
 
 /// <summary>
-/// A chain from a member to something he holds by it, such as: he is in a group, the group holds a role, the role has a
-/// permission.
+/// A chain from a member to something it holds. For example: the member is in a group, the group holds a role, the role
+/// has a permission.
 /// </summary>
-/// <param name="Steps">The last gives; those before lead there.</param>
-/// <param name="Gives">What would be left to him if he had nothing else.</param>
+/// <param name="Steps">The steps. The last step grants the access; the steps before it lead there.</param>
+/// <param name="Gives">The access that this path grants by itself.</param>
 public sealed record AccessPath(IReadOnlyList<AccessStep> Steps, EffectiveAccess Gives)
 {
     internal AccessPath Behind(AccessStep step) => this with { Steps = [step, .. Steps] };
 }
 
 /// <summary>
-/// Says by which grants members hold what they hold. Their paths' united gifts are what
-/// <see cref="AccessGraph.Of(Member)"/> comes to.
+/// Lists the grants that give members their access. The access of all paths of a member combined equals
+/// <see cref="AccessGraph.Of(Member)"/>.
 /// </summary>
-/// <param name="graph">The members, with all that <see cref="AccessGraph"/> reads of them.</param>
-/// <param name="granters">Names of those who gave something and are not in the graph; see
-/// <see cref="Granters"/>.</param>
+/// <param name="graph">The members, with everything that <see cref="AccessGraph"/> reads about them.</param>
+/// <param name="granters">The names of granting actors that are not in the graph; see <see cref="Granters"/>.</param>
 public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, string> granters)
 {
-    // What a group gives is the same for all who are in it.
+    // A group's paths are the same for all its members.
     private readonly Dictionary<Guid, List<AccessPath>> byGroup = [];
 
     /// <summary>
-    /// Every path that gives something of what is asked: the member's own first, then the system group's, then those of
-    /// his groups by name.
+    /// Every path that grants a part of what is asked. The member's own paths come first, then those of the system
+    /// group, then those of the other groups by name.
     /// </summary>
-    /// <param name="member">One of the graph's.</param>
-    /// <param name="asked">Whether what a path gives by itself belongs to the question.</param>
+    /// <param name="member">A member of the graph.</param>
+    /// <param name="asked">Selects a path by the access it grants by itself.</param>
     public IEnumerable<AccessPath> Of(Member member, Func<EffectiveAccess, bool> asked)
     {
         foreach (var path in Own(member))
@@ -145,7 +144,7 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
                 new(AccessStepKind.Permission, null, name, By(log[Grant.Permission(name)])),
                 gives => gives.Add([name])));
 
-    // A level of none, which is stored too, gives nothing.
+    // Rows with the level none are stored, too. They grant nothing.
     private IEnumerable<AccessPath> Levels(IEnumerable<ResourceAccess> rows) =>
         rows.Where(row => !row.Reach.IsNone).OrderBy(row => row.ResourceId).Select(row => Path(
         new(
@@ -173,12 +172,12 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
             at);
 }
 
-/// <summary>What those are called who gave what a graph holds.</summary>
+/// <summary>Finds the names of the actors that granted what a graph holds.</summary>
 public static class Granters
 {
     /// <summary>
-    /// The names of those who are not in the graph themselves: members, removed ones too, by what they are called
-    /// today; operators by the name of their key. One read at most.
+    /// Reads the names of granting actors that are not in the graph. Members, including removed ones, have their
+    /// current name. Operators have the name of their API key. Runs at most one query.
     /// </summary>
     public static async Task<IReadOnlyDictionary<Guid, string>> ReadAsync(
         UsherDb db, AccessGraph graph, CancellationToken ct)

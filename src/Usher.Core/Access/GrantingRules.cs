@@ -1,85 +1,91 @@
 namespace Usher.Core.Access;
 
-/// <summary>The rules that keep access from growing, by name.</summary>
+/// <summary>The rules that prevent privilege escalation.</summary>
 internal enum GrantingRule
 {
-    /// <summary>An invitation offers only what its maker holds.</summary>
+    /// <summary>An invitation offers only what the inviting actor holds.</summary>
     InviteOffersHeld,
 
     /// <summary>Inviting a pending or removed member again needs everything that member keeps.</summary>
     InviteCovers,
 
-    /// <summary>What a change gives to a member, or takes away, the actor holds.</summary>
+    /// <summary>The actor of a change must hold everything that the change grants to a member or takes away.</summary>
     ChangeGrantsHeld,
 
-    /// <summary>An address, an SSO id, a suspension or an offer is changed by an actor who covers the member.</summary>
+    /// <summary>
+    /// Only an actor that covers the member may change its address, its SSO id, its suspension or its invitation.
+    /// </summary>
     ChangeCovers,
 
-    /// <summary>The address of a member who joined is changed by an administrator.</summary>
+    /// <summary>Only an administrator may change the address of a member who has joined.</summary>
     JoinedAddress,
 
-    /// <summary>A member is removed by an actor who covers the member.</summary>
+    /// <summary>Only an actor that covers the member may remove it.</summary>
     RemovalCovers,
 
-    /// <summary>A new link, by mail or by hand, is made by an actor who covers the member.</summary>
+    /// <summary>Only an actor that covers the member may create a new link, mailed or handed over.</summary>
     LinkCovers,
 
-    /// <summary>A group is made, edited or deleted by an actor who holds all it confers, before and after.</summary>
+    /// <summary>
+    /// Only an actor that holds all that a group grants, before and after, may create, edit or delete it.
+    /// </summary>
     GroupEdit,
 
-    /// <summary>A role is made, edited or deleted by an actor who holds all it confers, before and after.</summary>
+    /// <summary>
+    /// Only an actor that holds all that a role grants, before and after, may create, edit or delete it.
+    /// </summary>
     RoleEdit,
 
-    /// <summary>What invitations give by default is set by an actor who holds it.</summary>
+    /// <summary>Only an actor that holds the default grants of invitations may set them.</summary>
     DefaultsHeld,
 
-    /// <summary>A service account is given only what its maker holds.</summary>
+    /// <summary>A service account is given only what its creator holds.</summary>
     ServiceAccountHeld,
 
-    /// <summary>A key for another member is made by an actor who covers the member.</summary>
+    /// <summary>Only an actor that covers another member may create an API key for it.</summary>
     KeyCovers,
 
-    /// <summary>At acceptance the sponsor is active and may still invite.</summary>
+    /// <summary>When an invitation is accepted, its sponsor must be active and still be allowed to invite.</summary>
     SponsorMayInvite,
 
-    /// <summary>At acceptance the sponsor still covers the member.</summary>
+    /// <summary>When an invitation is accepted, its sponsor must still cover the member.</summary>
     SponsorCovers,
 
-    /// <summary>An invitation is endorsed by an actor who covers the member.</summary>
+    /// <summary>Only an actor that covers the member may endorse its invitation.</summary>
     EndorseCovers,
 
     /// <summary>
-    /// Members, invitations, groups and roles are changed by an actor who holds <c>user_management</c>.
+    /// Only an actor that holds <c>user_management</c> may change members, invitations, groups and roles.
     /// </summary>
     UserManagement,
 
-    /// <summary>The keys of other members are changed by an actor who holds <c>token_management</c>.</summary>
+    /// <summary>Only an actor that holds <c>token_management</c> may change the API keys of other members.</summary>
     TokenManagement,
 
     /// <summary>A service account is never given <c>token_management</c>.</summary>
     ServiceAccountTokens,
 
-    /// <summary>Settings other than what invitations give by default are changed by an administrator.</summary>
+    /// <summary>Only an administrator may change settings other than the default grants of invitations.</summary>
     SettingsByAdministrators,
 
-    /// <summary>A resource is changed by an actor who reaches it fully.</summary>
+    /// <summary>Only an actor with full access to a resource may change it.</summary>
     ResourceReachedFully,
 
-    /// <summary>A read-only key changes nothing.</summary>
+    /// <summary>A read-only API key cannot change anything.</summary>
     ReadOnlyKey,
 
-    /// <summary>An organization keeps an administrator who can act.</summary>
+    /// <summary>An organization must keep at least one administrator who can act.</summary>
     LastAdministrator,
 }
 
 /// <summary>
-/// The granting rules in force: all of them. No setting and no registration reaches this. Tests switch single rules
-/// off to show that the generated sequences find a missing rule.
+/// The granting rules in force. All rules apply: no setting or registration can switch one off. Tests switch off single
+/// rules to show that generated sequences detect a missing rule.
 /// </summary>
 internal sealed class GrantingRules(params IReadOnlyList<GrantingRule> off)
 {
-    /// <summary>Whether a rule lets something pass.</summary>
+    /// <summary>Whether a rule allows an action.</summary>
     /// <param name="rule">The rule.</param>
-    /// <param name="holds">Whether the condition of the rule is met.</param>
+    /// <param name="holds">Whether the rule's condition is met.</param>
     public bool Pass(GrantingRule rule, bool holds) => holds || off.Contains(rule);
 }

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Usher.Core.Access;
 
-/// <summary>What kind of thing a grant hands out.</summary>
+/// <summary>The kind of a grant.</summary>
 public enum GrantKind
 {
     Permission,
@@ -13,13 +13,13 @@ public enum GrantKind
     Role,
 }
 
-/// <summary>One thing that is held directly: a permission by its name, a group or a role by its id.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Target">The permission's name; the group's or role's id in 32 hexadecimal digits.</param>
+/// <summary>One directly held item: a permission by its name, or a group or role by its id.</summary>
+/// <param name="Kind">The kind of the grant.</param>
+/// <param name="Target">The permission's name, or the group's or role's id as 32 hexadecimal digits.</param>
 [StructLayout(LayoutKind.Auto)]
 public readonly record struct Grant(GrantKind Kind, string Target)
 {
-    /// <summary>By kind, then by target: how grants are stored.</summary>
+    /// <summary>Orders by kind, then by target. Grants are stored in this order.</summary>
     public static Comparer<Grant> Order { get; } = Comparer<Grant>.Create((a, b) =>
         a.Kind != b.Kind ? a.Kind.CompareTo(b.Kind) : string.CompareOrdinal(a.Target, b.Target));
 
@@ -29,27 +29,27 @@ public readonly record struct Grant(GrantKind Kind, string Target)
 
     public static Grant Role(Guid id) => new(GrantKind.Role, id.ToString("N"));
 
-    /// <summary>The id of a group or role.</summary>
+    /// <summary>The id of the group or role. Not valid for a permission.</summary>
     public Guid Id => Guid.ParseExact(Target, "N");
 }
 
-/// <summary>Who granted something, and when.</summary>
-/// <param name="By">The actor's id; all zeros is the system.</param>
-/// <param name="At">The instant, to the millisecond.</param>
+/// <summary>The actor that granted something, and the time.</summary>
+/// <param name="By">The actor's id; all zeros for the system.</param>
+/// <param name="At">The time, to the millisecond.</param>
 [StructLayout(LayoutKind.Auto)]
 public readonly record struct GrantedBy(Guid By, DateTimeOffset At);
 
 /// <summary>
-/// All that a member, a group or a role holds directly, but levels on resources. Immutable. Stored as one text: the
-/// database never looks inside; <see cref="MemberGrant"/> is the table to search.
+/// Everything that a member, a group or a role holds directly, except levels on resources. Immutable. Stored as one
+/// text that the database does not parse. <see cref="MemberGrant"/> is the table for searches.
 /// <para>
-/// The text is one entry for each grant, in order, with a space between: <c>p:user_management g:0192… r:0193…</c>.
-/// Names of permissions have no spaces. An id of a group or role that was deleted confers nothing.
+/// The text has one entry per grant, in order, separated by spaces: <c>p:user_management g:0192… r:0193…</c>.
+/// Permission names contain no spaces. The id of a deleted group or role grants nothing.
 /// </para>
 /// </summary>
 public sealed class Grants : IEquatable<Grants>
 {
-    /// <summary>How many groups, and how many roles, one member may hold directly.</summary>
+    /// <summary>The maximum number of groups, and of roles, that one member may hold directly.</summary>
     public const int MostOfAKind = 200;
 
     private const string Letters = "pgr"; // in the order of GrantKind
@@ -64,10 +64,10 @@ public sealed class Grants : IEquatable<Grants>
         Roles = [.. Of(GrantKind.Role).Select(g => g.Id)];
     }
 
-    /// <summary>Every grant, sorted, each once.</summary>
+    /// <summary>All grants, sorted, without duplicates.</summary>
     public ImmutableArray<Grant> All { get; }
 
-    /// <summary>Names of permissions, in ordinal order.</summary>
+    /// <summary>The permission names, in ordinal order.</summary>
     public ImmutableArray<string> Permissions { get; }
 
     public ImmutableArray<Guid> Groups { get; }
@@ -104,8 +104,8 @@ public sealed class Grants : IEquatable<Grants>
 }
 
 /// <summary>
-/// Who granted each of a holder's <see cref="Grants"/>, and when. Immutable. Read only to explain and to change. Stored
-/// as one text: <c>p:user_management=&lt;actor&gt;@&lt;milliseconds&gt; …</c>.
+/// The actor and time of each of a holder's <see cref="Grants"/>. Immutable. Read only for explanations and changes.
+/// Stored as one text: <c>p:user_management=&lt;actor&gt;@&lt;milliseconds&gt; …</c>.
 /// </summary>
 public sealed class GrantLog : IEquatable<GrantLog>
 {
@@ -115,7 +115,7 @@ public sealed class GrantLog : IEquatable<GrantLog>
 
     private GrantLog(ImmutableSortedDictionary<Grant, GrantedBy> entries) => this.entries = entries;
 
-    /// <summary>The actors that granted something.</summary>
+    /// <summary>The ids of the actors that granted something.</summary>
     public IEnumerable<Guid> Granters => entries.Values.Select(e => e.By);
 
     public GrantedBy this[Grant grant] => entries.GetValueOrDefault(grant);
@@ -150,7 +150,7 @@ public sealed class GrantLog : IEquatable<GrantLog>
     private static KeyValuePair<Grant, GrantedBy> EntryOf(string text)
     {
         var (value, time) = (text.LastIndexOf('='), text.LastIndexOf('@'));
-        if (value < 0 || time < value) throw new FormatException("Not an entry of a log of grants.");
+        if (value < 0 || time < value) throw new FormatException("Not a grant log entry.");
         var at = DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(
             text.AsSpan(time + 1), CultureInfo.InvariantCulture));
         return new(

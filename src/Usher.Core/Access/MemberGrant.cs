@@ -5,9 +5,9 @@ using Usher.Core.Data;
 namespace Usher.Core.Access;
 
 /// <summary>
-/// One grant of one member, to search and count by: who is in a group, holds a role, holds a permission. What counts is
-/// <see cref="Members.Member.Grants"/>; the commit that changes one writes the other. Rows of a deleted group or role
-/// are swept later.
+/// One grant of one member, for searching and counting: the members that are in a group, hold a role or hold a
+/// permission. <see cref="Members.Member.Grants"/> is authoritative; the same commit writes both. Rows of deleted
+/// groups and roles are removed later by <see cref="MemberGrantSweep"/>.
 /// </summary>
 public sealed class MemberGrant
 {
@@ -35,7 +35,7 @@ public sealed class MemberGrant
 }
 
 /// <summary>
-/// A group or role that was deleted, until the last row of <see cref="MemberGrant"/> that names it is gone.
+/// A deleted group or role. The row exists until the last <see cref="MemberGrant"/> row that names it is gone.
 /// </summary>
 public sealed class DeletedGrant
 {
@@ -46,7 +46,7 @@ public sealed class DeletedGrant
     /// <summary>See <see cref="Grant.Target"/>.</summary>
     public required string Target { get; init; }
 
-    /// <summary>What to leave behind when a group or role is deleted, however many members hold it.</summary>
+    /// <summary>The row to insert when a group or role is deleted, no matter how many members hold it.</summary>
     public static DeletedGrant Of(Guid organization, Grant grant) =>
         new() { OrganizationId = organization, Kind = grant.Kind, Target = grant.Target };
 
@@ -61,10 +61,10 @@ public sealed class DeletedGrant
     }
 }
 
-/// <summary>Removes, batch by batch, what deleted groups and roles have left in the table to search.</summary>
+/// <summary>Removes the <see cref="MemberGrant"/> rows of deleted groups and roles in batches.</summary>
 public sealed class MemberGrantSweep(UsherDb db, Database database)
 {
-    /// <summary>How many rows one transaction removes at most.</summary>
+    /// <summary>The maximum number of rows that one transaction removes.</summary>
     public const int BatchSize = 1_000;
 
     /// <summary>Removes one batch.</summary>

@@ -6,8 +6,9 @@ using Usher.Core.Organizations;
 namespace Usher.Core.Access;
 
 /// <summary>
-/// The conditions of a <see cref="MemberFilter"/> that go beyond the member's own row, made ready for SQL: groups and
-/// roles that a condition finds are known before the search, so that it looks only for members who hold one of them.
+/// The conditions of a <see cref="MemberFilter"/> that go beyond the member's own row, prepared for SQL. The groups and
+/// roles that match a condition are determined before the search. The SQL then only looks for members that hold one of
+/// them.
 /// </summary>
 internal sealed class MemberSearch
 {
@@ -19,21 +20,21 @@ internal sealed class MemberSearch
         MemberFilter filter, OrganizationDefinitions? definitions, IReadOnlySet<Guid> groupsReaching) =>
         (this.filter, this.definitions, this.groupsReaching) = (filter, definitions, groupsReaching);
 
-    /// <summary>Whether a filter needs the organization's groups and roles to be read before the search.</summary>
+    /// <summary>Whether the organization's groups and roles must be read before a search with this filter.</summary>
     public static bool NeedsDefinitions(MemberFilter filter) =>
         filter.Reaches is not null || filter.Conditions.Any(NeedsDefinitions);
 
-    /// <summary>Makes a search ready.</summary>
-    /// <param name="filter">What to search for.</param>
-    /// <param name="definitions">The groups and roles; may be null where <see cref="NeedsDefinitions(MemberFilter)"/>
-    /// says so.</param>
-    /// <param name="groupsReaching">Groups with a level on the resource that <see cref="MemberFilter.Reaches"/>
-    /// names.</param>
+    /// <summary>Prepares a search.</summary>
+    /// <param name="filter">The filter to prepare.</param>
+    /// <param name="definitions">The groups and roles. May be null if <see cref="NeedsDefinitions(MemberFilter)"/>
+    /// returns false.</param>
+    /// <param name="groupsReaching">The ids of groups with a level on the resource in
+    /// <see cref="MemberFilter.Reaches"/>.</param>
     public static MemberSearch Of(
         MemberFilter filter, OrganizationDefinitions? definitions, IEnumerable<Guid> groupsReaching) =>
         new(filter, definitions, groupsReaching.ToHashSet());
 
-    /// <summary>Adds all conditions about <c>m</c>, a member.</summary>
+    /// <summary>Adds all conditions on <c>m</c>, the alias of the members table.</summary>
     public void AddTo(Sql sql, Guid organization)
     {
         if (filter.GroupId is { } group) AddHolds(sql, Grant.Group(group));
@@ -48,7 +49,8 @@ internal sealed class MemberSearch
     }
 
     /// <summary>
-    /// Adds that <c>m</c> holds a group or role directly. Rows of a deleted one may still be there: they find nothing.
+    /// Adds the condition that <c>m</c> holds a group or role directly. The grant rows of a deleted group or role may
+    /// still exist; they match nothing.
     /// </summary>
     public static void AddHolds(Sql sql, Grant grant)
     {
@@ -60,7 +62,7 @@ internal sealed class MemberSearch
             """);
     }
 
-    /// <summary>Adds one condition about <c>m</c>, without its negation.</summary>
+    /// <summary>Adds one condition on <c>m</c>, without its negation.</summary>
     public void AddCondition(Sql sql, MemberCondition condition)
     {
         switch (condition.Field)
@@ -105,7 +107,7 @@ internal sealed class MemberSearch
     private IEnumerable<Role> RolesNamed(MemberCondition condition) =>
         definitions!.Roles.Values.Where(r => Names(condition, r.NameKey, r.Id));
 
-    // Groups and roles are found by name or by id, as it is written everywhere.
+    // Groups and roles match by name or by id in its usual text form.
     private static bool Names(MemberCondition condition, string nameKey, Guid id) =>
         condition.Match.Finds(nameKey, condition.Texts) || condition.Match.Finds(id.ToString(), condition.Texts);
 
@@ -123,8 +125,8 @@ internal sealed class MemberSearch
         AddInGroups(sql.Add($" OR "), groups);
     }
 
-    // What EffectiveAccess.Reaches says, asked of member by member in the page's order: the members of a role are in no
-    // index.
+    // The SQL equivalent of EffectiveAccess.Reaches. It is evaluated for each member in the order of the page, because
+    // no index covers the members of a built-in role.
     private void AddReaches(Sql sql, Guid organization, Guid resource)
     {
         var some = Sql.Raw(sql.IsSqlite ? "json_array_length(a.capabilities) > 0" : "cardinality(a.capabilities) > 0");
@@ -140,7 +142,7 @@ internal sealed class MemberSearch
         sql.Add($")");
     }
 
-    // Members of some groups, of the system groups too.
+    // Matches the members of any of the groups, including system groups.
     private static void AddInGroups(Sql sql, IEnumerable<Group> groups)
     {
         Group[] found = [.. groups];
@@ -149,7 +151,7 @@ internal sealed class MemberSearch
         AddAnyOf(sql, found.Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
     }
 
-    // Each grant is searched for with the member: the table's key has both.
+    // Each grant is looked up together with the member: both are part of the table's key.
     private static void AddAnyOf(Sql sql, IEnumerable<Grant> grants)
     {
         var byKind = grants.GroupBy(g => g.Kind).ToList();
@@ -179,10 +181,10 @@ internal sealed class MemberSearch
         sql.Add($"))");
     }
 
-    // However many texts, one parameter: a chain of conditions as long as a caller likes is more than SQLite parses.
+    // All texts are passed as one parameter. SQLite cannot parse a chain of conditions of arbitrary length.
     private static void AddTexts(Sql sql, string expression, MemberCondition condition)
     {
-        // No text that is stored has a zero in it, and PostgreSQL takes none.
+        // Stored texts contain no zero character, and PostgreSQL rejects one in a parameter.
         var texts = Sql.Rows(condition.Texts.Where(text => !text.Contains('\0')).Select(text =>
             text.ToLowerInvariant()));
         var column = Sql.Raw(expression);

@@ -1,19 +1,21 @@
 namespace Usher.Core.Access;
 
-/// <summary>The catalogue's built-in names. An installation may add its own by <see cref="AccessOptions"/>.</summary>
+/// <summary>
+/// The built-in permission names. An installation may add its own names with <see cref="AccessOptions"/>.
+/// </summary>
 public static class Permissions
 {
-    /// <summary>Members, invitations, groups, roles.</summary>
+    /// <summary>Manage members, invitations, groups and roles.</summary>
     public const string UserManagement = "user_management";
 
-    /// <summary>Keys of others.</summary>
+    /// <summary>Manage the API keys of other members.</summary>
     public const string TokenManagement = "token_management";
 
-    /// <summary>Making resources.</summary>
+    /// <summary>Create resources.</summary>
     public const string ResourceCreation = "resource_creation";
 
     /// <summary>
-    /// Reading members, invitations, groups and roles, and asking what others may do. Changes nothing.
+    /// Read members, invitations, groups and roles, and check the access of others. Allows no changes.
     /// </summary>
     public const string DirectoryRead = "directory_read";
 
@@ -21,7 +23,7 @@ public static class Permissions
     public const string AgentManagement = "agent_management";
 
     /// <summary>
-    /// Wavefront's seventeen, then ours. Source: its reference, "groups" of UserToCreate, read 2026-11-21.
+    /// Wavefront's 17 permissions. Source: Wavefront API reference, "groups" of UserToCreate, read 2026-11-21.
     /// </summary>
     public static IReadOnlyList<string> Wavefront { get; } =
     [
@@ -32,7 +34,9 @@ public static class Permissions
         "monitored_application_service_management", "saml_sso_management", TokenManagement, UserManagement,
     ];
 
-    /// <summary>What Usher itself asks for. The rest it keeps, and answers for.</summary>
+    /// <summary>
+    /// The permissions that Usher itself enforces. It stores the others and answers access checks about them.
+    /// </summary>
     public static IReadOnlyList<string> Enforced { get; } = [
         UserManagement, TokenManagement, ResourceCreation, DirectoryRead,
     ];
@@ -42,19 +46,19 @@ public static class Permissions
     ];
 }
 
-/// <summary>Bound from <c>Usher:Access</c>.</summary>
+/// <summary>Access settings, bound from <c>Usher:Access</c>.</summary>
 public sealed class AccessOptions
 {
     public const string Section = "Usher:Access";
 
     /// <summary>
-    /// Names added to the catalogue: 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'. Usher keeps them and
-    /// answers for them; it enforces none. Default: none.
+    /// Gets the permission names to add to the catalogue: 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'. Usher
+    /// stores them and answers access checks about them, but enforces none of them. The default is empty.
     /// </summary>
     public IList<string> Permissions { get; } = [];
 }
 
-/// <summary>Which permission names exist in this installation.</summary>
+/// <summary>The permission names that exist in this installation.</summary>
 public sealed class PermissionCatalogue(IEnumerable<string> added)
 {
     private readonly HashSet<string> names = [.. Access.Permissions.BuiltIn, .. added];
@@ -62,7 +66,7 @@ public sealed class PermissionCatalogue(IEnumerable<string> added)
     /// <summary>All names, in ordinal order.</summary>
     public IReadOnlyList<string> Names => field ??= [.. names.Order(StringComparer.Ordinal)];
 
-    /// <summary>One for each name that is none of the catalogue's.</summary>
+    /// <summary>Returns one error for each name that is not in the catalogue.</summary>
     internal IEnumerable<Error> Faults(IEnumerable<string> given) =>
         given.Select((name, i) => (name, i)).Where(p => !Contains(p.name))
             .Select(p => Invitations.InvitationErrors.PermissionUnknown(p.name, $"permissions/{p.i}"));

@@ -5,13 +5,14 @@ using Usher.Core.Organizations;
 namespace Usher.Core.Access;
 
 /// <summary>
-/// Finds what a caller named. What does not exist is refused, or left out and remembered, as the surface wants it.
+/// Resolves the groups, roles and resources that a caller named. Unknown ones are refused, or skipped and recorded,
+/// depending on the surface's <see cref="UnknownReferences"/>.
 /// </summary>
 internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unknown)
 {
     /// <summary>
-    /// A query that also reads the resources that levels name. What can be no slug is nobody's, and is not asked for:
-    /// PostgreSQL takes no text with a zero in it.
+    /// Extends a query to read the resources that the levels name. Texts that cannot be a slug match no resource and
+    /// are skipped, also because PostgreSQL rejects texts with a zero character.
     /// </summary>
     public static AccessQuery With(AccessQuery query, IEnumerable<NewLevel> levels)
     {
@@ -25,7 +26,7 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
         };
     }
 
-    /// <summary>The same for groups and roles that are named.</summary>
+    /// <summary>Extends a query to read the named groups and roles.</summary>
     public static AccessQuery With(AccessQuery query, IEnumerable<Reference> groups, IEnumerable<Reference> roles)
     {
         List<Reference> namedGroups = [.. groups], namedRoles = [.. roles];
@@ -48,14 +49,16 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
 
     public List<IgnoredReference> Ignored { get; } = [];
 
-    /// <summary>What was refused.</summary>
+    /// <summary>The errors found so far; null if there are none.</summary>
     public Error? Refused => Error.Of(refused);
 
     public IReadOnlyList<Group> Groups(IReadOnlyList<Reference> references) => Find("groups", references, graph.Group);
 
     public IReadOnlyList<Role> Roles(IReadOnlyList<Reference> references) => Find("roles", references, graph.Role);
 
-    /// <summary>One per resource: of two for the same the last counts.</summary>
+    /// <summary>
+    /// Resolves levels to one entry per resource. If a resource is named twice, the last entry counts.
+    /// </summary>
     public IReadOnlyList<(Guid Resource, Reach Reach)> Levels(IReadOnlyList<NewLevel> levels)
     {
         Dictionary<Guid, Reach> found = [];

@@ -6,7 +6,7 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Access;
 
-/// <summary>An organization's own named set of permissions, held by members and groups.</summary>
+/// <summary>A named set of permissions of one organization, held by members and groups.</summary>
 public sealed class Role : IVersioned, INamed
 {
     public required Guid OrganizationId { get; init; }
@@ -15,7 +15,9 @@ public sealed class Role : IVersioned, INamed
 
     public required string Name { get; set; }
 
-    /// <summary>How the name is compared; unique in the organization.</summary>
+    /// <summary>
+    /// The normalized name used for comparison (see <see cref="Text.Key"/>); unique in the organization.
+    /// </summary>
     public required string NameKey { get; set; }
 
     public string Description { get; set; } = "";
@@ -24,18 +26,18 @@ public sealed class Role : IVersioned, INamed
 
     public required DateTimeOffset UpdatedAt { get; set; }
 
-    /// <summary>The identifier of who changed it last, as it was then.</summary>
+    /// <summary>The identifier of the actor that last changed it, as it was at that time.</summary>
     public required string UpdatedBy { get; set; }
 
     public int Version { get; set; }
 
-    /// <summary>The permissions of everyone who holds the role.</summary>
+    /// <summary>The permissions that the role grants.</summary>
     public Grants Grants { get; private set; } = Grants.None;
 
-    /// <summary>Who granted each of <see cref="Grants"/>.</summary>
+    /// <summary>The actor and time of each of <see cref="Grants"/>.</summary>
     public GrantLog GrantLog { get; private set; } = GrantLog.None;
 
-    /// <summary>Names of the permissions, in ordinal order.</summary>
+    /// <summary>The permission names, in ordinal order.</summary>
     public IReadOnlyList<string> Permissions => Grants.Permissions;
 
     public void Give(IEnumerable<string> permissions, Actor by, DateTimeOffset now)
@@ -50,7 +52,9 @@ public sealed class Role : IVersioned, INamed
             (Grants, GrantLog) = (Grants.Without(grant), GrantLog.Without(grant));
     }
 
-    /// <summary>The same role, to be changed: what is shared between requests stays as it is.</summary>
+    /// <summary>
+    /// A copy of the role to change. The original may be shared between requests and must not change.
+    /// </summary>
     public Role Copy() => (Role)MemberwiseClone();
 
     internal sealed class Mapping : IEntityTypeConfiguration<Role>

@@ -7,7 +7,9 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Access;
 
-/// <summary>Why making or changing a role can be refused, besides <see cref="GroupErrors"/> about its name.</summary>
+/// <summary>
+/// Errors of creating or changing a role, besides the errors in <see cref="GroupErrors"/> about its name.
+/// </summary>
 public static class RoleErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "role_not_found", "There is no such role.");
@@ -15,10 +17,10 @@ public static class RoleErrors
         ErrorKind.NotFound, "role_holder_not_found", "A named member or group does not exist in this organization.");
 }
 
-/// <summary>What to change about roles. What is null stays as it is.</summary>
+/// <summary>Changes to one or more roles. A null value means no change.</summary>
 public sealed record RoleChange
 {
-    /// <summary>1 to 120 characters, unique in the organization, letter case aside. For one role alone.</summary>
+    /// <summary>1 to 120 characters, unique in the organization, ignoring case. Valid only for a single role.</summary>
     public string? Name { get; init; }
 
     /// <summary>0 to 1,000 characters.</summary>
@@ -26,23 +28,23 @@ public sealed record RoleChange
 
     public SetChange<string>? Permissions { get; init; }
 
-    /// <summary>Who holds it directly: some more or some less, at most 1,000 at a time.</summary>
+    /// <summary>The members that hold it directly. Only additions and removals, at most 1,000 at a time.</summary>
     public SetChange<MemberKey>? Members { get; init; }
 
-    /// <summary>Whose members hold it: some more or some less.</summary>
+    /// <summary>The groups that hold it. Only additions and removals, at most 1,000 at a time.</summary>
     public SetChange<Guid>? Groups { get; init; }
 }
 
-/// <summary>The roles a call named: each once, in its order.</summary>
-/// <param name="Roles">Those there are.</param>
-/// <param name="Unknown">Ids of none.</param>
-/// <param name="Graph">To show them by.</param>
+/// <summary>The roles that a call named, without duplicates, in the order of the call.</summary>
+/// <param name="Roles">The roles that exist.</param>
+/// <param name="Unknown">The ids that match no role.</param>
+/// <param name="Graph">The access graph used to show the roles.</param>
 public sealed record RoleSelection(IReadOnlyList<Role> Roles, IReadOnlyList<Guid> Unknown, AccessGraph Graph);
 
-/// <summary>An organization's own roles.</summary>
+/// <summary>Manages the roles of an organization.</summary>
 public sealed class RoleService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
-    /// <summary>Makes a role. Its maker must hold every permission in it.</summary>
+    /// <summary>Creates a role. The actor must hold every permission in it.</summary>
     public Task<Result<Role>> CreateAsync(
         Actor actor, string name, string description, IReadOnlyList<string> permissions, CancellationToken ct) =>
         database.RunAsync<Result<Role>>(async unit =>
@@ -72,12 +74,13 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         }, ct);
 
     /// <summary>
-    /// Changes one role, or several in the same way: all that are known, or, when one is refused, none. Any edit, the
-    /// name included, needs everything that the role confers before and after; so does handing it out or taking it
-    /// back. Giving it to a group, or taking it from one, is an edit of that group.
+    /// Makes the same change to one or more roles. Either all existing roles change or, if one change is refused, none.
+    /// The actor of any edit, including a rename, must hold everything that the role grants before and after. The same
+    /// applies to granting or revoking the role. Granting the role to a group, or revoking it, is an edit of that
+    /// group.
     /// </summary>
-    /// <returns>The roles as they are then. Refused with <c>role_not_found</c> when none is known, with
-    /// <c>role_holder_not_found</c> when one to hold it is not.</returns>
+    /// <returns>The changed roles. Errors: <c>role_not_found</c> if none of the roles exists,
+    /// <c>role_holder_not_found</c> if a member or group to change does not exist.</returns>
     public Task<Result<RoleSelection>> UpdateAsync(
         Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
@@ -148,7 +151,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
                 unit.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
         return selection with { Roles = edited };
 
-        // What is there already, or gone already, is no edit.
+        // Adding what is already present, or removing what is absent, is not an edit.
         bool MayEdit(Role role)
         {
             var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
@@ -168,7 +171,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         {
             var gives = change.Groups!.How is not SetChangeKind.Remove;
             if (graph.Group(groupId)!.Roles.Contains(role.Id) == gives) return;
-            // Of several roles for one group, the first makes the copy.
+            // If several roles change for one group, the group is copied only once.
             if (!handed.TryGetValue(groupId, out var group)) db.Attach(handed[groupId] = group = graph.Edit(groupId)!);
             if (gives) group.Give(Grant.Role(role.Id), actor, now);
             else group.Take(Grant.Role(role.Id));
@@ -178,8 +181,10 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         }
     }, ct);
 
-    /// <summary>Deletes a role, and so takes it from all who hold it. The actor must hold all that it gives.</summary>
-    /// <returns>The role as it was.</returns>
+    /// <summary>
+    /// Deletes a role and thereby revokes it from all holders. The actor must hold everything that it grants.
+    /// </summary>
+    /// <returns>The deleted role.</returns>
     public Task<Result<RoleSelection>> DeleteAsync(
         Actor actor, Guid roleId, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
@@ -201,8 +206,8 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
     }, ct);
 
     /// <summary>
-    /// One role of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, as every read of
-    /// roles does.
+    /// Reads one role of the actor's organization. Like every read of roles, it needs <c>user_management</c> or
+    /// <c>directory_read</c>.
     /// </summary>
     public async Task<Result<RoleSelection>> GetAsync(
         Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
@@ -212,7 +217,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         return graph?.Role(roleId) is { } role ? new RoleSelection([role], [], graph) : RoleErrors.NotFound;
     }
 
-    /// <summary>A run of the roles of the actor's organization, oldest first.</summary>
+    /// <summary>Reads a page of the roles of the actor's organization, oldest first.</summary>
     public async Task<Result<RoleSelection>> PageAsync(
         Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
     {
@@ -221,11 +226,9 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.RunOfRoles], [], graph);
     }
 
-    /// <summary>All roles of the actor's organization, by name.</summary>
-    /// <param name="actor">Who asks.</param>
-    /// <param name="details">What the answer shows besides the roles.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <param name="holders">What to ask of those who hold them directly; see
+    /// <summary>Reads all roles of the actor's organization, ordered by name.</summary>
+    /// <param name="details">What the answer includes besides the roles.</param>
+    /// <param name="holders">Conditions to evaluate for the direct holders of each role; see
     /// <see cref="AccessGraph.HasHolder"/>.</param>
     public async Task<Result<RoleSelection>> ListAsync(
         Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
@@ -248,7 +251,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         return new([.. found[true].Select(id => graph.Role(id)!)], [.. found[false]], graph);
     }
 
-    /// <summary>Everything that is wrong with a role's own values.</summary>
+    /// <summary>Validates the name, description and permissions of a role. Returns all errors found.</summary>
     public IEnumerable<Error> Faults(string? name, string? description, IEnumerable<string> permissions)
     {
         if (name is not null && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;

@@ -1,27 +1,27 @@
 namespace Usher.Core.Access;
 
 /// <summary>
-/// How a set is to change: to exactly some elements, or by some more or some less. What is there already, or not there,
-/// is no change.
+/// A change to a set: replace it, or add or remove elements. Adding an element that is present, or removing one that is
+/// absent, is not a change.
 /// </summary>
-/// <param name="Elements">To be, to add or to take out.</param>
-/// <param name="How">Which of the three.</param>
+/// <param name="Elements">The elements to set, add or remove.</param>
+/// <param name="How">Whether to set, add or remove them.</param>
 public sealed record SetChange<T>(IReadOnlyList<T> Elements, SetChangeKind How)
 {
-    /// <summary>What is to be taken out besides, where some more come.</summary>
+    /// <summary>Elements to remove in addition, if <see cref="How"/> is <see cref="SetChangeKind.Add"/>.</summary>
     public IReadOnlyList<T> Less { get; init; } = [];
 
-    /// <summary>All it names, to come or to go.</summary>
+    /// <summary>All elements that the change names, to add or to remove.</summary>
     public IEnumerable<T> Named => Elements.Concat(Less);
 
-    /// <summary>The same change of a set of something else, what goes besides left aside.</summary>
+    /// <summary>The same kind of change with other elements. <see cref="Less"/> is not copied.</summary>
     public SetChange<TOther> As<TOther>(IReadOnlyList<TOther> elements) => new(elements, How);
 
-    /// <summary>The same change of what its elements stand for.</summary>
+    /// <summary>The same change with its elements mapped to others.</summary>
     public SetChange<TOther> Map<TOther>(Func<IReadOnlyList<T>, IReadOnlyList<TOther>> found) =>
         new(found(Elements), How) { Less = found(Less) };
 
-    /// <summary>What is to come and what is to go, each element once.</summary>
+    /// <summary>The elements to add to and to remove from <paramref name="present"/>, without duplicates.</summary>
     public (IReadOnlyList<T> Added, IReadOnlyList<T> Removed) Against(IReadOnlyCollection<T> present) => (
         How is SetChangeKind.Remove ? [] : [.. Elements.Except(present)],
         How switch
@@ -45,7 +45,7 @@ public static class SetChange
 
     public static SetChange<T> Add<T>(params IReadOnlyList<T> elements) => new(elements, SetChangeKind.Add);
 
-    /// <summary>Some more and some less at once; what is in neither stays.</summary>
+    /// <summary>Adds some elements and removes others at once. All other elements stay.</summary>
     public static SetChange<T> Edit<T>(IReadOnlyList<T> more, IReadOnlyList<T> less) =>
         new(more, SetChangeKind.Add) { Less = less };
 
