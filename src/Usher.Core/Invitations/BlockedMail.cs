@@ -8,7 +8,7 @@ namespace Usher.Core.Invitations;
 /// <summary>The daily mail to administrators about invitations that wait for their decision.</summary>
 internal static class BlockedMail
 {
-    /// <summary>How many invitations a mail names; the others are counted.</summary>
+    /// <summary>The maximum number of invitations that a mail names. The others are only counted.</summary>
     public const int MostNamed = 50;
 
     public static OutboxMessage To(

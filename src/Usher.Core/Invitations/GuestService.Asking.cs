@@ -12,18 +12,18 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>Asking for another mail.</summary>
+/// <summary>Requests for another invitation mail.</summary>
 public sealed partial class GuestService
 {
     /// <summary>
-    /// For an expired link, and for an open one that was handed over, a mail goes to the invited address; the sponsor
-    /// stays, and so does the link that was handed over. An invitation whose sponsor lost the right is brought to the
-    /// administrators' notice.
+    /// Requests a new link. For an expired link, or an open one that was handed over, a mail is sent to the invited
+    /// address. The sponsor does not change, and a handed-over link keeps working. If the invitation's sponsor may no
+    /// longer invite, the administrators are notified instead.
     /// </summary>
-    /// <returns>The offer as it is then, also where no mail was sent because one was sent shortly before.</returns>
+    /// <returns>The current offer, even if no mail was sent because one was sent recently.</returns>
     public Task<Result<Offer>> AskForNewAsync(InvitationLink link, CancellationToken ct)
     {
-        bool? may = null; // counted once, also when the operation runs again
+        bool? may = null; // the limit is counted once, even if the operation is retried
         return database.RunAsync(
             unit => AskOnceAsync(unit, link, address => may ??= limits.MaySendTo(address), ct), ct);
     }
@@ -40,9 +40,9 @@ public sealed partial class GuestService
         {
             if (WasMailedLately(found.Invitation, now) || !maySendTo(found.Member.Identifier))
                 return await DescribeAsync(found, null, ct);
-            // it runs again
+            // Only after a lost race. The operation is retried.
             if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown;
-            // What is still open ends when it was to end: only a member who manages users may extend it.
+            // An open invitation keeps its expiry: only a member who manages users may extend it.
             DateTimeOffset? expires = state is OfferState.Open ? found.Invitation.ExpiresAt : null;
             found.Sent(mails.Send(unit, graph.Organization, found.Member, now, expires));
             unit.Add(UsherEvent.Record(
@@ -67,8 +67,8 @@ public sealed partial class GuestService
     }
 
     /// <summary>
-    /// Mails their link to every place an address is a live member of without having joined. Tells nobody whether there
-    /// was one.
+    /// Mails a new link to a person for each organization (at most 10) in which the address is a live member without a
+    /// user account. The result does not reveal whether there is one.
     /// </summary>
     public async Task SendMyLinkAsync(string email, CancellationToken ct)
     {
@@ -100,7 +100,8 @@ public sealed partial class GuestService
     }
 
     /// <summary>
-    /// Whether a guest may be sent to an address after joining: only to origins the organization registered.
+    /// Whether a guest may be redirected to a URL after joining. Only origins registered by the organization are
+    /// allowed.
     /// </summary>
     public async Task<bool> MayReturnTo(InvitationLink link, string url, CancellationToken ct)
     {
@@ -112,7 +113,7 @@ public sealed partial class GuestService
         return origins?.Contains(target.GetLeftPart(UriPartial.Authority), StringComparer.OrdinalIgnoreCase) is true;
     }
 
-    // A link handed over by other means is no mail, and one that was not delivered may be tried again.
+    // A handed-over link does not count as a mail, and a mail that failed may be sent again.
     private static bool WasMailedLately(Invitation? invitation, DateTimeOffset now) =>
         invitation is { Delivery: DeliveryState.Queued or DeliveryState.Sent, LastSentAt: { } sent }
             && sent > now - BetweenMails && invitation.ExpiresAt > now;

@@ -12,7 +12,7 @@ using Usher.Core.Users;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>What a link shows.</summary>
+/// <summary>What a link shows to its holder.</summary>
 public sealed partial class GuestService
 {
     private sealed class Found(
@@ -25,20 +25,23 @@ public sealed partial class GuestService
 
         public Member Member { get; private set; } = member;
 
-        /// <summary>The one that is held.</summary>
+        /// <summary>The secret in the guest's link.</summary>
         public InvitationSecret Used => used;
 
-        /// <summary>The newest of its kind: the only one of that kind that opens.</summary>
+        /// <summary>
+        /// The newest secret of the same kind (mailed or handed over). Only this one opens the invitation.
+        /// </summary>
         public InvitationSecret Newest { get; private set; } = secrets.Last(s => s.ProvesAddress == used.ProvesAddress);
 
-        // From now on the tracked rows, which what follows will change.
+        // Switches to the tracked rows, which the rest of the operation changes.
         public void Take(Member tracked, Invitation its) => (Member, Invitation) = (tracked, its);
 
-        // The secret just mailed replaces the one that is held, if that was mailed.
+        // A newly mailed secret replaces the guest's secret only if that one was mailed, too.
         public void Sent(Invitation anew) => Newest = used.ProvesAddress ? anew.Secrets.Last() : Newest;
     }
 
-    // By slug and id, then the secret in fixed time. A wrong one is answered as if there were no such invitation.
+    // Finds the invitation by slug and id, then compares the secret in fixed time. The answer for a wrong secret is the
+    // same as for an unknown invitation.
     private async Task<Found?> FindAsync(Unit unit, InvitationLink link, CancellationToken ct)
     {
         await unit.LockInviteeAsync(link.OrganizationSlug, link.InvitationId, ct);
@@ -70,10 +73,10 @@ public sealed partial class GuestService
         return used is not null ? new(row.organization, row.invitation, row.member, used, secrets) : null;
     }
 
-    // The state as the holder of this very secret sees it.
+    // The state as the holder of this secret sees it.
     private static OfferState StateOf(Found found, DateTimeOffset now) => found.Invitation.StatusAt(now) switch
     {
-        // A member without a sign-in who is suspended is in already, and gets no further by it.
+        // A suspended member without a user account has already joined. The link does not lift the suspension.
         InvitationStatus.Pending or InvitationStatus.Expired when found.Member.UserId is not null
             || found.Member.Status is MemberStatus.Suspended =>
             OfferState.Superseded,
@@ -121,7 +124,7 @@ public sealed partial class GuestService
         };
     }
 
-    // Only a link that proves the address tells whether there is an account for it.
+    // Only a link that proves the address reveals whether the address has an account.
     private static Viewer ViewerOf(Found found, User? signedIn, User? account, DateTimeOffset now)
     {
         var proves = Proves(found, now);
@@ -131,11 +134,11 @@ public sealed partial class GuestService
         return !proves ? Viewer.Undisclosed : account is null ? Viewer.NewPerson : Viewer.MustSignIn;
     }
 
-    // Of an open invitation the newest mailed secret, and no other.
+    // Only the newest mailed secret of an open invitation proves the address.
     private static bool Proves(Found found, DateTimeOffset now) =>
         found.Used.ProvesAddress && IsOpen(found, now, out _);
 
-    // One that was blocked is judged anew when it is accepted.
+    // A blocked invitation is checked again when it is accepted.
     private static bool IsOpen(Found found, DateTimeOffset now, out OfferState state) =>
         (state = StateOf(found, now)) is OfferState.Open or OfferState.Blocked;
 

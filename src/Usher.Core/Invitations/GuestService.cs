@@ -13,7 +13,8 @@ using Usher.Core.Users;
 namespace Usher.Core.Invitations;
 
 /// <summary>
-/// What an invited person does himself: looks, joins, accepts, declines, asks. Looking never spends anything.
+/// Operations of an invited person: view, join, accept, decline and request a new link. Viewing a link does not use it
+/// up.
 /// </summary>
 public sealed partial class GuestService(
     UsherDb db, Database database, InvitationMails mails, PasswordService passwords, SessionService sessions,
@@ -21,35 +22,38 @@ public sealed partial class GuestService(
     GuessLimits limits, TimeProvider clock)
 {
     /// <summary>
-    /// How many submissions of an organization's handed-over links may learn within a day that an address has an
-    /// account.
+    /// The maximum number of submissions of an organization's handed-over links per day that may reveal that an address
+    /// has an account.
     /// </summary>
     public const int MaxDisclosuresADay = 20;
 
     /// <summary>
-    /// A guest's request mails an invitation again only so long after its last mail: until then the mail that is out
-    /// opens it.
+    /// The minimum time between two mails of an invitation requested by guests. Until then, the link in the last mail
+    /// works.
     /// </summary>
     public static readonly TimeSpan BetweenMails = TimeSpan.FromMinutes(5);
 
-    /// <summary>A guest's request tells the administrators about an invitation at most once in this time.</summary>
+    /// <summary>
+    /// The minimum time between two notifications of the administrators about an invitation at a guest's request.
+    /// </summary>
     public static readonly TimeSpan BetweenRequests = TimeSpan.FromDays(1);
 
-    /// <summary>What a link shows to whoever holds it. Changes nothing.</summary>
+    /// <summary>Returns what a link shows to its holder. Changes nothing.</summary>
     public async Task<Offer> LookAsync(InvitationLink link, Guid? signedInUser, CancellationToken ct) =>
         await FindAsync(link, ct) is { } found
             ? await DescribeAsync(found, signedInUser, ct)
             : new(OfferState.Unknown, Viewer.NewPerson);
 
     /// <summary>
-    /// A new person joins: the account is made, the invitation accepted and a session begun, in one commit. With
-    /// <see cref="NewPerson.TakeOver"/>, an account that has the address and never proved it becomes this person's.
+    /// A new person joins. One commit creates the account, accepts the invitation and starts a session. With
+    /// <see cref="NewPerson.TakeOver"/>, an existing account that never proved the address becomes this person's
+    /// account.
     /// </summary>
-    /// <returns> The same person repeating it, with the same password, gets the same answer again. Refused with
-    /// <c>must_sign_in</c> when there is an account for the address, with <c>account_unproven</c> when there is one
-    /// that could be taken over, with <c>invitation_…</c> for an invitation that has ended, and with
-    /// <c>too_many_account_checks</c> after <see cref="MaxDisclosuresADay"/> handed-over links of the organization were
-    /// submitted for addresses that have an account. </returns>
+    /// <returns>The joined organization and the session. A repeated call by the same person with the same password
+    /// succeeds again. Errors: <c>must_sign_in</c> if the address has an account, <c>account_unproven</c> if it has one
+    /// that could be taken over, <c>invitation_…</c> if the invitation has ended, and <c>too_many_account_checks</c>
+    /// after <see cref="MaxDisclosuresADay"/> submissions of the organization's handed-over links for addresses that
+    /// have an account.</returns>
     public async Task<Result<Joined>> JoinAsync(
         InvitationLink link, NewPerson person, string? device, CancellationToken ct)
     {
@@ -60,7 +64,8 @@ public sealed partial class GuestService(
         if (before.Invitation.Status is InvitationStatus.Accepted)
             return await RepeatAsync(before, person.Password, device, ct);
         if (PasswordRules.Check(person.Password, before.Member.Identifier) is { } weak) return weak;
-        // Every submission is refused then: one that still joined would tell as much as one that is refused.
+        // Above the limit every submission is refused. Otherwise success or refusal would reveal whether there is an
+        // account.
         var handedOver = !before.Used.ProvesAddress;
         if (handedOver && await DisclosuresAsync(before.Organization.Id, ct) >= MaxDisclosuresADay)
             return InvitationErrors.TooManyDisclosures;
@@ -68,8 +73,8 @@ public sealed partial class GuestService(
 
         var joined = await (
             person.TakeOver ? database.RunLockedAsync(OnceAsync, ct) : database.RunAsync(OnceAsync, ct));
-        // A double click, or thirty: the others find it accepted, by this very person, or the account made since they
-        // looked.
+        // Concurrent submissions of the same form: all but one find that this person has already accepted, or that the
+        // account now exists.
         if (await RepeatedAsync(joined, link, person.Password, device, ct) is { } again) return again;
         return handedOver && joined.Error == InvitationErrors.MustSignIn ? await DiscloseAsync(before, ct) : joined;
 
@@ -77,8 +82,7 @@ public sealed partial class GuestService(
         {
             if (await FindAsync(unit, link, ct) is not { } found) return InvitationErrors.LinkUnknown;
             if (found.Invitation.Status is InvitationStatus.Accepted) return InvitationErrors.Ended(OfferState.Used);
-            // Judged before anything is asked of the person: nobody signs in, or takes an account over, for an
-            // invitation that has ended.
+            // Checked first, so that no account is signed in or taken over for an invitation that has ended.
             if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
             await unit.LockAccountAsync(found.Member.Identifier, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
@@ -104,7 +108,7 @@ public sealed partial class GuestService(
         {
             db.Attach(user);
             await takeover.ApplyAsync(unit, user, hash, ct);
-            // Names, zone and language may be anybody's choice so far.
+            // An unknown person may have chosen the existing names, time zone and language.
             (user.FirstName, user.LastName, user.TimeZone, user.Locale) =
                 (Text.Name(person.FirstName), Text.Name(person.LastName), null, null);
             return (user, BeginSession(unit, found, user, clock.Now()));
@@ -119,13 +123,13 @@ public sealed partial class GuestService(
     }
 
     /// <summary>
-    /// The holder of a mailed link also knows the password of the account that has the address and never proved it: the
-    /// address is proven with this, and the invitation accepted. Nothing else about the account changes. A session
-    /// alone does not do, as the password does not come with it.
+    /// Accepts an invitation with a mailed link and the password of the account that has the address but never proved
+    /// it. This proves the address. Nothing else about the account changes. A session is not enough, because it does
+    /// not include the password.
     /// </summary>
-    /// <returns> Repeating it gives the same answer. Refused with <c>credentials_wrong</c>, with <c>must_sign_in</c>
-    /// when the address is proven already or the link was handed over, with <c>invitation_…</c> for an invitation that
-    /// has ended. </returns>
+    /// <returns>The joined organization and the session. A repeated call succeeds again. Errors:
+    /// <c>credentials_wrong</c>, <c>must_sign_in</c> if the address is already proven or the link was handed over, and
+    /// <c>invitation_…</c> if the invitation has ended.</returns>
     public async Task<Result<Joined>> ProveAsync(
         InvitationLink link, string password, string? device, CancellationToken ct)
     {
@@ -147,7 +151,7 @@ public sealed partial class GuestService(
             if (!IsOpen(found, clock.Now(), out var state)) return InvitationErrors.Ended(state);
             await unit.LockAccountAsync(address, ct);
             var accounts = await AccountsAsync(found, signedInUser: null, ct);
-            // Taken over, or given another password, since it was checked.
+            // The account was taken over or its password was changed since the check.
             if (accounts is not [{ User: var user }] || user.SecurityStamp != known.SecurityStamp)
                 return SessionService.Wrong;
             if (user.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
@@ -168,9 +172,10 @@ public sealed partial class GuestService(
         }
     }
 
-    /// <summary>The invited person, signed in, accepts. Repeating it gives the same answer.</summary>
-    /// <returns> Refused with <c>invitation_not_yours</c> for another account, and with <c>account_unproven</c> when
-    /// the link was mailed and the account never proved its address: see <see cref="ProveAsync"/>. </returns>
+    /// <summary>Accepts an invitation as the signed-in person it is for. A repeated call succeeds again.</summary>
+    /// <returns>The joined organization, without a new session. Errors: <c>invitation_not_yours</c> for another
+    /// account, and <c>account_unproven</c> if the link was mailed and the account never proved its address (see
+    /// <see cref="ProveAsync"/>).</returns>
     public Task<Result<Joined>> AcceptAsync(InvitationLink link, Guid userId, CancellationToken ct)
     {
         string? stamp = null;
@@ -187,7 +192,7 @@ public sealed partial class GuestService(
             var accounts = await AccountsAsync(found, userId, ct);
             if (accounts.Find(a => a.User.Id == userId) is not { User: var user } || !HasAddress(found, user))
                 return InvitationErrors.NotYours;
-            // In a second run: the account was taken over since the first, and with that the session has ended.
+            // On a retry: the account was taken over since the first attempt, which ended the session.
             if ((stamp ??= user.SecurityStamp) != user.SecurityStamp) return InvitationErrors.NotYours;
             if (user.EmailProvedAt is null && Proves(found, clock.Now())) return InvitationErrors.AccountUnproven;
             return await AcceptAsync(unit, found, accounts, userId, () => Task.FromResult(Known(user)), ct);
@@ -196,16 +201,16 @@ public sealed partial class GuestService(
         (User, SignedIn?) Known(User user)
         {
             if (user.EmailProvedAt is not null) return (user, null);
-            // A takeover at the same time must either see this membership or refuse it.
+            // A concurrent takeover must either see this membership or be refused.
             db.Attach(user);
             user.Stamp();
             return (user, null);
         }
     }
 
-    /// <summary>The person does not want to join: the membership offered is removed.</summary>
-    /// <returns>Refused with <c>already_joined</c> for somebody who is a member without having a sign-in yet, an
-    /// organization's owner say: nothing is offered to him.</returns>
+    /// <summary>Declines an invitation and removes the invited member.</summary>
+    /// <returns>The declined offer. Errors: <c>already_joined</c> for a member who is already active without a user
+    /// account, such as an organization's owner. There is nothing to decline.</returns>
     public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) =>
         database.RunAsync<Result<Offer>>(async unit =>
     {
@@ -213,7 +218,7 @@ public sealed partial class GuestService(
         var now = clock.Now();
         if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state)
             return InvitationErrors.Ended(state);
-        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // it runs again
+        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // retried
         if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
         var actor = Actor.System(found.Organization.Id);
         found.Invitation.End(InvitationStatus.Declined, now);
@@ -224,11 +229,11 @@ public sealed partial class GuestService(
         return await DescribeAsync(found, null, ct);
     }, ct);
 
-    /// <param name="IsMember">Whether he is a live member of the organization already, not by what the invitation
-    /// offers.</param>
+    /// <param name="IsMember">Whether the user already is a live member of the organization through another membership
+    /// than the invited one.</param>
     private sealed record Account(User User, bool IsMember);
 
-    // The account that has the invited address, and the one that is signed in.
+    // The account with the invited address and the account that is signed in.
     private Task<List<Account>> AccountsAsync(Found found, Guid? signedInUser, CancellationToken ct)
     {
         var (organization, member, email) = (found.Organization.Id, found.Member.Id, found.Member.Identifier);
@@ -241,15 +246,15 @@ public sealed partial class GuestService(
                             && m.Status != MemberStatus.Removed))).ToListAsync(ct);
     }
 
-    // The rule of joining, for new and known people alike. Nothing is touched before the last refusal; what makes,
-    // proves or takes over the account comes after it.
+    // The rule for joining, for new and existing users. Nothing is changed before the last check. The account is
+    // created, proven or taken over after it.
     private async Task<Result<Joined>> AcceptAsync(
         Unit unit, Found found, List<Account> accounts, Guid? userId, Func<Task<(User User, SignedIn? Session)>> person,
         CancellationToken ct)
     {
         var now = clock.Now();
         if (!IsOpen(found, now, out var state)) return InvitationErrors.Ended(state);
-        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // it runs again
+        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // retried
         if (found.Member is not { Status: MemberStatus.Invited or MemberStatus.Active, UserId: null })
             return InvitationErrors.Ended(OfferState.Superseded);
         if (!graph.SponsorStands(found.Member)) return Block(unit, found, now);
@@ -268,7 +273,7 @@ public sealed partial class GuestService(
         return new Joined(found.Organization.Name, session);
     }
 
-    // Nothing is given and nothing is removed. The administrators decide; a daily mail tells them.
+    // Nothing is granted or removed. The administrators decide; a daily mail notifies them.
     private static Error Block(Unit unit, Found found, DateTimeOffset now)
     {
         if (found.Invitation.BlockedAt is not null) return InvitationErrors.SponsorLostRight;
@@ -286,8 +291,8 @@ public sealed partial class GuestService(
             db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct) is { } graph
         && graph.Member(found.Member.Id) is { } member && graph.SponsorStands(member);
 
-    // The member with all he holds, tracked, and his sponsor with all he holds. What was found before must still be so;
-    // else the operation runs again.
+    // Reads and tracks the member and its sponsor with everything they hold. If what was found before has changed, the
+    // operation is retried.
     private async Task<AccessGraph?> TrackAsync(Unit unit, Found found, CancellationToken ct)
     {
         var graph = await AccessGraph.ReadAsync(
@@ -306,8 +311,8 @@ public sealed partial class GuestService(
         return graph;
     }
 
-    // The same answer as the first time, where an operation found that its person had accepted meanwhile; null: nothing
-    // of that kind.
+    // If the operation found that the same person has accepted in the meantime, returns the result of the first
+    // acceptance. Otherwise null.
     private async Task<Result<Joined>?> RepeatedAsync(
         Result<Joined> joined, InvitationLink link, string password, string? device, CancellationToken ct) =>
         joined.Error?.Code is "invitation_used" or "must_sign_in" or "credentials_wrong" or "account_unproven"
@@ -315,8 +320,8 @@ public sealed partial class GuestService(
             ? await RepeatAsync(after, password, device, ct)
             : (Result<Joined>?)null;
 
-    // The person who joined with this link comes again with the password: the same answer as the first time, and a
-    // session for this browser.
+    // A person who joined with this link submits it again with the password: returns the same result, with a session
+    // for this browser.
     private async Task<Result<Joined>> RepeatAsync(Found found, string password, string? device, CancellationToken ct)
     {
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
@@ -327,8 +332,8 @@ public sealed partial class GuestService(
         return refused.Kind is ErrorKind.TooMany ? refused : InvitationErrors.Ended(OfferState.Used);
     }
 
-    // A link that was handed over was submitted for an address that has an account. Each is recorded, and counted over
-    // all nodes.
+    // A handed-over link was submitted for an address that has an account. Each such submission is recorded, and
+    // counted across all nodes.
     private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) =>
         database.RunLockedAsync<Result<Joined>>(async unit =>
     {

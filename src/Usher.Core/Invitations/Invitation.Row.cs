@@ -4,7 +4,7 @@ namespace Usher.Core.Invitations;
 
 public sealed partial class Invitation
 {
-    /// <summary>The columns that <see cref="Read"/> reads, of the table alias <c>i</c>.</summary>
+    /// <summary>The columns that <see cref="Read"/> reads, with the table alias <c>i</c>.</summary>
     internal const string Columns = """
         i.id, i.member_id, i.status, i.created_at, i.expires_at, i.sent_count, i.last_sent_at, i.delivery,
             i.delivery_reason, i.sponsor_id,
@@ -14,11 +14,12 @@ public sealed partial class Invitation
             i.first_secret_proves_address
         """;
 
-    /// <summary>How many columns that are.</summary>
+    /// <summary>The number of columns in <see cref="Columns"/>.</summary>
     internal const int ColumnCount = 24;
 
     /// <summary>
-    /// An invitation out of a row that has <see cref="Columns"/> from a place on, without its later secrets.
+    /// Reads an invitation, without its later secrets, from a row that contains <see cref="Columns"/>, starting at
+    /// column <paramref name="at"/>.
     /// </summary>
     internal static Invitation Read(in Row row, int at, Guid organization) => new()
     {

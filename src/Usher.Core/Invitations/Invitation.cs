@@ -14,26 +14,26 @@ public enum InvitationStatus
     Revoked,
     Expired,
 
-    /// <summary>The person got in another way.</summary>
+    /// <summary>The person joined in another way.</summary>
     Superseded,
 }
 
 public enum DeliveryState
 {
-    /// <summary>Nothing was ever sent.</summary>
+    /// <summary>No mail was sent.</summary>
     None,
 
-    /// <summary>In the outbox, or being tried.</summary>
+    /// <summary>The mail is in the outbox or is being sent.</summary>
     Queued,
 
-    /// <summary>Handed to the mail system.</summary>
+    /// <summary>The mail was handed to the mail system.</summary>
     Sent,
 
-    /// <summary>Given up; the reason says why.</summary>
+    /// <summary>Delivery was given up; see <see cref="Invitation.DeliveryReason"/>.</summary>
     Failed,
 }
 
-/// <summary>An offer to become a member. Rules about it alone are here, pure: no database, no clock.</summary>
+/// <summary>An offer to become a member. Its methods are pure rules without database or clock.</summary>
 public sealed partial class Invitation : IVersioned
 {
     public required Guid OrganizationId { get; init; }
@@ -54,10 +54,13 @@ public sealed partial class Invitation : IVersioned
 
     public DeliveryState Delivery { get; set; }
 
-    /// <summary>Why the mail could not be delivered, as the mail server said it.</summary>
+    /// <summary>The mail server's reason why the mail could not be delivered.</summary>
     public string? DeliveryReason { get; set; }
 
-    /// <summary>Who last made, edited or resent it, and so stands for what it gives.</summary>
+    /// <summary>
+    /// The actor who last created, edited, resent or endorsed it. The sponsor is responsible for what the invitation
+    /// grants.
+    /// </summary>
     public Guid SponsorId { get; private set; }
 
     public ActorKind SponsorKind { get; private set; }
@@ -70,29 +73,33 @@ public sealed partial class Invitation : IVersioned
     /// <summary>The user who accepted.</summary>
     public Guid? AcceptedBy { get; private set; }
 
-    /// <summary>When it was declined, revoked, found expired or superseded.</summary>
+    /// <summary>The time at which it was declined, revoked, superseded or marked as expired.</summary>
     public DateTimeOffset? EndedAt { get; private set; }
 
-    /// <summary>The <see cref="Error.Code"/> of why it was revoked, where it was not simply by hand.</summary>
+    /// <summary>
+    /// The <see cref="Error.Code"/> of the reason for an automatic revocation; null if it was revoked by hand.
+    /// </summary>
     public string? EndReason { get; private set; }
 
     /// <summary>
-    /// Since when it waits for an administrator's decision, because its sponsor may no longer give what it gives. Null:
-    /// it does not.
+    /// The time since when it waits for an administrator's decision, because its sponsor may no longer grant what it
+    /// offers. Null if it is not blocked.
     /// </summary>
     public DateTimeOffset? BlockedAt { get; private set; }
 
-    /// <summary>When the administrators were last told by mail that it is blocked.</summary>
+    /// <summary>The time at which the administrators were last notified by mail that it is blocked.</summary>
     public DateTimeOffset? BlockedToldAt { get; set; }
 
-    /// <summary>When the invited person last asked the administrators for another invitation.</summary>
+    /// <summary>
+    /// The time at which the invited person last requested another invitation from the administrators.
+    /// </summary>
     public DateTimeOffset? RequestedAt { get; set; }
 
     public int Version { get; set; }
 
     public Member Member { get; private set; } = null!;
 
-    /// <summary>SHA-256 of the first secret since the links were last made void; null while there is none.</summary>
+    /// <summary>SHA-256 of the first secret since the links were last voided; null if there is none.</summary>
     public byte[]? FirstSecretHash { get; private set; }
 
     public int FirstSecretSequence { get; private set; }
@@ -107,7 +114,7 @@ public sealed partial class Invitation : IVersioned
     /// <summary>All secrets, oldest first. Needs <see cref="LaterSecrets"/>.</summary>
     public IEnumerable<InvitationSecret> Secrets => [.. FirstSecret(), .. LaterSecrets.OrderBy(s => s.Sequence)];
 
-    /// <summary>The first secret, where there is one.</summary>
+    /// <summary>The first secret, or nothing if there is none.</summary>
     public IEnumerable<InvitationSecret> FirstSecret() =>
         FirstSecretHash is { } hash
             ? [NewSecret(hash, FirstSecretSequence, FirstSecretSentAt!.Value, FirstSecretProvesAddress)]
@@ -125,25 +132,27 @@ public sealed partial class Invitation : IVersioned
         return invitation;
     }
 
-    /// <summary>Whether nothing can become of it any more.</summary>
+    /// <summary>Whether its status is final: neither pending nor expired.</summary>
     public bool HasEnded => Status is not (InvitationStatus.Pending or InvitationStatus.Expired);
 
-    /// <summary>Pending by the clock, whether or not a sweep has been by.</summary>
+    /// <summary>Whether it is pending and <paramref name="now"/> is before its expiry.</summary>
     public bool IsOpen(DateTimeOffset now) => Status is InvitationStatus.Pending && now < ExpiresAt;
 
-    /// <summary>What it is by the clock.</summary>
+    /// <summary>
+    /// The status at a time: a pending invitation past its expiry counts as expired even before the sweep stores that.
+    /// </summary>
     public InvitationStatus StatusAt(DateTimeOffset now) =>
         Status is InvitationStatus.Pending && now >= ExpiresAt ? InvitationStatus.Expired : Status;
 
     /// <summary>
-    /// A new secret goes out: the clock restarts, older links of its kind (mailed, or handed over) no longer open, and
-    /// an expired invitation is pending again.
+    /// Adds a new secret. The expiry restarts, older links of the same kind (mailed or handed over) stop working, and
+    /// an expired invitation becomes pending again.
     /// </summary>
     /// <param name="hash">SHA-256 of the new secret.</param>
-    /// <param name="provesAddress">Whether it is mailed, so that only the owner of the address sees it. Otherwise it is
-    /// handed over.</param>
-    /// <param name="now">The present instant.</param>
-    /// <param name="lifetime">How long it stays open.</param>
+    /// <param name="provesAddress">Whether the secret is mailed, so that only the owner of the address sees it.
+    /// Otherwise it is handed over.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="lifetime">How long the invitation stays open.</param>
     public void Send(byte[] hash, bool provesAddress, DateTimeOffset now, TimeSpan lifetime)
     {
         (Status, EndedAt, ExpiresAt, LastSentAt, SentCount) =
@@ -164,21 +173,24 @@ public sealed partial class Invitation : IVersioned
         };
 
     /// <summary>
-    /// An actor made, edited, resent or endorsed it: the sponsor from now on. A blocked one waits no longer. Called by
-    /// <see cref="Member.SponsoredBy"/>.
+    /// Makes an actor the sponsor, because it created, edited, resent or endorsed the invitation. Unblocks a blocked
+    /// invitation. Called by <see cref="Member.SponsoredBy"/>.
     /// </summary>
     internal void SponsoredBy(Guid id, ActorKind kind, string name) =>
         (SponsorId, SponsorKind, SponsorName, BlockedAt, BlockedToldAt) = (id, kind, name, null, null);
 
-    /// <summary>Its sponsor may no longer give what it gives: it waits for an administrator's decision.</summary>
+    /// <summary>
+    /// Blocks the invitation until an administrator decides, because its sponsor may no longer grant what it offers.
+    /// Keeps the time if it is already blocked.
+    /// </summary>
     public void Block(DateTimeOffset now) => BlockedAt ??= now;
 
-    /// <summary>Stays open until then. An expired one is pending again, and its newest link opens.</summary>
+    /// <summary>Sets the expiry. An expired invitation becomes pending again, and its newest link works.</summary>
     public void Extend(DateTimeOffset until) => (Status, EndedAt, ExpiresAt) = (InvitationStatus.Pending, null, until);
 
     /// <summary>
-    /// The member's address changed: what was mailed to the old one opens no longer. It stays what it is, unsent until
-    /// it is sent anew. Needs <see cref="LaterSecrets"/>.
+    /// Voids all links, because the member's address changed. The status does not change. No link works until the
+    /// invitation is sent again. Needs <see cref="LaterSecrets"/>.
     /// </summary>
     public void VoidLinks()
     {
@@ -187,11 +199,11 @@ public sealed partial class Invitation : IVersioned
         (Delivery, DeliveryReason) = (DeliveryState.None, null);
     }
 
-    /// <summary>The person joins. The member's own state is changed by <see cref="Member.Join"/>.</summary>
+    /// <summary>Marks it as accepted. <see cref="Member.Join"/> changes the member's own state.</summary>
     public void Accept(Guid userId, DateTimeOffset now) =>
         (Status, AcceptedBy, AcceptedAt, BlockedAt) = (InvitationStatus.Accepted, userId, now, null);
 
-    /// <summary>Ends it for good. Without effect on one that has ended.</summary>
+    /// <summary>Ends it permanently. Does nothing if it has already ended.</summary>
     public void End(InvitationStatus how, DateTimeOffset now, string? reason = null)
     {
         if (HasEnded) return;
@@ -211,11 +223,11 @@ public sealed partial class Invitation : IVersioned
                 .IsUnique().HasFilter("status IN ('pending', 'expired')");
             builder.HasIndex(i => new { i.OrganizationId, i.MemberId, i.CreatedAt });
             builder.HasIndex(i => i.ExpiresAt).HasFilter("status = 'pending'");
-            // What lists are filtered and ordered by.
+            // For the filters and orders of lists.
             builder.HasIndex(i => new { i.OrganizationId, i.Status, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.SponsorId, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.ExpiresAt, i.Id });
-            // The daily mail to administrators, and the filter for blocked invitations. Few rows are in it.
+            // For the daily mail to administrators and the filter for blocked invitations. It contains few rows.
             builder.HasIndex(i => new { i.OrganizationId, i.Id }).HasDatabaseName("ix_invitations_blocked")
                 .HasFilter("blocked_at IS NOT NULL AND status = 'pending'");
         }
@@ -223,8 +235,8 @@ public sealed partial class Invitation : IVersioned
 }
 
 /// <summary>
-/// The hash of one secret after the first, mailed or handed over. Of each kind only an invitation's newest secret
-/// opens; older ones are kept to say so.
+/// The hash of one secret after the first, mailed or handed over. Only the newest secret of each kind works. Older ones
+/// are kept to report that they were replaced.
 /// </summary>
 public sealed class InvitationSecret
 {
@@ -232,7 +244,7 @@ public sealed class InvitationSecret
 
     public required Guid InvitationId { get; init; }
 
-    /// <summary>1 for the first that went out.</summary>
+    /// <summary>The number of the secret, starting with 1 for the first one of the invitation.</summary>
     public required int Sequence { get; init; }
 
     /// <summary>SHA-256 of the secret.</summary>
@@ -241,8 +253,8 @@ public sealed class InvitationSecret
     public required DateTimeOffset SentAt { get; init; }
 
     /// <summary>
-    /// Whether it was mailed to the address. Only the newest such secret of an open invitation proves the address; one
-    /// that was handed over proves nothing.
+    /// Whether it was mailed to the address. Only the newest such secret of an open invitation proves the address. A
+    /// secret that was handed over proves nothing.
     /// </summary>
     public required bool ProvesAddress { get; init; }
 

@@ -47,7 +47,7 @@ public static class InvitationErrors
     public static readonly Error MustSignIn = new(
         ErrorKind.Conflict, "must_sign_in", "This address has an account. Sign in to accept.");
 
-    /// <summary>Only the holder of a mailed link learns this.</summary>
+    /// <summary>Returned only to the holder of a mailed link.</summary>
     public static readonly Error AccountUnproven = new(
         ErrorKind.Conflict, "account_unproven",
         "This address has an account that never confirmed it. Enter the account's password, or take the account over "
@@ -75,11 +75,11 @@ public static class InvitationErrors
     public static Error ReferenceUnknown(string field, string text) =>
         new(ErrorKind.Invalid, "reference_unknown", $"Not found: {Shown(text)}.", field);
 
-    /// <summary>The invitation has ended in the given way.</summary>
+    /// <summary>The error for an offer that has ended with the given state.</summary>
     public static Error Ended(OfferState state) =>
         new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state), "This invitation can no longer be used.");
 
-    /// <summary>The invitation has ended, by its stored status.</summary>
+    /// <summary>The error for an invitation that has ended with the given stored status.</summary>
     public static Error Ended(InvitationStatus status) => Ended(status switch
     {
         InvitationStatus.Accepted => OfferState.Used,

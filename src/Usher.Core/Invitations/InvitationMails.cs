@@ -8,17 +8,19 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Invitations;
 
 /// <summary>
-/// The one way a link leaves: a new secret, its hash on the invitation, its text encrypted in the outbox, in the
-/// caller's save.
+/// Creates and sends invitation links. Every link goes through this class. The hash of a new secret is stored with the
+/// invitation, and its encrypted text in the outbox, both in the caller's commit.
 /// </summary>
 public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOptions> options)
 {
-    /// <summary>Sends a member's pending or expired invitation anew, or makes his first.</summary>
+    /// <summary>
+    /// Mails a new link for a member's pending or expired invitation, or creates the first invitation.
+    /// </summary>
     /// <param name="unit">The unit of the operation.</param>
-    /// <param name="organization">The member's.</param>
-    /// <param name="member">Somebody live without a user.</param>
-    /// <param name="now">Now.</param>
-    /// <param name="expires">When it is to run out; null: after the usual time.</param>
+    /// <param name="organization">The member's organization.</param>
+    /// <param name="member">A live member without a user account.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="expires">The expiry; null for the default lifetime.</param>
     public Invitation Send(
         Unit unit, Organization organization, Member member, DateTimeOffset now, DateTimeOffset? expires = null)
     {
@@ -42,15 +44,15 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
         return invitation;
     }
 
-    /// <summary>A link to hand over by other means than mail: shown once, never stored.</summary>
+    /// <summary>Creates a link to hand over by other means than mail. It is shown once and never stored.</summary>
     public InvitationLink Mint(
         Unit unit, Organization organization, Member member, bool provesAddress, DateTimeOffset now,
         DateTimeOffset? expires = null)
     {
         var (secret, hash) = Secret.Create(Secret.InvitationPrefix);
         var invitation = Prepare(unit, organization, member, hash, provesAddress, now, expires);
-        // What was mailed before is void now. A link that is handed over leaves the mailed one open, and its delivery
-        // as it is.
+        // This link replaces the mailed link. A handed-over link leaves the mailed link and its delivery state as they
+        // are.
         if (provesAddress) invitation.Delivery = DeliveryState.None;
         return new(organization.Slug, invitation.Id, secret);
     }
@@ -68,7 +70,7 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
         return invitation;
     }
 
-    /// <summary>Tells the organization's administrators something about an invitation.</summary>
+    /// <summary>Mails a notification about an invitation to the organization's administrators.</summary>
     public static void TellAdmins(
         Unit unit, Organization organization, OutboxKind kind, IEnumerable<string> recipients, Member person,
         string sponsor, DateTimeOffset now)

@@ -1,9 +1,9 @@
 namespace Usher.Core.Invitations;
 
-/// <summary>Bound from <c>Usher:Invitations</c>.</summary>
+/// <summary>Invitation settings, bound from <c>Usher:Invitations</c>.</summary>
 public sealed class InvitationOptions
 {
-    /// <summary>Whether an invitation may run out then.</summary>
+    /// <summary>Whether an invitation may have this expiry: 1 hour to 90 days from now.</summary>
     public static bool MayEnd(DateTimeOffset end, DateTimeOffset now) => end - now >= Shortest && end - now <= Longest;
 
     public const string Section = "Usher:Invitations";
@@ -12,7 +12,8 @@ public sealed class InvitationOptions
     public static readonly TimeSpan Longest = TimeSpan.FromDays(90);
 
     /// <summary>
-    /// How long an invitation stays open where its organization says nothing else: 1 hour to 90 days. Default: 7 days.
+    /// Gets or sets how long an invitation stays open if its organization has no own setting: 1 hour to 90 days. The
+    /// default is 7 days.
     /// </summary>
     public TimeSpan Lifetime { get; set; } = TimeSpan.FromDays(7);
 }

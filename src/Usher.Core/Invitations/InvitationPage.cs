@@ -2,7 +2,7 @@ using Usher.Core.Access;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>What a list of invitations is ordered by.</summary>
+/// <summary>The sort order of a list of invitations.</summary>
 public enum InvitationOrder
 {
     Created,
@@ -12,65 +12,68 @@ public enum InvitationOrder
     Email,
 }
 
-/// <summary>Which invitations a list has, or a job works on. All that is given must hold.</summary>
+/// <summary>Selects the invitations of a list or a job. All given conditions must hold.</summary>
 public sealed record InvitationFilter
 {
-    /// <summary>By the clock: one that ran out is expired, whether or not a sweep has been by. Empty: any.</summary>
+    /// <summary>
+    /// The statuses to include, as of now: a pending invitation past its expiry counts as expired. Empty for any.
+    /// </summary>
     public IReadOnlyList<InvitationStatus> States { get; init; } = [];
 
-    /// <summary>How the invited address begins, lower case.</summary>
+    /// <summary>A prefix of the invited address, in lower case.</summary>
     public string? EmailPrefix { get; init; }
 
     public BuiltInRole? Role { get; init; }
 
-    /// <summary>A group it puts into.</summary>
+    /// <summary>The id of a group that it grants.</summary>
     public Guid? GroupId { get; init; }
 
-    /// <summary>A role of the organization's own that it gives.</summary>
+    /// <summary>The id of one of the organization's roles that it grants.</summary>
     public Guid? RoleId { get; init; }
 
-    /// <summary>Who stands for it.</summary>
+    /// <summary>The id of its sponsor.</summary>
     public Guid? SponsorId { get; init; }
 
-    /// <summary>Not before.</summary>
+    /// <summary>The earliest creation time, inclusive.</summary>
     public DateTimeOffset? CreatedFrom { get; init; }
 
-    /// <summary>Before.</summary>
+    /// <summary>The latest creation time, exclusive.</summary>
     public DateTimeOffset? CreatedTo { get; init; }
 
-    /// <summary>Not before.</summary>
+    /// <summary>The earliest expiry, inclusive.</summary>
     public DateTimeOffset? ExpiresFrom { get; init; }
 
-    /// <summary>Before.</summary>
+    /// <summary>The latest expiry, exclusive.</summary>
     public DateTimeOffset? ExpiresTo { get; init; }
 
     /// <summary>
-    /// Whether they wait for an administrator's decision; see <see cref="Invitation.BlockedAt"/>. Null: either.
+    /// Whether they wait for an administrator's decision; see <see cref="Invitation.BlockedAt"/>. Null for either.
     /// </summary>
     public bool? Blocked { get; init; }
 
     /// <summary>
-    /// Whether bulk work is meant for every open invitation, with nothing else given. A list needs no such word.
+    /// Whether a bulk operation explicitly applies to every open invitation, without other conditions. Lists do not
+    /// need it.
     /// </summary>
     public bool All { get; init; }
 
-    /// <summary>Whether nothing is given that an invitation could fail to have.</summary>
+    /// <summary>Whether there is no condition that an invitation could fail.</summary>
     public bool NamesNothing =>
         (States, EmailPrefix, Role, GroupId, RoleId, SponsorId) is ([], null, null, null, null, null)
         && (CreatedFrom ?? CreatedTo ?? ExpiresFrom ?? ExpiresTo) is null && Blocked is null;
 
-    /// <summary>Made before what has this id, such as the job that works on them.</summary>
+    /// <summary>Only invitations created before the item with this id, such as the job that processes them.</summary>
     public Guid? Before { get; init; }
 }
 
-/// <summary>A run of an organization's invitations.</summary>
-/// <param name="Order">By what.</param>
-/// <param name="After">What the order goes by of the last of the run before, an instant or an address; null for the
-/// first run and where the order is by creation.</param>
-/// <param name="AfterId">The id of that last one.</param>
+/// <summary>A page of an organization's invitations.</summary>
+/// <param name="Order">The sort order.</param>
+/// <param name="After">The sort key of the last invitation on the previous page, a time or an address. Null for the
+/// first page, and if the order is by creation.</param>
+/// <param name="AfterId">The id of the last invitation on the previous page; null for the first page.</param>
 /// <param name="Limit">1 to <see cref="Access.MemberPage.MaxLimit"/>.</param>
-/// <param name="Now">By which states are judged.</param>
-/// <param name="Descending">Whether the order is turned around.</param>
+/// <param name="Now">The current time, used to determine statuses.</param>
+/// <param name="Descending">Whether to reverse the order.</param>
 public sealed record InvitationPage(
     InvitationOrder Order, object? After, Guid? AfterId, int Limit, DateTimeOffset Now, bool Descending = false)
 {

@@ -4,15 +4,15 @@ using Usher.Core.Data;
 namespace Usher.Core.Invitations;
 
 /// <summary>
-/// The conditions and the order of lists of invitations, of <c>i</c>, an invitation, and <c>m</c>, its member. Each is
-/// served by an index.
+/// The SQL conditions and the order of invitation lists. The alias <c>i</c> is the invitation, <c>m</c> its member. An
+/// index serves each of them.
 /// </summary>
 internal static class InvitationSearch
 {
-    // Ids are made in order of time, but may run some way ahead of it where many are made at once.
+    // Ids are ordered by time, but may run ahead of the clock if many are created at once.
     private static readonly TimeSpan Ahead = TimeSpan.FromMinutes(1);
 
-    /// <summary>Which invitations a page has, and in which order.</summary>
+    /// <summary>Adds the conditions, the order and the limit of a page.</summary>
     public static void AddRun(Sql sql, InvitationPage page)
     {
         var (beyond, direction) = page.Descending ? (Sql.Raw("<"), Sql.Raw(" DESC")) : (Sql.Raw(">"), Sql.Raw(""));
@@ -35,7 +35,7 @@ internal static class InvitationSearch
         sql.Add($" LIMIT {page.Limit}");
     }
 
-    /// <summary>How many of an organization's invitations a filter lets through.</summary>
+    /// <summary>Counts an organization's invitations that match a filter.</summary>
     public static async Task<int> CountAsync(
         UsherDb db, Guid organization, InvitationFilter filter, DateTimeOffset now, CancellationToken ct)
     {
@@ -48,7 +48,10 @@ internal static class InvitationSearch
         return (await db.ReadAsync(sql, row => row.Int(0), ct))[0];
     }
 
-    /// <summary>What comes after every text that begins so: the last of all characters ends it.</summary>
+    /// <summary>
+    /// Returns an upper bound for all texts that start with the prefix: the prefix followed by the highest Unicode code
+    /// point.
+    /// </summary>
     public static string EndOf(string prefix) => prefix + char.ConvertFromUtf32(0x10FFFF);
 
     private static void AddFilter(Sql sql, InvitationFilter filter, DateTimeOffset now)

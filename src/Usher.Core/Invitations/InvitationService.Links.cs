@@ -9,27 +9,26 @@ using Usher.Core.Outbox;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>Links of invitations that are made: sending, endorsing, listing and expiring.</summary>
+/// <summary>Links of existing invitations: resending, creating links, endorsing, listing and expiring.</summary>
 public sealed partial class InvitationService
 {
     /// <summary>
-    /// Mails a new link to somebody who has not joined; see
-    /// <see cref="ResendAsync(Actor, MemberKey, MemberDetails, CancellationToken, IReadOnlyCollection{string}?)"/>.
+    /// Mails a new link to a person who has not joined; see <see cref="ResendAsync(Actor, MemberKey, MemberDetails,
+    /// CancellationToken, IReadOnlyCollection{string}?)"/>.
     /// </summary>
     public async Task<Result<Member>> ResendAsync(Actor actor, Guid memberId, CancellationToken ct) =>
         (await ResendAsync(actor, new MemberKey(Id: memberId), MemberDetails.None, ct))
             .Match<Result<Member>>(sent => sent.Member, error => error);
 
     /// <summary>
-    /// Mails a new link to somebody who has not joined: the clock restarts, older mailed links no longer open, the
+    /// Mails a new link to a person who has not joined. The expiry restarts, older mailed links stop working, and the
     /// actor becomes the sponsor.
     /// </summary>
-    /// <param name="actor">Needs <c>user_management</c>, and to cover the member.</param>
-    /// <param name="key">By member or by invitation.</param>
-    /// <param name="details">What the answer shows besides.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
-    /// <returns>Refused with <c>already_joined</c> for somebody who has.</returns>
+    /// <param name="actor">The actor. It needs <c>user_management</c> and must cover the member.</param>
+    /// <param name="key">The member, by member or by invitation.</param>
+    /// <param name="details">What the answer includes besides the invitation.</param>
+    /// <param name="ifMatch">The accepted versions; see <see cref="Precondition"/>.</param>
+    /// <returns>The invitation. Errors: <c>already_joined</c> for a person who has joined.</returns>
     public Task<Result<InvitationView>> ResendAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
@@ -37,13 +36,15 @@ public sealed partial class InvitationService
             actor, key, details, ifMatch,
             (unit, graph, member, now) => new(Send(unit, graph, member, actor, now), member, graph), ct);
 
-    /// <summary>The same for up to 1,000, each named once. A refused one stops no other.</summary>
-    /// <returns>One outcome per member, in their order.</returns>
+    /// <summary>
+    /// Resends up to 1,000 invitations. Each member may be named only once. A refused one does not stop the others.
+    /// </summary>
+    /// <returns>One outcome per member, in order.</returns>
     public Task<IReadOnlyList<Result<Member>>> ResendAsync(
         Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) =>
         database.RunAsync(unit => ResendAsync(unit, actor, memberIds, ct), ct);
 
-    /// <summary>The same in a unit.</summary>
+    /// <summary>Resends up to 1,000 invitations within a unit.</summary>
     internal async Task<IReadOnlyList<Result<Member>>> ResendAsync(
         Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
@@ -63,8 +64,8 @@ public sealed partial class InvitationService
     }
 
     /// <summary>
-    /// Makes a new link to hand over by other means than mail, shown once; one handed over before no longer opens, a
-    /// mailed one does. Joining by it does not prove the address. Otherwise like a resend.
+    /// Creates a new link to hand over by other means than mail. It is shown once. A link handed over before stops
+    /// working; a mailed link keeps working. Joining with it does not prove the address. Otherwise like a resend.
     /// </summary>
     public Task<Result<(InvitationView View, InvitationLink Link)>> MintLinkAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct,
@@ -81,14 +82,13 @@ public sealed partial class InvitationService
         }, ct);
 
     /// <summary>
-    /// Makes the actor the sponsor of an open or expired invitation, such as one whose sponsor may no longer make it:
-    /// the same link works, for at least seven more days, and the invitation waits for no decision any more.
+    /// Makes the actor the sponsor of an open or expired invitation, for example because its sponsor may no longer make
+    /// it. The same link works for at least seven more days, and a blocked invitation is unblocked.
     /// </summary>
-    /// <param name="actor">Needs <c>user_management</c>, and to cover the member.</param>
-    /// <param name="key">By invitation or by member.</param>
-    /// <param name="details">What the answer shows besides.</param>
-    /// <param name="ct">Cancels the operation.</param>
-    /// <param name="ifMatch">The versions it is meant for; see <see cref="Precondition"/>.</param>
+    /// <param name="actor">The actor. It needs <c>user_management</c> and must cover the member.</param>
+    /// <param name="key">The member, by invitation or by member.</param>
+    /// <param name="details">What the answer includes besides the invitation.</param>
+    /// <param name="ifMatch">The accepted versions; see <see cref="Precondition"/>.</param>
     public Task<Result<InvitationView>> EndorseAsync(
         Actor actor, MemberKey key, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) => database.RunAsync<Result<InvitationView>>(async unit =>
@@ -105,15 +105,15 @@ public sealed partial class InvitationService
         }, ct);
 
     /// <summary>
-    /// The same for up to 1,000 members, each named once: those whose sponsor still may make the offer stay as they
-    /// are. A refused one stops no other.
+    /// Endorses the invitations of up to 1,000 members. Each may be named only once. An invitation that is not blocked
+    /// and whose sponsor may still make it does not change. A refused one does not stop the others.
     /// </summary>
-    /// <returns>One outcome per member, in their order.</returns>
+    /// <returns>One outcome per member, in order.</returns>
     public Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(
         Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct) =>
         database.RunAsync(unit => EndorseAsync(unit, actor, memberIds, ct), ct);
 
-    /// <summary>The same in a unit.</summary>
+    /// <summary>Endorses the invitations of up to 1,000 members within a unit.</summary>
     internal async Task<IReadOnlyList<Result<Endorsed>>> EndorseAsync(
         Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
@@ -141,7 +141,7 @@ public sealed partial class InvitationService
         return new Endorsed(member, Changed: true);
     }
 
-    // An offer that can still be accepted, to a member whom the actor covers.
+    // The invitation to endorse: one that has not ended, of a member that the actor covers.
     private static Result<Invitation> Endorsable(AccessGraph graph, Actor today, Member member)
     {
         if (member is not { IsLive: true, Kind: MemberKind.Person }) return MemberErrors.NotFound;
@@ -153,8 +153,9 @@ public sealed partial class InvitationService
     }
 
     /// <summary>
-    /// Mails the administrators of every organization that has blocked invitations a list of them: one mail a day and
-    /// administrator for as long as any is blocked. An organization nobody administers is passed over.
+    /// Mails a list of the blocked invitations to the administrators of every organization that has any. Each
+    /// administrator gets one mail a day while any invitation is blocked. Organizations without administrators are
+    /// skipped.
     /// </summary>
     public async Task TellBlockedAsync(CancellationToken ct)
     {
@@ -191,7 +192,7 @@ public sealed partial class InvitationService
         return true;
     }, ct);
 
-    /// <summary>One invitation of the actor's organization, whatever has become of it.</summary>
+    /// <summary>Reads one invitation of the actor's organization, in any status.</summary>
     public async Task<Result<InvitationView>> GetAsync(
         Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
     {
@@ -203,7 +204,7 @@ public sealed partial class InvitationService
             : InvitationErrors.NotFound;
     }
 
-    /// <summary>A run of the organization's invitations.</summary>
+    /// <summary>Reads a page of the organization's invitations.</summary>
     public Task<Result<IReadOnlyList<InvitationView>>> PageAsync(
         Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct) =>
         db.SearchAsync(limited => PageOnceAsync(actor, page, details, limited), ct);
@@ -216,8 +217,8 @@ public sealed partial class InvitationService
             db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);
         if (graph is null) return MemberErrors.NotFound;
 
-        // Of the members on the page other invitations that are still open were read, too; the run is known by what it
-        // was asked to be.
+        // The graph also contains other open invitations of the members on the page. RunOfInvitations has only those of
+        // the page.
         IEnumerable<InvitationView> views = graph.RunOfInvitations.Select(i =>
             new InvitationView(i, graph.Member(i.MemberId)!, graph));
         views = page.Order switch
@@ -230,7 +231,7 @@ public sealed partial class InvitationService
         return page.Descending ? [.. views.Reverse()] : views.ToList();
     }
 
-    // Whoever has not joined gets another link, by mail or otherwise.
+    // Creates another link, mailed or handed over, for a person who has not joined.
     private Task<Result<T>> LinkAsync<T>(
         Actor actor, MemberKey key, MemberDetails details, IReadOnlyCollection<string>? ifMatch,
         Func<Unit, AccessGraph, Member, DateTimeOffset, T> link, CancellationToken ct) =>
@@ -246,7 +247,7 @@ public sealed partial class InvitationService
             return link(unit, graph, member, clock.Now());
         }, ct);
 
-    // The rule for a new link: for a person who has not joined, by somebody who holds all that he holds.
+    // The rule for a new link: the person must not have joined, and the actor must cover the member.
     private static Result<Member> Invitee(AccessGraph graph, Actor today, Member? member) => member switch
     {
         not { IsLive: true, Kind: MemberKind.Person } => MemberErrors.NotFound,
@@ -264,11 +265,8 @@ public sealed partial class InvitationService
         return invitation;
     }
 
-    /// <summary>
-    /// Stores what the clock has already decided: pending invitations past their time become expired, each with its
-    /// event.
-    /// </summary>
-    /// <returns>How many; fewer than 500 means none is left.</returns>
+    /// <summary>Marks pending invitations past their expiry as expired and records an event for each.</summary>
+    /// <returns>The number of invitations marked, at most 500. Fewer than 500 means that none is left.</returns>
     public Task<int> SweepExpiredAsync(CancellationToken ct) => database.RunAsync(async unit =>
     {
         var now = clock.Now();

@@ -10,22 +10,22 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Invitations;
 
 /// <summary>
-/// What members do about invitations. Every surface calls this; none repeats it. What the invited person does is
-/// <see cref="GuestService"/>.
+/// Operations of members on invitations. Every surface uses this class. <see cref="GuestService"/> has the operations
+/// of the invited person.
 /// </summary>
 public sealed partial class InvitationService(
     UsherDb db, Database database, PermissionCatalogue catalogue, MemberNumbers numbers, InvitationMails mails,
     TimeProvider clock)
 {
-    /// <summary>How many people one call may invite.</summary>
+    /// <summary>The maximum number of people that one call may invite.</summary>
     public const int MaxRows = 1_000;
 
     /// <summary>
-    /// Invites 1 to 1,000 people. What the accepted rows change is saved together or not at all; a refused row stops no
-    /// other, unless the options say so.
+    /// Invites 1 to 1,000 people. The changes of all accepted rows are committed together. A refused row does not stop
+    /// the others unless <see cref="InviteOptions.AllOrNothing"/> is set.
     /// </summary>
-    /// <returns>One outcome per row, in their order. Of two calls for one address at once, the later finds the
-    /// earlier's member: its options decide.</returns>
+    /// <returns>One outcome per row, in order. If two concurrent calls invite the same address, the later call finds
+    /// the member of the earlier one, and its options decide.</returns>
     public async Task<IReadOnlyList<Result<Invited>>> InviteAsync(
         Actor actor, IReadOnlyList<NewInvitation> rows, InviteOptions how, CancellationToken ct)
     {
@@ -53,7 +53,10 @@ public sealed partial class InvitationService(
             async unit => (await InviteAsync(unit, actor, [(Result<Row>)read], number, how, ct))[0], ct);
     }
 
-    /// <summary>The same in a unit, for rows whose numbers are taken: see <see cref="MemberNumbers"/>.</summary>
+    /// <summary>
+    /// Invites people within a unit. The rows' member numbers must already be allocated; see
+    /// <see cref="MemberNumbers"/>.
+    /// </summary>
     internal Task<IReadOnlyList<Result<Invited>>> InviteAsync(
         Unit unit, Actor actor, IReadOnlyList<NewInvitation> rows, long firstNumber, InviteOptions how,
         CancellationToken ct) =>
@@ -106,7 +109,7 @@ public sealed partial class InvitationService(
                 || graph.Organization.SeatsUsed + how.SeatsAlready + NewSeats < limit;
     }
 
-    /// <summary>Everything that is wrong with a row, as far as it can be judged without the database.</summary>
+    /// <summary>Validates a row without the database. Returns all errors found.</summary>
     public IEnumerable<Error> Faults(NewInvitation row) => Faults(row, EmailAddress.TryCanonical(row.Email, out _));
 
     private IEnumerable<Error> Faults(NewInvitation row, bool isAddress)
@@ -140,7 +143,7 @@ public sealed partial class InvitationService(
         return ReferenceReader.With(query, good.SelectMany(r => r.Given.Levels));
     }
 
-    // The rule for one row: objects in memory only, and nothing is touched before the last refusal.
+    // The rule for one row. It works on objects in memory only and changes nothing before the last check.
     private Result<Invited> Invite(Unit unit, Call call, Row row, long number)
     {
         var (graph, organization, given) = (call.Graph, call.Graph.Organization, row.Given);
@@ -218,7 +221,7 @@ public sealed partial class InvitationService(
             ["outcome"] = SnakeCaseName.Of(outcome),
             ["permissions"] = string.Join(' ', member.Permissions),
         }));
-        member.SponsoredBy(call.Actor); // mail or not
+        member.SponsoredBy(call.Actor); // whether or not a mail is sent
         if (call.How.ActivateAtOnce)
         {
             member.Activate();
@@ -231,8 +234,8 @@ public sealed partial class InvitationService(
         return new Invited(member, graph, outcome, ignored) { Link = link };
     }
 
-    // Whether a row says anything that a pending member is not offered yet, a link that opens included. Grants are
-    // added, never taken away, so only what is missing counts.
+    // Whether a row offers anything that a pending member is not offered yet, including a working link. Grants are only
+    // added, never removed, so only missing ones count.
     private static bool OffersMore(Member member, NewInvitation given, Grants grants, Call call) =>
         (given.FirstName is { } first && Text.Name(first) != member.FirstName)
         || (given.LastName is { } last && Text.Name(last) != member.LastName)
@@ -258,8 +261,8 @@ public sealed partial class InvitationService(
         IReadOnlyList<string> Permissions, IReadOnlyList<Group> Groups, IReadOnlyList<Role> Roles,
         IReadOnlyList<(Guid Resource, Reach Reach)> Levels);
 
-    // All that the new member would have by this invitation, except what everyone has: what the sponsor must cover when
-    // the person joins.
+    // Everything that the invitation would grant the new member, except what everyone has. The sponsor must cover it
+    // when the person joins.
     private static EffectiveAccess Conferred(AccessGraph graph, NewInvitation given, Grants grants)
     {
         var access = new EffectiveAccess.Builder().Add(given.Role ?? BuiltInRole.User).Add(grants.Permissions);

@@ -3,57 +3,56 @@ using Usher.Core.Members;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>Something named by a caller: what he wrote, and the id it stands for, if it can be one.</summary>
+/// <summary>A reference in a request: the text that the caller wrote and, if the text is an id, the id.</summary>
 public readonly record struct Reference(string Text, Guid? Id)
 {
     public static Reference To(Guid id) => new(id.ToString(), id);
 
-    /// <summary>A group or role by its name, letter case aside.</summary>
+    /// <summary>A reference to a group or role by its name, ignoring case.</summary>
     public static Reference Named(string name) => new(name, null) { ByName = true };
 
-    /// <summary>Whether the text is a name to look for. Where it is not, only the id finds something.</summary>
+    /// <summary>Whether the text is a name to look up. If false, groups and roles are found only by id.</summary>
     public bool ByName { get; init; }
 }
 
-/// <summary>A level to give on one resource.</summary>
+/// <summary>A level to grant on one resource.</summary>
 public sealed record NewLevel(Reference Resource, AccessLevel Level)
 {
-    /// <summary>Single things below a full level; see <see cref="Access.Capabilities"/>.</summary>
+    /// <summary>Single actions to grant below the full level; see <see cref="Access.Capabilities"/>.</summary>
     public IReadOnlyList<string> Capabilities { get; init; } = [];
 
     public Reach Reach => new(Level, Capabilities);
 }
 
-/// <summary>
-/// One person to invite. A set that is null means the organization's defaults, an empty one means none.
-/// </summary>
-/// <param name="Email">As typed; see <see cref="EmailAddress"/>.</param>
+/// <summary>One person to invite. A null set means the organization's defaults; an empty set means none.</summary>
+/// <param name="Email">The e-mail address as typed; see <see cref="EmailAddress"/>.</param>
 public sealed record NewInvitation(string Email)
 {
-    /// <summary>0 to 120 characters, no control characters; null leaves what is stored.</summary>
+    /// <summary>0 to 120 characters, no control characters; null leaves the stored value.</summary>
     public string? FirstName { get; init; }
 
     public string? LastName { get; init; }
 
-    /// <summary>TZ database name, or null.</summary>
+    /// <summary>A TZ database name, or null.</summary>
     public string? TimeZone { get; init; }
 
-    /// <summary>BCP 47, or null: what mails to him are written in, as far as it is spoken.</summary>
+    /// <summary>A BCP 47 language tag, or null. Mails to the person use this language if it is supported.</summary>
     public string? Locale { get; init; }
 
-    /// <summary>Entries to set; see <see cref="Core.Text.IsMetadata"/>.</summary>
+    /// <summary>Metadata entries to set; see <see cref="Core.Text.IsMetadata"/>.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
     /// <summary>
-    /// When it is to run out, 1 hour to 90 days from now; null: after the organization's, or the installation's, usual
-    /// time.
+    /// The expiry, 1 hour to 90 days from now. Null for the default lifetime of the organization or the installation.
     /// </summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>Null leaves what is stored; a new member is <c>user</c>.</summary>
+    /// <summary>The built-in role. Null leaves the stored value; a new member gets <c>user</c>.</summary>
     public BuiltInRole? Role { get; init; }
 
-    /// <summary>Null leaves what is stored; a new member has none.</summary>
+    /// <summary>
+    /// Whether the member has full access to all resources. Null leaves the stored value; a new member does not.
+    /// </summary>
     public bool? AllResources { get; init; }
 
     public IReadOnlyList<string>? Permissions { get; init; }
@@ -63,119 +62,119 @@ public sealed record NewInvitation(string Email)
     public IReadOnlyList<Reference> Roles { get; init; } = [];
 
     /// <summary>
-    /// Levels to set; those on other resources stay as they are. Of two for one resource the last counts.
+    /// Levels to set. Levels on other resources do not change. If a resource is named twice, the last entry counts.
     /// </summary>
     public IReadOnlyList<NewLevel> Levels { get; init; } = [];
 }
 
-/// <summary>When the address belongs to somebody invited already.</summary>
+/// <summary>What to do if the address belongs to an invited member.</summary>
 public enum OnPending
 {
     /// <summary>
-    /// Role and names are taken from the new request, grants are added, a fresh mail replaces the old one.
+    /// Takes role and names from the new request, adds grants, and replaces the old mail with a new one.
     /// </summary>
     Refresh,
     Refuse,
     Skip,
 
     /// <summary>
-    /// As <see cref="Refresh"/> where the request offers something he is not offered yet; otherwise he is left
-    /// untouched: no mail, no other sponsor.
+    /// As <see cref="Refresh"/> if the request offers something new. Otherwise the member does not change: no mail and
+    /// no new sponsor.
     /// </summary>
     RefreshIfChanged,
 }
 
-/// <summary>When it belongs to an active or suspended member.</summary>
+/// <summary>What to do if the address belongs to an active or suspended member.</summary>
 public enum OnActive
 {
     Refuse,
     Skip,
 }
 
-/// <summary>When it belonged to a member who was removed.</summary>
+/// <summary>What to do if the address belonged to a removed member.</summary>
 public enum OnRemoved
 {
-    /// <summary>A new member, with nothing of the old one.</summary>
+    /// <summary>Creates a new member that keeps nothing of the old one.</summary>
     New,
 
-    /// <summary>The same member again, with the levels on resources he had.</summary>
+    /// <summary>Restores the same member with its levels on resources.</summary>
     Revive,
 }
 
-/// <summary>What to do with groups, roles and resources that do not exist here.</summary>
+/// <summary>What to do with groups, roles and resources that do not exist in the organization.</summary>
 public enum UnknownReferences
 {
     Refuse,
 
-    /// <summary>Leave them out and say so.</summary>
+    /// <summary>Skip them and report them in the answer.</summary>
     Ignore,
 }
 
-/// <summary>How one surface wants invitations to go.</summary>
-/// <param name="OnPending">For somebody invited already.</param>
-/// <param name="OnActive">For a member.</param>
-/// <param name="OnRemoved">For a former member.</param>
-/// <param name="SendMail">Whether to mail the link; without, the member is invited and no invitation exists until
-/// somebody resends.</param>
-/// <param name="UnknownReferences">For what does not exist.</param>
-/// <param name="AllOrNothing">Whether one refused row stops all others.</param>
-/// <param name="Details">What the answer shows besides the member.</param>
-/// <param name="ActivateAtOnce">Whether the member is active without an invitation, because the organization's external
-/// identity provider signs its people in. Refused where it has none.</param>
-/// <param name="SeatsAlready">How many seats are taken besides those that are counted: by rows that a rehearsal in
-/// parts has let through before.</param>
+/// <summary>How a surface wants invitations to be made.</summary>
+/// <param name="OnPending">What to do if the address belongs to an invited member.</param>
+/// <param name="OnActive">What to do if the address belongs to an active or suspended member.</param>
+/// <param name="OnRemoved">What to do if the address belonged to a removed member.</param>
+/// <param name="SendMail">Whether to mail the link. If false, the member is invited, but there is no invitation until
+/// it is resent.</param>
+/// <param name="UnknownReferences">What to do with groups, roles and resources that do not exist.</param>
+/// <param name="AllOrNothing">Whether one refused row causes all others to be refused.</param>
+/// <param name="Details">What the answer includes besides the member.</param>
+/// <param name="ActivateAtOnce">Whether the member becomes active without an invitation, because the organization's
+/// external identity provider signs its members in. Refused if the organization has none.</param>
+/// <param name="SeatsAlready">The number of additional seats to count as taken. A dry run in parts passes the seats of
+/// the rows that earlier parts accepted.</param>
 public sealed record InviteOptions(
     OnPending OnPending, OnActive OnActive, OnRemoved OnRemoved, bool SendMail, UnknownReferences UnknownReferences,
     bool AllOrNothing = false,
     MemberDetails Details = MemberDetails.None, bool ActivateAtOnce = false, int SeatsAlready = 0)
 {
     /// <summary>
-    /// Whether the link is in the answer, to hand over by other means; joining by it does not prove the address. Not
-    /// with <see cref="SendMail"/>.
+    /// Whether the answer contains a link to hand over by other means than mail. Joining with it does not prove the
+    /// address. Cannot be combined with <see cref="SendMail"/>.
     /// </summary>
     public bool MintLink { get; init; }
 }
 
-/// <summary>What a row came to.</summary>
+/// <summary>The outcome of a row.</summary>
 public enum InviteOutcome
 {
-    /// <summary>A new member.</summary>
+    /// <summary>A new member was invited.</summary>
     Invited,
 
-    /// <summary>A pending one, invited afresh.</summary>
+    /// <summary>A pending member was invited again.</summary>
     Refreshed,
 
-    /// <summary>A removed one, back.</summary>
+    /// <summary>A removed member was restored.</summary>
     Revived,
 
-    /// <summary>He was there before this call and is left untouched.</summary>
+    /// <summary>The member existed before this call and was not changed.</summary>
     Skipped,
 
-    /// <summary>A row above has invited him in this very call.</summary>
+    /// <summary>An earlier row of this call invited the same address.</summary>
     Repeated,
 
-    /// <summary>A pending one who was offered all of it before, and is left untouched.</summary>
+    /// <summary>The pending member already had everything offered and was not changed.</summary>
     Unchanged,
 }
 
-/// <summary>A reference that was left out.</summary>
-/// <param name="Set">Which set it stood in: <c>groups</c>, <c>roles</c> or <c>levels</c>.</param>
-/// <param name="Text">What the caller wrote.</param>
+/// <summary>A reference that was skipped.</summary>
+/// <param name="Set">The set it was in: <c>groups</c>, <c>roles</c> or <c>levels</c>.</param>
+/// <param name="Text">The text that the caller wrote.</param>
 public sealed record IgnoredReference(string Set, string Text);
 
-/// <summary>One row's result, with the graph to show the member by.</summary>
+/// <summary>The result of one row, with the access graph used to show the member.</summary>
 public sealed record Invited(
     Member Member, AccessGraph Graph, InviteOutcome Outcome, IReadOnlyList<IgnoredReference> Ignored)
 {
-    /// <summary>The link, where it was asked for; known here and nowhere else.</summary>
+    /// <summary>The link, if requested. It is not stored anywhere else.</summary>
     public InvitationLink? Link { get; init; }
 }
 
-/// <summary>What came of endorsing an offer.</summary>
+/// <summary>The result of endorsing an invitation.</summary>
 /// <param name="Member">The invited member.</param>
-/// <param name="Changed">Whether the actor is the sponsor now; false where the sponsor still may make the
-/// offer.</param>
+/// <param name="Changed">Whether the actor became the sponsor. False if the invitation is not blocked and its sponsor
+/// may still make it.</param>
 public sealed record Endorsed(Member Member, bool Changed);
 
-/// <summary>An invitation with its member and the graph to show what it gives.</summary>
+/// <summary>An invitation with its member and the access graph used to show what it grants.</summary>
 public sealed record InvitationView(Invitation Invitation, Member Member, AccessGraph Graph);

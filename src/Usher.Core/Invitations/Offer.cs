@@ -2,46 +2,47 @@ using Usher.Core.Sessions;
 
 namespace Usher.Core.Invitations;
 
-/// <summary>What has become of an offer, as the holder of a link sees it.</summary>
+/// <summary>The state of an offer, as the holder of a link sees it.</summary>
 public enum OfferState
 {
-    /// <summary>May be accepted or declined now.</summary>
+    /// <summary>It can be accepted or declined.</summary>
     Open,
 
-    /// <summary>No such invitation, or this is not its secret: nothing else is told.</summary>
+    /// <summary>There is no such invitation, or the secret is wrong. Nothing else is revealed.</summary>
     Unknown,
 
     Expired,
     Revoked,
     Declined,
 
-    /// <summary>Accepted already.</summary>
+    /// <summary>It was already accepted.</summary>
     Used,
 
-    /// <summary>There is a newer link of its kind, mailed or handed over; only the newest opens.</summary>
+    /// <summary>There is a newer link of the same kind (mailed or handed over). Only the newest works.</summary>
     Replaced,
 
-    /// <summary>He got in another way.</summary>
+    /// <summary>The person joined in another way.</summary>
     Superseded,
 
     /// <summary>
-    /// It waits for a decision by the organization's administrators, because its sponsor may no longer give what it
-    /// gives. The same link works afterwards.
+    /// It waits for a decision by the organization's administrators, because its sponsor may no longer grant what it
+    /// offers. Once they approve it, the same link works.
     /// </summary>
     Blocked,
 }
 
-/// <summary>The holder of a link, as far as the link may tell.</summary>
+/// <summary>What is known about the holder of a link, as far as the link may reveal it.</summary>
 public enum Viewer
 {
-    /// <summary>The address has no account: joining makes one.</summary>
+    /// <summary>The address has no account. Joining creates one.</summary>
     NewPerson,
 
-    /// <summary>The address has an account, and its person is not signed in.</summary>
+    /// <summary>The address has an account that is not signed in.</summary>
     MustSignIn,
 
     /// <summary>
-    /// The link was mailed, and the address has an account that never proved it: its password, or a new one, proves it.
+    /// The link was mailed, and the address has an account that never proved it. Its password or a takeover with a new
+    /// password proves it.
     /// </summary>
     UnprovenAccount,
 
@@ -52,61 +53,67 @@ public enum Viewer
     SomebodyElse,
 
     /// <summary>
-    /// Nobody is signed in, and the link does not prove the address: whether there is an account for it is not told.
+    /// No user is signed in, and the link does not prove the address. Whether the address has an account is not
+    /// revealed.
     /// </summary>
     Undisclosed,
 }
 
-/// <summary>An invitation as its link's holder may see it.</summary>
+/// <summary>An invitation as the holder of its link may see it.</summary>
 public sealed record Offer(OfferState State, Viewer Viewer)
 {
     public string OrganizationName { get; init; } = "";
 
-    /// <summary>The address it was sent to.</summary>
+    /// <summary>The invited address.</summary>
     public string Email { get; init; } = "";
 
     public string FirstName { get; init; } = "";
 
     public string LastName { get; init; } = "";
 
-    /// <summary>Who invites, by name; empty when it was the installation itself.</summary>
+    /// <summary>The sponsor's name; empty if the installation itself is the sponsor.</summary>
     public string SponsorName { get; init; } = "";
 
     public DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When the link was made that replaced this one; null unless <see cref="OfferState.Replaced"/>.</summary>
+    /// <summary>
+    /// The time at which the replacing link was created; null unless <see cref="OfferState.Replaced"/>.
+    /// </summary>
     public DateTimeOffset? NewerSentAt { get; init; }
 
-    /// <summary>Who is signed in, when that is <see cref="Viewer.SomebodyElse"/>.</summary>
+    /// <summary>The signed-in user; null unless <see cref="Viewer.SomebodyElse"/>.</summary>
     public string? SignedInAs { get; init; }
 
     /// <summary>
-    /// Whether asking for a new link leads anywhere: expired, revoked because its sponsor lost the right, or open by a
-    /// link that was handed over, which then is mailed as well.
+    /// Whether a new link can be requested: the invitation is expired, was revoked because its sponsor may no longer
+    /// invite, or is open with a handed-over link and can also be mailed.
     /// </summary>
     public bool CanAskForNew { get; init; }
 
-    /// <summary>Whether the link was handed over by other means than mail, and so proves nothing.</summary>
+    /// <summary>
+    /// Whether the link was handed over by other means than mail and therefore does not prove the address.
+    /// </summary>
     public bool HandedOver { get; init; }
 }
 
-/// <summary>Where a link points: <c>/join/{organization slug}/{invitation id}#{secret}</c>.</summary>
+/// <summary>The parts of an invitation link: <c>/join/{organization slug}/{invitation id}#{secret}</c>.</summary>
 public sealed record InvitationLink(string OrganizationSlug, Guid InvitationId, string Secret);
 
-/// <summary>What a new person says about themselves.</summary>
+/// <summary>The details that a new person enters.</summary>
 /// <param name="FirstName">1 to 120 characters.</param>
 /// <param name="LastName">0 to 120 characters.</param>
-/// <param name="Password">12 to 256 characters, not one of the common ones.</param>
+/// <param name="Password">12 to 256 characters, not a common password.</param>
 public sealed record NewPerson(string FirstName, string LastName, string Password)
 {
     /// <summary>
     /// Whether to take over an account that has the address and never proved it. Its sessions and API keys end, and its
-    /// memberships are suspended. Only a mailed link can do that. The default is false.
+    /// memberships are suspended. Requires a mailed link. The default is false.
     /// </summary>
     public bool TakeOver { get; init; }
 }
 
-/// <summary>He is in.</summary>
-/// <param name="OrganizationName">Where.</param>
-/// <param name="Session">His new session, when he was not signed in before; its secret goes into the cookie.</param>
+/// <summary>The result of joining.</summary>
+/// <param name="OrganizationName">The name of the organization.</param>
+/// <param name="Session">The new session, with its secret for the cookie; null if the person was already signed
+/// in.</param>
 public sealed record Joined(string OrganizationName, SignedIn? Session);

@@ -7,48 +7,50 @@ using Usher.Core.Members;
 namespace Usher.Core.Invitations;
 
 /// <summary>
-/// What becomes of the pending invitations of a sponsor who is removed, suspended or demoted, as far as the sponsor may
-/// no longer make them.
+/// What to do with the pending invitations of a sponsor who is removed, suspended or demoted, if the sponsor may no
+/// longer make them.
 /// </summary>
 public enum SponsoredAction
 {
-    /// <summary>They wait for an administrator's decision. The default.</summary>
+    /// <summary>Blocks them until an administrator decides. The default.</summary>
     Block,
 
-    /// <summary>The actor becomes their sponsor where the actor covers the invited member; the others wait.</summary>
+    /// <summary>Makes the actor their sponsor if the actor covers the invited member. The others are blocked.</summary>
     Endorse,
 
-    /// <summary>They end where the actor covers the invited member; the others wait.</summary>
+    /// <summary>Revokes them if the actor covers the invited member. The others are blocked.</summary>
     Revoke,
 }
 
-/// <summary>What became of them.</summary>
-/// <param name="Affected">How many pending invitations the sponsor may no longer make.</param>
-/// <param name="Blocked">How many of them wait for a decision.</param>
-/// <param name="Endorsed">How many the actor is now the sponsor of.</param>
-/// <param name="Revoked">How many ended.</param>
+/// <summary>What happened to the pending invitations.</summary>
+/// <param name="Affected">The number of pending invitations that the sponsor may no longer make.</param>
+/// <param name="Blocked">The number of them that are blocked.</param>
+/// <param name="Endorsed">The number of them that the actor now sponsors.</param>
+/// <param name="Revoked">The number of them that were revoked.</param>
 public sealed record SponsoredOutcome(int Affected, int Blocked, int Endorsed, int Revoked)
 {
     public static readonly SponsoredOutcome None = new(0, 0, 0, 0);
 }
 
 /// <summary>
-/// Settles the pending invitations of sponsors who lose rights, in the save of the change that takes the rights away.
+/// Settles the pending invitations of sponsors who lose rights, in the same commit as the change that takes the rights
+/// away.
 /// </summary>
 internal sealed class SponsoredInvitations(Unit unit, AccessGraph graph, Actor actor, DateTimeOffset now)
 {
-    /// <summary>How many can be endorsed or revoked together with the change.</summary>
+    /// <summary>The maximum number of invitations that can be endorsed or revoked together with the change.</summary>
     public const int MaxDecided = 1_000;
 
     private readonly UsherDb db = unit.Db;
 
-    /// <summary>Settles them. Only in a run under lock: some rows are written at once.</summary>
-    /// <param name="sponsors">As they stand after the change; those removed are no longer active.</param>
-    /// <param name="action">What is to become of those affected.</param>
-    /// <param name="ct">Cancels the reads.</param>
-    /// <returns> Refused with <c>too_many_invitations</c> when more than 1,000 would have to be endorsed or revoked.
-    /// The run then has nothing left to save: neither these invitations nor the change that was prepared before.
-    /// </returns>
+    /// <summary>
+    /// Settles the invitations. Call it only in an attempt under lock, because some rows are written immediately.
+    /// </summary>
+    /// <param name="sponsors">The sponsors as they are after the change. Removed ones are no longer active.</param>
+    /// <param name="action">What to do with the affected invitations.</param>
+    /// <returns>The outcome. Errors: <c>too_many_invitations</c> if more than 1,000 invitations are affected and would
+    /// have to be endorsed or revoked. The unit's changes are then discarded, including the change that was prepared
+    /// before.</returns>
     public async Task<Result<SponsoredOutcome>> SettleAsync(
         IReadOnlyList<Member> sponsors, SponsoredAction action, CancellationToken ct)
     {
@@ -58,7 +60,7 @@ internal sealed class SponsoredInvitations(Unit unit, AccessGraph graph, Actor a
         if (action is SponsoredAction.Block && standing is []) return await BlockAllAsync(gone, ct);
 
         var outcome = SponsoredOutcome.None;
-        // at most as many as can be decided: they are marked when it is certain that nothing is refused
+        // At most MaxDecided ids. They are marked after the last check.
         List<Guid> undecided = [];
         for (Guid? after = null; ;)
         {
@@ -96,7 +98,7 @@ internal sealed class SponsoredInvitations(Unit unit, AccessGraph graph, Actor a
     }
 
     /// <summary>
-    /// A sponsor may act again: the marks go, and each invitation is judged anew when it is accepted.
+    /// Unblocks the invitations of sponsors who may act again. Each invitation is checked again when it is accepted.
     /// </summary>
     public Task UnblockAsync(IReadOnlyList<Member> sponsors, CancellationToken ct) =>
         PendingOf(sponsors).Where(i => i.BlockedAt != null)
@@ -106,7 +108,7 @@ internal sealed class SponsoredInvitations(Unit unit, AccessGraph graph, Actor a
                     .SetProperty(i => i.BlockedToldAt, (DateTimeOffset?)null)
             .SetProperty(i => i.Version, i => i.Version + 1), ct);
 
-    // Those that the actor covers are decided; nothing else changes here.
+    // Endorses or revokes the invitations of members that the actor covers. Changes nothing else.
     private HashSet<Guid> Decide(AccessGraph invited, IReadOnlyList<Member> members, SponsoredAction action)
     {
         if (action is SponsoredAction.Block || !actor.May(Permissions.UserManagement)) return [];
@@ -152,14 +154,14 @@ internal sealed class SponsoredInvitations(Unit unit, AccessGraph graph, Actor a
     }
 }
 
-/// <summary>Making an actor the sponsor of an offer, so that the same link works again.</summary>
+/// <summary>Makes an actor the sponsor of an invitation, so that the same link works again.</summary>
 internal static class Endorsing
 {
-    /// <summary>How long an endorsed invitation stays open at least.</summary>
+    /// <summary>The minimum time that an endorsed invitation stays open.</summary>
     public static readonly TimeSpan Shortest = TimeSpan.FromDays(7);
 
     /// <summary>
-    /// The actor is the sponsor from now on; the invitation waits no longer and stays open for at least seven days.
+    /// Makes the actor the sponsor, unblocks the invitation and keeps it open for at least seven days.
     /// </summary>
     public static void Apply(Unit unit, Member member, Actor actor, DateTimeOffset now)
     {
