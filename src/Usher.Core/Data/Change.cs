@@ -6,32 +6,35 @@ namespace Usher.Core.Data;
 /// <summary>How a row is written.</summary>
 internal enum ChangeKind
 {
-    /// <summary>The whole row is added.</summary>
+    /// <summary>Inserts the whole row.</summary>
     Insert,
 
-    /// <summary>All columns are written but the key and those that are written apart.</summary>
+    /// <summary>Updates all columns except the key and the separately written ones.</summary>
     Update,
 
-    /// <summary>The columns that are written apart are written, whatever the row's token is.</summary>
+    /// <summary>
+    /// Updates only the separately written columns (see <see cref="Table{T}.Apart"/>), without checking the concurrency
+    /// token.
+    /// </summary>
     Touch,
 
-    /// <summary>The row is deleted.</summary>
+    /// <summary>Deletes the row.</summary>
     Delete,
 }
 
 /// <summary>One statement that a unit writes.</summary>
 internal abstract class Change
 {
-    /// <summary>The statement, with <c>$1</c>, <c>$2</c>, … for its values.</summary>
+    /// <summary>The SQL text, with <c>$1</c>, <c>$2</c>, … for its values.</summary>
     public abstract string Text { get; }
 
-    /// <summary>Whether the unit has lost a race when the statement finds no row.</summary>
+    /// <summary>Whether the unit has lost a race if the statement affects no row.</summary>
     public abstract bool MustFind { get; }
 
-    /// <summary>Gives the values to a command, whose parameters may be there already.</summary>
+    /// <summary>Sets the parameter values of a command. Parameters that already exist are reused.</summary>
     public abstract void Bind(SqliteCommand command);
 
-    /// <summary>The statement with its values.</summary>
+    /// <summary>Creates the PostgreSQL command with its values.</summary>
     public abstract NpgsqlBatchCommand ToPostgres();
 
     protected static void Bind(SqliteCommand command, int index, object? value)
@@ -45,17 +48,17 @@ internal abstract class Change
         command.Parameters[index].Value = value ?? DBNull.Value;
     }
 
-    // The database itself takes a batch back in which one statement did not find its row.
+    // If the statement affects no row, the division by zero makes PostgreSQL roll back the whole batch.
     protected NpgsqlBatchCommand NewPostgres() =>
         new(MustFind ? $"WITH found AS ({Text} RETURNING 1) SELECT 1 / count(*) FROM found" : Text);
 }
 
 /// <summary>A row that a unit writes.</summary>
 /// <param name="table">The table of the row.</param>
-/// <param name="row">The row as it is to be.</param>
+/// <param name="row">The row with its new values.</param>
 /// <param name="kind">How it is written.</param>
-/// <param name="token">The value of the table's token that was read. An update or delete of a row that has another by
-/// now, or is gone, loses its race.</param>
+/// <param name="token">The value of the table's concurrency token when the row was read. An update or delete loses its
+/// race if the stored token differs or the row no longer exists.</param>
 internal sealed class RowChange(Table table, object row, ChangeKind kind, object? token = null) : Change
 {
     public Table Table => table;
@@ -64,10 +67,10 @@ internal sealed class RowChange(Table table, object row, ChangeKind kind, object
 
     public ChangeKind Kind => kind;
 
-    /// <summary>Of an update: values of unique indexes that it gives up, and those that it takes.</summary>
+    /// <summary>For an update: the values in unique indexes that it frees, and those that it takes.</summary>
     public (object?[] GivenUp, object?[] Taken) Unique { get; init; } = ([], []);
 
-    /// <summary>Whether a row that is gone already is as good as one that is deleted now.</summary>
+    /// <summary>Whether a delete also succeeds if the row no longer exists.</summary>
     public bool MayBeGone { get; init; }
 
     public override bool MustFind => kind is ChangeKind.Update or ChangeKind.Delete && !MayBeGone;
@@ -106,7 +109,7 @@ internal sealed class RowChange(Table table, object row, ChangeKind kind, object
     }
 }
 
-/// <summary>A statement written by hand that a unit writes.</summary>
+/// <summary>A hand-written statement that a unit writes.</summary>
 internal sealed class StatementChange(Sql sql, bool mustFind) : Change
 {
     public override string Text { get; } = sql.Text;

@@ -4,7 +4,7 @@ using NpgsqlTypes;
 
 namespace Usher.Core.Data;
 
-/// <summary>A column of a <see cref="Table"/>, and how both databases are given its value.</summary>
+/// <summary>A column of a <see cref="Table"/> and the conversion of its value for both databases.</summary>
 /// <param name="name">The column's name.</param>
 internal abstract class Column(string name)
 {
@@ -14,21 +14,22 @@ internal abstract class Column(string name)
     /// <summary>See <see cref="Table{T}.Apart"/>.</summary>
     public bool IsApart { get; set; }
 
-    /// <summary>The value of a row as SQLite stores it.</summary>
+    /// <summary>The value of a row in the form that SQLite stores.</summary>
     public abstract object Sqlite(object row);
 
-    /// <summary>The value of a row as a parameter on PostgreSQL.</summary>
+    /// <summary>The value of a row as a PostgreSQL parameter.</summary>
     public abstract NpgsqlParameter Postgres(object row);
 
-    /// <summary>The same into a COPY.</summary>
+    /// <summary>Writes the value of a row into a PostgreSQL COPY.</summary>
     public abstract Task CopyAsync(NpgsqlBinaryImporter copy, object row, CancellationToken ct);
 }
 
 /// <inheritdoc cref="Column"/>
 /// <param name="name">The column's name.</param>
-/// <param name="type">Its type on PostgreSQL.</param>
-/// <param name="isNull">Whether a row has no value there; null where every row has one.</param>
-/// <param name="read">The value of a row that has one.</param>
+/// <param name="type">The column's type on PostgreSQL.</param>
+/// <param name="isNull">Whether the value of a row is null. A null delegate means that the column is never
+/// null.</param>
+/// <param name="read">Gets the value of a row. Called only if it is not null.</param>
 internal sealed class Column<T, TValue>(string name, NpgsqlDbType type, Func<T, bool>? isNull, Func<T, TValue> read)
     : Column(name)
     where T : class

@@ -12,8 +12,8 @@ using Usher.Core.Access;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// A row with a concurrency token, raised with every change of it or of what depends on it. See
-/// <see cref="DbContext.SaveChangesAsync(CancellationToken)"/>.
+/// A row with a version as its concurrency token. <see cref="Unit"/> increments it with every change of the row or of
+/// rows that depend on it.
 /// </summary>
 public interface IVersioned
 {
@@ -21,7 +21,7 @@ public interface IVersioned
     int Version { get; set; }
 }
 
-/// <summary>A thing with a name that is unique in its organization.</summary>
+/// <summary>An item with a name that is unique in its organization.</summary>
 public interface INamed
 {
     string Name { get; set; }
@@ -30,18 +30,20 @@ public interface INamed
     string NameKey { get; set; }
 }
 
-/// <summary>How columns look on both databases.</summary>
+/// <summary>How values are stored in the columns of both databases.</summary>
 internal static class Conventions
 {
     private const string KeyText = "Usher:KeyText";
 
-    /// <summary>Text that is compared, ordered and searched by prefix: byte order on both databases.</summary>
+    /// <summary>
+    /// Configures a text that is compared, ordered and searched by prefix. It is ordered by bytes on both databases.
+    /// </summary>
     public static PropertyBuilder<T> IsKeyText<T>(this PropertyBuilder<T> property) =>
         property.HasAnnotation(KeyText, true);
 
     /// <summary>
-    /// Values that the two databases would keep differently: enums as snake_case names everywhere; on SQLite UUIDs as
-    /// 16 bytes and instants as milliseconds.
+    /// Configures values that the two databases would store differently. Enums are stored as snake_case names on both.
+    /// On SQLite, UUIDs are stored as 16 bytes and instants as milliseconds.
     /// </summary>
     public static void ConfigureValues(ModelConfigurationBuilder configuration, bool sqlite)
     {
@@ -129,7 +131,10 @@ internal static class Conventions
                 v.Count, v => new(v));
 }
 
-/// <summary><c>PowerUser</c> to <c>power_user</c> and back: how enums are stored and named in our own API.</summary>
+/// <summary>
+/// Converts enum names between <c>PowerUser</c> and <c>power_user</c>. The database and our own API use the snake_case
+/// names.
+/// </summary>
 public static class SnakeCaseName
 {
     public static string Of(string pascal)
@@ -148,18 +153,18 @@ public static class SnakeCaseName
         return text.ToString();
     }
 
-    /// <summary>The name of a value.</summary>
+    /// <summary>The snake_case name of a value.</summary>
     public static string Of<T>(T value)
         where T : struct, Enum => Names<T>.ByValue.TryGetValue(value, out var name) ? name : Of(value.ToString());
 
-    /// <exception cref="ArgumentException">There is no such value.</exception>
+    /// <exception cref="ArgumentException">There is no value with that name.</exception>
     public static T Parse<T>(string name)
         where T : struct, Enum =>
             Names<T>.ByName.TryGetValue(name, out var value)
                 ? value
                 : Enum.Parse<T>(name.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
 
-    // Every row read or written has some: each name is made once.
+    // Cached, because almost every row read or written contains enum values.
     private static class Names<T>
         where T : struct, Enum
     {

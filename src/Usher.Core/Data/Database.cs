@@ -9,27 +9,28 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Runs operations, each in a <see cref="Unit"/> of work that is written once, at the end. Scoped: one for each
-/// request.
+/// Runs operations. Each attempt has its own <see cref="Unit"/>, which is written once, at the end. Scoped: one
+/// instance per request.
 /// <para>
-/// The first attempt reads without locks. When it loses a race (a unique value, a version, a seat, a row that went
-/// away), the operation runs again from its reads, alone: holding the write gate on SQLite, locking what it reads on
-/// PostgreSQL. A refused operation (a <see cref="Result{T}"/> with an error) writes nothing.
+/// The first attempt reads without locks. If it loses a race (a unique value, a version, a seat, a deleted row), the
+/// operation runs again under lock, from its reads. On SQLite, the retry holds the write gate. On PostgreSQL, it locks
+/// the rows that it reads. A refused operation (a <see cref="Result{T}"/> with an error) writes nothing unless
+/// <see cref="Unit.KeepsRefusal"/> is set.
 /// </para>
 /// </summary>
 public sealed class Database(UsherDb db)
 {
-    // Two attempts under lock that still meet at a row being inserted part at the second. The rest is for storms.
+    // A second locked attempt is normally enough. The others cover heavy contention.
     private const int LockedAttempts = 5;
 
     /// <summary>
-    /// Gets or sets whether everything is done and answered, and then taken back. Set by a surface for a whole request.
-    /// The default is false.
+    /// Gets or sets whether operations run and answer as usual but are rolled back. A surface sets it for a whole
+    /// request. The default is false.
     /// </summary>
     public bool IsDryRun { get; set; }
 
     /// <summary>
-    /// Runs an operation under lock to see what it comes to: everything is done, written and taken back.
+    /// Runs an operation under lock as a dry run: everything is executed and written, then rolled back.
     /// </summary>
     public async Task<T> RehearseAsync<T>(Func<Unit, Task<T>> operation, CancellationToken ct)
     {
@@ -45,11 +46,11 @@ public sealed class Database(UsherDb db)
     }
 
     /// <summary>
-    /// Gets or sets what keeps the answer of a request that may be repeated, in the operation's commit.
+    /// Gets or sets the keeper that stores the answer of a repeatable request in the operation's commit.
     /// </summary>
     internal AnswerKeeper? Keeper { get; set; }
 
-    /// <summary>Runs an operation.</summary>
+    /// <summary>Runs an operation: first without locks, and again under lock if it lost a race.</summary>
     public async Task<T> RunAsync<T>(Func<Unit, Task<T>> operation, CancellationToken ct)
     {
         if (!IsDryRun)
@@ -63,8 +64,8 @@ public sealed class Database(UsherDb db)
     }
 
     /// <summary>
-    /// Runs an operation that must read under lock from the start. Once is enough, but for what PostgreSQL cannot lock:
-    /// a row that another is only just inserting, whose commit the operation then finds.
+    /// Runs an operation that must read under lock from the start. One attempt is normally enough. PostgreSQL cannot
+    /// lock a row that another transaction is inserting; the operation is then retried and finds that row.
     /// </summary>
     public async Task<T> RunLockedAsync<T>(Func<Unit, Task<T>> operation, CancellationToken ct)
     {
@@ -80,7 +81,7 @@ public sealed class Database(UsherDb db)
                 var result = await AttemptAsync(unit, operation, ct);
                 var changes = unit.Changes();
                 var written = await WriteAsync(transaction, changes, ct);
-                if (written && IsDryRun) return result; // the transaction, left open, takes it all back
+                if (written && IsDryRun) return result; // disposing of the open transaction rolls it back
                 if (written)
                 {
                     await transaction.CommitAsync(ct);
@@ -90,14 +91,14 @@ public sealed class Database(UsherDb db)
             }
             catch (Exception e) when (attempt < LockedAttempts && LostRace.Is(e))
             {
-                // The winner has committed: the next attempt sees it.
+                // The winner has committed, so the next attempt sees its changes.
             }
             finally
             {
                 db.ChangeTracker.Clear();
             }
 
-            if (attempt == LockedAttempts) throw new DbUpdateConcurrencyException("The operation lost too many races.");
+            if (attempt == LockedAttempts) throw new DbUpdateConcurrencyException("Too many concurrent changes.");
         }
     }
 
@@ -117,7 +118,8 @@ public sealed class Database(UsherDb db)
         }
     }
 
-    // Without a transaction of its own: on SQLite in a commit that others share, on PostgreSQL in one batch.
+    // Writes a unit without its own transaction: on SQLite in a commit shared with other units, on PostgreSQL in one
+    // batch.
     private async Task<bool> TryCommitAsync(Unit unit, CancellationToken ct)
     {
         try
@@ -172,11 +174,11 @@ public sealed class Database(UsherDb db)
         if (unit.Adds<Job>()) db.Runtime.JobDoorbell.Ring();
     }
 
-    // An open connection goes on writing to a file that was moved or deleted. What it writes there is lost.
+    // An open connection keeps writing to a file that was moved or deleted, and these writes are lost.
     private void RefuseGoneFile()
     {
         if (!db.IsSqlite || db.Database.GetDbConnection().DataSource is not { Length: > 0 } file) return;
         if (!file.StartsWith(':') && !File.Exists(file))
-            throw new SqliteException("The file of the database is gone.", SQLitePCL.raw.SQLITE_CANTOPEN);
+            throw new SqliteException("The database file is missing.", SQLitePCL.raw.SQLITE_CANTOPEN);
     }
 }

@@ -9,16 +9,15 @@ using Npgsql;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Runs statements written by hand on a context's connection, in its transaction, seen by the same interceptors as EF's
-/// own.
+/// Runs hand-written statements on a context's connection and in its transaction. EF's interceptors see them like EF's
+/// own commands.
 /// </summary>
 internal static class HandRead
 {
-    /// <summary>All rows of a statement, in one round trip.</summary>
+    /// <summary>Reads all rows of a statement, in one round trip.</summary>
     /// <param name="db">The context whose connection is used.</param>
     /// <param name="sql">The statement.</param>
-    /// <param name="read">Makes something of a row.</param>
-    /// <param name="ct">Cancels the read.</param>
+    /// <param name="read">Converts a row.</param>
     public static async Task<List<T>> ReadAsync<T>(this UsherDb db, Sql sql, Func<Row, T> read, CancellationToken ct)
     {
         var connection = db.GetService<IRelationalConnection>();
@@ -37,7 +36,7 @@ internal static class HandRead
         }
     }
 
-    // SQLite's driver works on this thread and knows no cancelling: it is interrupted from another.
+    // SQLite's driver runs on this thread and does not support cancellation. Another thread interrupts it.
     private static async Task<List<T>> ReadPreparedAsync<T>(
         UsherDb db, IRelationalConnection connection, Sql sql, Func<Row, T> read, CancellationToken ct)
     {
@@ -55,7 +54,7 @@ internal static class HandRead
         catch (SqliteException e) when (
             e.SqliteErrorCode is SQLitePCL.raw.SQLITE_INTERRUPT && ct.IsCancellationRequested)
         {
-            throw new OperationCanceledException("The read was stopped.", e, ct);
+            throw new OperationCanceledException("The read was canceled.", e, ct);
         }
     }
 
@@ -96,12 +95,14 @@ internal static class HandRead
         }
     }
 
-    // SQLite's driver has nothing to wait for, and would make two tasks to say so.
+    // SQLite's driver is synchronous. Its async methods would only allocate two tasks.
     private static ValueTask<DbDataReader> OpenAsync(DbCommand command, CancellationToken ct) =>
         command is SqliteCommand sqlite ? new(sqlite.ExecuteReader()) : new(command.ExecuteReaderAsync(ct));
 }
 
-/// <summary>A row of a statement written by hand, read as the model stores values. Columns count from 0.</summary>
+/// <summary>
+/// A row of a hand-written statement. Values are converted as in the model. Column numbers start at 0.
+/// </summary>
 internal readonly struct Row(DbDataReader reader, bool isSqlite)
 {
     public bool IsNull(int column) => reader.IsDBNull(column);

@@ -4,12 +4,12 @@ using Npgsql;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Tells whether a database refused a unit because another was faster: a unique value is taken, a row that is referred
-/// to is gone, a row was changed since it was read, or two units waited for each other.
+/// Determines whether a database refused a unit because of a concurrent change: a unique value is taken, a referenced
+/// row no longer exists, a row has changed since it was read, or there was a deadlock.
 /// </summary>
 internal static class LostRace
 {
-    /// <summary>What the PostgreSQL writer makes of an update or a delete that did not find its row.</summary>
+    /// <summary>The error that the PostgreSQL writer provokes if an update or delete affects no row.</summary>
     public const string NotFound = PostgresErrorCodes.DivisionByZero;
 
     public static bool Is(Exception exception) => exception switch
@@ -23,7 +23,7 @@ internal static class LostRace
         } =>
             true,
         PostgresException { SqlState: NotFound } => true,
-        // How EF and Npgsql's strategy hand on what may work another time.
+        // EF and Npgsql's retry strategy wrap transient errors in these exceptions.
         Microsoft.EntityFrameworkCore.DbUpdateException { InnerException: { } inner } => Is(inner),
         InvalidOperationException { InnerException: { } inner } => Is(inner),
         _ => false,

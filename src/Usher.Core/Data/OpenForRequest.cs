@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Keeps a context's connection open on SQLite until the context goes back to its pool: EF closes it after each query,
-/// and opening one costs as much as a query.
+/// Keeps a context's SQLite connection open until the context returns to its pool. EF would close it after each query,
+/// and opening it costs as much as a query.
 /// </summary>
 internal sealed class OpenForRequest : DbConnectionInterceptor
 {

@@ -5,7 +5,7 @@ using Npgsql;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Tells an outage of the database from a fault of the program. An outage passes; the same request may work later.
+/// Distinguishes a database outage from a bug. An outage is temporary: the same request may work later.
 /// </summary>
 public static class Outage
 {
@@ -17,19 +17,19 @@ public static class Outage
         SQLitePCL.raw.SQLITE_CANTOPEN, SQLitePCL.raw.SQLITE_PROTOCOL, SQLitePCL.raw.SQLITE_NOTADB,
     ];
 
-    // The classes of SQLSTATE: connection, authorization (a changed password), no such database (a restore), resources,
+    // SQLSTATE classes: connection, authorization (a changed password), no such database (a restore), resources,
     // system.
     private static readonly string[] ClassesOfPostgres = ["08", "28", "3D", "53", "57P", "58"];
 
     /// <summary>
-    /// The exception that says that the database is away, busy or full, however deep it is wrapped; null when it is
-    /// none.
+    /// Finds the exception, however deeply wrapped, that reports that the database is unavailable, busy or full. Null
+    /// if there is none.
     /// </summary>
     public static Exception? Find(Exception? exception) => exception switch
     {
         null => null,
         PostgresException answer => IsOutage(answer) ? answer : null,
-        // without an answer of the server: no connection, a broken one, a timeout
+        // No answer from the server: no connection, a broken connection or a timeout.
         NpgsqlException or SocketException => exception,
         SqliteException sqlite when OfSqlite.Contains(sqlite.SqliteErrorCode) => sqlite,
         AggregateException many => many.InnerExceptions.Select(Find).FirstOrDefault(found => found is not null),

@@ -3,22 +3,22 @@ using Npgsql;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Writes the rows of a unit on PostgreSQL in one batch, which is one round trip. Outside of a transaction the batch is
-/// one of its own: all of it is stored, or nothing. An update or a delete that does not find its row divides by the
-/// number of rows it found, so that the database itself takes the batch back. Many new rows go by COPY, in a
+/// Writes the rows of a unit to PostgreSQL in one batch, which is one round trip. Outside of a transaction, the batch
+/// is its own transaction: everything is stored, or nothing. If an update or delete affects no row, its statement
+/// divides by zero, so that the database rolls back the batch. Large numbers of new rows are written with COPY, in a
 /// transaction.
 /// </summary>
 internal static class PostgresWriter
 {
-    // From so many new rows of a table on, COPY makes up for its own round trip.
+    // With this number of new rows in a table, COPY is worth its own round trip.
     private const int ManyRows = 64;
 
     /// <summary>Writes the rows of a unit.</summary>
     /// <param name="connection">An open connection.</param>
-    /// <param name="inTransaction">Whether a transaction is open on it.</param>
-    /// <param name="changes">In an order that can be written.</param>
-    /// <param name="ct">Cancels the write.</param>
-    /// <returns>Whether they were written; where not, a transaction around them has failed.</returns>
+    /// <param name="inTransaction">Whether the connection has an open transaction.</param>
+    /// <param name="changes">The changes, in an order that satisfies the constraints.</param>
+    /// <returns>Whether the rows were written. False if the unit lost a race; a surrounding transaction has then
+    /// failed.</returns>
     public static async Task<bool> TryWriteAsync(
         NpgsqlConnection connection, bool inTransaction, IReadOnlyList<Change> changes, CancellationToken ct)
     {
@@ -52,7 +52,8 @@ internal static class PostgresWriter
     private static IEnumerable<RowChange> Added(IEnumerable<Change> changes) =>
         changes.OfType<RowChange>().Where(c => c.Kind is ChangeKind.Insert);
 
-    // New rows of a table that are many are a run of their own; what is between such runs is another, without a table.
+    // Splits the changes into runs. Many new rows of one table are a run with that table. The changes between such runs
+    // are runs without a table.
     private static IEnumerable<(Table? Table, List<Change> Run)> Runs(IReadOnlyList<Change> changes)
     {
         var many = Added(changes).CountBy(c => c.Table).Where(t => t.Value >= ManyRows).Select(t => t.Key).ToHashSet();

@@ -4,7 +4,7 @@ using SQLitePCL;
 
 namespace Usher.Core.Data;
 
-/// <summary>Bound from <c>Usher:Search</c>.</summary>
+/// <summary>Search settings, bound from <c>Usher:Search</c>.</summary>
 public sealed class SearchOptions
 {
     public const string Section = "Usher:Search";
@@ -18,11 +18,11 @@ public sealed class SearchOptions
     public bool IsValid => TimeLimit >= TimeSpan.FromMilliseconds(10) && TimeLimit <= TimeSpan.FromMinutes(1);
 }
 
-/// <summary>Why a search is refused.</summary>
+/// <summary>Errors of searches.</summary>
 public static class SearchErrors
 {
     /// <summary>
-    /// It took longer than <see cref="SearchOptions.TimeLimit"/>. The database has stopped working on it.
+    /// The search took longer than <see cref="SearchOptions.TimeLimit"/>. The database has stopped working on it.
     /// </summary>
     public static readonly Error TooSlow = new(
         ErrorKind.Invalid, "search_too_slow",
@@ -34,15 +34,16 @@ public static class SearchTime
     extension(UsherDb db)
     {
         /// <summary>
-        /// Reads within the time that a search has. When it is over the database is stopped, not only left alone.
+        /// Runs a read with the time limit for searches. After that time the query is also stopped in the database.
         /// </summary>
-        /// <returns>Refused with <c>search_too_slow</c>.</returns>
+        /// <returns>The result of the read. Errors: <c>search_too_slow</c>.</returns>
         internal async Task<Result<T>> SearchAsync<T>(
             Func<CancellationToken, Task<Result<T>>> read, CancellationToken ct)
         {
             using var time = new CancellationTokenSource(db.Runtime.SearchTimeLimit);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, ct);
-            // SQLite's driver works on this thread and knows no cancelling; PostgreSQL's asks the server to stop.
+            // SQLite's driver runs on this thread and does not support cancellation. PostgreSQL's driver asks the
+            // server to stop.
             await using var interrupt = db.IsSqlite ? either.Token.Register(() => Interrupt(db)) : default;
             try
             {

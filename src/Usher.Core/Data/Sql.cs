@@ -9,16 +9,16 @@ using Npgsql;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// A statement whose text is always the same on a database: it is made once, and later only its values are taken.
+/// A statement with a constant text for each database. The text is built once; later calls only collect the values.
 /// </summary>
 internal sealed class SqlText
 {
     private string? onSqlite;
     private string? onPostgres;
 
-    /// <summary>The statement with its values.</summary>
-    /// <param name="isSqlite">Which database it is for.</param>
-    /// <param name="add">Adds all of it.</param>
+    /// <summary>Creates the statement with its values.</summary>
+    /// <param name="isSqlite">Whether it is for SQLite; otherwise for PostgreSQL.</param>
+    /// <param name="add">Adds the whole statement.</param>
     public Sql Make(bool isSqlite, Action<Sql> add)
     {
         ref var text = ref isSqlite ? ref onSqlite : ref onPostgres;
@@ -30,34 +30,35 @@ internal sealed class SqlText
 }
 
 /// <summary>
-/// The text of a statement written by hand, with its values. A value in an interpolated text becomes a parameter; text
-/// that is to stand as it is comes from <see cref="Raw"/>. Both databases name parameters <c>$1</c>, <c>$2</c>, ….
+/// A hand-written statement: its text and its values. Values in an interpolated string become parameters. Use
+/// <see cref="Raw"/> for literal text. Both databases name parameters <c>$1</c>, <c>$2</c>, ….
 /// </summary>
-/// <param name="isSqlite">Which database it is for.</param>
-/// <param name="known">The text, where an earlier statement made the same; only the values are taken then.</param>
+/// <param name="isSqlite">Whether it is for SQLite; otherwise for PostgreSQL.</param>
+/// <param name="known">The text, if an earlier statement built the same one. Then only the values are
+/// collected.</param>
 internal sealed class Sql(bool isSqlite, string? known = null)
 {
     private readonly StringBuilder? text = known is null ? new(1_024) : null;
     private readonly List<object> values = [];
 
-    /// <summary>Which database it is for.</summary>
+    /// <summary>Whether it is for SQLite; otherwise for PostgreSQL.</summary>
     public bool IsSqlite => isSqlite;
 
-    /// <summary>The whole text, once it is made.</summary>
+    /// <summary>The complete text. Valid after everything was added.</summary>
     public string Text => known ?? text!.ToString();
 
     /// <summary>The values in the order of the parameters.</summary>
     public IReadOnlyList<object> Values => values;
 
-    /// <summary>Text that is no value: a constant, a column, a part made by another method.</summary>
+    /// <summary>Literal text: a constant, a column, or a part built by another method.</summary>
     public readonly record struct Part(string Text);
 
-    /// <summary>A list as one parameter, so that the statement stays the same whatever its length.</summary>
+    /// <summary>A list as one parameter, so that the statement's text does not depend on its length.</summary>
     public readonly record struct Many(object Values, string Alias);
 
     public static Part Raw(string text) => new(text);
 
-    /// <summary>The elements of a list, in FROM: a table with the one column <c>value</c>.</summary>
+    /// <summary>The elements of a list for use in FROM: a table with the single column <c>value</c>.</summary>
     public static Many Rows(IEnumerable<Guid> ids, string alias = "l") => new(ids.ToArray(), alias);
 
     /// <inheritdoc cref="Rows(IEnumerable{Guid}, string)"/>
@@ -67,32 +68,32 @@ internal sealed class Sql(bool isSqlite, string? known = null)
     public static Many Rows(IEnumerable<long> numbers, string alias = "l") => new(numbers.ToArray(), alias);
 
     /// <summary>
-    /// Begins a join: for each row of what stands before, the rows of a table of which a condition holds. PostgreSQL is
-    /// given a subquery for each row, which <c>OFFSET 0</c> keeps as one; it would begin with the side that it believes
-    /// to be smaller, by old counts.
+    /// Starts a join that finds, for each preceding row, the rows of a table that match a condition. On PostgreSQL it
+    /// is a lateral subquery, which <c>OFFSET 0</c> keeps the planner from merging. Otherwise the planner would start
+    /// with the side that it estimates to be smaller, from outdated statistics.
     /// </summary>
     public Part Each(string table, string alias) => text is null ? default : new(
         isSqlite ? $"CROSS JOIN {table} {alias} ON (" : $"CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE ");
 
-    /// <summary>Ends what <see cref="Each"/> began.</summary>
+    /// <summary>Ends the join started by <see cref="Each"/>.</summary>
     public Part EndEach(string alias) => text is null ? default : new(isSqlite ? ")" : $" OFFSET 0) {alias}");
 
-    /// <summary>The same, with a row of nothing where the condition holds for none.</summary>
+    /// <summary>Starts a left join: like <see cref="Each"/>, but with a row of nulls if no row matches.</summary>
     public Part EachOrNone(string table, string alias) => text is null ? default : new(
         isSqlite ? $"LEFT JOIN {table} {alias} ON (" : $"LEFT JOIN LATERAL (SELECT * FROM {table} {alias} WHERE ");
 
-    /// <summary>Ends what <see cref="EachOrNone"/> began.</summary>
+    /// <summary>Ends the join started by <see cref="EachOrNone"/>.</summary>
     public Part EndEachOrNone(string alias) =>
         text is null ? default : new(isSqlite ? ")" : $" OFFSET 0) {alias} ON true");
 
-    /// <summary>Adds a piece of the statement.</summary>
+    /// <summary>Appends to the statement.</summary>
     public Sql Add([InterpolatedStringHandlerArgument("")] Handler piece)
     {
         _ = piece;
         return this;
     }
 
-    /// <summary>A command with the text and the values.</summary>
+    /// <summary>Creates a command with the text and the values.</summary>
     public DbCommand ToCommand(DbConnection connection)
     {
         var command = connection.CreateCommand();
@@ -102,7 +103,7 @@ internal sealed class Sql(bool isSqlite, string? known = null)
         return command;
     }
 
-    /// <summary>Gives the values to a command with this text, which may have been run before.</summary>
+    /// <summary>Sets the values of a command with this text. The command may have been run before.</summary>
     public void Bind(SqliteCommand command)
     {
         for (var i = 0; i < values.Count; i++)
@@ -144,7 +145,7 @@ internal sealed class Sql(bool isSqlite, string? known = null)
         }
     }
 
-    /// <summary>Makes parameters of the values in an interpolated text.</summary>
+    /// <summary>Converts the values in an interpolated string to parameters.</summary>
     [InterpolatedStringHandler]
     public readonly ref struct Handler
     {

@@ -4,17 +4,18 @@ using Microsoft.Data.Sqlite;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Connections that only read, for the statements written by hand. They stay open, and their statements prepared:
-/// preparing one costs several times what running it does. A request that reads by hand alone opens no connection.
+/// A pool of read-only connections for hand-written statements. They stay open and keep their statements prepared,
+/// because preparing a statement takes several times as long as running it. A request that only runs hand-written reads
+/// opens no connection.
 /// </summary>
 internal sealed class SqliteReaders : IDisposable
 {
-    // As many as read at the same time, within reason: each has a cache of its own.
+    // Connections are kept for concurrent reads up to this number. Each has its own page cache.
     private const int MostKept = 32;
 
     private readonly ConcurrentBag<SqliteReader> free = [];
 
-    /// <summary>A connection for one read. Disposing of it gives it back.</summary>
+    /// <summary>Rents a connection for one read. Disposing of it returns it to the pool.</summary>
     public SqliteReader Rent(string connectionString) =>
         free.TryTake(out var reader) ? reader : new(connectionString, this);
 
@@ -30,10 +31,10 @@ internal sealed class SqliteReaders : IDisposable
     }
 }
 
-/// <summary>One of <see cref="SqliteReaders"/>. For one read at a time.</summary>
+/// <summary>A connection of <see cref="SqliteReaders"/>. For one read at a time.</summary>
 internal sealed class SqliteReader : IDisposable
 {
-    // More than the statements whose text is always the same. Searches have texts without number.
+    // More than the number of statements with a constant text. The number of search texts is unlimited.
     private const int MostPrepared = 64;
 
     private readonly SqliteReaders owner;
@@ -47,10 +48,12 @@ internal sealed class SqliteReader : IDisposable
         UsherDbOptions.Prepare(connection);
     }
 
-    /// <summary>Set where a read failed: the connection is closed then.</summary>
+    /// <summary>
+    /// Gets or sets whether a read failed. The connection is then closed instead of returned to the pool.
+    /// </summary>
     public bool IsBroken { get; set; }
 
-    /// <summary>A command with a text, which may have been run before with other values.</summary>
+    /// <summary>Returns a prepared command with a text. It may have been run before with other values.</summary>
     public SqliteCommand Prepared(string text)
     {
         if (prepared.TryGetValue(text, out var command)) return command;
@@ -60,7 +63,7 @@ internal sealed class SqliteReader : IDisposable
         return prepared[text] = command;
     }
 
-    /// <summary>Stops the read that is going on. From any thread.</summary>
+    /// <summary>Stops the current read. May be called from any thread.</summary>
     public void Interrupt() => SQLitePCL.raw.sqlite3_interrupt(connection.Handle);
 
     public void Dispose()

@@ -3,23 +3,23 @@ using Microsoft.Data.Sqlite;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// Writes the rows of units on SQLite, on one connection, with a prepared statement for each table and kind of change.
-/// For one thread at a time. <see cref="WriteGate"/> has one for the writes that share commits: each unit is a
-/// savepoint in the transaction, so a unit that is refused takes back its own rows and no others. A unit that runs
-/// under lock writes on its own connection, in its own transaction.
+/// Writes the rows of units to SQLite on one connection, with a prepared statement for each table and kind of change.
+/// Not thread-safe. <see cref="WriteGate"/> has one for writes that share commits. Each unit there is a savepoint in
+/// the transaction, so a refused unit rolls back only its own rows. A unit that runs under lock writes on its own
+/// connection, in its own transaction.
 /// </summary>
 internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDisposable
 {
     private readonly Dictionary<string, SqliteCommand> prepared = [];
 
-    /// <summary>A writer on a connection of its own.</summary>
+    /// <summary>Opens a writer on its own connection.</summary>
     public static SqliteWriter Open(string connectionString)
     {
         SqliteConnection connection = new(connectionString);
         connection.Open();
         UsherDbOptions.Prepare(connection);
         SqliteWriter writer = new(connection, owns: true);
-        // Otherwise every savepoint with a change in it makes a temporary file.
+        // Otherwise every savepoint that contains a change creates a temporary file.
         writer.Run("PRAGMA temp_store=MEMORY");
         return writer;
     }
@@ -28,12 +28,12 @@ internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDi
 
     public void Commit() => Run("COMMIT");
 
-    /// <summary>Whether the transaction is still there: a full disk, say, ends it.</summary>
+    /// <summary>Whether the transaction is still open. Errors such as a full disk end it.</summary>
     public bool InTransaction => SQLitePCL.raw.sqlite3_get_autocommit(connection.Handle) is 0;
 
-    /// <summary>Writes the rows of a unit in the transaction that was begun, all or none.</summary>
-    /// <returns>Whether they were written; they were not where the unit lost a race.</returns>
-    /// <exception cref="SqliteException">They were refused for another reason. The transaction may have
+    /// <summary>Writes the rows of a unit in the current transaction, all or none.</summary>
+    /// <returns>Whether the rows were written. False if the unit lost a race.</returns>
+    /// <exception cref="SqliteException">The rows were refused for another reason. The transaction may have
     /// ended.</exception>
     public bool TryWrite(IReadOnlyList<Change> changes)
     {
@@ -54,8 +54,8 @@ internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDi
         }
     }
 
-    /// <summary>Writes rows in a transaction that takes them back where they are refused.</summary>
-    /// <returns>Whether all were written.</returns>
+    /// <summary>Writes rows in a transaction that the caller rolls back if they are refused.</summary>
+    /// <returns>Whether all rows were written. False if the unit lost a race.</returns>
     public bool Write(IReadOnlyList<Change> changes)
     {
         try
@@ -70,7 +70,7 @@ internal sealed class SqliteWriter(SqliteConnection connection, bool owns) : IDi
         }
     }
 
-    /// <summary>Disposes of the statements and, where the writer opened it, of the connection.</summary>
+    /// <summary>Disposes of the statements and, if the writer opened it, of the connection.</summary>
     public void Dispose()
     {
         foreach (var command in prepared.Values) command.Dispose();

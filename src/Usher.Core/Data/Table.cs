@@ -4,11 +4,11 @@ using NpgsqlTypes;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// How rows of one table are written: its columns, declared beside the entity. A test compares every table with the
-/// model.
+/// The mapping for writing rows of one table. Its columns are declared in <see cref="Tables"/>. A test compares every
+/// table with the model.
 /// </summary>
 /// <param name="name">The table's name.</param>
-/// <param name="keys">How many columns, from the first on, are the key.</param>
+/// <param name="keys">The number of leading columns that are the key.</param>
 internal abstract class Table(string name, int keys)
 {
     private HashSet<string>? apart;
@@ -19,39 +19,40 @@ internal abstract class Table(string name, int keys)
     /// <summary>The type of its rows.</summary>
     public abstract Type RowType { get; }
 
-    /// <summary>The table's place in <see cref="Tables.All"/>: tables come after those that they refer to.</summary>
+    /// <summary>The table's position in <see cref="Tables.All"/>. Tables come after those that they refer to.</summary>
     public int Order { get; set; }
 
     /// <summary>
-    /// The column that tells whether a row was changed since it was read; null where changes are not guarded.
+    /// The concurrency token column, which shows whether a row was changed since it was read. Null if changes are not
+    /// guarded.
     /// </summary>
     public string? Token { get; protected set; }
 
     /// <summary>All columns, in the order of the parameters of <see cref="InsertText"/>.</summary>
     public abstract IReadOnlyList<Column> Columns { get; }
 
-    /// <summary>Rows of other tables that are added with a new row.</summary>
+    /// <summary>Returns the rows of other tables that are added with a new row.</summary>
     public abstract IEnumerable<object> ChildrenOf(object row);
 
-    /// <summary>Whether a column is written apart; see <see cref="Table{T}.Apart"/>.</summary>
+    /// <summary>Whether a column is written separately; see <see cref="Table{T}.Apart"/>.</summary>
     public bool IsApart(string column) =>
         (apart ??= [.. Columns.Where(c => c.IsApart).Select(c => c.Name)]).Contains(column);
 
     public string InsertText => field ??=
         $"INSERT INTO {name} ({List(Columns, (c, _) => c.Name)}) VALUES ({List(Columns, (_, i) => $"${i + 1}")})";
 
-    /// <summary>Changes all columns but the key and those written apart.</summary>
+    /// <summary>The statement that updates all columns except the key and the separately written ones.</summary>
     public string UpdateText => field ??= Update(UpdateColumns, Token);
 
-    /// <summary>Changes the columns that are written apart.</summary>
+    /// <summary>The statement that updates the separately written columns.</summary>
     public string TouchText => field ??= Update(TouchColumns, token: null);
 
     public string DeleteText => field ??= $"DELETE FROM {name} WHERE {Where(1, Token)}";
 
-    /// <summary>The columns an update writes, then the key.</summary>
+    /// <summary>The columns that an update writes, followed by the key.</summary>
     public IReadOnlyList<Column> UpdateColumns => field ??= WithKey(c => !c.IsApart);
 
-    /// <summary>The columns that are written apart, then the key.</summary>
+    /// <summary>The separately written columns, followed by the key.</summary>
     public IReadOnlyList<Column> TouchColumns => field ??= WithKey(c => c.IsApart);
 
     public IReadOnlyList<Column> KeyColumns => field ??= [.. Columns.Take(keys)];
@@ -111,42 +112,45 @@ internal sealed class Table<T>(string name, int keys) : Table(name, keys)
 
     public Table<T> Bytes(string column, Func<T, byte[]?> read) => AddReference(column, NpgsqlDbType.Bytea, read);
 
-    /// <summary>A value of an enum, by its name in snake_case.</summary>
+    /// <summary>Adds an enum column, stored as the snake_case name.</summary>
     public Table<T> Enum<TEnum>(string column, Func<T, TEnum> read)
         where TEnum : struct, System.Enum => Text(column, row => SnakeCaseName.Of(read(row)));
 
-    /// <summary>A dictionary as JSON.</summary>
+    /// <summary>Adds a dictionary column, stored as JSON.</summary>
     public Table<T> Json<TValue>(string column, Func<T, Dictionary<string, TValue>?> read) =>
         Text(
             column,
             row => read(row) is { } value ? JsonSerializer.Serialize(value, JsonSerializerOptions.Default) : null);
 
-    /// <summary>A list of texts: an array on PostgreSQL, JSON on SQLite.</summary>
+    /// <summary>Adds a column with a list of texts: an array on PostgreSQL, JSON on SQLite.</summary>
     public Table<T> Texts(string column, Func<T, List<string>> read) =>
         AddReference(column, NpgsqlDbType.Array | NpgsqlDbType.Text, read);
 
-    /// <summary>The version of an <see cref="IVersioned"/>, which guards its changes.</summary>
+    /// <summary>Adds the version column of an <see cref="IVersioned"/> as the concurrency token.</summary>
     public Table<T> Version()
     {
         Token = "version";
         return Int(Token, row => ((IVersioned)row).Version);
     }
 
-    /// <summary>The last column guards changes.</summary>
+    /// <summary>Makes the last column the concurrency token.</summary>
     public Table<T> Guards()
     {
         Token = columns[^1].Name;
         return this;
     }
 
-    /// <summary>The last column is written when the row is added, and later apart from the others.</summary>
+    /// <summary>
+    /// Marks the last column as separately written: it is written by the insert and later by its own statement, without
+    /// checking the concurrency token.
+    /// </summary>
     public Table<T> Apart()
     {
         columns[^1].IsApart = true;
         return this;
     }
 
-    /// <summary>Rows of other tables that are added with a new row.</summary>
+    /// <summary>Declares rows of other tables that are added with a new row.</summary>
     public Table<T> With(Func<T, IEnumerable<object>> of)
     {
         children.Add(of);

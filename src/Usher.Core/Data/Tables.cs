@@ -16,8 +16,8 @@ using Usher.Core.Users;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// The columns of every table as the writer has them. Tables come after those that they refer to: rows are added in
-/// this order and deleted in the other. To add a column, add a property, its line here, and a migration
+/// The columns of every table as used by the writer. Tables come after those that they refer to. Rows are inserted in
+/// this order and deleted in reverse order. To add a column, add a property, its line here, and a migration
 /// (<c>eng/add-migration</c>).
 /// </summary>
 internal static class Tables
@@ -37,17 +37,18 @@ internal static class Tables
         (All, ByType) = (all, all.ToFrozenDictionary(table => table.RowType));
     }
 
-    /// <summary>All tables, those that others refer to first.</summary>
+    /// <summary>All tables. Referenced tables come first.</summary>
     public static IReadOnlyList<Table> All { get; }
 
-    /// <summary>The table of a row.</summary>
+    /// <summary>The table for a row.</summary>
     public static Table Of(object row) => ByType[row.GetType()];
 
-    /// <summary>The table of a type of row.</summary>
+    /// <summary>The table for a type of row.</summary>
     public static Table Of<T>() => ByType[typeof(T)];
 
     /// <summary>
-    /// The ids of the rows that have a row in a collection of theirs: a change of it is a change of them.
+    /// The ids of the rows that contain a row in one of their collections. Changing the row also counts as a change of
+    /// them.
     /// </summary>
     public static IEnumerable<Guid> HoldersOf(object row) => row switch
     {

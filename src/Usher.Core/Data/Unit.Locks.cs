@@ -3,15 +3,16 @@ using Microsoft.EntityFrameworkCore;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// The rows that an attempt under lock waits for on PostgreSQL before it reads them. On SQLite the write gate is lock
-/// enough. Everything locks in the same order, or two attempts would wait for each other: organizations, invitations by
-/// id, members by id; of persons, the account.
+/// Locks for attempts under lock on PostgreSQL, taken before the reads. On SQLite the write gate is sufficient. To
+/// avoid deadlocks, all code locks in the same order: organizations, invitations by id, members by id. An operation on
+/// a person's account locks that account.
 /// </summary>
 public sealed partial class Unit
 {
     /// <summary>
-    /// In a locked run: waits until nobody else changes these members, and, with <paramref name="organizationToo"/>,
-    /// the organization's own row (seats, the last administrator). Otherwise nothing.
+    /// In an attempt under lock on PostgreSQL, locks these members with their pending and expired invitations, and the
+    /// given invitations with their members. It also locks the organization's row if it has a seat limit or if
+    /// <paramref name="organizationToo"/> is set. In other attempts and on SQLite, does nothing.
     /// </summary>
     public async Task LockAsync(
         Guid organization, IReadOnlyCollection<string> identifiers, IReadOnlyCollection<Guid> members,
@@ -19,8 +20,8 @@ public sealed partial class Unit
     {
         if (!IsLocked || Db.IsSqlite) return;
 
-        // No stronger than that: whoever adds a row that refers to the organization shares its key, and would wait
-        // while holding what is locked next.
+        // Not a stronger lock: inserting a row that refers to the organization takes a shared lock on its key. That
+        // transaction would wait here while holding rows that are locked next.
         if (organizationToo)
             await Db.Database.ExecuteSqlAsync(
                 $"SELECT 1 FROM organizations WHERE id = {organization} FOR NO KEY UPDATE", ct);
@@ -29,11 +30,10 @@ public sealed partial class Unit
                 $"SELECT 1 FROM organizations WHERE id = {organization} AND seat_limit IS NOT NULL FOR NO KEY UPDATE",
                 ct);
 
-        // Invitations, then members, each by id: the order in which a save that locked nothing before changes them, or
-        // the two would wait for each other.
+        // Invitations, then members, each by id. A write without prior locks changes them in the same order. A
+        // different order could cause deadlocks.
         var (names, ids, offers) = (identifiers.ToArray(), members.ToArray(), invitations?.ToArray() ?? []);
-        // Each row is searched for by itself: asked for all at once, an organization of a million would be read
-        // through.
+        // Each row is looked up separately. A single condition for all could scan all members of a large organization.
         await Db.Database.ExecuteSqlAsync(
             $"""
             SELECT 1 FROM (
@@ -62,7 +62,10 @@ public sealed partial class Unit
             """, ct);
     }
 
-    /// <summary>The same for one invitation and the member it is for, before they are read.</summary>
+    /// <summary>
+    /// Locks one invitation and its member before they are read. Like <see cref="LockAsync"/>, only in an attempt under
+    /// lock on PostgreSQL.
+    /// </summary>
     public async Task LockInviteeAsync(string organizationSlug, Guid invitation, CancellationToken ct)
     {
         if (!IsLocked || Db.IsSqlite) return;
@@ -79,7 +82,10 @@ public sealed partial class Unit
             """, ct);
     }
 
-    /// <summary>The same for the member who wants another address.</summary>
+    /// <summary>
+    /// Locks the member of an address change. Like <see cref="LockAsync"/>, only in an attempt under lock on
+    /// PostgreSQL.
+    /// </summary>
     public async Task LockAddressChangeAsync(string organizationSlug, Guid change, CancellationToken ct)
     {
         if (!IsLocked || Db.IsSqlite) return;
@@ -91,7 +97,10 @@ public sealed partial class Unit
             """, ct);
     }
 
-    /// <summary>The same for the account of an address, if there is one.</summary>
+    /// <summary>
+    /// Locks the account with an address, if there is one. Like <see cref="LockAsync"/>, only in an attempt under lock
+    /// on PostgreSQL.
+    /// </summary>
     public async Task LockAccountAsync(string address, CancellationToken ct)
     {
         if (!IsLocked || Db.IsSqlite) return;
@@ -99,7 +108,10 @@ public sealed partial class Unit
             $"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
     }
 
-    /// <summary>The same for an account: taken first by whatever changes how its person signs in.</summary>
+    /// <summary>
+    /// Locks an account. Operations that change how the user signs in take this lock first. Like
+    /// <see cref="LockAsync"/>, only in an attempt under lock on PostgreSQL.
+    /// </summary>
     public async Task LockUserAsync(Guid user, CancellationToken ct)
     {
         if (!IsLocked || Db.IsSqlite) return;

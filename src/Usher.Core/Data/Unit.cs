@@ -10,12 +10,12 @@ using Usher.Core.Outbox;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// One attempt of an operation: what it reads through <see cref="Db"/>, adds and changes. <see cref="Database"/> makes
-/// one for every attempt and writes what it holds at the end, all of it in one commit, or nothing.
+/// One attempt of an operation: what it reads through <see cref="Db"/>, adds and changes. <see cref="Database"/>
+/// creates one for every attempt and writes its content at the end, in one commit or not at all.
 /// <para>
-/// Rows that are read with tracking, or attached, may simply be changed; rows that are new are given to
-/// <see cref="Add{T}"/>, and rows to delete to <see cref="Remove"/>. What writing means beyond that is decided here and
-/// nowhere else: versions rise, search rows follow the members' grants, and stamps of definitions are renewed.
+/// Rows that are read with tracking, or attached, may be changed directly. Pass new rows to <see cref="Add{T}"/> and
+/// rows to delete to <see cref="Remove"/>. The unit also increments versions, updates the search rows of members'
+/// grants, and renews the stamps of definitions. No other code does this.
 /// </para>
 /// </summary>
 public sealed partial class Unit
@@ -26,15 +26,15 @@ public sealed partial class Unit
     internal Unit(UsherDb db, bool isLocked)
     {
         (Db, IsLocked) = (db, isLocked);
-        db.ChangeTracker.Clear(); // of what was read before in the same request
+        db.ChangeTracker.Clear(); // entities read earlier in the same request
     }
 
-    /// <summary>The context to read with.</summary>
+    /// <summary>The context for reading.</summary>
     public UsherDb Db { get; }
 
     /// <summary>
-    /// Whether this attempt is alone: in a transaction, holding the write gate on SQLite, and locking what it reads on
-    /// PostgreSQL.
+    /// Whether this attempt runs under lock: in a transaction, holding the write gate on SQLite, and locking the rows
+    /// it reads on PostgreSQL.
     /// </summary>
     public bool IsLocked { get; }
 
@@ -42,16 +42,17 @@ public sealed partial class Unit
     internal bool IsLost { get; private set; }
 
     /// <summary>
-    /// What was read is not what was read before: nothing is written, and the operation runs again under lock.
+    /// Reports that the data has changed since an earlier read. Nothing is written, and the operation runs again under
+    /// lock.
     /// </summary>
     public void LoseRace() => IsLost = true;
 
     /// <summary>
-    /// Gets or sets whether what it holds is written even where the operation is refused. The default is false.
+    /// Gets or sets whether the unit is written even if the operation is refused. The default is false.
     /// </summary>
     public bool KeepsRefusal { get; set; }
 
-    /// <summary>Adds a row, with those in its collections.</summary>
+    /// <summary>Inserts a row and the rows in its collections.</summary>
     public T Add<T>(T row)
         where T : class
     {
@@ -69,16 +70,16 @@ public sealed partial class Unit
     public void RemoveRange(IEnumerable<object> rows) => Db.RemoveRange(rows);
 
     /// <summary>
-    /// Takes seats, or gives them back. The unit loses its race when the organization's limit does not hold them. Only
-    /// for organizations with a limit.
+    /// Takes or returns seats. The unit loses its race if the organization's limit would be exceeded. Call it only for
+    /// organizations with a limit.
     /// </summary>
     public void ChangeSeats(Guid organization, int count) =>
         seats[organization] = seats.GetValueOrDefault(organization) + count;
 
     /// <summary>
-    /// Deletes every row of an organization but its own, at once, in the transaction of an attempt under lock.
+    /// Immediately deletes all rows of an organization except its own row, in the transaction of an attempt under lock.
     /// </summary>
-    /// <returns>How many rows of each table there were.</returns>
+    /// <returns>The number of deleted rows by table.</returns>
     internal async Task<Dictionary<string, int>> DeleteRowsOfAsync(Guid organization, CancellationToken ct)
     {
         Dictionary<string, int> gone = [];
@@ -93,7 +94,7 @@ public sealed partial class Unit
         return gone;
     }
 
-    /// <summary>Drops all that was added, changed and deleted.</summary>
+    /// <summary>Discards everything that was added, changed and deleted.</summary>
     public void Discard()
     {
         Db.ChangeTracker.Clear();
@@ -104,11 +105,11 @@ public sealed partial class Unit
     /// <summary>Whether the unit adds a row of a type.</summary>
     internal bool Adds<T>() => added.Exists(row => row is T);
 
-    /// <summary>All that is to be written, in an order that can be written.</summary>
+    /// <summary>Returns all changes in an order that satisfies the constraints.</summary>
     internal IReadOnlyList<Change> Changes()
     {
         Db.ChangeTracker.DetectChanges();
-        var entries = Db.ChangeTracker.Entries().ToList(); // each call makes others
+        var entries = Db.ChangeTracker.Entries().ToList(); // each call returns new objects
         List<RowChange> rows = [];
         foreach (var entry in RaiseVersions(entries)) Add(rows, entry);
         HashSet<object> seen = new(rows.Select(r => r.Row), ReferenceEqualityComparer.Instance);
@@ -118,8 +119,8 @@ public sealed partial class Unit
         return [.. stamps, .. SeatChanges(), .. rows.OrderBy(row => PlaceOf(row, rows))];
     }
 
-    // Deleted rows first, those that refer to others before these; then table by table what changes, and what is new.
-    // Of changed rows those come first that give up what others take.
+    // Deletes come first, referring rows before the rows they refer to. Updates and inserts follow, table by table.
+    // Updates that free a unique value come before updates that take it.
     private static (bool, int, bool, bool) PlaceOf(RowChange change, List<RowChange> rows) =>
         change.Kind is ChangeKind.Delete
             ? (false, -change.Table.Order, false, false)
@@ -151,7 +152,7 @@ public sealed partial class Unit
         if (changed[true].Any()) rows.Add(new(table, entry.Entity, ChangeKind.Touch));
     }
 
-    // Values of which there is only one in the table: those that are given up, and those that are taken.
+    // The modified values in unique indexes: those that the row frees and those that it takes.
     private static (object?[] GivenUp, object?[] Taken) UniqueOf(EntityEntry entry)
     {
         var modified = entry.Metadata.GetIndexes().Where(i => i.IsUnique).SelectMany(i => i.Properties).Distinct()
@@ -167,7 +168,7 @@ public sealed partial class Unit
         foreach (var child in table.ChildrenOf(row)) AddWithChildren(rows, seen, child);
     }
 
-    // The table to search follows what the members hold.
+    // Updates the search table to match the members' grants.
     private void AddSearchRows(List<RowChange> rows)
     {
         foreach (var change in rows.ToList())
@@ -177,7 +178,7 @@ public sealed partial class Unit
             foreach (var grant in member.Grants.All.Except(had.All)) Add(grant, ChangeKind.Insert);
             foreach (var grant in had.All.Except(member.Grants.All)) Add(grant, ChangeKind.Delete);
 
-            // Those of a deleted group or role may have been swept.
+            // The sweep may already have removed rows of a deleted group or role.
             void Add(Grant grant, ChangeKind kind) => rows.Add(new(
                 Tables.Of<MemberGrant>(), MemberGrant.Of(member.OrganizationId, grant, member.Id), kind)
             {
@@ -186,7 +187,7 @@ public sealed partial class Unit
         }
     }
 
-    // A change of settings, groups or roles makes every node's copy of them useless.
+    // A new stamp invalidates every node's cached copy of the settings, groups and roles.
     private List<StatementChange> RenewStamps(List<RowChange> rows)
     {
         var definitions = rows.Where(r => r.Kind is not ChangeKind.Touch).ToLookup(r => r.Row switch
@@ -199,7 +200,7 @@ public sealed partial class Unit
         List<StatementChange> renewed = [];
         foreach (var organization in definitions.Where(d => d.Key != Guid.Empty))
         {
-            // A new organization has a stamp; one that is written as a whole takes its new one along.
+            // If the organization's own row is written, the new stamp is written with it.
             var own = organization.FirstOrDefault(r => r.Row is Organization);
             if (own?.Row is Organization whole) whole.DefinitionsStamp = Guid.NewGuid();
             if (own is not null) continue;
@@ -223,8 +224,8 @@ public sealed partial class Unit
                 """),
             mustFind: true);
 
-    // Of every changed row, and of those that rows depending on them hang on. Signing in, using a key and delivering a
-    // mail change nothing that somebody could be editing.
+    // Increments the versions of all changed rows and of the rows that contain a changed row in a collection.
+    // Separately written columns (sign-in, key use, mail delivery) do not count: users do not edit them.
     private List<EntityEntry> RaiseVersions(List<EntityEntry> tracked)
     {
         var stored = tracked
@@ -235,7 +236,8 @@ public sealed partial class Unit
         var byId = stored.ToDictionary(IdOf);
         foreach (var entry in entries)
         {
-            // A level taken out of its holder's collection: to EF it hangs on two optional rows, and would stay.
+            // A level that was removed from its holder's collection. EF would keep the row, because both its foreign
+            // keys are optional.
             if (entry is
                 {
                     State: EntityState.Modified, Entity: Resources.ResourceAccess { MemberId: null, GroupId: null },
@@ -259,12 +261,12 @@ public sealed partial class Unit
             return entry.Properties.Any(p => p.IsModified && !table.IsApart(p.Metadata.GetColumnName()));
         }
 
-        // The last part of every key is an id of its own.
+        // The last column of every key is the row's own id.
         static object IdOf(EntityEntry entry) =>
             entry.Property(entry.Metadata.FindPrimaryKey()!.Properties[^1].Name).CurrentValue!;
     }
 
-    // Those that have the row in a collection of theirs.
+    // The rows that contain the row in one of their collections.
     private static IEnumerable<object> HoldersOf(EntityEntry entry) =>
         entry.Metadata.GetForeignKeys().Where(k => k.PrincipalToDependent is not null)
             .Select(k => entry.Property(k.Properties[^1].Name)).Select(p => p.CurrentValue ?? p.OriginalValue)

@@ -21,8 +21,8 @@ using Usher.Core.Users;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// The schema, and the context to read with. Writes go through a <see cref="Unit"/>, which <see cref="Data.Database"/>
-/// makes: nothing about a request is kept here, as contexts are pooled.
+/// The schema, and the context for reads. Writes go through a <see cref="Unit"/>, which <see cref="Data.Database"/>
+/// creates. Contexts are pooled, so they keep no state of a request.
 /// </summary>
 public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserContext<User, Guid>(options)
 {
@@ -77,10 +77,10 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
 
     public bool IsSqlite => isSqlite ??= Database.IsSqlite();
 
-    /// <summary>A UUID as a parameter of hand-written SQL, to which no conversion is applied.</summary>
+    /// <summary>A UUID as a parameter of hand-written SQL, which bypasses the model's conversions.</summary>
     public object Raw(Guid id) => IsSqlite ? id.ToByteArray(bigEndian: true) : id;
 
-    /// <summary>The same for any value.</summary>
+    /// <summary>Any value as a parameter of hand-written SQL, which bypasses the model's conversions.</summary>
     public object RawValue(object value) =>
         value switch
         {
@@ -88,7 +88,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         };
 
     /// <summary>
-    /// A list as one parameter, however long, so that the statement's text, and with it the plan, stays the same; see
+    /// A list as one parameter. The statement's text and plan do not depend on its length; see
     /// <see cref="ElementsOf"/>.
     /// </summary>
     public object RawList<T>(IReadOnlyCollection<T> values) => (IsSqlite, values) switch
@@ -98,9 +98,11 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         (false, _) => values.ToArray(),
     };
 
-    /// <summary>The elements of such a list as a subquery; its column is <c>value</c>.</summary>
-    /// <param name="parameter">The list.</param>
-    /// <param name="ids">Whether they are UUIDs.</param>
+    /// <summary>
+    /// The elements of a <see cref="RawList{T}"/> parameter as a subquery with the single column <c>value</c>.
+    /// </summary>
+    /// <param name="parameter">The list parameter in the SQL text.</param>
+    /// <param name="ids">Whether the elements are UUIDs.</param>
     public string ElementsOf(string parameter, bool ids) =>
         !IsSqlite
             ? $"SELECT unnest({parameter}) AS value"
@@ -108,7 +110,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             ? $"SELECT unhex(value) AS value FROM json_each({parameter})"
             : $"SELECT value FROM json_each({parameter})";
 
-    /// <summary>With passkeys' table, whether or not the host configured Identity.</summary>
+    /// <summary>Includes the passkey table even if the host has not configured Identity.</summary>
     protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
 
     internal UsherDbRuntime Runtime => runtime ??= this.GetService<UsherDbRuntime>();
@@ -127,7 +129,7 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
     }
 }
 
-/// <summary>What all contexts of one database share.</summary>
+/// <summary>State that all contexts of one database share.</summary>
 public sealed class UsherDbRuntime(
     WriteGate gate, WriteMeter meter, Outbox.OutboxDoorbell doorbell, JobDoorbell jobDoorbell,
     IOptions<SearchOptions>? search = null) : IDisposable
@@ -137,7 +139,7 @@ public sealed class UsherDbRuntime(
 
     public WriteGate Gate => gate;
 
-    /// <summary>The connections that read by hand on SQLite.</summary>
+    /// <summary>The connections for hand-written reads on SQLite.</summary>
     internal SqliteReaders Readers { get; } = new();
 
     public void Dispose() => Readers.Dispose();
@@ -148,9 +150,9 @@ public sealed class UsherDbRuntime(
 
     public JobDoorbell JobDoorbell => jobDoorbell;
 
-    /// <summary>Groups, roles and settings that this node has read lately.</summary>
+    /// <summary>The cache of groups, roles and settings recently read by this node.</summary>
     internal DefinitionsCache Definitions { get; } = new();
 
-    /// <summary>All of them, but for tests that show what would happen without one.</summary>
+    /// <summary>The granting rules. All are in force except in tests that show the effect of a missing rule.</summary>
     internal GrantingRules Rules { get; set; } = new();
 }

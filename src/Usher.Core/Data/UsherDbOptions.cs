@@ -14,8 +14,8 @@ public static class UsherDbOptions
     public const string SqliteMigrations = "Usher.Migrations.Sqlite";
     public const string PostgresMigrations = "Usher.Migrations.Postgres";
 
-    // Before the first connection, as SQLite asks: no count of its memory, for which all threads would wait at one
-    // lock, and no lock around each connection, which only one uses at a time.
+    // Must run before the first connection is opened. Disables SQLite's memory statistics, whose lock is shared by all
+    // threads, and the lock of each connection, which only one thread uses at a time.
     static UsherDbOptions()
     {
         SQLitePCL.Batteries_V2.Init();
@@ -25,9 +25,7 @@ public static class UsherDbOptions
 
     extension(DbContextOptionsBuilder options)
     {
-        /// <summary>
-        /// SQLite with what "acknowledged" means here: WAL, and synchronous=FULL on every connection.
-        /// </summary>
+        /// <summary>Configures SQLite for durable commits: WAL, and synchronous=FULL on every connection.</summary>
         public DbContextOptionsBuilder UseUsherSqlite(string connectionString)
         {
             var settings = new SqliteConnectionStringBuilder(connectionString) { ForeignKeys = true };
@@ -36,34 +34,35 @@ public static class UsherDbOptions
         }
 
         /// <summary>
-        /// PostgreSQL, which keeps the statements prepared that a connection runs again and again, where the connection
-        /// string does not say otherwise.
+        /// Configures PostgreSQL. Unless the connection string specifies otherwise, statements that a connection runs
+        /// repeatedly are kept prepared.
         /// </summary>
         public DbContextOptionsBuilder UseUsherPostgres(string connectionString) =>
             options.UseNpgsql(WithPlans(connectionString), o => o.MigrationsAssembly(PostgresMigrations))
                 .UseCompiledModel(PostgresMigrations);
 
-        // Made from the model beforehand (eng/compile-model): to build it is a fifth of a start. dotnet ef asks for the
-        // model itself, and may find none compiled.
+        // Uses the model compiled beforehand (eng/compile-model); building it takes a fifth of the startup time. dotnet
+        // ef needs the original model, and there may be no compiled one.
         private DbContextOptionsBuilder UseCompiledModel(string assembly) =>
             EF.IsDesignTime ? options : options.UseModel(CompiledModel(assembly));
     }
 
-    // Beside the migrations, because each database has its own; EF itself looks for it only in the context's assembly.
+    // The compiled model is in the migrations assembly, because each database has its own. EF itself only searches the
+    // context's assembly.
     private static IModel CompiledModel(string assembly) =>
         (IModel)Assembly.Load(assembly)
             .GetCustomAttribute<DbContextModelAttribute>()!.ModelType.GetProperty("Instance")!.GetValue(null)!;
 
-    // Each statement has one plan, by index, whatever is in the tables at the moment: what is right for a million rows
-    // costs nothing for ten, and a plan that was right for ten is a disaster for a million. The compiler would compile
-    // for a second what runs for a millisecond.
+    // Every statement has one index-based plan, regardless of the tables' content. A plan that suits a million rows is
+    // also fast for ten; a plan for ten rows is far too slow for a million. JIT compilation would take a second for
+    // statements that run for a millisecond.
     private const string OnePlan =
         "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
             + "-c jit=off";
 
-    // Planning the access graph's statement costs PostgreSQL several times what running it does. Connections are not
-    // reset when they are given back, because that forgets what is prepared, and nothing here sets anything for a
-    // session.
+    // PostgreSQL needs several times longer to plan the access graph's statement than to run it. Connections are not
+    // reset when they return to the pool, because a reset discards prepared statements. Usher changes no session
+    // settings.
     private static string WithPlans(string connectionString)
     {
         var given = new DbConnectionStringBuilder { ConnectionString = connectionString }.Keys.Cast<string>()
@@ -77,19 +76,19 @@ public static class UsherDbOptions
         return settings.ToString();
     }
 
-    // Neither touches the disk: a connection's own setting, and the driver's patience with another process (a backup,
-    // say).
+    // These settings do not touch the disk: a connection setting, and the time to wait for locks of other processes
+    // such as a backup.
     internal static void Prepare(SqliteConnection connection)
     {
-        // Ten seconds at most; less where the connection string asks for less.
+        // At most ten seconds; less if the connection string specifies less.
         var patience = connection.DefaultTimeout is > 0 and < 10 and var seconds ? seconds * 1000 : 10_000;
         using var command = connection.CreateCommand();
         command.CommandText = string.Create(
             CultureInfo.InvariantCulture, $"PRAGMA synchronous=FULL; PRAGMA busy_timeout={patience};");
         command.ExecuteNonQuery();
 
-        // A plan depends on the statement alone. Otherwise each new LIMIT, say, has a statement that was kept prepared
-        // prepared again.
+        // Makes plans independent of parameter values. Otherwise a new value, such as of a LIMIT, would cause a
+        // prepared statement to be prepared again.
         SQLitePCL.raw.sqlite3_db_config(connection.Handle!, SQLitePCL.raw.SQLITE_DBCONFIG_ENABLE_QPSG, 1, out _);
     }
 }

@@ -1,14 +1,14 @@
 namespace Usher.Core.Data;
 
 /// <summary>
-/// UUIDs of version 7 that keep the order in which this process made them, also within a millisecond, so that ordering
+/// Creates version 7 UUIDs. Those of one process are in order of creation, even within a millisecond, so that ordering
 /// by id is ordering by creation.
 /// </summary>
 public static class Uuid
 {
     private static long last;
 
-    /// <summary>The least of all that are made at an instant.</summary>
+    /// <summary>The lowest possible UUID for an instant.</summary>
     public static Guid Floor(DateTimeOffset instant)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -20,8 +20,8 @@ public static class Uuid
 
     public static Guid Create(DateTimeOffset now)
     {
-        // The upper 48 bits are the time, the next 12 (RFC 9562's rand_a) a counter; two processes still differ in the
-        // 62 random bits.
+        // The upper 48 bits are the time. The next 12 (rand_a in RFC 9562) are a counter. UUIDs of different processes
+        // differ in the 62 random bits.
         var wanted = now.ToUnixTimeMilliseconds() << 12;
         long seen, next;
         do

@@ -4,17 +4,17 @@ using Microsoft.Data.Sqlite;
 namespace Usher.Core.Data;
 
 /// <summary>
-/// One writer at a time on SQLite, waiting asynchronously: the driver's own busy handling would block threads. Open on
-/// PostgreSQL, which has its own locks.
+/// Allows one writer at a time on SQLite. Callers wait asynchronously; the driver's own busy handling would block
+/// threads. Not used on PostgreSQL, which has its own locks.
 /// <para>
-/// Rows that are added or changed past EF need no turn of their own: whatever waits is written in one transaction, each
-/// caller's rows in a savepoint, and committed once. A caller is answered only after that commit. Rows that are refused
-/// take back nothing but their own; a commit that fails fails everybody in it.
+/// Units outside of a lock share commits: all waiting units are written in one transaction, each in its own savepoint,
+/// and committed once. A caller gets its answer only after that commit. A refused unit rolls back only its own rows. If
+/// the commit fails, it fails for all units in it.
 /// </para>
 /// </summary>
 public sealed class WriteGate(WriteMeter meter) : IDisposable
 {
-    // A group ends, so that whoever wants a turn of his own gets one.
+    // The maximum number of units in a shared commit, so that callers that want the gate exclusively get their turn.
     private const int GroupSize = 128;
 
     private readonly SemaphoreSlim turn = new(1);
@@ -28,13 +28,13 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         return new Turn(turn);
     }
 
-    /// <summary>Writes the rows of a unit, all or none, in a commit that others may share.</summary>
-    /// <param name="connectionString">The connection string of the one database there is.</param>
-    /// <param name="changes">In an order that can be written.</param>
-    /// <param name="ct">Cancels while they wait, and no longer once their turn has come.</param>
-    /// <returns>Whether they are stored; they are not where the unit lost a race.</returns>
-    /// <exception cref="SqliteException">They were refused for another reason, or the commit failed: none is stored.
-    /// </exception>
+    /// <summary>Writes the rows of a unit, all or none, in a commit that may be shared with other units.</summary>
+    /// <param name="connectionString">The connection string of the database.</param>
+    /// <param name="changes">The changes, in an order that satisfies the constraints.</param>
+    /// <param name="ct">Cancels the write while it waits. Has no effect once it has started.</param>
+    /// <returns>Whether the rows are stored. False if the unit lost a race.</returns>
+    /// <exception cref="SqliteException">The rows were refused for another reason, or the commit failed. None is
+    /// stored.</exception>
     internal Task<bool> TryWriteAsync(string connectionString, IReadOnlyList<Change> changes, CancellationToken ct)
     {
         var mine = new Waiting(changes, ct);
@@ -49,7 +49,7 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         turn.Dispose();
     }
 
-    // Somebody who waits leads for all who wait.
+    // The first waiting caller starts this loop, which commits for all waiting callers.
     private async Task LeadAsync(string connectionString)
     {
         do
@@ -88,7 +88,7 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         }
         catch (Exception e)
         {
-            // Closing a connection takes back what it had begun; the next group opens another.
+            // Closing the connection rolls back its transaction. The next group opens another one.
             writer?.Dispose();
             writer = null;
             foreach (var one in group) one.Fault ??= e;
@@ -97,7 +97,7 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         foreach (var one in group) one.Answer();
     }
 
-    // What a unit is refused for is its own matter as long as the transaction of all goes on.
+    // An error of one unit does not affect the others while the shared transaction is still open.
     private static void Write(Waiting one, SqliteWriter writer)
     {
         try
@@ -115,7 +115,7 @@ public sealed class WriteGate(WriteMeter meter) : IDisposable
         public void Dispose() => turn.Release();
     }
 
-    // What comes after the answer runs elsewhere: the gate goes on to the next group.
+    // Continuations run on other threads, so that the gate can continue with the next group.
     private sealed class Waiting(IReadOnlyList<Change> changes, CancellationToken ct)
         : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
     {

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Usher.Core.Data;
 
-/// <summary>Counts what is written without EF's commands, which have telemetry of their own.</summary>
+/// <summary>Counts writes that bypass EF's commands, which have their own telemetry.</summary>
 public sealed class WriteMeter : IDisposable
 {
     public const string Name = "Usher.Database";
@@ -22,7 +22,7 @@ public sealed class WriteMeter : IDisposable
         rows = meter.CreateCounter<long>("usher.database.rows", "{row}", "Rows written past EF.");
     }
 
-    /// <summary>Whether an instrument is this meter's.</summary>
+    /// <summary>Whether an instrument belongs to this meter.</summary>
     public bool Owns(Instrument instrument) => instrument.Meter == meter;
 
     public void Dispose() => meter.Dispose();
