@@ -55,8 +55,9 @@ public sealed class PasswordService(IPasswordHasher<User> hasher, IRequestClient
             .Match<Result<bool>>(match => match is not PasswordMatch.Wrong, error => error);
 
     /// <summary>
-    /// Like <see cref="VerifyAsync"/>, and also tells whether the hash should be replaced. If the prepared password
-    /// does not match, the password is tried as it was entered: older hashes were made without preparation.
+    /// Like <see cref="VerifyAsync(User, string, CancellationToken)"/>, and also tells whether the hash should be
+    /// replaced. If the prepared password does not match, the password is tried as it was entered: older hashes were
+    /// made without preparation.
     /// </summary>
     public async Task<Result<PasswordMatch>> MatchAsync(User? user, string password, CancellationToken ct)
     {
