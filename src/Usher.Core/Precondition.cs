@@ -12,7 +12,8 @@ namespace Usher.Core;
 public static class Precondition
 {
     public static readonly Error Outdated = new(
-        ErrorKind.Outdated, "version_mismatch", "It was changed since you read it. Read it again, and decide anew.");
+        ErrorKind.Outdated, "version_mismatch",
+        "It was changed since you read it. Read it again before you change it.");
 
     /// <summary>The tag of a thing as it is, or, after a change, as it will be saved.</summary>
     public static string TagOf(IVersioned thing) => $"{thing.Version}";

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Options;
 namespace Usher.Server;
 
 /// <summary>
-/// The links that leave this server, in mails and in answers. Built from <see cref="ServerOptions.PublicUrl"/> alone:
-/// what a request says of its host is never believed.
+/// Builds the links in mails and answers. They start with <see cref="ServerOptions.PublicUrl"/>; the Host header of a
+/// request is never used.
 /// </summary>
 public sealed class Links(IOptions<ServerOptions> options)
 {
@@ -13,11 +13,11 @@ public sealed class Links(IOptions<ServerOptions> options)
     /// <summary>The server's public host name, in ASCII.</summary>
     public string Host => new Uri(root).IdnHost;
 
-    /// <summary>Where somebody sees his own places.</summary>
+    /// <summary>The page with a person's account and memberships.</summary>
     public string Me => $"{root}/me";
 
     /// <summary>
-    /// Where an invitation is accepted. The secret is behind the number sign: browsers send that part to nobody.
+    /// The page to accept an invitation. The secret is the URL's fragment, which browsers do not send to servers.
     /// </summary>
     public string Join(string organizationSlug, Guid invitation, string secret) =>
         $"{root}/join/{organizationSlug}/{invitation:D}#{secret}";
@@ -27,20 +27,20 @@ public sealed class Links(IOptions<ServerOptions> options)
         Join(link.OrganizationSlug, link.InvitationId, link.Secret);
 
     /// <summary>
-    /// Where a member's new address is confirmed; the secret as in <see cref="Join(string, Guid, string)"/>.
+    /// The page to confirm a member's new address. For the secret see <see cref="Join(string, Guid, string)"/>.
     /// </summary>
     public string Confirm(string organizationSlug, string change, string secret) =>
         $"{root}/confirm/{organizationSlug}/{change}#{secret}";
 
     /// <summary>
-    /// Where the new address of an account is confirmed; the secret as in <see cref="Join(string, Guid, string)"/>.
+    /// The page to confirm the new address of an account. For the secret see <see cref="Join(string, Guid, string)"/>.
     /// </summary>
     public string ConfirmOwn(string change, string secret) => $"{root}/confirm/{change}#{secret}";
 
-    /// <summary>Where a new password is set; the secret as in <see cref="Join(string, Guid, string)"/>.</summary>
+    /// <summary>The page to set a new password. For the secret see <see cref="Join(string, Guid, string)"/>.</summary>
     public string Reset(string reset, string secret, string? returnTo = null) =>
         $"{root}/reset/{reset}{(returnTo is null ? "" : $"?return={Uri.EscapeDataString(returnTo)}")}#{secret}";
 
-    /// <summary>Where a reset link is asked for.</summary>
+    /// <summary>The page to request a reset link.</summary>
     public string Forgot => $"{root}/reset";
 }

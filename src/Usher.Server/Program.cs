@@ -4,7 +4,7 @@ using Usher.Server.Startup;
 
 try
 {
-    // Started from anywhere, the server finds its own files; its data stays where it was started.
+    // The server's own files are found from any working directory; a relative data directory depends on it.
     var builder = WebApplication.CreateBuilder(
         new WebApplicationOptions { Args = args, ContentRootPath = Content.Root });
     builder.AddUsher();
@@ -31,7 +31,8 @@ namespace Usher.Server
     internal static class Content
     {
         /// <summary>
-        /// Where wwwroot is: beside the published program; null, the working directory's rule, while developing.
+        /// The folder that contains wwwroot: that of the published program, or null, which means the working directory,
+        /// during development.
         /// </summary>
         public static string? Root =>
             Directory.Exists(Path.Combine(AppContext.BaseDirectory, "wwwroot")) ? AppContext.BaseDirectory : null;

@@ -35,11 +35,11 @@ using Usher.Server.Workers;
 
 namespace Usher.Server;
 
-/// <summary>What the server is made of: services, then the request's way through them.</summary>
+/// <summary>Registers the services and maps the endpoints of the server.</summary>
 public static class UsherBuilder
 {
     /// <summary>
-    /// The longest body, where a route says nothing else: a thousand invitations with long lists fit many times over.
+    /// The largest body, unless a route sets another limit. A thousand invitations with long lists fit many times over.
     /// </summary>
     internal const int MaxBodyBytes = 4 * 1024 * 1024;
 
@@ -51,7 +51,7 @@ public static class UsherBuilder
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
         });
-        // it writes paths down, and a path may have a token in it
+        // This category logs paths, which may contain secrets.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
         services.AddSingleton(TimeProvider.System);
         services.AddUsherOptions();
@@ -82,7 +82,7 @@ public static class UsherBuilder
         services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
     }
 
-    /// <summary>Checks all settings and maps what the server answers.</summary>
+    /// <summary>Validates all settings and maps the endpoints.</summary>
     public static void MapUsher(this WebApplication app)
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
@@ -118,7 +118,7 @@ public static class UsherBuilder
         BuiltEndpoints.Begin(app);
     }
 
-    /// <summary>Makes everything ready; then the application may be started.</summary>
+    /// <summary>Prepares the start: locks, schema, keys, first organization.</summary>
     public static Task PrepareUsherAsync(this WebApplication app) =>
         app.Services.GetRequiredService<UsherStartup>().PrepareAsync(app.Lifetime.ApplicationStopping);
 
@@ -129,7 +129,7 @@ public static class UsherBuilder
                 o =>
                     Uri.TryCreate(o.PublicUrl, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
                         && url.PathAndQuery is "/" && !o.PublicUrl.EndsWith('/'),
-                "Usher:PublicUrl must be http:// or https:// and a host, without a path or a slash at its end.")
+                "Usher:PublicUrl must be http:// or https:// and a host, without a path or a trailing slash.")
             .Validate(
                 o => o.Operator.ApiKey is not { } key || ApiKeyService.IsAcceptable(key),
                 "Usher:Operator:ApiKey must be 32 to 128 characters of A-Z a-z 0-9 _ and -.");
@@ -145,7 +145,7 @@ public static class UsherBuilder
                             && p.All(c =>
                                    char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)
                                        || c is '_' or '.' or ':' or '-')),
-                "Usher:Access:Permissions: a name is 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'.");
+                "Usher:Access:Permissions: a name must be 1 to 64 characters of a-z, 0-9, '_', '.', ':' and '-'.");
         services.AddOptions<BootstrapOptions>().BindConfiguration(BootstrapOptions.Section).ValidateOnStart();
         services.AddOptions<DialectsOptions>().BindConfiguration(DialectsOptions.Section).ValidateOnStart();
         services.AddOptions<PasswordHasherOptions>().Configure<IConfiguration>((hasher, configuration) =>
@@ -158,7 +158,7 @@ public static class UsherBuilder
     {
         services.AddSingleton<UsherStartup>();
         services.AddSingleton(database);
-        // Each that is kept keeps a connection on SQLite: more than work at once need not be.
+        // On SQLite every pooled context keeps a connection open, so the pool is only as large as concurrency needs.
         services.AddDbContextPool<UsherDb>(
             o =>
                 _ = database.IsSqlite
@@ -194,7 +194,7 @@ public static class UsherBuilder
             (keys.XmlRepository, keys.XmlEncryptor) = (new KeyRepository(scopes), new MasterKeyEncryptor(master)));
     }
 
-    // Ready when start-up is through and the database answers.
+    // Ready when the start-up is complete and the database answers.
     private sealed class DatabaseHealth(UsherStartup startup, UsherDb db) : IHealthCheck
     {
         public async Task<HealthCheckResult> CheckHealthAsync(

@@ -101,7 +101,7 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
         foreach (var value in NoName)
             rows.Add(
                 "Conformity account", "environment", value, 422,
-                Faults(("", "Attributes are at most 1,000 characters each, none of them a control character.")));
+                Faults(("", "Attributes must be at most 1,000 characters each, without control characters.")));
 
         foreach (var value in NoText.Concat([null, "null", "\"\""]))
             Wavefront("emailAddress", value, "emailAddress is required");
@@ -305,7 +305,7 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
             foreach (var length in new[] { Limit + 1, 5 * Mebibyte })
             {
                 await SendAsync(Routes[route].Path, Padded(body, length), "application/json", wait: true)
-                    .AssertAsync(413, OfHost(route, 413, "The body is longer than the server reads."));
+                    .AssertAsync(413, OfHost(route, 413, "The body is larger than the limit."));
             }
         });
     }
@@ -370,7 +370,7 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
         await (path.Split('/')[1] switch
         {
             "api" when path.StartsWith("/api/v2", StringComparison.Ordinal) =>
-                answer.AssertAsync(405, Envelope(405, "This address does not take that method.")),
+                answer.AssertAsync(405, Envelope(405, "This address does not support that method.")),
             "v1" or "api" => answer.AssertAsync(404, """{"Message":"Not Found"}"""),
             _ => answer.AssertAsync(
                 404, """{"status":"not_found","error":"No such endpoint","error_code":"invalid_api_method","hint":"This endpoint does not take that method."}"""),

@@ -166,7 +166,7 @@ public sealed class ProcessTests
         foreach (var person in people)
             Assert.Equal(HttpStatusCode.Created, (await InviteAsync(client, person)).StatusCode);
         await WaitForAsync(() =>
-            server.Output.Any(line => line.Contains("tried again later", StringComparison.Ordinal)));
+            server.Output.Any(line => line.Contains("will be retried", StringComparison.Ordinal)));
 
         await using var sink = await SmtpSink.StartAsync($"{port}");
         HashSet<string> arrived = [];

@@ -3,24 +3,26 @@ using Usher.Core.Resources;
 
 namespace Usher.Core.Access;
 
-/// <summary>Why a question about access can be refused, besides <see cref="MemberErrors.NotAllowed"/>.</summary>
+/// <summary>Errors of access checks, besides <see cref="MemberErrors.NotAllowed"/>.</summary>
 public static class AccessErrors
 {
     public static readonly Error CountInvalid = new(
-        ErrorKind.Invalid, "check_count_invalid", "1 to 1,000 checks at a time.", "checks");
+        ErrorKind.Invalid, "check_count_invalid", "There must be 1 to 1,000 checks.", "checks");
     public static readonly Error NothingAsked = new(
-        ErrorKind.Invalid, "nothing_asked", "Ask for a permission, for a resource, or for both.");
+        ErrorKind.Invalid, "nothing_asked", "Name a permission, a resource, or both.");
     public static readonly Error ResourceMissing = new(
-        ErrorKind.Invalid, "resource_missing", "A level or a capability is asked of a resource.", "resource");
+        ErrorKind.Invalid, "resource_missing", "Name the resource that the level or capability is for.", "resource");
     public static readonly Error LevelInvalid = new(
-        ErrorKind.Invalid, "level_invalid", "Either read_only or full.", "level");
+        ErrorKind.Invalid, "level_invalid", "Must be read_only or full.", "level");
     public static readonly Error CapabilityUnknown = new(
-        ErrorKind.Invalid, "capability_unknown", $"One of {string.Join(", ", Capabilities.All)}.", "capability");
+        ErrorKind.Invalid, "capability_unknown", $"Must be one of {string.Join(", ", Capabilities.All)}.",
+        "capability");
     public static readonly Error MemberMissing = new(
-        ErrorKind.Invalid, "member_missing", "Who asks is no member himself: say whom it is about.", "member");
-    public static readonly Error LimitInvalid = new(ErrorKind.Invalid, "limit_invalid", "1 to 1,000.", "limit");
+        ErrorKind.Invalid, "member_missing", "You are not a member of the organization. Name the member to check.",
+        "member");
+    public static readonly Error LimitInvalid = new(ErrorKind.Invalid, "limit_invalid", "Must be 1 to 1,000.", "limit");
 
-    /// <summary>A check names it: what cannot be accepted is the value, whatever else is wrong with the call.</summary>
+    /// <summary>The member is named in the body of a check, so an unknown one is invalid input and not a 404.</summary>
     public static readonly Error MemberNotFound = MemberErrors.NotFound with
     {
         Kind = ErrorKind.Invalid, Field = "member",

@@ -12,7 +12,7 @@ public static class RoleErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "role_not_found", "There is no such role.");
     public static readonly Error HolderUnknown = new(
-        ErrorKind.NotFound, "role_holder_not_found", "Somebody, or some group, named is not here.");
+        ErrorKind.NotFound, "role_holder_not_found", "A named member or group does not exist in this organization.");
 }
 
 /// <summary>What to change about roles. What is null stays as it is.</summary>

@@ -26,7 +26,7 @@ public static class SearchErrors
     /// </summary>
     public static readonly Error TooSlow = new(
         ErrorKind.Invalid, "search_too_slow",
-        "The search took too long and was stopped. Ask for fewer things at once.");
+        "The search took too long and was stopped. Use fewer conditions.");
 }
 
 public static class SearchTime

@@ -13,16 +13,16 @@ public static class GroupErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "group_not_found", "There is no such group.");
     public static readonly Error NameInvalid = new(
-        ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
+        ErrorKind.Invalid, "name_invalid", "Must be 1 to 120 characters, without control characters.", "name");
     public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");
     public static readonly Error DescriptionInvalid = new(
-        ErrorKind.Invalid, "description_invalid", "At most 1,000 characters, none of them a control character.",
+        ErrorKind.Invalid, "description_invalid", "Must be at most 1,000 characters, without control characters.",
         "description");
     public static readonly Error SystemGroup = new(
         ErrorKind.Invalid, "system_group",
         "The name and the members of a system group cannot be changed, and it cannot be deleted.");
     public static readonly Error MembersUnknown = new(
-        ErrorKind.Invalid, "members_unknown", "Somebody named is no member here.", "members");
+        ErrorKind.Invalid, "members_unknown", "A named member does not exist in this organization.", "members");
 }
 
 /// <summary>A group to make, and all that membership of it gives.</summary>

@@ -14,9 +14,10 @@ public static class IdempotencyErrors
 {
     public static readonly Error KeyInvalid = new(
         ErrorKind.Malformed, "idempotency_key_invalid",
-        "An Idempotency-Key is 16 to 255 printable ASCII characters, such as a UUID.");
+        "An Idempotency-Key must be 16 to 255 printable ASCII characters, such as a UUID.");
     public static readonly Error KeyReused = new(
-        ErrorKind.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request.");
+        ErrorKind.Invalid, "idempotency_key_reused",
+        "This Idempotency-Key was used for another request. Use a new one.");
 }
 
 /// <summary>A request that may come again.</summary>

@@ -1,35 +1,38 @@
 namespace Usher.Core.Invitations;
 
-/// <summary>Why inviting, resending, joining can be refused.</summary>
+/// <summary>Errors of inviting, resending and joining.</summary>
 public static class InvitationErrors
 {
     public static readonly Error EmailInvalid = new(
-        ErrorKind.Invalid, "email_invalid", "This is not one plain e-mail address.", "email");
+        ErrorKind.Invalid, "email_invalid", "Not a valid e-mail address.", "email");
     public static readonly Error DomainNotAllowed = new(
-        ErrorKind.Invalid, "email_domain_not_allowed", "The organization does not invite addresses of this domain.",
+        ErrorKind.Invalid, "email_domain_not_allowed", "The organization does not allow addresses of this domain.",
         "email");
     public static readonly Error FirstNameInvalid = new(
-        ErrorKind.Invalid, "name_invalid", "At most 120 characters, none of them a control character.", "first_name");
+        ErrorKind.Invalid, "name_invalid", "Must be at most 120 characters, without control characters.",
+        "first_name");
     public static readonly Error LastNameInvalid = FirstNameInvalid with { Field = "last_name" };
     public static readonly Error FirstNameMissing = new(
-        ErrorKind.Invalid, "first_name_missing", "Please say your first name.", "first_name");
+        ErrorKind.Invalid, "first_name_missing", "Enter your first name.", "first_name");
     public static readonly Error TimeZoneUnknown = new(
-        ErrorKind.Invalid, "time_zone_unknown", "Not a name of the TZ database, such as Europe/Berlin.", "time_zone");
+        ErrorKind.Invalid, "time_zone_unknown", "Must be a TZ database name, such as Europe/Berlin.", "time_zone");
     public static readonly Error AlreadyInvited = new(
-        ErrorKind.Conflict, "already_invited", "This address has been invited already.", "email");
+        ErrorKind.Conflict, "already_invited", "This address is already invited.", "email");
     public static readonly Error AlreadyMember = new(
-        ErrorKind.Conflict, "already_member", "This address belongs to a member already.", "email");
+        ErrorKind.Conflict, "already_member", "This address already belongs to a member.", "email");
     public static readonly Error SeatsExhausted = new(
         ErrorKind.Conflict, "seats_exhausted", "The organization has no free seat.");
     public static readonly Error NoIdentityProvider = new(
         ErrorKind.Conflict, "no_identity_provider", "The organization has no external identity provider.");
     public static readonly Error MoreThanYouHold = new(
-        ErrorKind.Forbidden, "more_than_you_hold", "Nobody can hand out, or take away, what they do not hold.");
+        ErrorKind.Forbidden, "more_than_you_hold",
+        "You cannot grant or take away access that you do not hold yourself.");
     public static readonly Error TooManyRows = new(
         ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
     public static readonly Error AlreadyJoined = new(
-        ErrorKind.Conflict, "already_joined", "This person has joined already.");
-    public static readonly Error SponsorLostRight = new(ErrorKind.Gone, "sponsor_lost_right", 
+        ErrorKind.Conflict, "already_joined", "This person has already joined.");
+    public static readonly Error SponsorLostRight = new(
+        ErrorKind.Gone, "sponsor_lost_right",
         "The sender of this invitation can no longer grant the access it offers. An administrator of the "
         + "organization must endorse it; the same link works afterwards.");
     public static readonly Error TooManySponsored = new(
@@ -38,23 +41,23 @@ public static class InvitationErrors
             + "them by filter.",
         "invitations");
     public static readonly Error LinkUnknown = new(
-        ErrorKind.NotFound, "invitation_unknown", "This link or code is not known.");
+        ErrorKind.NotFound, "invitation_unknown", "This link or code is unknown.");
     public static readonly Error NotYours = new(
         ErrorKind.Forbidden, "invitation_not_yours", "This invitation was sent to another address.");
     public static readonly Error MustSignIn = new(
-        ErrorKind.Conflict, "must_sign_in", "There is an account for this address: sign in to accept.");
+        ErrorKind.Conflict, "must_sign_in", "This address has an account. Sign in to accept.");
 
     /// <summary>Only the holder of a mailed link learns this.</summary>
     public static readonly Error AccountUnproven = new(
         ErrorKind.Conflict, "account_unproven",
-        "There is an account for this address that never confirmed it: give its password, or take the account over "
+        "This address has an account that never confirmed it. Enter the account's password, or take the account over "
         + "with a new one.");
 
-    /// <summary>How many submissions of handed-over links may learn that an address has an account.</summary>
+    /// <summary>Limits how many submissions of handed-over links may reveal that an address has an account.</summary>
     public static readonly Error TooManyDisclosures = new(
         ErrorKind.TooMany, "too_many_account_checks",
-        "Too many links of this organization were tried for addresses that have an account. Sign in, or have the "
-        + "invitation mailed.")
+        "Too many handed-over links of this organization were used for addresses that have an account. Sign in first, "
+        + "or request the invitation by mail.")
     {
         RetryAfter = TimeSpan.FromHours(1),
     };
@@ -62,21 +65,21 @@ public static class InvitationErrors
     public static readonly Error NotFound = new(
         ErrorKind.NotFound, "invitation_not_found", "There is no such invitation.");
     public static readonly Error LocaleInvalid = new(
-        ErrorKind.Invalid, "locale_invalid", "Not a language tag, such as en or pt-BR.", "locale");
+        ErrorKind.Invalid, "locale_invalid", "Must be a language tag, such as en or pt-BR.", "locale");
     public static readonly Error ExpiryInvalid = new(
-        ErrorKind.Invalid, "expiry_invalid", "An invitation runs out 1 hour to 90 days from now.", "expires_at");
+        ErrorKind.Invalid, "expiry_invalid", "Must be 1 hour to 90 days from now.", "expires_at");
 
     public static Error PermissionUnknown(string name, string field = "permissions") =>
         new(ErrorKind.Invalid, "permission_unknown", $"There is no permission {Shown(name)}.", field);
 
     public static Error ReferenceUnknown(string field, string text) =>
-        new(ErrorKind.Invalid, "reference_unknown", $"There is no {Shown(text)} here.", field);
+        new(ErrorKind.Invalid, "reference_unknown", $"Not found: {Shown(text)}.", field);
 
-    /// <summary>The invitation has ended; which way is told by the offer's state.</summary>
+    /// <summary>The invitation has ended in the given way.</summary>
     public static Error Ended(OfferState state) =>
         new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state), "This invitation can no longer be used.");
 
-    /// <summary>The same by what is stored of it.</summary>
+    /// <summary>The invitation has ended, by its stored status.</summary>
     public static Error Ended(InvitationStatus status) => Ended(status switch
     {
         InvitationStatus.Accepted => OfferState.Used,
@@ -87,6 +90,6 @@ public static class InvitationErrors
         InvitationStatus.Pending => OfferState.Open,
     });
 
-    // What a caller wrote is repeated cut: an error is not a way to send text around.
+    // The caller's text is cut, so that an error cannot carry arbitrary text.
     private static string Shown(string text) => text.Length > 64 ? text[..64] + "…" : text;
 }

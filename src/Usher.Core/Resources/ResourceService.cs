@@ -12,18 +12,18 @@ namespace Usher.Core.Resources;
 public static class ResourceErrors
 {
     public static readonly Error NotFound = new(
-        ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not reach it.");
+        ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not have access to it.");
     public static readonly Error NotAllowed = new(
         ErrorKind.Forbidden, "not_allowed", "This needs the permission resource_creation.");
     public static readonly Error NotFully = new(
-        ErrorKind.Forbidden, "resource_not_held", "Only who reaches a resource fully can change or delete it.");
+        ErrorKind.Forbidden, "resource_not_held", "Changing or deleting a resource needs full access to it.");
     public static readonly Error NameInvalid = new(
-        ErrorKind.Invalid, "name_invalid", "1 to 120 characters, none of them a control character.", "name");
+        ErrorKind.Invalid, "name_invalid", "Must be 1 to 120 characters, without control characters.", "name");
     public static readonly Error NameTaken = new(
         ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
     public static readonly Error AttributesInvalid = new(
         ErrorKind.Invalid, "attributes_invalid",
-        "Attributes are at most 1,000 characters each, none of them a control character.", "attributes");
+        "Attributes must be at most 1,000 characters each, without control characters.", "attributes");
 }
 
 public enum ResourceOrder

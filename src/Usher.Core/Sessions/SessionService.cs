@@ -51,7 +51,7 @@ public sealed class SessionService(
 
     /// <summary>The one answer to a sign-in that fails, whatever was wrong.</summary>
     public static readonly Error Wrong = new(
-        ErrorKind.Unauthenticated, "credentials_wrong", "E-mail or password is wrong.");
+        ErrorKind.Unauthenticated, "credentials_wrong", "The e-mail address or the password is wrong.");
 
     private const int MaxDeviceLength = 200;
 

@@ -22,12 +22,13 @@ public static class SignInErrors
     /// </summary>
     public static readonly Error CodeNeeded = new(
         ErrorKind.Unauthenticated, "sign_in_code_needed",
-        "Sign-ins for this address have failed many times. Send the code from the mail that was sent to it, too.",
+        "Sign-ins for this address have failed many times. Also enter the code from the mail sent to the address.",
         "code");
 
     /// <summary>The code is not the one in the newest mail, or is too old.</summary>
     public static readonly Error CodeWrong = new(
-        ErrorKind.Unauthenticated, "sign_in_code_wrong", "This is not the code from the newest mail, or it is too old.",
+        ErrorKind.Unauthenticated, "sign_in_code_wrong",
+        "The code is wrong or too old. Use the code from the newest mail.",
         "code");
 }
 

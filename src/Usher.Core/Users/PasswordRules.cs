@@ -14,11 +14,12 @@ public static class PasswordRules
 
     public static readonly Error TooShort = new(
         ErrorKind.Invalid, "password_too_short",
-        $"At least {MinLength} characters, please. A few words in a row are good.", "password");
+        $"Must be at least {MinLength} characters. A few words in a row are good.", "password");
     public static readonly Error TooLong = new(
-        ErrorKind.Invalid, "password_too_long", $"At most {MaxLength} characters.", "password");
+        ErrorKind.Invalid, "password_too_long", $"Must be at most {MaxLength} characters.", "password");
     public static readonly Error TooCommon = new(
-        ErrorKind.Invalid, "password_too_common", "This one is among the first that are tried. Please choose another.",
+        ErrorKind.Invalid, "password_too_common",
+        "This is a common password, which is easy to guess. Choose another one.",
         "password");
 
     private static readonly string[] Common =

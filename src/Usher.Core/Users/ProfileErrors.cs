@@ -3,8 +3,8 @@ using Usher.Core.Data;
 namespace Usher.Core.Users;
 
 /// <summary>
-/// Why somebody cannot change himself, or confirm his new address. What is wrong with a name, zone or address is in
-/// <see cref="Invitations.InvitationErrors"/>.
+/// Errors of changing one's own member record and of confirming a new address for it. Errors of names, time zones and
+/// addresses are in <see cref="Invitations.InvitationErrors"/>.
 /// </summary>
 public static class ProfileErrors
 {
@@ -16,17 +16,17 @@ public static class ProfileErrors
         ErrorKind.Conflict, "email_taken", "This address belongs to another member.", "email");
     public static readonly Error TooManyChanges = new(
         ErrorKind.TooMany, "too_many_address_changes",
-        "Too many new addresses were asked for within a day. Try again tomorrow.", "email");
+        "Too many new addresses were requested within a day. Try again tomorrow.", "email");
     public static readonly Error LinkUnknown = new(
-        ErrorKind.NotFound, "address_change_unknown", "This link or code is not known.");
+        ErrorKind.NotFound, "address_change_unknown", "This link or code is unknown.");
 
-    /// <summary>Told only to somebody who has shown that he reads the address's mail.</summary>
+    /// <summary>Answered only to a person who has proven that they read the address's mail.</summary>
     public static readonly Error AccountExists = EmailTaken with
     {
-        Message = "Another account has this address already.",
+        Message = "Another account already has this address.",
     };
 
-    /// <summary>It can no longer be confirmed; which way it ended is told by its state.</summary>
+    /// <summary>The change has ended in the given way.</summary>
     public static Error Ended(AddressChangeState state) =>
         new(
             ErrorKind.Gone, "address_change_" + SnakeCaseName.Of(state),

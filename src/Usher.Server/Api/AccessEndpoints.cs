@@ -8,22 +8,26 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Who may do what, and why.</summary>
+/// <summary>Access checks: what members may do, and which grants allow it.</summary>
 internal static class AccessEndpoints
 {
     public static void MapAccess(this RouteGroupBuilder organization)
     {
         organization.MapPost("/access/check", CheckAsync).OnlyReads().CanRepeat().Takes(QueryParameter.Explain)
-            .WithTags("Access").Says<CheckAnswer>("May somebody do something?", """
-            One question, or with `checks` up to 1,000, answered in their order. About yourself freely, about others with `user_management`. Nobody who is invited or suspended may do anything.
+            .WithTags("Access").WithDocs<CheckAnswer>("Check access", """
+            Answers one question, or up to 1,000 questions in `checks`, in the order given. Every member may ask about
+            themselves; asking about others needs `user_management`. Invited and suspended members are allowed nothing.
             """);
         organization.MapGet("/members/{member}/access", OfMemberAsync).Takes(QueryParameter.Explain).WithTags("Access")
-            .Says<MemberAccessDocument>("What a member holds", """
-            All sources united: role, permissions, roles, groups, levels. Of somebody invited or suspended, what he would hold. Yours freely, that of others with `user_management`.
+            .WithDocs<MemberAccessDocument>("Get a member's effective access", """
+            Combines all sources: role, permissions, roles, groups and access levels. For an invited or suspended
+            member it shows the access the member would have once active. Every member may read their own; reading that
+            of others needs `user_management`.
             """);
         organization.MapGet("/resources/{resource}/access", OfResourceAsync).TakesPages(QueryParameter.Explain)
-            .WithTags("Access").Says<Page<ReachingMemberDocument>>("Who reaches a resource", """
-            Everybody who reaches it by any way, oldest member first; also those who are invited or suspended, with that status. Needs `user_management`.
+            .WithTags("Access").WithDocs<Page<ReachingMemberDocument>>("List the members who reach a resource", """
+            Lists every member with access to the resource from any source, oldest member first. Invited and suspended
+            members are included and marked by their status. Needs `user_management`.
             """);
     }
 
@@ -34,10 +38,10 @@ internal static class AccessEndpoints
         if ((query.Refusal ?? body.Refusal()) is { } refusal) return refusal;
         var given = body.Value;
         if (given.Checks is not null && given.IsOne)
-            return ShapeErrors.Invalid("checks", "either many checks here, or one beside").ToHttp();
+            return ShapeErrors.Invalid("checks", "either `checks` or a single question, not both").ToHttp();
         var checks = given.Checks is { } many ? many : [given];
         var answers = await access.CheckAsync(actor, [.. checks.Select(c => c.ToCheck())], explain, ct);
-        // Of a single question there is no list to point into.
+        // A single question is not in a list, so its error paths must not start with "checks/0".
         if (answers.Error is { } error)
             return (given.Checks is null ? Error.Of(error.Also.Prepend(error).Select(Alone))! : error).ToHttp();
         var results = answers.Value.Select(CheckResult.From).ToList();
@@ -81,19 +85,19 @@ internal static class AccessEndpoints
     }
 }
 
-/// <summary>A question.</summary>
+/// <summary>A question about access: a permission, access to a resource, or both.</summary>
 internal record CheckQuestion
 {
-    /// <summary>By id, address or `sa::` name; left out: yourself.</summary>
+    /// <summary>The member: id, e-mail address or `sa::` name. Default: yourself.</summary>
     public string? Member { get; init; }
 
-    /// <summary>A name of the catalogue.</summary>
+    /// <summary>The name of a permission from the catalogue.</summary>
     public string? Permission { get; init; }
 
-    /// <summary>By id or slug; without level or capability it is asked whether he reaches it at all.</summary>
+    /// <summary>The resource: id or slug. Without `level` and `capability`, any access counts.</summary>
     public string? Resource { get; init; }
 
-    /// <summary>`read_only` or `full`, at least.</summary>
+    /// <summary>The access level that is needed at least: `read_only` or `full`.</summary>
     public AccessLevel? Level { get; init; }
 
     public string? Capability { get; init; }
@@ -103,44 +107,41 @@ internal record CheckQuestion
 
     public AccessCheck ToCheck() => new()
     {
-        Member = Member is null
-            ? null
-            : Named.Member(Member), Permission = Permission, Resource = Resource is null
-            ? null
-            : Named.Resource(Resource), Level = Level, Capability = Capability,
+        Member = Member is null ? null : Named.Member(Member), Permission = Permission,
+        Resource = Resource is null ? null : Named.Resource(Resource), Level = Level, Capability = Capability,
     };
 }
 
-/// <summary>One question, or many.</summary>
+/// <summary>One question, or a list of questions.</summary>
 internal sealed record CheckRequest : CheckQuestion
 {
-    /// <summary>Up to 1,000 questions, instead of one beside.</summary>
+    /// <summary>Up to 1,000 questions, instead of a single one.</summary>
     public IReadOnlyList<CheckQuestion>? Checks { get; init; }
 }
 
-/// <summary>What the question, or all the questions together, came to.</summary>
+/// <summary>The answer to one question, or to all questions of a list.</summary>
 internal sealed record CheckAnswer
 {
-    /// <summary>Whether all that was asked holds.</summary>
+    /// <summary>Whether everything asked for is allowed.</summary>
     public required bool Allowed { get; init; }
 
-    /// <summary>Why not.</summary>
+    /// <summary>Why it is not allowed.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public AccessDenial? Reason { get; init; }
 
-    /// <summary>Each grant that gives a part of what was asked; with `explain=true`.</summary>
+    /// <summary>The grants that allow it, each as a chain of steps. Only with `explain=true`.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<IReadOnlyList<GrantStep>>? Grants { get; init; }
 
-    /// <summary>Where many were asked, each, in their order.</summary>
+    /// <summary>The answer to each question of a list, in the order of the questions.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<CheckResult>? Results { get; init; }
 }
 
-/// <summary>What one of many questions came to.</summary>
+/// <summary>The answer to one question of a list.</summary>
 internal sealed record CheckResult
 {
-    /// <summary>Whom it was about.</summary>
+    /// <summary>The member the question was about.</summary>
     public required string MemberId { get; init; }
 
     public required bool Allowed { get; init; }
@@ -159,28 +160,30 @@ internal sealed record CheckResult
         };
 }
 
-/// <summary>One step from a member to what he holds, such as: he is in this group.</summary>
+/// <summary>One step in the chain from a member to a grant, for example membership in a group.</summary>
 internal sealed record GrantStep
 {
     public required AccessStepKind Kind { get; init; }
 
-    /// <summary>The group's, role's or resource's id.</summary>
+    /// <summary>The id of the group, role or resource.</summary>
     public required string? Id { get; init; }
 
-    /// <summary>What it is called; a permission's or built-in role's name.</summary>
+    /// <summary>The name of the group, role, permission or resource.</summary>
     public required string? Name { get; init; }
 
-    /// <summary>Of a level: how far.</summary>
+    /// <summary>The access level, where the step is an access level.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public AccessLevel? Level { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Capabilities { get; init; }
 
-    /// <summary>Who gave it, by name; `Usher` is the installation itself. Null for what is implied.</summary>
+    /// <summary>
+    /// The name of the actor who granted it; `Usher` is the installation itself. Null where access is implied.
+    /// </summary>
     public required string? GrantedBy { get; init; }
 
-    /// <summary>When; null for what has been so from the beginning.</summary>
+    /// <summary>When it was granted. Null where it was never granted explicitly.</summary>
     public required DateTimeOffset? GrantedAt { get; init; }
 
     public static IReadOnlyList<IReadOnlyList<GrantStep>>? From(IReadOnlyList<AccessPath>? paths) =>
@@ -200,7 +203,7 @@ internal sealed record GrantStep
     };
 }
 
-/// <summary>What a member holds, all sources united.</summary>
+/// <summary>A member's effective access, from all sources combined.</summary>
 internal sealed record MemberAccessDocument
 {
     public required string MemberId { get; init; }
@@ -209,23 +212,23 @@ internal sealed record MemberAccessDocument
 
     public required BuiltInRole Role { get; init; }
 
-    /// <summary>By his role or by a group.</summary>
+    /// <summary>Whether the member is an administrator, by role or through a group.</summary>
     public required bool IsAdmin { get; init; }
 
-    /// <summary>What makes him one; with `explain=true`.</summary>
+    /// <summary>The grants that make the member an administrator. Only with `explain=true`.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<IReadOnlyList<GrantStep>>? AdminGrants { get; init; }
 
     public required IReadOnlyList<HeldPermissionDocument> Permissions { get; init; }
 
-    /// <summary>The level on every resource, present and future.</summary>
+    /// <summary>The access level on every resource, present and future.</summary>
     public required AccessLevel Everywhere { get; init; }
 
-    /// <summary>What reaches every resource; with `explain=true`.</summary>
+    /// <summary>The grants that reach every resource. Only with `explain=true`.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<IReadOnlyList<GrantStep>>? EverywhereGrants { get; init; }
 
-    /// <summary>Resources that a level of his own or of a group leads to.</summary>
+    /// <summary>The resources the member reaches by an access level of their own or of a group.</summary>
     public required IReadOnlyList<ReachedResourceDocument> Resources { get; init; }
 
     public static MemberAccessDocument From(MemberAccess access) => new()
@@ -274,7 +277,7 @@ internal sealed record ReachedResourceDocument
     public IReadOnlyList<IReadOnlyList<GrantStep>>? Grants { get; init; }
 }
 
-/// <summary>Somebody who reaches a resource, or would if he were active.</summary>
+/// <summary>A member who reaches a resource, or would reach it once active.</summary>
 internal sealed record ReachingMemberDocument
 {
     public required string MemberId { get; init; }

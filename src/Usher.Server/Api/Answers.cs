@@ -5,12 +5,12 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>A page of a list.</summary>
-/// <param name="Data">At most as many as were asked for.</param>
-/// <param name="Next">What to send as <c>after</c> for the next page; null on the last.</param>
+/// <summary>One page of a list.</summary>
+/// <param name="Data">The items of this page, at most `limit`.</param>
+/// <param name="Next">The value to send as <c>after</c> for the next page; null on the last page.</param>
 internal sealed record Page<T>(IReadOnlyList<T> Data, string? Next);
 
-/// <summary>One thing as an answer, with the tag of its version where it can be edited.</summary>
+/// <summary>A single item as JSON, with an ETag where it can be edited.</summary>
 internal sealed class Answer<T>(
     T body, int status = StatusCodes.Status200OK, string? tag = null, string? location = null) : IResult
 {
@@ -54,11 +54,11 @@ internal static class Answers
 /// <summary>ETag, If-Match, If-None-Match (RFC 9110).</summary>
 internal static class ETags
 {
-    /// <summary>The tags of a header; null where there is none, or where any will do.</summary>
+    /// <summary>The tags of a header; null where the header is absent or is <c>*</c>.</summary>
     public static IReadOnlyCollection<string>? Read(string? header, bool weak = false)
     {
         if (string.IsNullOrEmpty(header) || header.Trim() is "*") return null;
-        // What cannot be read is no version of anything: it matches nothing, rather than everything.
+        // An unreadable header must match no version; treating it as absent would skip the check.
         return EntityTagHeaderValue.TryParseList([header], out var tags)
             ? [.. tags.Where(t => weak || !t.IsWeak).Select(t => t.Tag.ToString().Trim('"'))]
             : [];
@@ -66,7 +66,7 @@ internal static class ETags
 
     extension(HttpRequest request)
     {
-        /// <summary>The versions a change is meant for; see <see cref="Precondition"/>.</summary>
+    /// <summary>The versions that the change may be applied to; see <see cref="Precondition"/>.</summary>
         public IReadOnlyCollection<string>? IfMatch => Read(request.Headers.IfMatch);
     }
 }

@@ -13,18 +13,19 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Api;
 
-/// <summary>Why a body, or a parameter, does not have the shape the API asks for.</summary>
+/// <summary>Errors for a body or a query parameter that does not have the documented shape.</summary>
 internal static class ShapeErrors
 {
-    public static Error Missing(string field) => new(ErrorKind.Invalid, "property_missing", "This is needed.", field);
+    public static Error Missing(string field) =>
+        new(ErrorKind.Invalid, "property_missing", "This property is required.", field);
 
     public static Error Unknown(string field, IEnumerable<string> known) =>
         new(
-            ErrorKind.Invalid, "property_unknown", $"There is no such property. There are: {string.Join(", ", known)}.",
-            field);
+            ErrorKind.Invalid, "property_unknown",
+            $"Unknown property. Known properties: {string.Join(", ", known)}.", field);
 
     public static Error Doubled(string field) =>
-        new(ErrorKind.Invalid, "property_doubled", "This stands here twice.", field);
+        new(ErrorKind.Invalid, "property_doubled", "This property occurs twice.", field);
 
     public static Error Invalid(string field, string expected) =>
         new(ErrorKind.Invalid, "value_invalid", $"Expected {expected}.", field);
@@ -32,15 +33,15 @@ internal static class ShapeErrors
     public static Error ParameterUnknown(string name, IEnumerable<string> known) =>
         new(
             ErrorKind.Invalid, "parameter_unknown",
-            $"There is no such parameter here. There are: {string.Join(", ", known)}.", "?" + name);
+            $"Unknown query parameter. Known parameters: {string.Join(", ", known)}.", "?" + name);
 
     public static Error ParameterInvalid(string name, string expected) =>
         new(ErrorKind.Invalid, "parameter_invalid", $"Expected {expected}.", "?" + name);
 }
 
 /// <summary>
-/// A body read against the shape of a record: whatever is missing, unknown or of the wrong sort is a fault with its
-/// pointer, and the rest is read all the same, so that the core can say what else is wrong with it.
+/// A request body that is read against the shape of a record. Every missing, unknown or mistyped property becomes an
+/// error with its pointer. The rest is still read, so that the core can report its own errors in the same answer.
 /// </summary>
 internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     where T : class
@@ -49,11 +50,11 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
 
     private ApiBody(T value, FaultList found) => (Value, faults) = (value, found);
 
-    /// <summary>What was given. Where there are faults, the faulty parts are left out, even needed ones.</summary>
+    /// <summary>The body. Faulty properties are left out, even required ones.</summary>
     public T Value { get; }
 
-    /// <summary>Null when the shape is right; else its faults, and those the core finds with the rest.</summary>
-    /// <param name="others">Judges what could be read.</param>
+    /// <summary>Null when the shape is right; otherwise all errors of the body.</summary>
+    /// <param name="others">Validates what could be read; its errors are added.</param>
     public IResult? Refusal(Func<T, IEnumerable<Error>>? others = null)
     {
         if (faults.Count is 0) return null;
@@ -73,13 +74,13 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
 
         if (body.ValueKind is JsonValueKind.Undefined) body = JsonElement.Parse("{}");
         var shape = ApiJson.Strict.GetTypeInfo(typeof(T));
-        new Walk(found, writer: null).Object(body, shape, "");
+        new ShapeValidator(found, writer: null).Object(body, shape, "");
         if (found.Count is 0) return new(Parse(JsonMarshal.GetRawUtf8Value(body)), found);
 
-        // Only what has faults is copied: bodies may be long.
+        // The body is copied only when it has faults, because it may be long.
         var kept = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(kept))
-            if (!new Walk([], writer).Object(body, shape, "")) writer.WriteRawValue("{}");
+            if (!new ShapeValidator([], writer).Object(body, shape, "")) writer.WriteRawValue("{}");
         return new(Parse(kept.WrittenSpan), found);
 
         T Parse(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, info)!;
@@ -91,8 +92,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
         builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T)));
     }
 
-    // Notes what has not the right shape, and copies the rest where there is a writer.
-    private sealed class Walk(FaultList faults, Utf8JsonWriter? writer)
+    // Collects the faults of a value, and copies its valid parts where there is a writer.
+    private sealed class ShapeValidator(FaultList faults, Utf8JsonWriter? writer)
     {
         private static readonly ConcurrentDictionary<JsonTypeInfo, FrozenDictionary<string, JsonPropertyInfo>> Known =
             [];
@@ -113,7 +114,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                 else if (!seen.Add(member.Name)) faults.Add(ShapeErrors.Doubled(field));
                 else if (member.Value.ValueKind is JsonValueKind.Null
                         && !MayBeNull(property)) faults.Add(ShapeErrors.Invalid(field, "a value, not null"));
-                else if (Fits(member.Value, property.PropertyType, field) && writer is not null)
+                else if (Validate(member.Value, property.PropertyType, field) && writer is not null)
                 {
                     writer.WritePropertyName(member.Name);
                     member.Value.WriteTo(writer);
@@ -127,7 +128,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             return true;
         }
 
-        private bool Fits(JsonElement element, Type type, string at)
+        private bool Validate(JsonElement element, Type type, string at)
         {
             if (element.ValueKind is JsonValueKind.Null) return true;
             if (faults.IsFull) return false;
@@ -136,7 +137,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             switch (info.Kind)
             {
                 case JsonTypeInfoKind.Object:
-                    new Walk(faults, writer: null).Object(element, info, at);
+                    new ShapeValidator(faults, writer: null).Object(element, info, at);
                     break;
                 case JsonTypeInfoKind.Enumerable when element.ValueKind is JsonValueKind.Array:
                     var index = 0;
@@ -146,7 +147,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                         var place = Under(at, $"{index++}");
                         if (one.ValueKind is JsonValueKind.Null)
                             faults.Add(ShapeErrors.Invalid(place, "a value, not null"));
-                        else Fits(one, type.GetGenericArguments()[0], place);
+                        else Validate(one, type.GetGenericArguments()[0], place);
                     }
 
                     break;
@@ -157,7 +158,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                         var (value, place) = (type.GetGenericArguments()[1], Under(at, entry.Name));
                         if (entry.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
                             faults.Add(ShapeErrors.Invalid(place, "a string"));
-                        else Fits(entry.Value, value, place);
+                        else Validate(entry.Value, value, place);
                     }
 
                     break;
@@ -183,8 +184,8 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
             return faults.Count == before;
         }
 
-        // Without escapes, which may bring half a surrogate pair in, it is told from the bytes: no string is made only
-        // to be thrown away.
+        // Without escapes, only the UTF-8 has to be checked, which needs no string. Escapes may contain half of a
+        // surrogate pair and take the slow path.
         private static bool IsPlainText(JsonElement element)
         {
             if (element.ValueKind is not JsonValueKind.String) return false;
@@ -218,12 +219,12 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
                 ? "true or false"
                 : type == typeof(int)
                 ? "a whole number"
-                : "an instant as in 2026-11-22T08:00:00Z";
+                : "a date and time such as 2026-11-22T08:00:00Z";
         }
 
         private static string Under(string at, string name)
         {
-            // RFC 6901; a name is cut, for an error is not a way to send text around.
+            // RFC 6901. Long names are cut, so that an error cannot carry arbitrary text of the caller.
             var part = (name.Length > 64 ? name[..64] : name).Replace("~", "~0", StringComparison.Ordinal)
                 .Replace("/", "~1", StringComparison.Ordinal);
             return at is "" ? part : $"{at}/{part}";

@@ -5,25 +5,26 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Keys that act for members.</summary>
+/// <summary>API keys, each acting for one member.</summary>
 internal static class ApiKeyEndpoints
 {
     public static void MapApiKeys(this RouteGroupBuilder organization)
     {
         var keys = organization.MapGroup("/api-keys").WithTags("API keys");
         keys.MapGet("", ListAsync)
-            .TakesPages(new QueryParameter("member", typeof(string), "Only this member's (`mem_…`)."))
-            .Says<Page<ApiKeyDocument>>(
-                "List API keys", "Your own; with `token_management` everybody's. Oldest first.");
-        keys.MapPost("", MakeAsync).CanRepeat().Says<NewApiKeyDocument>("Make an API key", """
-            For yourself, or with `token_management` for a member who holds nothing you do not hold. A member has at most 100. The secret is shown once.
+            .TakesPages(new QueryParameter("member", typeof(string), "Only keys of this member (`mem_…`)."))
+            .WithDocs<Page<ApiKeyDocument>>(
+                "List API keys", "Lists your own keys; with `token_management` the keys of all members. Oldest first.");
+        keys.MapPost("", MakeAsync).CanRepeat().WithDocs<NewApiKeyDocument>("Create an API key", """
+            Creates a key for yourself or, with `token_management`, for a member who holds nothing that you do not
+            hold. A member can have at most 100 keys. The secret is shown once.
             """, StatusCodes.Status201Created);
-        keys.MapGet("/{key}", GetAsync).Says<ApiKeyDocument>("Get an API key");
-        keys.MapPatch("/{key}", RenameAsync).CanRehearse().Says<ApiKeyDocument>("Rename an API key");
-        keys.MapDelete("/{key}", DeleteAsync).CanRehearse()
-            .SaysNothing(
+        keys.MapGet("/{key}", GetAsync).WithDocs<ApiKeyDocument>("Get an API key");
+        keys.MapPatch("/{key}", RenameAsync).SupportsDryRun().WithDocs<ApiKeyDocument>("Rename an API key");
+        keys.MapDelete("/{key}", DeleteAsync).SupportsDryRun()
+            .WithDocsNoContent(
                 "Revoke an API key",
-                "It is refused from the very next request on. The key that makes the request cannot revoke itself.");
+                "The key is refused from the next request on. A key cannot revoke itself.");
     }
 
     private static async Task<IResult> ListAsync(ApiQuery query, Actor actor, ApiKeyService keys, CancellationToken ct)
@@ -48,7 +49,7 @@ internal static class ApiKeyEndpoints
         return (await keys.CreateAsync(actor, member, given.Name ?? "", given.ReadOnly is true, given.ExpiresAt, ct))
             .ToHttp(made =>
         {
-            http.Bears(made.Member.Id, Permissions.TokenManagement);
+            http.ContainsSecretOf(made.Member.Id, Permissions.TokenManagement);
             return Answers.Created(
                 new NewApiKeyDocument { ApiKey = ApiKeyDocument.From(made.Key), Secret = made.Secret },
                 $"{UsherApi.Prefix}/organizations/{organization}/api-keys/{Ids.ApiKey.Of(made.Key.Id)}",
@@ -76,21 +77,21 @@ internal static class ApiKeyEndpoints
     private static IResult Show(ApiKey key) => Answers.Ok(ApiKeyDocument.From(key), Precondition.TagOf(key));
 }
 
-/// <summary>A key; its secret is shown when it is made and never again.</summary>
+/// <summary>An API key. Its secret is shown only in the answer that creates it.</summary>
 internal sealed record ApiKeyDocument
 {
     /// <summary>`key_…`</summary>
     public required string Id { get; init; }
 
-    /// <summary>For whom it acts.</summary>
+    /// <summary>The member the key acts for.</summary>
     public required string MemberId { get; init; }
 
     public required string Name { get; init; }
 
-    /// <summary>The secret's first characters, to recognise it by.</summary>
+    /// <summary>The first characters of the secret, to recognise the key by.</summary>
     public required string Hint { get; init; }
 
-    /// <summary>May only read.</summary>
+    /// <summary>Whether the key may only read.</summary>
     public required bool ReadOnly { get; init; }
 
     public required ApiKeyStatus Status { get; init; }
@@ -99,7 +100,7 @@ internal sealed record ApiKeyDocument
 
     public required DateTimeOffset? ExpiresAt { get; init; }
 
-    /// <summary>Written some seconds late.</summary>
+    /// <summary>When the key was last used. Updated with a delay of some seconds.</summary>
     public required DateTimeOffset? LastUsedAt { get; init; }
 
     public static ApiKeyDocument From(ApiKey key) => new()
@@ -110,32 +111,32 @@ internal sealed record ApiKeyDocument
     };
 }
 
-/// <summary>A key just made.</summary>
+/// <summary>A new API key with its secret.</summary>
 internal sealed record NewApiKeyDocument
 {
     public required ApiKeyDocument ApiKey { get; init; }
 
-    /// <summary>`usk_…`; shown here and never again.</summary>
+    /// <summary>`usk_…`; shown only in this answer.</summary>
     public required string Secret { get; init; }
 }
 
-/// <summary>A key to make.</summary>
+/// <summary>An API key to create.</summary>
 internal sealed record ApiKeyRequest
 {
-    /// <summary>For whom it is to act (`mem_…`); left out: for yourself.</summary>
+    /// <summary>The member the key acts for (`mem_…`). Default: yourself.</summary>
     public string? Member { get; init; }
 
     /// <summary>At most 120 characters.</summary>
     public string? Name { get; init; }
 
-    /// <summary>May only read. Default: `false`.</summary>
+    /// <summary>Whether the key may only read. Default: `false`.</summary>
     public bool? ReadOnly { get; init; }
 
-    /// <summary>When it runs out; left out: never.</summary>
+    /// <summary>When the key expires. Without it the key does not expire.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 }
 
-/// <summary>What to change about a key.</summary>
+/// <summary>Changes to an API key.</summary>
 internal sealed record ApiKeyChangeRequest
 {
     /// <summary>At most 120 characters.</summary>

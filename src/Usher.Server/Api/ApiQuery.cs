@@ -8,24 +8,25 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>A parameter of a route's query, as it is documented.</summary>
-/// <param name="Name">As it is written.</param>
-/// <param name="Type">Text, number, yes or no, instant, or an enum.</param>
-/// <param name="Description">For the documentation.</param>
-/// <param name="Many">Whether it may have several values, by commas or repeated.</param>
+/// <summary>A query parameter of a route.</summary>
+/// <param name="Name">The name in the query string.</param>
+/// <param name="Type">String, integer, boolean, date and time, or an enum.</param>
+/// <param name="Description">The text for the OpenAPI document.</param>
+/// <param name="Many">Whether it accepts several values, separated by commas or repeated.</param>
 internal sealed record QueryParameter(string Name, Type Type, string Description, bool Many = false)
 {
     public static readonly QueryParameter Limit = new(
-        "limit", typeof(int), "How many at most: 1 to 1,000. Default: 50.");
-    public static readonly QueryParameter After = new("after", typeof(string), "The `next` of the page before.");
+        "limit", typeof(int), "The most items to return: 1 to 1,000. Default: 50.");
+    public static readonly QueryParameter After = new(
+        "after", typeof(string), "The `next` value of the previous page.");
     public static readonly QueryParameter DryRun = new(
-        "dryRun", typeof(bool), "`true`: everything is judged and answered as if it were done, and nothing is.");
+        "dryRun", typeof(bool), "`true`: the request is checked and answered as usual, and nothing is changed.");
     public static readonly QueryParameter Explain = new(
         "explain", typeof(bool),
-        "`true`: with the chain of role, group and grant that gives it, and who gave that when.");
+        "`true`: adds the chain of role, group and grant behind the access, with who granted it and when.");
 }
 
-/// <summary>Reads a query; what is unknown or of the wrong sort is a fault, and all faults are told at once.</summary>
+/// <summary>Reads a query string. Unknown and mistyped parameters are collected and reported together.</summary>
 internal sealed class ApiQuery
 {
     public const int DefaultLimit = 50;
@@ -55,18 +56,18 @@ internal sealed class ApiQuery
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
             && limit is >= 1 and <= MaxLimit
             ? limit
-        : Wrong("limit", "a whole number from 1 to 1,000", DefaultLimit);
+        : Invalid("limit", "a whole number from 1 to 1,000", DefaultLimit);
 
     public bool Has(string name) => request.Query.ContainsKey(name);
 
     public bool Flag(string name) =>
-        Text(name) switch { null or "false" => false, "true" => true, _ => Wrong(name, "true or false", false) };
+        Text(name) switch { null or "false" => false, "true" => true, _ => Invalid(name, "true or false", false) };
 
     public string? Text(string name) =>
         request.Query[name] is [{ Length: > 0 } one]
             ? one
             : request.Query[name] is [_, _, ..]
-            ? Wrong<string?>(name, "one value", null)
+            ? Invalid<string?>(name, "one value", null)
             : null;
 
     public DateTimeOffset? Instant(string name) =>
@@ -74,14 +75,14 @@ internal sealed class ApiQuery
             ? null
             : Instants.TryParse(text, out var instant)
             ? instant
-            : Wrong<DateTimeOffset?>(name, "an instant as in 2026-11-22T08:00:00Z", null);
+            : Invalid<DateTimeOffset?>(name, "a date and time such as 2026-11-22T08:00:00Z", null);
 
     public Guid? Id(string name, Ids kind) =>
         Text(name) is not { } text
             ? null
             : kind.TryParse(text, out var id)
             ? id
-            : Wrong<Guid?>(name, $"an id that begins with {kind.Prefix}", null);
+            : Invalid<Guid?>(name, $"an id that begins with {kind.Prefix}", null);
 
     public T? Enum<T>(string name)
         where T : struct, Enum => Text(name) is not { } text ? null : Parse<T>(name, text);
@@ -92,26 +93,26 @@ internal sealed class ApiQuery
                 .. request.Query[name].SelectMany(v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
                     .Select(v => Parse<T>(name, v)).OfType<T>().Distinct()];
 
-    /// <summary>What a list is ordered by: a word, with a minus before it the other way round.</summary>
+    /// <summary>The sort order: one of the words, descending when it is prefixed with a minus.</summary>
     public (string By, bool Descending) Sort(params IReadOnlyList<string> words)
     {
         var text = Text("sort") ?? words[0];
         var by = text.TrimStart('-');
         return words.Contains(by) && text.Length - by.Length <= 1
             ? (by, by.Length < text.Length)
-            : Wrong("sort", $"one of {string.Join(", ", words)}, or with a - before it", (words[0], false));
+            : Invalid("sort", $"one of {string.Join(", ", words)}, optionally prefixed with -", (words[0], false));
     }
 
-    /// <summary>Where a page begins, as an earlier answer has said it: only with the order it was said for.</summary>
+    /// <summary>Where the page starts. A cursor is valid only for the sort order it was made for.</summary>
     public Cursor? After(string order)
     {
         if (Text("after") is not { } text) return null;
         return Cursor.Parse(text) is { } cursor && cursor.Order == order
             ? cursor
-            : Wrong<Cursor?>("after", "the `next` of an earlier page in the same order", null);
+            : Invalid<Cursor?>("after", "the `next` value of an earlier page with the same sort order", null);
     }
 
-    private T Wrong<T>(string name, string expected, T instead)
+    private T Invalid<T>(string name, string expected, T instead)
     {
         faults.Add(ShapeErrors.ParameterInvalid(name, expected));
         return instead;
@@ -122,12 +123,13 @@ internal sealed class ApiQuery
     {
         foreach (var value in System.Enum.GetValues<T>())
             if (SnakeCaseName.Of(value) == text) return value;
-        return Wrong<T?>(name, "one of " + string.Join(", ", System.Enum.GetNames<T>().Select(SnakeCaseName.Of)), null);
+        var names = System.Enum.GetNames<T>().Select(SnakeCaseName.Of);
+        return Invalid<T?>(name, $"one of {string.Join(", ", names)}", null);
     }
 }
 
 /// <summary>
-/// A place in a list: the order, what it goes by of the last one shown, and its id. Opaque to clients.
+/// A position in a list: the sort order, the sort key of the last item shown, and its id. Opaque to clients.
 /// </summary>
 internal sealed record Cursor(string Order, string? Key, Guid Id)
 {
@@ -144,7 +146,7 @@ internal sealed record Cursor(string Order, string? Key, Guid Id)
             : null;
     }
 
-    /// <summary>One more than a page was read to know whether there is another.</summary>
+    /// <summary>Makes a page from up to <c>limit + 1</c> items; the extra one tells whether a page follows.</summary>
     public static Page<TOut> Page<T, TOut>(
         IReadOnlyList<T> read, int limit, Func<T, TOut> shown, Func<T, Cursor> place) =>
         read.Count > limit

@@ -9,54 +9,54 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>What our own routes have in common.</summary>
+/// <summary>Extension methods that our own API's routes share.</summary>
 internal static class ApiRoutes
 {
-    /// <summary>Documents a route: what it is called, what it does, and what it answers when all is well.</summary>
-    public static RouteHandlerBuilder Says<TAnswer>(
+    /// <summary>Documents a route: summary, description and the type of a successful answer.</summary>
+    public static RouteHandlerBuilder WithDocs<TAnswer>(
         this RouteHandlerBuilder route, string summary, string? description = null,
         int status = StatusCodes.Status200OK) =>
-        route.Says(summary, description).Produces<TAnswer>(status);
+        route.WithDocs(summary, description).Produces<TAnswer>(status);
 
-    /// <summary>The same for one that answers without a body.</summary>
-    public static RouteHandlerBuilder SaysNothing(
+    /// <summary>Documents a route that answers 204 without a body.</summary>
+    public static RouteHandlerBuilder WithDocsNoContent(
         this RouteHandlerBuilder route, string summary, string? description = null) =>
-        route.Says(summary, description).Produces(StatusCodes.Status204NoContent);
+        route.WithDocs(summary, description).Produces(StatusCodes.Status204NoContent);
 
-    private static RouteHandlerBuilder Says(this RouteHandlerBuilder route, string summary, string? description) =>
+    private static RouteHandlerBuilder WithDocs(this RouteHandlerBuilder route, string summary, string? description) =>
         description is null ? route.WithSummary(summary) : route.WithSummary(summary).WithDescription(description);
 
-    /// <summary>The same for one that answers 202 without a body, whatever comes of it.</summary>
-    public static RouteHandlerBuilder SaysAccepted(
+    /// <summary>Documents a route that always answers 202 without a body.</summary>
+    public static RouteHandlerBuilder WithDocsAccepted(
         this RouteHandlerBuilder route, string summary, string? description = null) =>
-        route.Says(summary, description).Produces(StatusCodes.Status202Accepted);
+        route.WithDocs(summary, description).Produces(StatusCodes.Status202Accepted);
 
-    /// <summary>The parameters of its query; any other is refused.</summary>
+    /// <summary>Declares the query parameters of a route; all others are refused.</summary>
     public static RouteHandlerBuilder Takes(
         this RouteHandlerBuilder route, params IReadOnlyList<QueryParameter> parameters) =>
         route.WithMetadata([.. parameters]);
 
-    /// <summary>A list in pages.</summary>
+    /// <summary>Declares a route as a paged list.</summary>
     public static RouteHandlerBuilder TakesPages(
         this RouteHandlerBuilder route, params IReadOnlyList<QueryParameter> filters) =>
         route.Takes([QueryParameter.Limit, QueryParameter.After, .. filters]);
 
-    /// <summary>It can be rehearsed: with <c>dryRun=true</c> it is answered as if it were done.</summary>
-    public static RouteHandlerBuilder CanRehearse(this RouteHandlerBuilder route) =>
+    /// <summary>Adds <c>dryRun=true</c>: the request is checked and answered as usual, but changes nothing.</summary>
+    public static RouteHandlerBuilder SupportsDryRun(this RouteHandlerBuilder route) =>
         route.Takes(QueryParameter.DryRun).AddEndpointFilter(async (context, next) =>
     {
         var http = context.HttpContext;
         var query = (await ApiQuery.BindAsync(http))!;
-        var rehearse = query.Flag("dryRun");
+        var dryRun = query.Flag("dryRun");
         if (query.Refusal is { } refusal) return refusal;
-        if (!rehearse) return await next(context);
+        if (!dryRun) return await next(context);
         var answer = await http.RequestServices.GetRequiredService<UsherDb>()
             .RehearseAsync(() => KeptAnswers.TakeAsync(http, () => next(context)), http.RequestAborted);
         return new Kept(answer);
     });
 
     /// <summary>
-    /// It can be repeated: with an <c>Idempotency-Key</c> it is carried out once, however often it comes.
+    /// Adds <c>Idempotency-Key</c>: a request is carried out once, however often it is sent with the same key.
     /// </summary>
     public static RouteHandlerBuilder CanRepeat(this RouteHandlerBuilder route) =>
         route.WithMetadata(Repeatable.Instance).AddEndpointFilter(async (context, next) =>
@@ -78,12 +78,12 @@ internal static class ApiRoutes
         return once.Match<IResult>(answer => new Kept(answer), error => error.ToHttp());
     });
 
-    /// <summary>It asks whose session came as <c>Authorization: Bearer uss_…</c>; see <see cref="Session"/>.</summary>
+    /// <summary>Accepts a session as <c>Authorization: Bearer uss_…</c>; see <see cref="Session"/>.</summary>
     public static RouteHandlerBuilder TakesSession(this RouteHandlerBuilder route, bool needed = false) =>
         route.WithMetadata(new Session(needed));
 
-    /// <summary>That a route goes by a session.</summary>
-    /// <param name="Needed">Whether it is refused without one.</param>
+    /// <summary>Metadata of a route that accepts a session.</summary>
+    /// <param name="Needed">Whether requests without a session are refused.</param>
     internal sealed record Session(bool Needed);
 
     internal sealed class Repeatable

@@ -9,45 +9,45 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// Every refusal our own API can answer, by its code: what stands in the lists of the core and of the server. Errors
-/// made by methods are shown with their parameters' names in braces, and for numbers with 3. The page,
-/// <c>docs/errors.md</c> and the OpenAPI document are made of this.
+/// Every error that our own API can answer, by its code, collected from the error lists of the core and the server.
+/// For errors that are made by methods, the parameters' names stand in braces, and numbers are 3. The errors page,
+/// <c>docs/errors.md</c> and the OpenAPI document are generated from this.
 /// </summary>
 internal static class ErrorCatalogue
 {
-    /// <summary>A code and all it can be said with.</summary>
-    public sealed record Entry(string Code, IReadOnlyList<Said> Said);
+    /// <summary>A code and all the messages it comes with.</summary>
+    public sealed record Entry(string Code, IReadOnlyList<Variant> Variants);
 
-    /// <param name="Error">The refusal.</param>
-    /// <param name="At">Where it points, as <see cref="Fault.Pointer"/> or <see cref="Fault.Parameter"/> have it; null:
-    /// at no one place.</param>
-    public sealed record Said(Error Error, string? At);
+    /// <param name="Error">The error.</param>
+    /// <param name="At">The place it points to, like <see cref="Fault.Pointer"/> or <see cref="Fault.Parameter"/>; null
+    /// when it points to no single place.</param>
+    public sealed record Variant(Error Error, string? At);
 
     private const BindingFlags Static =
         BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
-    // What only dialects and pages do.
-    private static readonly Type[] Elsewhere = [typeof(ProfileErrors)];
+    // These errors occur only in dialects and pages.
+    private static readonly Type[] OfOtherSurfaces = [typeof(ProfileErrors)];
 
-    /// <summary>In the order of their codes.</summary>
+    /// <summary>All entries, ordered by code.</summary>
     public static IReadOnlyList<Entry> All { get; } =
     [
         .. from type in new[] { typeof(Error).Assembly, typeof(ErrorCatalogue).Assembly }.SelectMany(a => a.GetTypes())
-           where !type.IsGenericTypeDefinition && !Elsewhere.Contains(type)
+           where !type.IsGenericTypeDefinition && !OfOtherSurfaces.Contains(type)
            where type.Namespace is { } space && !space.StartsWith("Usher.Server.Dialects", StringComparison.Ordinal)
                && !space.StartsWith("Usher.Server.Pages", StringComparison.Ordinal)
            from error in In(type)
-           where Happens(error)
+           where Occurs(error)
            let fault = Fault.From(error)
-           group new Said(
+           group new Variant(
                error,
-               fault.Pointer ?? (fault.Parameter is { } parameter ? "?" + parameter : null)) by error.Code into told
-           orderby told.Key
+               fault.Pointer ?? (fault.Parameter is { } parameter ? "?" + parameter : null)) by error.Code into variants
+           orderby variants.Key
            select new Entry(
-               told.Key,
+               variants.Key,
                [
-                   .. told.DistinctBy(s => (s.Error.StatusCode, s.Error.Message, s.At)).OrderBy(s => s.Error.StatusCode)
-                       .ThenBy(s => s.At, StringComparer.Ordinal)
+                   .. variants.DistinctBy(s => (s.Error.StatusCode, s.Error.Message, s.At))
+                       .OrderBy(s => s.Error.StatusCode).ThenBy(s => s.At, StringComparer.Ordinal)
                        .ThenBy(s => s.Error.Message, StringComparer.Ordinal)]),
     ];
 
@@ -57,7 +57,7 @@ internal static class ErrorCatalogue
             yield return (Error)field.GetValue(null)!;
         foreach (var property in type.GetProperties(Static).Where(p => p.PropertyType == typeof(Error)))
             yield return (Error)property.GetValue(null)!;
-        // Elsewhere a method may also return null, which is no refusal.
+        // In other classes a method may return null for "no error".
         if (!type.Name.EndsWith("Errors", StringComparison.Ordinal)) yield break;
         foreach (var method in type.GetMethods(Static)
                 .Where(m => m.ReturnType == typeof(Error) && !m.IsPrivate && !m.IsSpecialName))
@@ -65,7 +65,7 @@ internal static class ErrorCatalogue
             yield return (Error)method.Invoke(null, arguments)!;
     }
 
-    // All that each parameter can be, one with another.
+    // Every combination of the parameters' possible values.
     private static IEnumerable<object?[]> Arguments(ParameterInfo[] parameters) =>
         parameters.Aggregate<ParameterInfo, IEnumerable<object?[]>>([[]], (made, parameter) =>
         from arguments in made
@@ -84,7 +84,7 @@ internal static class ErrorCatalogue
         _ => [null],
     };
 
-    // What is not known is not found; operators' keys are refused by dialects only.
-    private static bool Happens(Error error) =>
+    // Unknown invitations are answered as "not found"; only dialects refuse operators' keys.
+    private static bool Occurs(Error error) =>
         error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
 }

@@ -6,12 +6,12 @@ using Usher.Core.Resources;
 
 namespace Usher.Server.Api;
 
-/// <summary>Something with a name, as others refer to it.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Name">What it is called.</param>
+/// <summary>A reference to something that has a name.</summary>
+/// <param name="Id">The id.</param>
+/// <param name="Name">The name.</param>
 internal sealed record Named(string Id, string Name);
 
-/// <summary>A level on one resource.</summary>
+/// <summary>An access level on one resource.</summary>
 internal sealed record LevelDocument
 {
     /// <summary>The resource's id.</summary>
@@ -19,12 +19,12 @@ internal sealed record LevelDocument
 
     public required string Name { get; init; }
 
-    /// <summary>How the resource is called in addresses.</summary>
+    /// <summary>The resource's name in URLs.</summary>
     public required string Slug { get; init; }
 
     public required AccessLevel Level { get; init; }
 
-    /// <summary>Single things below a full level; `full` implies all.</summary>
+    /// <summary>Single capabilities, where the level is not `full`; `full` includes all.</summary>
     public required IReadOnlyList<string> Capabilities { get; init; }
 
     public static IReadOnlyList<LevelDocument> From(IEnumerable<ResourceAccess> rows, AccessGraph graph) =>
@@ -42,10 +42,10 @@ internal sealed record LevelDocument
     ];
 }
 
-/// <summary>A level to give.</summary>
+/// <summary>An access level to grant.</summary>
 internal sealed record LevelRequest
 {
-    /// <summary>A resource, by id or slug.</summary>
+    /// <summary>The resource: id or slug.</summary>
     public required string Resource { get; init; }
 
     public AccessLevel Level { get; init; }
@@ -55,7 +55,7 @@ internal sealed record LevelRequest
     public NewLevel ToLevel() => new(Named.Resource(Resource), Level) { Capabilities = Capabilities ?? [] };
 }
 
-/// <summary>How requests name things.</summary>
+/// <summary>Parses the references to groups, roles, resources and members in requests.</summary>
 internal static class References
 {
     extension(Named)
@@ -90,7 +90,7 @@ internal static class References
 
     extension<T>(IReadOnlyList<T>? elements)
     {
-        /// <summary>A set to be exactly this; null, which leaves it as it is, where nothing was said.</summary>
+        /// <summary>A change that replaces the set; null, which leaves the set as it is, for null.</summary>
         public SetChange<TOther>? To<TOther>(Func<IEnumerable<T>, IReadOnlyList<TOther>> named) =>
             elements is null ? null : SetChange.To(named(elements));
     }

@@ -6,7 +6,7 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Named sets of members.</summary>
+/// <summary>Groups: named sets of members.</summary>
 internal static class GroupEndpoints
 {
     private static readonly GroupOptions Shown = new(Details: MemberDetails.Reached | MemberDetails.Counts);
@@ -15,26 +15,30 @@ internal static class GroupEndpoints
     {
         var groups = organization.MapGroup("/groups").WithTags("Groups");
         groups.MapGet("", ListAsync).TakesPages()
-            .Says<Page<GroupDocument>>(
+            .WithDocs<Page<GroupDocument>>(
                 "List groups",
-                "Oldest first. The two system groups are everybody and all service accounts: their members are "
+                "Oldest first. The two system groups contain all members and all service accounts; their membership is "
                 + "implied.");
-        groups.MapPost("", MakeAsync).CanRehearse().CanRepeat()
-            .Says<GroupDocument>(
-                "Make a group", "What it gives its members you must hold yourself.", StatusCodes.Status201Created);
-        groups.MapGet("/{group}", GetAsync).Says<GroupDocument>("Get a group");
-        groups.MapPatch("/{group}", ChangeAsync).CanRehearse()
-            .Says<GroupDocument>(
+        groups.MapPost("", MakeAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<GroupDocument>(
+                "Create a group", "You must hold everything that the group grants to its members.",
+                StatusCodes.Status201Created);
+        groups.MapGet("/{group}", GetAsync).WithDocs<GroupDocument>("Get a group");
+        groups.MapPatch("/{group}", ChangeAsync).SupportsDryRun()
+            .WithDocs<GroupDocument>(
                 "Change a group",
-                "What it is to give more, and what it gives no longer, you must hold yourself. It counts on its "
-                + "members' very next request.");
-        groups.MapDelete("/{group}", DeleteAsync).CanRehearse()
-            .SaysNothing("Delete a group", "Its members stay, without what it gave them.");
+                "You must hold everything that the group grants before and after the change. The change applies from "
+                + "the members' next request on.");
+        groups.MapDelete("/{group}", DeleteAsync).SupportsDryRun()
+            .WithDocsNoContent(
+                "Delete a group", "Its members stay in the organization and lose what the group granted.");
         groups.MapGet("/{group}/members", ListMembersAsync).TakesPages()
-            .Says<Page<MemberDocument>>(
-                "List a group's members", "Oldest members first. Those a system group implies are `members?kind=…`.");
-        groups.MapPost("/{group}/members", MoveAsync).CanRehearse().CanRepeat()
-            .Says<GroupDocument>("Put members in or out", "At most 1,000 at a time; all of them or none.");
+            .WithDocs<Page<MemberDocument>>(
+                "List a group's members",
+                "Oldest members first. For the implied members of a system group, use `members?kind=…`.");
+        groups.MapPost("/{group}/members", ChangeMembersAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<GroupDocument>(
+                "Add and remove members", "At most 1,000 at a time. Either all changes are made or none.");
     }
 
     private static async Task<IResult> ListAsync(ApiQuery query, Actor actor, GroupService groups, CancellationToken ct)
@@ -90,7 +94,7 @@ internal static class GroupEndpoints
                 read.Items, limit, MemberDocument.From, v => new Cursor("created", null, v.Member.Id))));
     }
 
-    private static async Task<IResult> MoveAsync(
+    private static async Task<IResult> ChangeMembersAsync(
         string group, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, GroupService groups,
         CancellationToken ct)
     {
@@ -103,7 +107,7 @@ internal static class GroupEndpoints
     private static IResult Show(GroupView view) => Answers.Ok(GroupDocument.From(view), Precondition.TagOf(view.Group));
 }
 
-/// <summary>A named set of members, and what it gives each of them.</summary>
+/// <summary>A named set of members, and what it grants to each of them.</summary>
 internal sealed record GroupDocument
 {
     /// <summary>`grp_…`</summary>
@@ -113,16 +117,16 @@ internal sealed record GroupDocument
 
     public required string Description { get; init; }
 
-    /// <summary>`everyone` and `service_accounts` have their members by themselves.</summary>
+    /// <summary>`everyone` and `service_accounts` are system groups, whose membership is implied.</summary>
     public required SystemGroup SystemKind { get; init; }
 
-    /// <summary>Its members are administrators.</summary>
+    /// <summary>Whether its members are administrators.</summary>
     public required bool IsAdmin { get; init; }
 
-    /// <summary>Its members reach every resource fully.</summary>
+    /// <summary>Whether its members have full access to every resource.</summary>
     public required bool AllResources { get; init; }
 
-    /// <summary>An invitation that names no groups puts into this one.</summary>
+    /// <summary>Whether invitations that name no groups add the member to this group.</summary>
     public required bool IsDefault { get; init; }
 
     public required IReadOnlyList<string> Permissions { get; init; }
@@ -151,10 +155,10 @@ internal sealed record GroupDocument
     }
 }
 
-/// <summary>A group to make.</summary>
+/// <summary>A group to create.</summary>
 internal sealed record GroupRequest
 {
-    /// <summary>1 to 120 characters, unique in the organization, letter case aside.</summary>
+    /// <summary>1 to 120 characters, unique in the organization; letter case does not count.</summary>
     public required string Name { get; init; }
 
     /// <summary>At most 1,000 characters.</summary>
@@ -168,20 +172,18 @@ internal sealed record GroupRequest
 
     public IReadOnlyList<string>? Permissions { get; init; }
 
-    /// <summary>By id or name.</summary>
+    /// <summary>Roles by id or name.</summary>
     public IReadOnlyList<string>? Roles { get; init; }
 
     public IReadOnlyList<LevelRequest>? Levels { get; init; }
 
-    /// <summary>Who is in it from the start: ids, addresses or `sa::` names, at most 1,000.</summary>
+    /// <summary>The first members: ids, addresses or `sa::` names, at most 1,000.</summary>
     public IReadOnlyList<string>? Members { get; init; }
 
     public NewGroup ToGroup() => new(Name ?? "")
     {
-        Description = Description
-            ?? "", IsAdmin = IsAdmin is true, AllResources = AllResources is true, IsDefault = IsDefault is true,
-               Permissions = Permissions
-            ?? [],
+        Description = Description ?? "", IsAdmin = IsAdmin is true, AllResources = AllResources is true,
+        IsDefault = IsDefault is true, Permissions = Permissions ?? [],
         Roles = Named.Roles(Roles ?? []), Levels = Named.Levels(Levels ?? []),
         Members = [.. (Members ?? []).Select(Named.Member)],
     };
@@ -193,10 +195,10 @@ internal sealed record GroupRequest
     };
 }
 
-/// <summary>What to change about a group. What is left out stays; a list replaces the one before.</summary>
+/// <summary>Changes to a group. Properties that are left out stay as they are; a list replaces the old list.</summary>
 internal sealed record GroupChangeRequest
 {
-    /// <summary>A system group keeps its own.</summary>
+    /// <summary>The name of a system group cannot be changed.</summary>
     public string? Name { get; init; }
 
     public string? Description { get; init; }
@@ -221,7 +223,7 @@ internal sealed record GroupChangeRequest
     };
 }
 
-/// <summary>Whom to put in, whom to put out: ids, addresses or `sa::` names.</summary>
+/// <summary>Members to add and to remove: ids, addresses or `sa::` names.</summary>
 internal sealed record MoveRequest
 {
     public IReadOnlyList<string>? Add { get; init; }

@@ -12,8 +12,8 @@ using Usher.Server.Pages;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// What an invited person does himself, for products that show pages of their own: no key, but the code of his link,
-/// and his session where he has an account.
+/// What invited people do themselves, for products with their own pages. Instead of an API key, the calls take the code
+/// of the invitation link and, from people with an account, their session.
 /// </summary>
 internal static class GuestEndpoints
 {
@@ -22,34 +22,37 @@ internal static class GuestEndpoints
         var guest = api.MapGroup("/organizations/{organization}/invitations/{invitation}").WithTags("Joining")
             .AllowAnonymous().LimitedBy(GuessKind.Codes);
         guest.MapPost("/check", CheckAsync).CanRepeat().TakesSession()
-            .Says<OfferDocument>(
-                "Look at an offer",
-                "What the holder of a link may know of it. Changes nothing, however often it is called.");
-        guest.MapPost("/accept", AcceptAsync).CanRepeat().TakesSession().Says<JoinedDocument>("Accept", """
-            A new person gives a name and a password, and is signed in. A person with an account signs in first and sends the session as
-            `Authorization: Bearer uss_…`. Where the address has an account that never proved it (`unproven_account`), the holder of a mailed
-            code gives that account's password as `currentPassword`, or takes the account over with `takeOver` and a new password: its sessions
-            and API keys then end, and its other memberships are suspended until an administrator of each organization restores them.
-            A code that was handed over proves nothing and tells nothing about accounts before it is submitted: `must_sign_in` is answered then,
-            to 20 submissions a day in an organization. The same person repeating it gets the same answer.
+            .WithDocs<OfferDocument>(
+                "Check an invitation",
+                "Shows the invitation to the holder of its link. Changes nothing, however often it is called.");
+        guest.MapPost("/accept", AcceptAsync).CanRepeat().TakesSession()
+            .WithDocs<JoinedDocument>("Accept an invitation", """
+            A new person sends a name and a password, and is signed in. A person with an account signs in first and
+            sends the session as `Authorization: Bearer uss_…`. Where the address has an account that never proved it
+            (`unproven_account`), the holder of a mailed code sends that account's password as `currentPassword`, or
+            takes the account over with `takeOver` and a new password: the account's sessions and API keys then end, and
+            its other memberships are suspended until an administrator of each organization restores them.
+            A code that an administrator handed over does not prove the address. Such a code reveals whether the address
+            has an account only on submission, by the error `must_sign_in`, at most 20 times a day per organization.
+            If the same person repeats the call, the answer is the same.
             """);
         guest.MapPost("/decline", DeclineAsync).CanRepeat()
-            .Says<OfferDocument>("Decline", "The membership offered is removed.");
+            .WithDocs<OfferDocument>("Decline an invitation", "The offered membership is removed.");
         guest.MapPost("/request", RequestAsync).CanRepeat()
-            .Says<OfferDocument>(
-                "Ask for a new link",
-                "For one that ran out, a new mail goes to the invited address; also for an open one whose code was "
-                + "handed over, which then stays open. For one whose sponsor lost the right, the administrators are "
-                + "told.");
+            .WithDocs<OfferDocument>(
+                "Request a new link",
+                "For an expired invitation, a new mail goes to the invited address. For an open invitation whose link "
+                + "an administrator handed over, a mail is sent too, and the handed-over link stays valid. For an "
+                + "invitation whose sponsor lost the right to invite, the administrators are notified.");
 
         var sessions = api.MapGroup("/sessions").WithTags("Joining").AllowAnonymous();
         sessions.MapPost("", SignInAsync).LimitedBy(GuessKind.Passwords).CanRepeat()
-            .Says<SessionDocument>(
-                "Sign in", "By e-mail and password. The token is the session's only secret.",
+            .WithDocs<SessionDocument>(
+                "Sign in", "With e-mail address and password. The token is the session's only secret.",
                 StatusCodes.Status201Created)
             .ProducesProblem(StatusCodes.Status401Unauthorized);
         sessions.MapDelete("/current", SignOutAsync).TakesSession(needed: true)
-            .SaysNothing("Sign out", "Ends the session that `Authorization: Bearer uss_…` names.");
+            .WithDocsNoContent("Sign out", "Ends the session in `Authorization: Bearer uss_…`.");
     }
 
     private static Task<IResult> CheckAsync(
@@ -70,7 +73,7 @@ internal static class GuestEndpoints
             var given = body.Value;
             var person = new NewPerson(
                 given.FirstName ?? "", given.LastName ?? "", given.Password ?? "") { TakeOver = given.TakeOver };
-            // A session alone proves no address, so it does not stand in the way of a password that does.
+            // A session alone does not prove the address. A password does, so it takes precedence.
             var passwordIsGiven = given.CurrentPassword is not null || given.TakeOver;
             if (!(passwordIsGiven ? (Result<Guid?>)(Guid?)null : await UserAsync(services))
                     .TryGet(out var user, out var ended))
@@ -121,7 +124,7 @@ internal static class GuestEndpoints
         return Answers.NoContent;
     }
 
-    // Guesses are counted before they are looked at, known and unknown invitations alike.
+    // Attempts are counted before the code is checked, for known and unknown invitations alike.
     private static async Task<IResult> WithLinkAsync<T>(
         string organization, string invitation, ApiBody<T> body, Func<T, string> code, Services services,
         Func<InvitationLink, Task<IResult>> answer)
@@ -141,8 +144,8 @@ internal static class GuestEndpoints
 
     internal static IResult Wait(TimeSpan wait) => (LimitErrors.TooMany with { RetryAfter = wait }).ToHttp();
 
-    // Null: no session was sent, as by a new person. An API key, which clients send by themselves with every call, says
-    // nothing about who accepts.
+    // Null when no session was sent, as by a new person. An API key is ignored: clients send it with every call, and it
+    // does not identify the person who accepts.
     private static async Task<Result<Guid?>> UserAsync(Services services)
     {
         if (Token(services.Http) is not { } token || !token.StartsWith(Secret.SessionPrefix, StringComparison.Ordinal))
@@ -152,7 +155,7 @@ internal static class GuestEndpoints
             : SessionErrors.Ended;
     }
 
-    // Never the cookie: what a browser sends by itself must not be enough to accept.
+    // The cookie is ignored: a header that browsers send automatically must not be enough to accept.
     private static string? Token(HttpContext http) =>
         http.Request.Headers.Authorization is [{ } header]
             && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
@@ -167,13 +170,13 @@ internal static class GuestEndpoints
 /// <summary>The code of a link.</summary>
 internal sealed record CodeRequest
 {
-    /// <summary>What stands behind the `#` of the link: `usi_…`</summary>
+    /// <summary>The part after the `#` of the link: `usi_…`</summary>
     public required string Code { get; init; }
 }
 
 internal sealed record AcceptRequest
 {
-    /// <summary>What stands behind the `#` of the link: `usi_…`</summary>
+    /// <summary>The part after the `#` of the link: `usi_…`</summary>
     public required string Code { get; init; }
 
     /// <summary>1 to 120 characters. For a new person.</summary>
@@ -182,11 +185,11 @@ internal sealed record AcceptRequest
     /// <summary>At most 120 characters. For a new person.</summary>
     public string? LastName { get; init; }
 
-    /// <summary>12 to 256 characters, not one of the common ones. For a new person, or with `takeOver`.</summary>
+    /// <summary>12 to 256 characters, not a common password. For a new person, or with `takeOver`.</summary>
     public string? Password { get; init; }
 
     /// <summary>
-    /// The present password of an account that never proved its address. Together with a mailed code it proves the
+    /// The current password of an account that never proved its address. Together with a mailed code it proves the
     /// address.
     /// </summary>
     public string? CurrentPassword { get; init; }
@@ -204,34 +207,33 @@ internal sealed record SignInRequest
     public required string Password { get; init; }
 
     /// <summary>
-    /// The code from the mail that was sent because sign-ins for the address failed many times; see
-    /// `sign_in_code_needed`.
+    /// The code from the mail that is sent after many failed sign-ins for the address; see `sign_in_code_needed`.
     /// </summary>
     public string? Code { get; init; }
 
     /// <summary>
-    /// The `deviceToken` of an earlier sign-in of the same person: with it no mailed code is asked for.
+    /// The `deviceToken` of an earlier sign-in by the same person. With it, no mailed code is needed.
     /// </summary>
     public string? DeviceToken { get; init; }
 }
 
 /// <summary>A session.</summary>
-/// <param name="Token">`uss_…`; shown here and never again.</param>
-/// <param name="ExpiresAt">When it ends.</param>
-/// <param name="DeviceToken">To keep, and to send with this person's next sign-in on the same device. It opens nothing,
-/// and counts for 90 days.</param>
+/// <param name="Token">`uss_…`; shown only in this answer.</param>
+/// <param name="ExpiresAt">When the session ends.</param>
+/// <param name="DeviceToken">Store it and send it with this person's next sign-in on the same device. It grants no
+/// access by itself and is valid for 90 days.</param>
 internal sealed record SessionDocument(string Token, DateTimeOffset ExpiresAt, string? DeviceToken)
 {
     public static SessionDocument From(SignedIn session, DeviceTokens devices) =>
         new(session.Secret, session.ExpiresAt, session.Device is { } device ? devices.Of(device) : null);
 }
 
-/// <summary>He is in.</summary>
-/// <param name="OrganizationName">Where.</param>
-/// <param name="Session">His new session, when he was not signed in before.</param>
+/// <summary>The person has joined.</summary>
+/// <param name="OrganizationName">The name of the organization.</param>
+/// <param name="Session">The new session; null when the person was signed in before.</param>
 internal sealed record JoinedDocument(string OrganizationName, SessionDocument? Session);
 
-/// <summary>An offer as the holder of its link may see it.</summary>
+/// <summary>An invitation as the holder of its link sees it.</summary>
 internal sealed record OfferDocument
 {
     public required OfferState State { get; init; }
@@ -239,7 +241,7 @@ internal sealed record OfferDocument
     /// <summary>
     /// Whether the address has an account, and who is signed in: `new_person` (no account), `must_sign_in` (an
     /// account), `unproven_account` (an account that never proved the address), `invitee` (the invited person is signed
-    /// in), `somebody_else` (another person is signed in), or `undisclosed` (nobody is signed in, and the code does not
+    /// in), `somebody_else` (another person is signed in), or `undisclosed` (no one is signed in, and the code does not
     /// prove the address).
     /// </summary>
     public required Viewer Viewer { get; init; }
@@ -252,18 +254,18 @@ internal sealed record OfferDocument
 
     public required string LastName { get; init; }
 
-    /// <summary>Who invites, by name; empty when it was the installation itself.</summary>
+    /// <summary>The name of the person who invites; empty when the installation itself invites.</summary>
     public required string SponsorName { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When the link was made that replaced this one; null unless `replaced`.</summary>
+    /// <summary>When the newer link was made that replaced this one; null unless `replaced`.</summary>
     public required DateTimeOffset? NewerSentAt { get; init; }
 
-    /// <summary>Whether asking for a new link leads anywhere.</summary>
+    /// <summary>Whether a new link can be requested.</summary>
     public required bool CanAskForNew { get; init; }
 
-    /// <summary>Whether the code was handed over by other means than mail, and so proves nothing.</summary>
+    /// <summary>Whether an administrator handed the code over, so that it does not prove the address.</summary>
     public required bool HandedOver { get; init; }
 
     public static OfferDocument From(Offer offer) => new()

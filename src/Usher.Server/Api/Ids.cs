@@ -3,7 +3,7 @@ using Usher.Server.Json;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// Ids as our own API writes them: what they are of, and the UUID in 22 characters of base64url, such as
+/// Ids as our own API writes them: a prefix for the type, and the UUID as 22 characters of base64url, such as
 /// <c>mem_AZqxW8c1dUeXk0m3v5q7Cw</c>.
 /// </summary>
 internal sealed class Ids
@@ -34,10 +34,10 @@ internal sealed class Ids
         return parsed is not null;
     }
 
-    /// <summary>The same for what mailed links name: also as the UUID that stands in the link.</summary>
+    /// <summary>Parses an id that mailed links contain. The plain UUID from the link is accepted too.</summary>
     public bool TryParseLinked(string text, out Guid id) =>
         TryParse(text, out id) || Guid.TryParseExact(text, "D", out id);
 
-    /// <summary>The id, or, for what is none of this kind, one that nothing has: it is then simply not found.</summary>
+    /// <summary>The id; for text that is not an id of this type, an id that nothing has, so it is not found.</summary>
     public Guid Parse(string text) => TryParse(text, out var id) ? id : Guid.AllBitsSet;
 }

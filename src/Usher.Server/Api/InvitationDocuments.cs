@@ -6,16 +6,16 @@ using Usher.Core.Members;
 
 namespace Usher.Server.Api;
 
-/// <summary>An offer to become a member, and all it gives.</summary>
+/// <summary>An invitation: an offer to become a member, with everything it grants.</summary>
 internal sealed record InvitationDocument
 {
     /// <summary>`inv_…`</summary>
     public required string Id { get; init; }
 
-    /// <summary>By the clock: one that ran out is `expired`.</summary>
+    /// <summary>The state at the time of the answer: a pending invitation past its end is `expired`.</summary>
     public required InvitationStatus State { get; init; }
 
-    /// <summary>Whom it is for; a member from now on, with the status `invited` until he joins.</summary>
+    /// <summary>The invited member, who has the status `invited` until they join.</summary>
     public required string MemberId { get; init; }
 
     public required string Email { get; init; }
@@ -30,15 +30,15 @@ internal sealed record InvitationDocument
 
     public required BuiltInRole Role { get; init; }
 
-    /// <summary>Full on every resource, present and future.</summary>
+    /// <summary>Whether the member gets full access to every resource, present and future.</summary>
     public required bool AllResources { get; init; }
 
-    /// <summary>Permissions given directly.</summary>
+    /// <summary>Permissions granted directly.</summary>
     public required IReadOnlyList<string> Permissions { get; init; }
 
     public required IReadOnlyList<Named> Groups { get; init; }
 
-    /// <summary>The organization's own roles, given directly.</summary>
+    /// <summary>The organization's own roles, granted directly.</summary>
     public required IReadOnlyList<Named> Roles { get; init; }
 
     public required IReadOnlyList<LevelDocument> Levels { get; init; }
@@ -46,24 +46,25 @@ internal sealed record InvitationDocument
     public required IReadOnlyDictionary<string, string> Metadata { get; init; }
 
     /// <summary>
-    /// Who last made, edited or resent it, and so stands for what it gives: at acceptance he must still hold it.
+    /// The member who last created, edited, resent or endorsed it. At acceptance, the sponsor must hold everything that
+    /// the invitation grants.
     /// </summary>
     public required SponsorDocument Sponsor { get; init; }
 
     /// <summary>
-    /// Whether it waits for an administrator's decision, because its sponsor may no longer give what it gives.
-    /// `endorse` or `resend` ends that.
+    /// Whether it waits for an administrator's decision, because its sponsor may no longer grant what it offers.
+    /// `endorse` and `resend` unblock it.
     /// </summary>
     public required bool Blocked { get; init; }
 
-    /// <summary>Since when it waits.</summary>
+    /// <summary>Since when it is blocked.</summary>
     public required DateTimeOffset? BlockedAt { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>How many links were made, by mail or otherwise; only the newest opens.</summary>
+    /// <summary>How many links were made, mailed or handed over. Only the newest of each kind is valid.</summary>
     public required int SentCount { get; init; }
 
     public required DateTimeOffset? LastSentAt { get; init; }
@@ -72,10 +73,10 @@ internal sealed record InvitationDocument
 
     public required DateTimeOffset? AcceptedAt { get; init; }
 
-    /// <summary>When it was declined, revoked, found expired or superseded.</summary>
+    /// <summary>When it was declined, revoked, superseded or marked as expired.</summary>
     public required DateTimeOffset? EndedAt { get; init; }
 
-    /// <summary>Why it was revoked, where it was not simply by hand: a `code`.</summary>
+    /// <summary>The `code` of the reason, where it was revoked automatically.</summary>
     public required string? EndReason { get; init; }
 
     public static InvitationDocument From(InvitationView view, DateTimeOffset now)
@@ -103,24 +104,24 @@ internal sealed record InvitationDocument
     }
 }
 
-/// <summary>Who stands for an invitation.</summary>
+/// <summary>The sponsor of an invitation.</summary>
 /// <param name="Kind">A member, an operator, or Usher itself.</param>
 /// <param name="MemberId">The member's id.</param>
-/// <param name="Name">What he was called at that time.</param>
+/// <param name="Name">The sponsor's name at that time.</param>
 internal sealed record SponsorDocument(ActorKind Kind, string? MemberId, string Name);
 
-/// <summary>What became of the last mail.</summary>
-/// <param name="State">`none`: no mail is on its way, because none was sent yet or a link was made by hand.</param>
-/// <param name="Reason">Why it could not be delivered.</param>
+/// <summary>The delivery of the last mail.</summary>
+/// <param name="State">`none`: no mail is being delivered, because none was sent yet or a link was handed over.</param>
+/// <param name="Reason">Why the mail could not be delivered.</param>
 internal sealed record DeliveryDocument(DeliveryState State, string? Reason);
 
 /// <summary>
-/// Whom to invite, and what to offer. What is left out is none, but for permissions and groups: there the
-/// organization's defaults.
+/// A person to invite, and what to grant. Without `permissions` or `groups`, the organization's defaults apply.
+/// Anything else that is left out is not granted.
 /// </summary>
 internal sealed record InvitationRequest
 {
-    /// <summary>One plain address.</summary>
+    /// <summary>One e-mail address, without a display name.</summary>
     public required string Email { get; init; }
 
     /// <summary>At most 120 characters.</summary>
@@ -140,25 +141,25 @@ internal sealed record InvitationRequest
 
     public bool? AllResources { get; init; }
 
-    /// <summary>Names of the catalogue; left out: the organization's defaults.</summary>
+    /// <summary>Names from the catalogue. Without it, the organization's default permissions apply.</summary>
     public IReadOnlyList<string>? Permissions { get; init; }
 
-    /// <summary>Groups by id or name; left out: the organization's default groups.</summary>
+    /// <summary>Groups by id or name. Without it, the organization's default groups apply.</summary>
     public IReadOnlyList<string>? Groups { get; init; }
 
-    /// <summary>The organization's own roles, by id or name.</summary>
+    /// <summary>The organization's own roles by id or name.</summary>
     public IReadOnlyList<string>? Roles { get; init; }
 
     public IReadOnlyList<LevelRequest>? Levels { get; init; }
 
-    /// <summary>At most 50 entries of your own.</summary>
+    /// <summary>At most 50 entries with keys of your choice.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
-    /// <summary>1 hour to 90 days from now; left out: after the organization's usual time.</summary>
+    /// <summary>1 hour to 90 days from now. Without it, the organization's invitation lifetime applies.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>
-    /// `mail` sends the link; `link` shows it in the answer, once, to hand over by other means. Default: `mail`.
+    /// `mail` mails the link; `link` returns it once in the answer, to be handed over in another way. Default: `mail`.
     /// </summary>
     public LinkDelivery? Delivery { get; init; }
 
@@ -166,9 +167,8 @@ internal sealed record InvitationRequest
     {
         FirstName = FirstName, LastName = LastName, Locale = Locale, TimeZone = TimeZone, Role = Role,
         AllResources = AllResources, Permissions = Permissions,
-        Groups = Groups is null
-            ? null
-            : Named.Groups(Groups), Roles = Named.Roles(Roles ?? []), Levels = Named.Levels(Levels ?? []),
+        Groups = Groups is null ? null : Named.Groups(Groups), Roles = Named.Roles(Roles ?? []),
+        Levels = Named.Levels(Levels ?? []),
         Metadata = Metadata ?? new Dictionary<string, string>(), ExpiresAt = ExpiresAt,
     };
 }
@@ -179,23 +179,25 @@ internal enum LinkDelivery
     Link,
 }
 
-/// <summary>An invitation just made.</summary>
+/// <summary>A new invitation.</summary>
 internal sealed record NewInvitationDocument
 {
     public required InvitationDocument Invitation { get; init; }
 
     /// <summary>
-    /// The link, where it was asked for: shown here and never again. Joining by it does not prove the address.
+    /// The link, where it was requested; shown only in this answer. Joining with it does not prove the address.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Link { get; init; }
 }
 
-/// <summary>What to change about an open invitation. What is left out stays; a list replaces the one before.</summary>
+/// <summary>
+/// Changes to an open invitation. Properties that are left out stay as they are; a list replaces the old list.
+/// </summary>
 internal sealed record InvitationChangeRequest
 {
     /// <summary>
-    /// A new address voids the links that are out: the invitation stays open, unsent until you resend it.
+    /// A new address makes all links invalid. The invitation stays open, and its mail is sent only when you resend it.
     /// </summary>
     public string? Email { get; init; }
 
@@ -203,10 +205,10 @@ internal sealed record InvitationChangeRequest
 
     public string? LastName { get; init; }
 
-    /// <summary>Null: none.</summary>
+    /// <summary>Null removes it.</summary>
     public Optional<string> Locale { get; init; }
 
-    /// <summary>Null: the organization's.</summary>
+    /// <summary>Null means the organization's time zone.</summary>
     public Optional<string> TimeZone { get; init; }
 
     public BuiltInRole? Role { get; init; }
@@ -221,10 +223,10 @@ internal sealed record InvitationChangeRequest
 
     public IReadOnlyList<LevelRequest>? Levels { get; init; }
 
-    /// <summary>Entries to set or, with null, to take out; others stay.</summary>
+    /// <summary>Entries to set; null removes an entry. Entries that are left out stay.</summary>
     public IReadOnlyDictionary<string, string?>? Metadata { get; init; }
 
-    /// <summary>1 hour to 90 days from now. One that ran out is open again.</summary>
+    /// <summary>1 hour to 90 days from now. An expired invitation becomes open again.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public MemberChange ToChange() => new()

@@ -8,7 +8,7 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// The whole life of an invitation, as those see it who invite. What the invited person does is
+/// The whole life of an invitation, for the people who invite. What the invited person does is in
 /// <see cref="GuestEndpoints"/>.
 /// </summary>
 internal static class InvitationEndpoints
@@ -20,53 +20,59 @@ internal static class InvitationEndpoints
     private static readonly QueryParameter[] Filters =
     [
         new("state", typeof(InvitationStatus), "Only invitations in these states.", Many: true),
-        new("email", typeof(string), "Only addresses that begin so."),
-        new("role", typeof(BuiltInRole), "Only those that give this built-in role."),
-        new("group", typeof(string), "Only those that put into this group (`grp_…`)."),
-        new("customRole", typeof(string), "Only those that give this role of the organization's own (`rol_…`)."),
-        new("sponsor", typeof(string), "Only those this member is the sponsor of (`mem_…`)."),
+        new("email", typeof(string), "Only addresses with this prefix."),
+        new("role", typeof(BuiltInRole), "Only invitations with this built-in role."),
+        new("group", typeof(string), "Only invitations that add the member to this group (`grp_…`)."),
+        new("customRole", typeof(string), "Only invitations that grant this role of the organization (`rol_…`)."),
+        new("sponsor", typeof(string), "Only invitations with this member as sponsor (`mem_…`)."),
         new(
             "blocked", typeof(bool),
             "`true`: only those that wait for an administrator's decision. `false`: only those that do not."),
-        new("createdFrom", typeof(DateTimeOffset), "Not made before."),
-        new("createdTo", typeof(DateTimeOffset), "Made before."),
-        new("expiresFrom", typeof(DateTimeOffset), "Not run out before."),
-        new("expiresTo", typeof(DateTimeOffset), "Run out before."),
+        new("createdFrom", typeof(DateTimeOffset), "Only invitations created at or after this time."),
+        new("createdTo", typeof(DateTimeOffset), "Only invitations created before this time."),
+        new("expiresFrom", typeof(DateTimeOffset), "Only invitations that expire at or after this time."),
+        new("expiresTo", typeof(DateTimeOffset), "Only invitations that expire before this time."),
     ];
 
     private static readonly QueryParameter Sort = new(
         "sort", typeof(string),
-        "`created`, `expires` or `email`; with a `-` before it the other way round. Default: `-created`.");
+        "`created`, `expires` or `email`; descending with a leading `-`. Default: `-created`.");
 
     public static void MapInvitations(this RouteGroupBuilder organization)
     {
         var invitations = organization.MapGroup("/invitations").WithTags("Invitations");
         invitations.MapGet("", ListAsync).TakesPages([.. Filters, Sort])
-            .Says<Page<InvitationDocument>>(
-                "List invitations", "Also those that have ended. By default the newest come first.");
-        invitations.MapPost("", InviteAsync).CanRehearse().CanRepeat()
-            .Says<NewInvitationDocument>("Invite a person", """
-            The person becomes a member with the status `invited`; nothing of what is offered can be used before he joins. You can offer only what you hold yourself.
-            An address that is invited already, or a member's, is refused.
+            .WithDocs<Page<InvitationDocument>>(
+                "List invitations", "Includes invitations that have ended. By default the newest come first.");
+        invitations.MapPost("", InviteAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<NewInvitationDocument>("Invite a person", """
+            The person becomes a member with the status `invited` and cannot use anything the invitation grants before
+            they join. You can grant only what you hold yourself. An address that is already invited, or belongs to a
+            member, is refused.
             """, StatusCodes.Status201Created);
-        invitations.MapGet("/{invitation}", GetAsync).Says<InvitationDocument>("Get an invitation");
-        invitations.MapPatch("/{invitation}", EditAsync).CanRehearse()
-            .Says<InvitationDocument>("Edit an open invitation", """
-            Whoever edits it stands for all of it from then on, and so must hold all that it gives. A new address voids the links that are out.
+        invitations.MapGet("/{invitation}", GetAsync).WithDocs<InvitationDocument>("Get an invitation");
+        invitations.MapPatch("/{invitation}", EditAsync).SupportsDryRun()
+            .WithDocs<InvitationDocument>("Edit an open invitation", """
+            The editor becomes the invitation's sponsor, and must hold everything it grants. A new address makes all
+            links invalid.
             """);
-        invitations.MapPost("/{invitation}/resend", ResendAsync).CanRehearse().CanRepeat()
-            .Says<InvitationDocument>(
+        invitations.MapPost("/{invitation}/resend", ResendAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<InvitationDocument>(
                 "Resend an invitation",
-                "A new mail goes out, the clock starts anew, older mailed links no longer open. An expired one is "
-                + "open again.");
-        invitations.MapPost("/{invitation}/revoke", RevokeAsync).CanRehearse().CanRepeat()
-            .Says<InvitationDocument>("Revoke an invitation", "It ends for good, and the invited member is removed.");
-        invitations.MapPost("/{invitation}/endorse", EndorseAsync).CanRehearse().CanRepeat()
-            .Says<InvitationDocument>("Endorse an invitation", """
-            You become its sponsor, and must hold everything that it gives. A blocked one waits no longer: the same link works, for at least seven more days.
+                "Mails a new link and restarts the invitation's lifetime. Older mailed links become invalid. An "
+                + "expired invitation becomes open again.");
+        invitations.MapPost("/{invitation}/revoke", RevokeAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<InvitationDocument>(
+                "Revoke an invitation", "Ends the invitation permanently and removes the invited member.");
+        invitations.MapPost("/{invitation}/endorse", EndorseAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<InvitationDocument>("Endorse an invitation", """
+            You become the invitation's sponsor, and must hold everything it grants. A blocked invitation becomes
+            usable again: the same link works for at least seven more days.
             """);
-        invitations.MapPost("/{invitation}/link", LinkAsync).CanRepeat().Says<LinkDocument>("Make a link by hand", """
-            A fresh link to hand over by other means than mail, shown once and recorded. One handed over before no longer opens; a mailed one does. Joining by it does not prove the address.
+        invitations.MapPost("/{invitation}/link", LinkAsync).CanRepeat().WithDocs<LinkDocument>("Create a link", """
+            Creates a link to hand over in another way than by mail. It is shown once, and its creation is recorded. A
+            link that was handed over before becomes invalid; a mailed link stays valid. Joining with it does not prove
+            the address.
             """, StatusCodes.Status201Created);
     }
 
@@ -89,7 +95,7 @@ internal static class InvitationEndpoints
                 : null
                 : after.Key;
             if (order is not InvitationOrder.Created && key is null)
-                return ShapeErrors.ParameterInvalid("after", "the `next` of an earlier page").ToHttp();
+                return ShapeErrors.ParameterInvalid("after", "the `next` value of an earlier page").ToHttp();
         }
 
         if (query.Refusal is { } refusal) return refusal;
@@ -106,7 +112,7 @@ internal static class InvitationEndpoints
         }, v.Invitation.Id))));
     }
 
-    /// <summary>The filter of a list, which is also what bulk work is told.</summary>
+    /// <summary>Reads the filter of a list; bulk operations take the same filter.</summary>
     private static InvitationFilter FilterOf(ApiQuery query) => new()
     {
         States = query.Enums<InvitationStatus>("state"), EmailPrefix = query.Text("email")?.ToLowerInvariant(),
@@ -125,15 +131,15 @@ internal static class InvitationEndpoints
     {
         if (body.Refusal(given => invitations.Faults(given.ToInvitation())) is { } refusal) return refusal;
         var byHand = body.Value.Delivery is LinkDelivery.Link;
-        var how = new InviteOptions(
+        var options = new InviteOptions(
             OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: !byHand, UnknownReferences.Refuse,
             Details: Shown) { MintLink = byHand };
-        var outcomes = await invitations.InviteAsync(actor, [body.Value.ToInvitation()], how, ct);
+        var outcomes = await invitations.InviteAsync(actor, [body.Value.ToInvitation()], options, ct);
         return outcomes[0].ToHttp(invited =>
         {
             var invitation = invited.Member.PendingInvitation!;
             var document = InvitationDocument.From(new(invitation, invited.Member, invited.Graph), clock.Now());
-            if (invited.Link is not null) http.Bears(invited.Member.Id, Permissions.UserManagement);
+            if (invited.Link is not null) http.ContainsSecretOf(invited.Member.Id, Permissions.UserManagement);
             var answer = new NewInvitationDocument
             {
                 Invitation = document, Link = invited.Link is { } link ? links.Join(link) : null,
@@ -193,7 +199,7 @@ internal static class InvitationEndpoints
             actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), MemberDetails.None, ct,
             request.IfMatch)).ToHttp(minted =>
         {
-            request.HttpContext.Bears(minted.View.Member.Id, Permissions.UserManagement);
+            request.HttpContext.ContainsSecretOf(minted.View.Member.Id, Permissions.UserManagement);
             return Answers.Created(
                 new LinkDocument(links.Join(minted.Link), minted.View.Invitation.ExpiresAt),
                 $"/usher/v1/organizations/{organization}/invitations/{invitation}",
@@ -204,7 +210,7 @@ internal static class InvitationEndpoints
         Answers.Ok(InvitationDocument.From(view, clock.Now()), Precondition.TagOf(view.Invitation, view.Member));
 }
 
-/// <summary>A link to join by.</summary>
-/// <param name="Link">Shown here and never again.</param>
-/// <param name="ExpiresAt">Until when it opens.</param>
+/// <summary>A link to join with.</summary>
+/// <param name="Link">Shown only in this answer.</param>
+/// <param name="ExpiresAt">When the link expires.</param>
 internal sealed record LinkDocument(string Link, DateTimeOffset ExpiresAt);

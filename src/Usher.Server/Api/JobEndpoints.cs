@@ -13,19 +13,19 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Work on many at once: imports, and invitations sent anew or ended by a filter.</summary>
+/// <summary>Bulk jobs: importing people, and resending, endorsing or revoking invitations by a filter.</summary>
 internal static class JobEndpoints
 {
     private static readonly ImportIds ImportNames = new(
-        text =>
-            Ids.Group.TryParse(text, out var id) ? id : null, text =>
-                Ids.Role.TryParse(text, out var id) ? id : null, text =>
-                    Ids.Resource.TryParse(text, out var id) ? id : null);
+        text => Ids.Group.TryParse(text, out var id) ? id : null,
+        text => Ids.Role.TryParse(text, out var id) ? id : null,
+        text => Ids.Resource.TryParse(text, out var id) ? id : null);
 
-    private static readonly QueryParameter Outcome = new("outcome", typeof(RowOutcome), "Only rows that came to this.");
-    private static readonly QueryParameter Rehearse = QueryParameter.DryRun with
+    private static readonly QueryParameter Outcome = new(
+        "outcome", typeof(RowOutcome), "Only rows with this outcome.");
+    private static readonly QueryParameter DryRun = QueryParameter.DryRun with
     {
-        Description = "`true`: the job only says what it would do.",
+        Description = "`true`: the job reports what it would do, and changes nothing.",
     };
 
     public static void MapJobs(this RouteGroupBuilder organization)
@@ -33,35 +33,39 @@ internal static class JobEndpoints
         var imports = organization.MapGroup("/imports").WithTags("Bulk");
         imports.MapPost("", ImportAsync).CanRepeat()
             .Takes(
-                Rehearse,
+                DryRun,
                 new QueryParameter(
                     "sendMail", typeof(bool),
-                    "`false`: people are invited, and no link exists until you resend. Default: `true`."))
+                    "`false`: people are invited without mail, and no link exists until you resend. Default: `true`."))
             .WithMetadata(
                 new AcceptsMetadata(["application/json", "text/csv"], typeof(ImportRequest)),
                 new RequestSizeLimitAttribute(ImportReader.MaxBytes + 1024))
-            .Says<JobDocument>("Import people", """
-                Up to 50,000, each with his own role, permissions, groups, levels and names; at most 32 MiB. A file that cannot be read changes nothing; a row that is refused refuses only itself.
-                The same file again changes nothing and sends no mail.
+            .WithDocs<JobDocument>("Import people", """
+                Invites up to 50,000 people, each with their own role, permissions, groups, access levels and names; at
+                most 32 MiB. A file that cannot be read changes nothing. A refused row does not stop the others.
+                Importing the same file again changes nothing and sends no mail.
                 """, StatusCodes.Status202Accepted);
         Map(imports, JobKind.Import);
 
         var invitations = organization.MapGroup("/invitations").WithTags("Bulk");
-        invitations.MapPost("/resend", ResendAllAsync).CanRepeat().Takes(Rehearse)
-            .Says<JobDocument>(
+        invitations.MapPost("/resend", ResendAllAsync).CanRepeat().Takes(DryRun)
+            .WithDocs<JobDocument>(
                 "Resend many invitations",
-                "Those of a filter that are pending or expired when the job comes to them; none made later.",
+                "Resends the invitations of a filter that are pending or expired when the job reaches them. "
+                + "Invitations made after the start of the job are left alone.",
                 StatusCodes.Status202Accepted);
-        invitations.MapPost("/revoke", RevokeAllAsync).CanRepeat().Takes(Rehearse)
-            .Says<JobDocument>(
+        invitations.MapPost("/revoke", RevokeAllAsync).CanRepeat().Takes(DryRun)
+            .WithDocs<JobDocument>(
                 "Revoke many invitations",
-                "Those of a filter that are pending or expired when the job comes to them; none made later.",
+                "Revokes the invitations of a filter that are pending or expired when the job reaches them. "
+                + "Invitations made after the start of the job are left alone.",
                 StatusCodes.Status202Accepted);
 
-        invitations.MapPost("/endorse", EndorseAllAsync).CanRepeat().Takes(Rehearse)
-            .Says<JobDocument>("Endorse many invitations", """
-            Of those of a filter that are pending or expired when the job comes to them: you become the sponsor of each whose sponsor may no longer give what it gives,
-            as far as you hold it, and the same links work again. The others come to `unchanged`.
+        invitations.MapPost("/endorse", EndorseAllAsync).CanRepeat().Takes(DryRun)
+            .WithDocs<JobDocument>("Endorse many invitations", """
+            Covers the invitations of a filter that are pending or expired when the job reaches them. You become the
+            sponsor of every invitation whose sponsor may no longer grant what it offers, provided you hold it yourself,
+            and its link works again. The others get the outcome `unchanged`.
             """, StatusCodes.Status202Accepted);
 
         Map(organization.MapGroup("/jobs").WithTags("Bulk"), null);
@@ -74,17 +78,18 @@ internal static class JobEndpoints
             "",
             (ApiQuery query, Actor actor, JobService service, CancellationToken ct) =>
                 ListAsync(kind, query, actor, service, ct)).TakesPages()
-            .Says<Page<JobDocument>>($"List {words}", "Newest first. They are kept for 30 days after their end.");
-        jobs.MapGet("/{job}", GetAsync).Says<JobDocument>($"Get {word}", "With how far it is.");
+            .WithDocs<Page<JobDocument>>($"List {words}", "Newest first. Jobs are kept for 30 days after they end.");
+        jobs.MapGet("/{job}", GetAsync).WithDocs<JobDocument>($"Get {word}", "Includes its progress.");
         jobs.MapGet("/{job}/rows", ListRowsAsync).TakesPages(Outcome)
-            .Says<Page<JobRowDocument>>(
-                $"List the rows of {word}", "Those that have come to something, in their order.");
+            .WithDocs<Page<JobRowDocument>>(
+                $"List the rows of {word}", "Lists the rows that are done, in the order of the input.");
         jobs.MapGet("/{job}/rows.csv", DownloadAsync).Takes(Outcome)
             .Produces(StatusCodes.Status200OK, contentType: "text/csv").WithSummary($"Download the rows of {word}")
             .WithDescription(
-                "The same as a file. A cell that a spreadsheet would take for a formula has an apostrophe before it.");
+                "The same list as a CSV file. A cell that a spreadsheet would read as a formula is prefixed with an "
+                + "apostrophe.");
         jobs.MapPost("/{job}/cancel", CancelAsync).CanRepeat()
-            .Says<JobDocument>($"Cancel {word}", "What it has done stays done.");
+            .WithDocs<JobDocument>($"Cancel {word}", "Rows that are done stay done.");
     }
 
     private static async Task<IResult> ImportAsync(
@@ -93,7 +98,7 @@ internal static class JobEndpoints
         var options = new ImportOptions(query.Flag("dryRun"), query.Text("sendMail") is null || query.Flag("sendMail"));
         if (query.Refusal is { } refusal) return refusal;
         if (Format(request) is not { } format) return HostErrors.WrongMediaType.ToHttp();
-        if (request.Body.CanSeek) request.Body.Position = 0; // of a request that lost a race
+        if (request.Body.CanSeek) request.Body.Position = 0; // an attempt that lost a race has read it
         return (await jobs.ImportAsync(actor, request.Body, format, ImportNames, options, ct))
             .ToHttp(job => Started(job, organization, "imports"));
     }
@@ -145,7 +150,7 @@ internal static class JobEndpoints
         var (limit, outcome, place) = (query.Limit, query.Enum<RowOutcome>("outcome"), query.After("row"));
         var row = 0;
         if (place is not null && !int.TryParse(place.Key, NumberStyles.None, CultureInfo.InvariantCulture, out row))
-            return ShapeErrors.ParameterInvalid("after", "the `next` of an earlier page").ToHttp();
+            return ShapeErrors.ParameterInvalid("after", "the `next` value of an earlier page").ToHttp();
         if (query.Refusal is { } refusal) return refusal;
         var id = Ids.Job.Parse(job);
         return (await jobs.RowsAsync(actor, id, outcome, row, limit + 1, ct)).ToHttp(read =>
@@ -210,7 +215,7 @@ internal static class JobEndpoints
     }
 }
 
-/// <summary>Work on many rows.</summary>
+/// <summary>A job over many rows.</summary>
 internal sealed record JobDocument
 {
     /// <summary>`job_…`</summary>
@@ -220,19 +225,19 @@ internal sealed record JobDocument
 
     public required JobStatus Status { get; init; }
 
-    /// <summary>Whether it only says what it would do.</summary>
+    /// <summary>Whether the job only reports what it would do.</summary>
     public required bool DryRun { get; init; }
 
-    /// <summary>How many rows there are.</summary>
+    /// <summary>The number of rows.</summary>
     public required int Total { get; init; }
 
-    /// <summary>How many of them have come to something.</summary>
+    /// <summary>The number of rows that are done.</summary>
     public required int Done { get; init; }
 
-    /// <summary>How many came to what, by outcome.</summary>
+    /// <summary>The number of rows for each outcome.</summary>
     public required IReadOnlyDictionary<string, int> Counts { get; init; }
 
-    /// <summary>Who started it, by name. What he may do is asked anew as it goes on.</summary>
+    /// <summary>The name of the actor who started it. Their permissions are checked again while it runs.</summary>
     public required string StartedBy { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -241,7 +246,7 @@ internal sealed record JobDocument
 
     public required DateTimeOffset? FinishedAt { get; init; }
 
-    /// <summary>Why a `failed` one went no further.</summary>
+    /// <summary>Why the job failed.</summary>
     public required string? FailureReason { get; init; }
 
     public static JobDocument From(Job job) => new()
@@ -253,20 +258,20 @@ internal sealed record JobDocument
     };
 }
 
-/// <summary>What became of one row.</summary>
+/// <summary>The outcome of one row.</summary>
 internal sealed record JobRowDocument
 {
-    /// <summary>1 for the first; of a CSV file the header is not counted.</summary>
+    /// <summary>The number of the row, from 1. The header of a CSV file is not counted.</summary>
     public required int Row { get; init; }
 
     public required string Email { get; init; }
 
     public required RowOutcome Outcome { get; init; }
 
-    /// <summary>Why nothing was done.</summary>
+    /// <summary>The error code, where the row was refused.</summary>
     public required string? Code { get; init; }
 
-    /// <summary>Where in the row, as a JSON pointer.</summary>
+    /// <summary>The position in the row as a JSON pointer.</summary>
     public required string? Pointer { get; init; }
 
     public required string? Detail { get; init; }
@@ -277,26 +282,23 @@ internal sealed record JobRowDocument
 
     public static JobRowDocument From(JobRow row) => new()
     {
-        Row = row.Row, Email = row.Email, Outcome = row.Outcome, Code = row.Code, Pointer = row.Field is { } field
-            ? Fault.PointerOf(field)
-            : null, Detail = row.Detail,
-        MemberId = row.MemberId is { } member
-            ? Ids.Member.Of(member)
-            : null, InvitationId = row.InvitationId is { } invitation
-            ? Ids.Invitation.Of(invitation)
-            : null,
+        Row = row.Row, Email = row.Email, Outcome = row.Outcome, Code = row.Code,
+        Pointer = row.Field is { } field ? Fault.PointerOf(field) : null, Detail = row.Detail,
+        MemberId = row.MemberId is { } member ? Ids.Member.Of(member) : null,
+        InvitationId = row.InvitationId is { } invitation ? Ids.Invitation.Of(invitation) : null,
     };
 }
 
 /// <summary>People to invite.</summary>
 internal sealed record ImportRequest
 {
-    /// <summary>1 to 50,000.</summary>
+    /// <summary>1 to 50,000 rows.</summary>
     public required IReadOnlyList<ImportRowRequest> Rows { get; init; }
 }
 
 /// <summary>
-/// One of them. What is left out is none, but for permissions and groups: there the organization's defaults.
+/// One person to invite. Without `permissions` or `groups`, the organization's defaults apply; anything else that is
+/// left out is not granted.
 /// </summary>
 internal sealed record ImportRowRequest
 {
@@ -328,18 +330,18 @@ internal sealed record ImportRowRequest
 }
 
 /// <summary>
-/// Which invitations. All that is given must hold. For every open one say `all`; a filter that names nothing is
-/// refused.
+/// Selects invitations that meet all the given conditions. To select every open invitation, set `all`; a filter without
+/// conditions is refused.
 /// </summary>
 internal sealed record InvitationFilterRequest
 {
-    /// <summary>`true`: every pending or expired invitation. Given alone.</summary>
+    /// <summary>`true`: every pending or expired invitation. Excludes all other conditions.</summary>
     public bool? All { get; init; }
 
     /// <summary>`pending`, `expired`, or both; not an empty list.</summary>
     public IReadOnlyList<InvitationStatus>? States { get; init; }
 
-    /// <summary>How the address begins.</summary>
+    /// <summary>A prefix of the address.</summary>
     public string? Email { get; init; }
 
     public BuiltInRole? Role { get; init; }
@@ -361,7 +363,9 @@ internal sealed record InvitationFilterRequest
 
     public DateTimeOffset? ExpiresTo { get; init; }
 
-    /// <summary>`true`: those that wait for an administrator's decision. `false`: those that do not.</summary>
+    /// <summary>
+    /// `true`: only those that wait for an administrator's decision. `false`: only those that do not.
+    /// </summary>
     public bool? Blocked { get; init; }
 
     public InvitationFilter ToFilter(FaultList faults)
@@ -369,10 +373,9 @@ internal sealed record InvitationFilterRequest
         if (States is []) faults.Add(JobErrors.StatesInvalid);
         return new()
         {
-            All = All is true, Blocked = Blocked, States = States
-                ?? [], EmailPrefix = Email?.ToLowerInvariant(), Role = Role,
-                   GroupId = Id(Group, Ids.Group, "group", faults),
-                   RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
+            All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(),
+            Role = Role, GroupId = Id(Group, Ids.Group, "group", faults),
+            RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
             SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo,
             ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
         };

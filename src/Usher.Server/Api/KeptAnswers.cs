@@ -5,12 +5,12 @@ using Usher.Core.Idempotency;
 
 namespace Usher.Server.Api;
 
-/// <summary>Answers that are known before they are sent.</summary>
+/// <summary>Captures answers before they are sent, for idempotency keys and dry runs.</summary>
 internal static class KeptAnswers
 {
     private static readonly string[] Kept = ["Content-Type", "Location", "ETag", "Cache-Control"];
 
-    /// <summary>Carries a request out and holds its answer back.</summary>
+    /// <summary>Runs a handler and captures its answer instead of sending it.</summary>
     public static async Task<KeptAnswer> TakeAsync(HttpContext http, Func<ValueTask<object?>> handler)
     {
         var response = http.Response;
@@ -19,7 +19,7 @@ internal static class KeptAnswers
         http.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));
         try
         {
-            // Of a run that lost a race nothing may be left.
+            // Clears what an earlier attempt that lost a race has set.
             response.StatusCode = StatusCodes.Status200OK;
             foreach (var name in Kept.Where(n => n is not "Cache-Control")) response.Headers.Remove(name);
             http.Features.Set<SecretOf>(null);
@@ -41,12 +41,13 @@ internal static class KeptAnswers
     }
 
     /// <summary>
-    /// Says that the answer bears a member's secret, so that a repeat gives it only to a caller who may still have it.
+    /// Marks the answer as containing a member's secret, so that a repeated request gets it only if its caller may
+    /// still have the secret.
     /// </summary>
-    public static void Bears(this HttpContext http, Guid member, string permission) =>
+    public static void ContainsSecretOf(this HttpContext http, Guid member, string permission) =>
         http.Features.Set(new SecretOf(member, permission));
 
-    /// <summary>What makes a request the same as another: method, path, query, media type and body.</summary>
+    /// <summary>Hashes what identifies a repeated request: method, path, query, media type and body.</summary>
     public static async Task<byte[]> HashAsync(HttpRequest request)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -61,8 +62,8 @@ internal static class KeptAnswers
     }
 
     /// <summary>
-    /// Keeps the body of a request that may come again, before anything reads it: in memory when it is short, else in a
-    /// file; see <see cref="SpilledBodies"/>.
+    /// Buffers the body of a request with an idempotency key before anything reads it: in memory when it is short,
+    /// otherwise in a file; see <see cref="SpilledBodies"/>.
     /// </summary>
     public static void UseRepeatableBodies(this WebApplication app) => app.Use((http, next) =>
     {

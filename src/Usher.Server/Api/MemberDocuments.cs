@@ -6,7 +6,7 @@ using Usher.Core.Members;
 
 namespace Usher.Server.Api;
 
-/// <summary>A person's, or a service account's, place in the organization.</summary>
+/// <summary>A member of the organization: a person or a service account.</summary>
 internal sealed record MemberDocument
 {
     /// <summary>`mem_…`</summary>
@@ -14,49 +14,49 @@ internal sealed record MemberDocument
 
     public required MemberKind Kind { get; init; }
 
-    /// <summary>A suspended member keeps all he holds, and can use none of it.</summary>
+    /// <summary>A suspended member keeps their grants and cannot use them.</summary>
     public required MemberStatus Status { get; init; }
 
     /// <summary>The e-mail address as typed; null for a service account.</summary>
     public required string? Email { get; init; }
 
-    /// <summary>His name, else his address; a service account's is `sa::…`</summary>
+    /// <summary>The member's name, or their address where they have none; for a service account `sa::…`</summary>
     public required string DisplayName { get; init; }
 
     public required string FirstName { get; init; }
 
     public required string LastName { get; init; }
 
-    /// <summary>What a service account is for.</summary>
+    /// <summary>The purpose of a service account.</summary>
     public required string Description { get; init; }
 
     public required string? Locale { get; init; }
 
-    /// <summary>TZ database name; null: none said, the organization's is his; "": none, on purpose.</summary>
+    /// <summary>TZ database name. Null means the organization's time zone; "" means none on purpose.</summary>
     public required string? TimeZone { get; init; }
 
     public required BuiltInRole Role { get; init; }
 
-    /// <summary>Full on every resource, present and future.</summary>
+    /// <summary>Whether the member has full access to every resource, present and future.</summary>
     public required bool AllResources { get; init; }
 
-    /// <summary>Permissions granted directly; what he effectively has is `…/access`.</summary>
+    /// <summary>Permissions granted directly. The effective permissions are at `…/access`.</summary>
     public required IReadOnlyList<string> Permissions { get; init; }
 
-    /// <summary>Groups he was put into; those whose members are implied are not named.</summary>
+    /// <summary>Groups the member was added to. System groups, whose membership is implied, are left out.</summary>
     public required IReadOnlyList<Named> Groups { get; init; }
 
-    /// <summary>The organization's own roles he holds directly.</summary>
+    /// <summary>The organization's own roles that the member holds directly.</summary>
     public required IReadOnlyList<Named> Roles { get; init; }
 
-    /// <summary>Levels given directly.</summary>
+    /// <summary>Access levels granted directly.</summary>
     public required IReadOnlyList<LevelDocument> Levels { get; init; }
 
     public required string? SsoId { get; init; }
 
     public required IReadOnlyDictionary<string, string> Metadata { get; init; }
 
-    /// <summary>His invitation while it is open: `inv_…`</summary>
+    /// <summary>The open invitation: `inv_…`</summary>
     public required string? InvitationId { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -64,8 +64,8 @@ internal sealed record MemberDocument
     public required DateTimeOffset? LastSignInAt { get; init; }
 
     /// <summary>
-    /// In the answer to a change that took away the right to make them: what became of the member's pending
-    /// invitations.
+    /// What happened to the member's pending invitations. Only in the answer to a change by which the member lost the
+    /// right to invite.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SponsoredDocument? SponsoredInvitations { get; init; }
@@ -97,10 +97,14 @@ internal sealed record MemberDocument
         [.. graph.RolesOf(member.Roles).OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))];
 }
 
-/// <summary>What to change about a member. What is left out stays; a list replaces the one before.</summary>
+/// <summary>
+/// Changes to a member. Properties that are left out stay as they are; a list replaces the old list.
+/// </summary>
 internal sealed record MemberChangeRequest
 {
-    /// <summary>For persons. It is the organization's own record: his sign-in keeps the address it has.</summary>
+    /// <summary>
+    /// Only for persons. Changes the organization's record; the address the person signs in with stays the same.
+    /// </summary>
     public string? Email { get; init; }
 
     public string? FirstName { get; init; }
@@ -110,16 +114,18 @@ internal sealed record MemberChangeRequest
     /// <summary>At most 1,000 characters.</summary>
     public string? Description { get; init; }
 
-    /// <summary>Null: none.</summary>
+    /// <summary>Null removes it.</summary>
     public Optional<string> Locale { get; init; }
 
-    /// <summary>Null: the organization's.</summary>
+    /// <summary>Null means the organization's time zone.</summary>
     public Optional<string> TimeZone { get; init; }
 
-    /// <summary>Null: none.</summary>
+    /// <summary>Null removes it.</summary>
     public Optional<string> SsoId { get; init; }
 
-    /// <summary>`true` takes an active member's access away on his very next request; `false` gives it back.</summary>
+    /// <summary>
+    /// `true` suspends an active member, whose access ends with their next request; `false` restores the access.
+    /// </summary>
     public bool? Suspended { get; init; }
 
     public BuiltInRole? Role { get; init; }
@@ -136,7 +142,7 @@ internal sealed record MemberChangeRequest
 
     public IReadOnlyList<LevelRequest>? Levels { get; init; }
 
-    /// <summary>Entries to set or, with null, to take out; others stay.</summary>
+    /// <summary>Entries to set; null removes an entry. Entries that are left out stay.</summary>
     public IReadOnlyDictionary<string, string?>? Metadata { get; init; }
 
     public MemberChange ToChange() => new()
@@ -149,10 +155,10 @@ internal sealed record MemberChangeRequest
     };
 }
 
-/// <summary>A service account to make.</summary>
+/// <summary>A service account to create.</summary>
 internal sealed record ServiceAccountRequest
 {
-    /// <summary>1 to 120 characters of a-z, 0-9, `.`, `_` and `-`; `sa::` is put before it.</summary>
+    /// <summary>1 to 120 characters of a-z, 0-9, `.`, `_` and `-`; Usher adds the prefix `sa::`.</summary>
     public required string Name { get; init; }
 
     public string? Description { get; init; }
@@ -173,17 +179,17 @@ internal sealed record ServiceAccountRequest
         };
 }
 
-/// <summary>A member who was removed.</summary>
+/// <summary>A member that was removed.</summary>
 /// <param name="Id">`mem_…`</param>
-/// <param name="SponsoredInvitations">What became of the pending invitations the member was the sponsor of; null where
+/// <param name="SponsoredInvitations">What happened to the pending invitations with this member as sponsor; null where
 /// there were none.</param>
 internal sealed record RemovedMemberDocument(string Id, SponsoredDocument? SponsoredInvitations);
 
-/// <summary>What became of pending invitations whose sponsor lost the right to make them.</summary>
-/// <param name="Affected">How many there are.</param>
+/// <summary>What happened to pending invitations whose sponsor lost the right to make them.</summary>
+/// <param name="Affected">The number of affected invitations.</param>
 /// <param name="Blocked">How many wait for an administrator's decision.</param>
-/// <param name="Endorsed">How many you are the sponsor of now.</param>
-/// <param name="Revoked">How many ended.</param>
+/// <param name="Endorsed">How many have you as sponsor now.</param>
+/// <param name="Revoked">How many were revoked.</param>
 internal sealed record SponsoredDocument(int Affected, int Blocked, int Endorsed, int Revoked)
 {
     public static SponsoredDocument? From(SponsoredOutcome outcome) =>

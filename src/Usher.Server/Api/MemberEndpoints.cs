@@ -6,28 +6,27 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Members and service accounts: the same thing in two kinds.</summary>
+/// <summary>Members: persons and service accounts.</summary>
 internal static class MemberEndpoints
 {
     private const MemberDetails Shown = MemberDetails.Reached;
 
     private static readonly QueryParameter[] Filters =
     [
-        new("status", typeof(MemberStatus), "Only members of this status. Removed ones are never shown."),
-        new("email", typeof(string), "Only addresses, or `sa::` names, that begin so."),
-        new("role", typeof(BuiltInRole), "Only members of this built-in role."),
-        new("group", typeof(string), "Only those who were put into this group (`grp_…`)."),
+        new("status", typeof(MemberStatus), "Only members with this status. Removed members are never listed."),
+        new("email", typeof(string), "Only addresses or `sa::` names with this prefix."),
+        new("role", typeof(BuiltInRole), "Only members with this built-in role."),
+        new("group", typeof(string), "Only members who were added to this group (`grp_…`)."),
         new(
-            "customRole", typeof(string),
-            "Only those who hold this role of the organization's own directly (`rol_…`)."),
+            "customRole", typeof(string), "Only members who hold this role of the organization directly (`rol_…`)."),
         new(
-            "sort", typeof(string),
-            "`created` or `email`; with a `-` before it the other way round. Default: `created`."),
+            "sort", typeof(string), "`created` or `email`; descending with a leading `-`. Default: `created`."),
     ];
 
     private static readonly QueryParameter Sponsored = new("invitations", typeof(SponsoredAction), """
-        What becomes of pending invitations whose sponsor loses the right to make them by this change: `block` lets them wait for a decision, `endorse` makes you
-        their sponsor and `revoke` ends them, both as far as you cover the invited member. Default: `block`.
+        What happens to pending invitations whose sponsor loses the right to make them by this change: `block` lets them
+        wait for an administrator's decision, `endorse` makes you their sponsor, and `revoke` ends them. `endorse` and
+        `revoke` apply where you hold everything the invited member holds. Default: `block`.
         """);
 
     public static void MapMembers(this RouteGroupBuilder organization)
@@ -35,29 +34,34 @@ internal static class MemberEndpoints
         var members = organization.MapGroup("/members").WithTags("Members");
         members.MapGet("", ListMembersAsync)
             .TakesPages([.. Filters, new("kind", typeof(MemberKind), "Only persons, or only service accounts.")])
-            .Says<Page<MemberDocument>>("List members", "Persons and service accounts, invited ones included.");
-        members.MapGet("/{member}", GetMemberAsync).Says<MemberDocument>("Get a member");
-        members.MapPatch("/{member}", ChangeMemberAsync).CanRehearse().Takes(Sponsored)
-            .Says<MemberDocument>("Change a member", """
-            What is given and what is taken away you must hold yourself; for the address, the SSO id, suspending, and whatever a pending member is offered, you must hold all that he holds.
+            .WithDocs<Page<MemberDocument>>(
+                "List members", "Lists persons and service accounts, invited ones included.");
+        members.MapGet("/{member}", GetMemberAsync).WithDocs<MemberDocument>("Get a member");
+        members.MapPatch("/{member}", ChangeMemberAsync).SupportsDryRun().Takes(Sponsored)
+            .WithDocs<MemberDocument>("Change a member", """
+            You must hold everything you grant or take away. To change the address or the SSO id, to suspend the member,
+            and to change anything a pending member is offered, you must hold everything the member holds.
             """);
-        members.MapDelete("/{member}", RemoveMemberAsync).CanRehearse().Takes(Sponsored)
-            .Says<RemovedMemberDocument>("Remove a member", """
-            Permissions, roles, groups and keys go, from the very next request on. An open invitation of the member is revoked. The answer says how many pending
-            invitations the member was the sponsor of.
+        members.MapDelete("/{member}", RemoveMemberAsync).SupportsDryRun().Takes(Sponsored)
+            .WithDocs<RemovedMemberDocument>("Remove a member", """
+            The member's permissions, roles, groups and keys end with the next request. Their open invitation is
+            revoked. The answer says how many pending invitations the member was the sponsor of.
             """);
 
         var accounts = organization.MapGroup("/service-accounts").WithTags("Service accounts");
-        accounts.MapGet("", ListAccountsAsync).TakesPages(Filters).Says<Page<MemberDocument>>("List service accounts");
-        accounts.MapPost("", MakeAccountAsync).CanRehearse().CanRepeat()
-            .Says<MemberDocument>(
-                "Make a service account", "It acts by API keys alone. What it is given you must hold yourself.",
+        accounts.MapGet("", ListAccountsAsync).TakesPages(Filters)
+            .WithDocs<Page<MemberDocument>>("List service accounts");
+        accounts.MapPost("", MakeAccountAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<MemberDocument>(
+                "Create a service account",
+                "A service account acts only by API keys. You must hold everything you grant to it.",
                 StatusCodes.Status201Created);
-        accounts.MapGet("/{account}", GetAccountAsync).Says<MemberDocument>("Get a service account");
-        accounts.MapPatch("/{account}", ChangeAccountAsync).CanRehearse().Takes(Sponsored)
-            .Says<MemberDocument>("Change a service account");
-        accounts.MapDelete("/{account}", RemoveAccountAsync).CanRehearse().Takes(Sponsored).Says<RemovedMemberDocument>(
-            "Remove a service account", "Its keys are refused from the very next request on.");
+        accounts.MapGet("/{account}", GetAccountAsync).WithDocs<MemberDocument>("Get a service account");
+        accounts.MapPatch("/{account}", ChangeAccountAsync).SupportsDryRun().Takes(Sponsored)
+            .WithDocs<MemberDocument>("Change a service account");
+        accounts.MapDelete("/{account}", RemoveAccountAsync).SupportsDryRun().Takes(Sponsored)
+            .WithDocs<RemovedMemberDocument>(
+                "Remove a service account", "Its keys are refused from the next request on.");
     }
 
     private static Task<IResult> ListMembersAsync(

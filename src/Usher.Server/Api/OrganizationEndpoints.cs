@@ -9,44 +9,50 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// Organizations, which are the operator's to make and to end, and the settings of one, which are its administrators'.
+/// Organizations, which operators create and delete, and an organization's settings, which its administrators change.
 /// </summary>
 internal static class OrganizationEndpoints
 {
-    /// <summary>All of them.</summary>
+    /// <summary>Maps the routes over all organizations.</summary>
     public static void MapOrganizations(this RouteGroupBuilder api)
     {
         var organizations = api.MapGroup("/organizations").WithTags("Organizations")
             .RequireAuthorization(Policies.Api, Policies.Operator);
         organizations.MapGet("", ListAsync).TakesPages()
-            .Says<Page<OrganizationDocument>>("List organizations", "Oldest first. Needs an operator's key.");
-        organizations.MapPost("", MakeAsync).CanRepeat().Says<NewOrganizationDocument>("Make an organization", """
-            With its first administrator, who is active from the start, so that there is never none. His key, and the link by which he sets his password, are shown once. Needs an operator's key.
+            .WithDocs<Page<OrganizationDocument>>("List organizations", "Oldest first. Needs an operator's key.");
+        organizations.MapPost("", MakeAsync).CanRepeat().WithDocs<NewOrganizationDocument>("Create an organization", """
+            Creates the organization with its first administrator, who is active from the start. The administrator's key
+            and the link to set their password are shown once. Needs an operator's key.
             """, StatusCodes.Status201Created);
     }
 
-    /// <summary>One.</summary>
+    /// <summary>Maps the routes of one organization.</summary>
     public static void MapOrganization(this RouteGroupBuilder organization)
     {
         organization.MapGet("", GetAsync).WithTags("Organizations")
-            .Says<OrganizationDocument>(
-                "Get an organization", "By slug or id: the one of your key, or with an operator's key any.");
+            .WithDocs<OrganizationDocument>(
+                "Get an organization", "Your key's organization, by slug or id; with an operator's key, any.");
         var ending = organization.MapGroup("").WithTags("Organizations").RequireAuthorization(Policies.Operator);
-        ending.MapPost("/suspend", SuspendAsync).CanRehearse().CanRepeat()
-            .Says<OrganizationDocument>(
+        ending.MapPost("/suspend", SuspendAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<OrganizationDocument>(
                 "Suspend an organization",
-                "Nobody's key or session acts in it, and no link of it opens, until it is resumed. Nothing is lost. "
+                "While suspended, all keys and sessions are refused in it, and its links do not work. No data is lost. "
                 + "Needs an operator's key.");
-        ending.MapPost("/resume", ResumeAsync).CanRehearse().CanRepeat()
-            .Says<OrganizationDocument>("Resume an organization", "Needs an operator's key.");
-        ending.MapDelete("", DeleteAsync).CanRehearse().Says<DeletedOrganizationDocument>("Delete an organization", """
-            With every row of it, its events included; people keep their sign-ins. It must be suspended. With `dryRun=true` the answer says what would go. Needs an operator's key.
+        ending.MapPost("/resume", ResumeAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<OrganizationDocument>("Resume an organization", "Needs an operator's key.");
+        ending.MapDelete("", DeleteAsync).SupportsDryRun()
+            .WithDocs<DeletedOrganizationDocument>("Delete an organization", """
+            Deletes all data of a suspended organization, including its events. People keep their accounts. With
+            `dryRun=true` the answer says what would be deleted. Needs an operator's key.
             """);
 
         var settings = organization.MapGroup("/settings").WithTags("Settings");
-        settings.MapGet("", GetSettingsAsync).Says<SettingsDocument>("Get the settings", "For administrators.");
-        settings.MapPatch("", ChangeSettingsAsync).CanRehearse().Says<SettingsDocument>("Change the settings", """
-            What new members get by default needs `user_management`, and that you hold what comes and what goes; the seat limit needs an operator's key; the rest needs an administrator.
+        settings.MapGet("", GetSettingsAsync)
+            .WithDocs<SettingsDocument>("Get the settings", "Only for administrators.");
+        settings.MapPatch("", ChangeSettingsAsync).SupportsDryRun()
+            .WithDocs<SettingsDocument>("Change the settings", """
+            The defaults for new members need `user_management`, and you must hold everything that you add or remove.
+            The seat limit needs an operator's key. All other settings need an administrator.
             """);
     }
 
@@ -111,13 +117,13 @@ internal static class OrganizationEndpoints
         Answers.Ok(SettingsDocument.From(view), Precondition.TagOf(view.Organization));
 }
 
-/// <summary>A customer's own place.</summary>
+/// <summary>An organization: one customer of the product.</summary>
 internal sealed record OrganizationDocument
 {
     /// <summary>`org_…`</summary>
     public required string Id { get; init; }
 
-    /// <summary>How it is called in addresses.</summary>
+    /// <summary>The organization's name in URLs.</summary>
     public required string Slug { get; init; }
 
     public required string Name { get; init; }
@@ -139,7 +145,7 @@ internal sealed record OrganizationDocument
     };
 }
 
-/// <summary>An organization to make, with the person it begins with.</summary>
+/// <summary>An organization to create, with its first administrator.</summary>
 internal sealed record OrganizationRequest
 {
     /// <summary>1 to 63 characters of a-z, 0-9 and inner hyphens; unique in the installation.</summary>
@@ -151,19 +157,18 @@ internal sealed record OrganizationRequest
     /// <summary>TZ database name. Default: `Etc/UTC`.</summary>
     public string? TimeZone { get; init; }
 
-    /// <summary>What the identity provider that signs its people in, outside Usher, is called.</summary>
+    /// <summary>The name of the external identity provider that signs its people in.</summary>
     public string? ExternalIdentityProvider { get; init; }
 
     public required OwnerRequest Owner { get; init; }
 
-    /// <summary>Names of resources it begins with.</summary>
+    /// <summary>The names of its first resources.</summary>
     public IReadOnlyList<string>? Resources { get; init; }
 
     public NewOrganization ToOrganization() => new(Slug ?? "", Name ?? "", Owner?.Email ?? "")
     {
-        TimeZone = TimeZone
-            ?? "Etc/UTC", ExternalIdentityProvider = ExternalIdentityProvider, OwnerFirstName = Owner?.FirstName
-            ?? "", OwnerLastName = Owner?.LastName ?? "", Resources = Resources ?? [],
+        TimeZone = TimeZone ?? "Etc/UTC", ExternalIdentityProvider = ExternalIdentityProvider,
+        OwnerFirstName = Owner?.FirstName ?? "", OwnerLastName = Owner?.LastName ?? "", Resources = Resources ?? [],
     };
 }
 
@@ -177,55 +182,55 @@ internal sealed record OwnerRequest
     public string? LastName { get; init; }
 }
 
-/// <summary>An organization just made.</summary>
+/// <summary>A new organization.</summary>
 internal sealed record NewOrganizationDocument
 {
     public required OrganizationDocument Organization { get; init; }
 
-    /// <summary>The first administrator.</summary>
+    /// <summary>The first administrator's id.</summary>
     public required string OwnerId { get; init; }
 
-    /// <summary>His key: shown here and never again.</summary>
+    /// <summary>The first administrator's key; shown only in this answer.</summary>
     public required string ApiKey { get; init; }
 
-    /// <summary>Where he sets his password: shown here and never again.</summary>
+    /// <summary>The link to set the first administrator's password; shown only in this answer.</summary>
     public required string? Link { get; init; }
 }
 
-/// <summary>What went with an organization.</summary>
-/// <param name="Rows">How many rows of what.</param>
+/// <summary>What was deleted with an organization.</summary>
+/// <param name="Rows">The number of rows of each table.</param>
 internal sealed record DeletedOrganizationDocument(IReadOnlyDictionary<string, int> Rows);
 
-/// <summary>What is set for a whole organization.</summary>
+/// <summary>The settings of an organization.</summary>
 internal sealed record SettingsDocument
 {
     public required string Name { get; init; }
 
-    /// <summary>TZ database name; what a member without a zone of his own is shown.</summary>
+    /// <summary>TZ database name; applies to members without a time zone of their own.</summary>
     public required string TimeZone { get; init; }
 
-    /// <summary>How long an invitation stays open; null: the installation's setting.</summary>
+    /// <summary>How long an invitation stays open. Null means the installation's setting.</summary>
     public required int? InvitationLifetimeSeconds { get; init; }
 
-    /// <summary>Domains that may be invited; none: any.</summary>
+    /// <summary>The domains that may be invited. An empty list allows all.</summary>
     public required IReadOnlyList<string> AllowedEmailDomains { get; init; }
 
-    /// <summary>What an invitation gives that names no permissions.</summary>
+    /// <summary>The permissions for invitations that name none.</summary>
     public required IReadOnlyList<string> DefaultPermissions { get; init; }
 
-    /// <summary>The groups an invitation puts into that names none.</summary>
+    /// <summary>The groups for invitations that name none.</summary>
     public required IReadOnlyList<Named> DefaultGroups { get; init; }
 
-    /// <summary>Origins a guest may be sent to after joining.</summary>
+    /// <summary>The origins that people may be sent to after joining.</summary>
     public required IReadOnlyList<string> ReturnOrigins { get; init; }
 
-    /// <summary>The identity provider that signs its people in, outside Usher; null: none.</summary>
+    /// <summary>The name of the external identity provider that signs the organization's people in, if any.</summary>
     public required string? ExternalIdentityProvider { get; init; }
 
-    /// <summary>How many persons may be invited, active or suspended; null: any number.</summary>
+    /// <summary>How many persons may be invited, active or suspended. Null means no limit.</summary>
     public required int? SeatLimit { get; init; }
 
-    /// <summary>Counted while there is a limit.</summary>
+    /// <summary>The number of seats in use; null without a seat limit.</summary>
     public required int? SeatsUsed { get; init; }
 
     public static SettingsDocument From(DefaultsView view)
@@ -247,14 +252,16 @@ internal sealed record SettingsDocument
     }
 }
 
-/// <summary>What to change about the settings. What is left out stays; a list replaces the one before.</summary>
+/// <summary>
+/// Changes to the settings. Properties that are left out stay as they are; a list replaces the old list.
+/// </summary>
 internal sealed record SettingsRequest
 {
     public string? Name { get; init; }
 
     public string? TimeZone { get; init; }
 
-    /// <summary>3,600 to 7,776,000; null: the installation's setting.</summary>
+    /// <summary>3,600 to 7,776,000. Null means the installation's setting.</summary>
     public Optional<int?> InvitationLifetimeSeconds { get; init; }
 
     public IReadOnlyList<string>? AllowedEmailDomains { get; init; }
@@ -266,18 +273,17 @@ internal sealed record SettingsRequest
 
     public IReadOnlyList<string>? ReturnOrigins { get; init; }
 
-    /// <summary>Null: none.</summary>
+    /// <summary>Null removes it.</summary>
     public Optional<string> ExternalIdentityProvider { get; init; }
 
-    /// <summary>At least 1; null: any number. Needs an operator's key.</summary>
+    /// <summary>At least 1. Null removes the limit. Needs an operator's key.</summary>
     public Optional<int?> SeatLimit { get; init; }
 
     public OrganizationChange ToChange() => new()
     {
         Name = Name, TimeZone = TimeZone, AllowedEmailDomains = AllowedEmailDomains,
-        DefaultPermissions = DefaultPermissions, DefaultGroups = DefaultGroups is null
-            ? null
-            : Named.Groups(DefaultGroups),
+        DefaultPermissions = DefaultPermissions,
+        DefaultGroups = DefaultGroups is null ? null : Named.Groups(DefaultGroups),
         ReturnOrigins = ReturnOrigins, ExternalIdentityProvider = ExternalIdentityProvider, SeatLimit = SeatLimit,
         InvitationLifetime = InvitationLifetimeSeconds.IsGiven
             ? InvitationLifetimeSeconds.Or(null) is { } seconds

@@ -10,8 +10,8 @@ using Usher.Server.Pages;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// A person's own account, by their own session (`Authorization: Bearer uss_…`). No API key changes an account. What
-/// changes how the person signs in needs the password given within the last 10 minutes: else the answer is 403
+/// A person's own account, with their own session (`Authorization: Bearer uss_…`). API keys cannot change an account.
+/// Changing how the person signs in needs their password within the last 10 minutes. Otherwise the answer is 403
 /// `step_up_needed`, and `POST /usher/v1/sessions/current/confirm` takes the password.
 /// </summary>
 internal static class OwnAccountEndpoints
@@ -20,44 +20,48 @@ internal static class OwnAccountEndpoints
     {
         var me = api.MapGroup("/me").WithTags("Own account").RequireAuthorization(Policies.Session);
         me.MapGet("", GetAsync).TakesSession(needed: true).WithName("getMe")
-            .Says<MeDocument>(
-                "Get your account", "With your memberships, and until when this session may change how you sign in.");
-        me.MapPatch("", UpdateAsync).TakesSession(needed: true).WithName("updateMe").Says<MeDocument>(
+            .WithDocs<MeDocument>(
+                "Get your account",
+                "Includes your memberships, and until when this session may change how you sign in.");
+        me.MapPatch("", UpdateAsync).TakesSession(needed: true).WithName("updateMe").WithDocs<MeDocument>(
             "Change your names, time zone and language",
-            "Your account alone. What an organization keeps about its member stays.");
+            "Changes only your account. The records that organizations keep about you stay as they are.");
         me.MapPut("/password", SetPasswordAsync).TakesSession(needed: true).WithName("setMyPassword")
-            .SaysNothing("Change your password", """
-            Ends your other sessions, waiting address changes and reset links. Your address is told. Needs the password within the last 10 minutes.
+            .WithDocsNoContent("Change your password", """
+            Ends your other sessions, pending address changes and reset links, and notifies your address. Needs your
+            password within the last 10 minutes.
             """);
         me.MapPost("/address", AskAsync).CanRepeat().TakesSession(needed: true).WithName("changeMyAddress")
-            .SaysAccepted("Ask for another address", """
-            Mails a link to the new address; the account keeps the old one until the link is confirmed there, within 24 hours. With the account's own address, when it is not proven yet, the link proves it.
-            Any other address needs the password within the last 10 minutes.
+            .WithDocsAccepted("Change your address", """
+            Mails a link to the new address. The account keeps the old address until the link is confirmed, within 24
+            hours. If the address is that of the account, and not proven yet, the link proves it. Any other address
+            needs your password within the last 10 minutes.
             """).ProducesProblem(StatusCodes.Status429TooManyRequests);
         me.MapGet("/sessions", ListSessionsAsync).TakesSession(needed: true).WithName("listMySessions")
-            .Says<Page<OwnSessionDocument>>("List your sessions", "The last used first; at most 200.");
+            .WithDocs<Page<OwnSessionDocument>>("List your sessions", "Most recently used first; at most 200.");
         me.MapDelete("/sessions", EndOthersAsync).TakesSession(needed: true).WithName("endMyOtherSessions")
-            .SaysNothing("Sign out everywhere else", "Ends all your sessions but this one.");
+            .WithDocsNoContent("Sign out everywhere else", "Ends all your sessions except this one.");
         me.MapDelete("/sessions/{session}", EndSessionAsync).TakesSession(needed: true).WithName("endMySession")
-            .SaysNothing("Sign out one session", "It may be this one.");
+            .WithDocsNoContent("End one of your sessions", "It may be the current session.");
         me.MapDelete("/memberships/{member}", LeaveAsync).TakesSession(needed: true).WithName("leaveOrganization")
-            .SaysNothing(
-            "Leave an organization", "Your membership ends at once. The last administrator who can act cannot leave.");
+            .WithDocsNoContent(
+            "Leave an organization",
+            "Your membership ends at once. The last active administrator cannot leave.");
         me.MapPost("/memberships/{member}/agree", AgreeAsync).CanRepeat().TakesSession(needed: true)
-            .WithName("agreeToMembership").SaysNothing(
+            .WithName("agreeToMembership").WithDocsNoContent(
             "Agree to an offered membership", """
-            One that an organization with an identity provider of its own made for your proven address: see `offers` of your account.
-            Agreeing again changes nothing.
+            An organization with an external identity provider can offer a membership to your proven address; see
+            `offers` of your account. Agreeing again changes nothing.
             """);
         me.MapPost("/memberships/{member}/decline", DeclineAsync).CanRepeat().TakesSession(needed: true)
-            .WithName("declineMembership").SaysNothing(
+            .WithName("declineMembership").WithDocsNoContent(
             "Decline an offered membership",
-            "The membership is removed. The last administrator who can act cannot decline.");
+            "The membership is removed. The last active administrator cannot decline.");
 
         var session = api.MapGroup("/sessions/current").WithTags("Own account").RequireAuthorization(Policies.Session);
         session.MapPost("/confirm", ConfirmAsync).CanRepeat().TakesSession(needed: true).WithName("confirmSession")
-            .Says<StepUpDocument>("Give the password again", """
-            For 10 minutes this session may then change how you sign in. Wrong passwords count like those at sign-in.
+            .WithDocs<StepUpDocument>("Confirm your password", """
+            For 10 minutes, this session may change how you sign in. Wrong passwords count as failed sign-ins.
             """);
     }
 
@@ -147,10 +151,10 @@ internal sealed record MeDocument
     /// <summary>The address to sign in with; null where the account has none.</summary>
     public required string? Email { get; init; }
 
-    /// <summary>Whether mail to the address was shown to reach the person.</summary>
+    /// <summary>Whether the person has proven that mail to the address reaches them.</summary>
     public required bool EmailProven { get; init; }
 
-    /// <summary>The address that waits for its confirmation; null when none does.</summary>
+    /// <summary>The new address that waits for confirmation, if any.</summary>
     public required string? PendingEmail { get; init; }
 
     public required string FirstName { get; init; }
@@ -165,12 +169,12 @@ internal sealed record MeDocument
 
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>The session that asks.</summary>
+    /// <summary>The current session.</summary>
     public required OwnStateDocument Session { get; init; }
 
     public required IReadOnlyList<MembershipDocument> Memberships { get; init; }
 
-    /// <summary>Memberships that organizations made for your proven address, and that wait for you to agree.</summary>
+    /// <summary>Memberships that organizations offer to your proven address and that wait for your agreement.</summary>
     public required IReadOnlyList<OfferedMembershipDocument> Offers { get; init; }
 
     public static MeDocument From(
@@ -188,11 +192,11 @@ internal sealed record MeDocument
     };
 }
 
-/// <summary>How far a session may go.</summary>
+/// <summary>The state of the current session.</summary>
 /// <param name="Id">`ses_…`</param>
 /// <param name="Confirmed">Whether it may change how the person signs in.</param>
-/// <param name="ConfirmedUntil">Until when it may, or might.</param>
-/// <param name="ExpiresAt">When it ends.</param>
+/// <param name="ConfirmedUntil">When that permission ends or ended.</param>
+/// <param name="ExpiresAt">When the session ends.</param>
 internal sealed record OwnStateDocument(
     string Id, bool Confirmed, DateTimeOffset ConfirmedUntil, DateTimeOffset ExpiresAt);
 
@@ -219,7 +223,7 @@ internal sealed record MembershipDocument
     };
 }
 
-/// <summary>A membership that waits for the person to agree.</summary>
+/// <summary>A membership that waits for the person's agreement.</summary>
 internal sealed record OfferedMembershipDocument
 {
     /// <summary>`mem_…`</summary>
@@ -236,11 +240,11 @@ internal sealed record OfferedMembershipDocument
 
 /// <summary>The organization of a membership.</summary>
 /// <param name="Id">`org_…`</param>
-/// <param name="Slug">How it is called in addresses.</param>
-/// <param name="Name">Its name.</param>
+/// <param name="Slug">The organization's name in URLs.</param>
+/// <param name="Name">The organization's name.</param>
 internal sealed record MembershipOrganizationDocument(string Id, string Slug, string Name);
 
-/// <summary>What to change about your account. What is left out stays.</summary>
+/// <summary>Changes to your account. Properties that are left out stay as they are.</summary>
 internal sealed record UserChangeRequest
 {
     /// <summary>1 to 120 characters.</summary>
@@ -249,10 +253,10 @@ internal sealed record UserChangeRequest
     /// <summary>At most 120 characters.</summary>
     public string? LastName { get; init; }
 
-    /// <summary>TZ database name; null: none.</summary>
+    /// <summary>TZ database name; null removes it.</summary>
     public Optional<string> TimeZone { get; init; }
 
-    /// <summary>BCP 47; null: none.</summary>
+    /// <summary>BCP 47; null removes it.</summary>
     public Optional<string> Locale { get; init; }
 
     public UserChange ToChange() =>
@@ -269,7 +273,7 @@ internal sealed record AddressRequest
     public required string Email { get; init; }
 }
 
-/// <summary>The password was given.</summary>
+/// <summary>The password was confirmed.</summary>
 /// <param name="Session">`ses_…`</param>
 /// <param name="ConfirmedUntil">Until when the session may change how the person signs in.</param>
 internal sealed record StepUpDocument(string Session, DateTimeOffset ConfirmedUntil);
@@ -280,17 +284,17 @@ internal sealed record OwnSessionDocument
     /// <summary>`ses_…`</summary>
     public required string Id { get; init; }
 
-    /// <summary>The browser's or client's own description.</summary>
+    /// <summary>The user agent of the browser or client.</summary>
     public required string? Device { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>When it was last used, to within a few minutes.</summary>
+    /// <summary>When the session was last used, to within a few minutes.</summary>
     public required DateTimeOffset LastSeenAt { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>Whether it is the session that asks.</summary>
+    /// <summary>Whether it is the current session.</summary>
     public required bool Current { get; init; }
 
     public static OwnSessionDocument From(Session session, SessionUser current) => new()

@@ -11,8 +11,8 @@ using Usher.Server.Pages;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// A person who cannot sign in sets a new password by a mailed link, and the holder of the link to a new address
-/// confirms it. No key: the code of the link is what counts. For products that show pages of their own.
+/// Setting a new password by a mailed link, and confirming a new address, for products with their own pages. The calls
+/// take the code of the link instead of an API key.
 /// </summary>
 internal static class PasswordResetEndpoints
 {
@@ -20,24 +20,27 @@ internal static class PasswordResetEndpoints
     {
         var resets = api.MapGroup("/password-resets").WithTags("Getting back in").AllowAnonymous();
         resets.MapPost("", RequestAsync).LimitedBy(GuessKind.Mails).CanRepeat().WithName("requestPasswordReset")
-            .SaysAccepted("Ask for a reset link", """
-            Mails a link that sets a new password: it works once, for an hour, and only the newest one works. The answer is the same whether or not the address has an account. An address
-            without an account and with an invitation that waits gets the invitation.
+            .WithDocsAccepted("Request a reset link", """
+            Mails a link that sets a new password. It works once, for an hour, and only the newest link works. The
+            answer is the same whether or not the address has an account. An address without an account that has an open
+            invitation gets the invitation again.
             """).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         resets.MapPost("/{reset}/check", CheckAsync).LimitedBy(GuessKind.Codes).CanRepeat()
-            .WithName("checkPasswordReset").Says<PasswordResetDocument>(
-            "Look at a reset link",
-            "What the holder of a link may know of it. Changes nothing, however often it is called.");
+            .WithName("checkPasswordReset").WithDocs<PasswordResetDocument>(
+            "Check a reset link",
+            "Shows the state of the link to its holder. Changes nothing, however often it is called.");
         resets.MapPost("/{reset}/complete", CompleteAsync).LimitedBy(GuessKind.Codes).CanRepeat()
-            .WithName("completePasswordReset").Says<SessionDocument>("Set a new password", """
-            Ends every session of the account, its waiting address changes and its other reset links, and signs the person in. A mailed link also proves the address: where it was never proven before,
-            the account's memberships are suspended until an administrator of each organization restores them.
+            .WithName("completePasswordReset").WithDocs<SessionDocument>("Set a new password", """
+            Ends every session of the account, its pending address changes and its other reset links, and signs the
+            person in. A mailed link also proves the address. If the address was never proven before, the account's
+            memberships are suspended until an administrator of each organization restores them.
             """, StatusCodes.Status201Created).ProducesProblem(StatusCodes.Status410Gone);
 
         var changes = api.MapGroup("/address-changes").WithTags("Getting back in").AllowAnonymous();
         changes.MapPost("/{change}/confirm", ConfirmAsync).LimitedBy(GuessKind.Codes).CanRepeat()
-            .WithName("confirmAddressChange").Says<OwnAddressDocument>("Confirm a new address", """
-            The address that the link was mailed to becomes the address of the account, proven. Needs the account's password too. Signs nobody in. The old address is told.
+            .WithName("confirmAddressChange").WithDocs<OwnAddressDocument>("Confirm a new address", """
+            The address that the link was mailed to becomes the proven address of the account. Needs the account's
+            password too. Does not sign the person in. The old address is notified.
             """).ProducesProblem(StatusCodes.Status410Gone);
     }
 
@@ -49,7 +52,7 @@ internal static class PasswordResetEndpoints
             return InvitationErrors.EmailInvalid.ToHttp();
         var returnTo = body.Value.ReturnTo;
         if (returnTo is not null && LocalPath.OrNull(returnTo) is null)
-            return ShapeErrors.Invalid("return_to", "a path of this site that begins with one slash").ToHttp();
+            return ShapeErrors.Invalid("return_to", "a path on this site that begins with one slash").ToHttp();
         if (services.Limits.Mail(services.Http) is { } wait) return GuestEndpoints.Wait(wait);
         await services.Resets.RequestAsync(address, returnTo, services.Ct);
         return TypedResults.Accepted((string?)null);
@@ -97,7 +100,7 @@ internal static class PasswordResetEndpoints
             .ToHttp(confirmed => Answers.Ok(new OwnAddressDocument(confirmed.Email, Proven: true)));
     }
 
-    // One subject for every spelling of an id, and one for all that is none.
+    // All spellings of an id count as one subject, and all texts that are not ids as another.
     private static string Subject(Ids kind, string text) => kind.TryParseLinked(text, out var id) ? id.ToString() : "";
 
     private sealed record Services(
@@ -109,24 +112,25 @@ internal sealed record PasswordResetRequest
 {
     public required string Email { get; init; }
 
-    /// <summary>A path of this site that the person is led to afterwards. Default: `/me`</summary>
+    /// <summary>The path on this site to open afterwards. Default: `/me`</summary>
     public string? ReturnTo { get; init; }
 }
 
 /// <summary>The code of a link, and a password.</summary>
 internal sealed record CodePasswordRequest
 {
-    /// <summary>What stands behind the `#` of the link.</summary>
+    /// <summary>The part after the `#` of the link.</summary>
     /// <example>usp_…</example>
     public required string Code { get; init; }
 
     /// <summary>
-    /// To set: 12 to 256 characters, not one of the common ones. To confirm an address: the account's present one.
+    /// To set a password: the new one, of 12 to 256 characters, not a common one. To confirm an address: the account's
+    /// current password.
     /// </summary>
     public required string Password { get; init; }
 }
 
-/// <summary>A reset link as its holder may see it.</summary>
+/// <summary>A reset link as its holder sees it.</summary>
 internal sealed record PasswordResetDocument
 {
     public required PasswordResetState State { get; init; }
@@ -137,8 +141,8 @@ internal sealed record PasswordResetDocument
     public required DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>
-    /// Whether the address was never proven: using the link suspends the account's memberships until administrators
-    /// restore them.
+    /// Whether the address was never proven. Using the link then suspends the account's memberships until
+    /// administrators restore them.
     /// </summary>
     public required bool TakesOver { get; init; }
 
@@ -147,6 +151,6 @@ internal sealed record PasswordResetDocument
 }
 
 /// <summary>The address of an account.</summary>
-/// <param name="Email">Canonical.</param>
-/// <param name="Proven">Whether mail to it was shown to reach the person.</param>
+/// <param name="Email">The address in canonical form.</param>
+/// <param name="Proven">Whether the person has proven that mail to it reaches them.</param>
 internal sealed record OwnAddressDocument(string Email, bool Proven);

@@ -6,7 +6,7 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// Refusals as RFC 9457 problem details, with a stable <c>code</c> and every fault of the input with its JSON pointer.
+/// Writes errors as RFC 9457 problem details, with a stable <c>code</c> and all faults of the input with JSON pointers.
 /// </summary>
 internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFormat
 {
@@ -31,35 +31,35 @@ internal sealed class ProblemErrors(IOptions<ServerOptions> options) : IErrorFor
     }
 }
 
-/// <summary>A refusal (RFC 9457).</summary>
+/// <summary>An error answer (RFC 9457).</summary>
 internal sealed record Problem
 {
-    /// <summary>Where the code is explained.</summary>
+    /// <summary>The URL that explains the code.</summary>
     public required string Type { get; init; }
 
-    /// <summary>What sort of refusal it is.</summary>
+    /// <summary>The kind of error.</summary>
     public required string Title { get; init; }
 
     /// <summary>The HTTP status.</summary>
     public required int Status { get; init; }
 
-    /// <summary>What is wrong, for people; may be reworded.</summary>
+    /// <summary>What is wrong, for people. The text may change.</summary>
     public required string Detail { get; init; }
 
-    /// <summary>What programs compare; permanent.</summary>
+    /// <summary>The error code, for programs. It is permanent.</summary>
     public required string Code { get; init; }
 
-    /// <summary>The faults of the input, where it is the input that is wrong: at most 100.</summary>
+    /// <summary>All faults, where the input is invalid; at most 100.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Fault>? Errors { get; init; }
 
-    /// <summary>With 500 and 503: the id of the request, by which the server's log tells what happened.</summary>
+    /// <summary>With 500 and 503: the id of the request in the server's log.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? RequestId { get; init; }
 
-    /// <summary>One or more refusals as one problem, led by the first.</summary>
-    /// <param name="errors">At least one.</param>
-    /// <param name="site">The server's address, for links.</param>
+    /// <summary>Makes one problem of one or more errors; the first determines the status.</summary>
+    /// <param name="errors">At least one error.</param>
+    /// <param name="site">The server's base URL, for links.</param>
     internal static Problem Of(IReadOnlyList<Error> errors, string site)
     {
         var (first, all) = (errors[0], errors.SelectMany(e => e.Also.Prepend(e)).Take(FaultList.Max).ToList());
@@ -73,39 +73,39 @@ internal sealed record Problem
 
     private static string TitleOf(ErrorKind kind) => kind switch
     {
-        ErrorKind.Malformed => "The request cannot be read",
-        ErrorKind.Unauthenticated => "Nobody known is calling",
+        ErrorKind.Malformed => "Malformed request",
+        ErrorKind.Unauthenticated => "Not authenticated",
         ErrorKind.Forbidden => "Not allowed",
         ErrorKind.NotFound => "Not found",
-        ErrorKind.WrongMethod => "Wrong method",
-        ErrorKind.Conflict => "Not as things stand",
-        ErrorKind.Outdated => "Changed meanwhile",
-        ErrorKind.Gone => "Has ended",
-        ErrorKind.TooLarge => "Too large",
-        ErrorKind.WrongMediaType => "Wrong media type",
+        ErrorKind.WrongMethod => "Method not allowed",
+        ErrorKind.Conflict => "Conflict",
+        ErrorKind.Outdated => "Version mismatch",
+        ErrorKind.Gone => "No longer available",
+        ErrorKind.TooLarge => "Request too large",
+        ErrorKind.WrongMediaType => "Unsupported media type",
         ErrorKind.Invalid => "Invalid input",
         ErrorKind.TooMany => "Too many requests",
-        ErrorKind.Unavailable => "Unavailable",
-        ErrorKind.Internal => "A fault of the server",
+        ErrorKind.Unavailable => "Service unavailable",
+        ErrorKind.Internal => "Internal server error",
     };
 }
 
-/// <summary>One thing wrong with the input.</summary>
+/// <summary>One fault of the input.</summary>
 internal sealed record Fault
 {
     public required string Code { get; init; }
 
     public required string Detail { get; init; }
 
-    /// <summary>Where in the body, as a JSON pointer (RFC 6901); "" is the whole.</summary>
+    /// <summary>The position in the body as a JSON pointer (RFC 6901); "" is the whole body.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Pointer { get; init; }
 
-    /// <summary>Which parameter of the query, or which header, instead.</summary>
+    /// <summary>The name of the query parameter or header, where the fault is not in the body.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Parameter { get; init; }
 
-    // The core's fields are snake_case paths; a parameter is told by its question mark.
+    // Fields of the core are snake_case paths. A field with a leading question mark is a query parameter or header.
     internal static Fault From(Error error) => error.Field switch
     {
         null => new() { Code = error.Code, Detail = error.Message },
@@ -113,7 +113,7 @@ internal sealed record Fault
         var field => new() { Code = error.Code, Detail = error.Message, Pointer = PointerOf(field) },
     };
 
-    /// <summary>A field of the core's as a pointer into a body of ours.</summary>
+    /// <summary>Converts a field of the core to a JSON pointer into our camelCase bodies.</summary>
     internal static string PointerOf(string field) => field is "" ? "" : "/" + CamelCase(field);
 
     private static string CamelCase(string field) =>

@@ -8,33 +8,33 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>Things to reach, and the levels on them.</summary>
+/// <summary>Resources, and the access levels on them.</summary>
 internal static class ResourceEndpoints
 {
     public static void MapResources(this RouteGroupBuilder organization)
     {
         var resources = organization.MapGroup("/resources").WithTags("Resources");
         resources.MapGet("", ListAsync).TakesPages()
-            .Says<Page<ResourceDocument>>("List resources", "Those you reach, oldest first.");
-        resources.MapPost("", MakeAsync).CanRehearse().CanRepeat()
-            .Says<ResourceDocument>(
-                "Make a resource", "Needs `resource_creation`. Whoever makes one reaches it fully.",
+            .WithDocs<Page<ResourceDocument>>("List resources", "Lists the resources you reach, oldest first.");
+        resources.MapPost("", MakeAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<ResourceDocument>(
+                "Create a resource", "Needs `resource_creation`. The creator gets full access to it.",
                 StatusCodes.Status201Created);
-        resources.MapGet("/{resource}", GetAsync).Says<ResourceDocument>(
-            "Get a resource", "By id or slug. One you do not reach is answered like one that does not exist.");
-        resources.MapPatch("/{resource}", ChangeAsync).CanRehearse()
-            .Says<ResourceDocument>("Change a resource", "Its slug stays.");
-        resources.MapDelete("/{resource}", DeleteAsync).CanRehearse()
-            .SaysNothing("Delete a resource", "Everybody's level on it goes with it.");
-        resources.MapPut("/{resource}/access/{holder}", GiveAsync).CanRehearse()
-            .SaysNothing(
-                "Give a level",
-                "To a member (`mem_…`) or a group (`grp_…`). You must reach the resource so far yourself. It "
-                + "replaces the level before.");
-        resources.MapDelete("/{resource}/access/{holder}", TakeAsync).CanRehearse()
-            .SaysNothing(
-                "Take a level away",
-                "Of a member (`mem_…`) or a group (`grp_…`). What he reaches by other ways stays.");
+        resources.MapGet("/{resource}", GetAsync).WithDocs<ResourceDocument>(
+            "Get a resource", "By id or slug. A resource that you do not reach is answered as not found.");
+        resources.MapPatch("/{resource}", ChangeAsync).SupportsDryRun()
+            .WithDocs<ResourceDocument>("Change a resource", "The slug cannot be changed.");
+        resources.MapDelete("/{resource}", DeleteAsync).SupportsDryRun()
+            .WithDocsNoContent("Delete a resource", "All access levels on it are deleted too.");
+        resources.MapPut("/{resource}/access/{holder}", SetLevelAsync).SupportsDryRun()
+            .WithDocsNoContent(
+                "Set an access level",
+                "Sets the level of a member (`mem_…`) or a group (`grp_…`) and replaces the previous one. You must "
+                + "have that level on the resource yourself.");
+        resources.MapDelete("/{resource}/access/{holder}", RemoveLevelAsync).SupportsDryRun()
+            .WithDocsNoContent(
+                "Remove an access level",
+                "Removes the level of a member (`mem_…`) or a group (`grp_…`). Access from other sources stays.");
     }
 
     private static async Task<IResult> ListAsync(
@@ -82,7 +82,7 @@ internal static class ResourceEndpoints
         (await resources.DeleteAsync(actor, Named.Resource(resource), request.IfMatch, ct))
             .ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> GiveAsync(
+    private static async Task<IResult> SetLevelAsync(
         string resource, string holder, ApiBody<ReachRequest> body, HttpRequest request, Actor actor,
         MemberService members, GroupService groups, CancellationToken ct)
     {
@@ -92,7 +92,7 @@ internal static class ResourceEndpoints
             ct);
     }
 
-    private static Task<IResult> TakeAsync(
+    private static Task<IResult> RemoveLevelAsync(
         string resource, string holder, HttpRequest request, Actor actor, MemberService members, GroupService groups,
         CancellationToken ct) =>
         SetAsync(resource, holder, new(AccessLevel.None, []), request, actor, members, groups, ct);
@@ -109,7 +109,7 @@ internal static class ResourceEndpoints
             actor, [new(Id: Ids.Member.Parse(holder))], new() { Levels = levels },
             new(UnknownReferences.Refuse) { IfMatch = request.IfMatch }, ct));
 
-        // It is the address, no body, that names the resource; the body is the level itself.
+        // The resource is named by the path, not by the body, and the body is the level itself.
         static IResult Answer<T>(Result<T> set) => set.Match(_ => Answers.NoContent, error => (error switch
         {
             { Code: "reference_unknown" } => ResourceErrors.NotFound,
@@ -122,7 +122,7 @@ internal static class ResourceEndpoints
         Answers.Ok(ResourceDocument.From(resource), Precondition.TagOf(resource));
 }
 
-/// <summary>A thing members reach.</summary>
+/// <summary>A resource that members can have access to.</summary>
 internal sealed record ResourceDocument
 {
     /// <summary>`res_…`</summary>
@@ -130,10 +130,10 @@ internal sealed record ResourceDocument
 
     public required string Name { get; init; }
 
-    /// <summary>How it is called in addresses; it never changes.</summary>
+    /// <summary>The resource's name in URLs; it never changes.</summary>
     public required string Slug { get; init; }
 
-    /// <summary>What your product keeps with it.</summary>
+    /// <summary>Data of your product about the resource.</summary>
     public required IReadOnlyDictionary<string, string> Attributes { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -146,30 +146,30 @@ internal sealed record ResourceDocument
         };
 }
 
-/// <summary>A resource to make.</summary>
+/// <summary>A resource to create.</summary>
 internal sealed record ResourceRequest
 {
-    /// <summary>1 to 120 characters, unique in the organization, letter case aside.</summary>
+    /// <summary>1 to 120 characters, unique in the organization; letter case does not count.</summary>
     public required string Name { get; init; }
 
     /// <summary>At most 50 entries.</summary>
     public IReadOnlyDictionary<string, string>? Attributes { get; init; }
 }
 
-/// <summary>What to change about a resource. What is left out stays.</summary>
+/// <summary>Changes to a resource. Properties that are left out stay as they are.</summary>
 internal sealed record ResourceChangeRequest
 {
     public string? Name { get; init; }
 
-    /// <summary>Entries to set or, with null, to take out; others stay.</summary>
+    /// <summary>Entries to set; null removes an entry. Entries that are left out stay.</summary>
     public IReadOnlyDictionary<string, string?>? Attributes { get; init; }
 }
 
-/// <summary>How far to reach a resource.</summary>
+/// <summary>An access level on a resource.</summary>
 internal sealed record ReachRequest
 {
     public required AccessLevel Level { get; init; }
 
-    /// <summary>Single things below a full level.</summary>
+    /// <summary>Single capabilities, where the level is not `full`.</summary>
     public IReadOnlyList<string>? Capabilities { get; init; }
 }

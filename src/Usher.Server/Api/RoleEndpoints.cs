@@ -5,7 +5,7 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 
-/// <summary>The organization's own roles, and the catalogue of permissions they are made of.</summary>
+/// <summary>The organization's own roles, and the catalogue of permissions that roles consist of.</summary>
 internal static class RoleEndpoints
 {
     private const MemberDetails Shown = MemberDetails.Counts;
@@ -13,30 +13,31 @@ internal static class RoleEndpoints
     public static void MapRoles(this RouteGroupBuilder organization)
     {
         organization.MapGet("/permissions", ListPermissions).WithTags("Roles")
-            .Says<Page<PermissionDocument>>(
-                "List permissions", "Every name of this installation's catalogue, in one page.");
+            .WithDocs<Page<PermissionDocument>>(
+                "List permissions", "Lists the whole catalogue of this installation in one page.");
 
         var roles = organization.MapGroup("/roles").WithTags("Roles");
         roles.MapGet("", ListAsync).TakesPages()
-            .Says<Page<RoleDocument>>(
+            .WithDocs<Page<RoleDocument>>(
                 "List roles",
-                "The organization's own, oldest first. The four built-in ones are `admin`, `power_user`, `read_only` "
-                + "and `user`.");
-        roles.MapPost("", MakeAsync).CanRehearse().CanRepeat()
-            .Says<RoleDocument>(
-                "Make a role", "Every permission in it you must hold yourself.", StatusCodes.Status201Created);
-        roles.MapGet("/{role}", GetAsync).Says<RoleDocument>("Get a role");
-        roles.MapPatch("/{role}", ChangeAsync).CanRehearse()
-            .Says<RoleDocument>(
+                "Lists the organization's own roles, oldest first. The four built-in roles `admin`, `power_user`, "
+                + "`read_only` and `user` are not listed.");
+        roles.MapPost("", MakeAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<RoleDocument>(
+                "Create a role", "You must hold every permission in it yourself.", StatusCodes.Status201Created);
+        roles.MapGet("/{role}", GetAsync).WithDocs<RoleDocument>("Get a role");
+        roles.MapPatch("/{role}", ChangeAsync).SupportsDryRun()
+            .WithDocs<RoleDocument>(
                 "Change a role",
-                "What it is to give more, and what it gives no longer, you must hold yourself. It counts on its "
-                + "holders' very next request.");
-        roles.MapDelete("/{role}", DeleteAsync).CanRehearse()
-            .SaysNothing("Delete a role", "It is taken from all who hold it.");
-        roles.MapPost("/{role}/members", HandAsync).CanRehearse().CanRepeat()
-            .Says<RoleDocument>(
-                "Hand a role out, or take it back",
-                "At most 1,000 members at a time; all of them or none. To groups it is given by changing the group.");
+                "You must hold everything that the role grants before and after the change. The change applies from "
+                + "the next request of its holders on.");
+        roles.MapDelete("/{role}", DeleteAsync).SupportsDryRun()
+            .WithDocsNoContent("Delete a role", "Its holders lose it.");
+        roles.MapPost("/{role}/members", ChangeHoldersAsync).SupportsDryRun().CanRepeat()
+            .WithDocs<RoleDocument>(
+                "Add and remove holders of a role",
+                "At most 1,000 members at a time; either all changes are made or none. To give a role to a group, "
+                + "change the group.");
     }
 
     private static IResult ListPermissions(PermissionCatalogue catalogue) =>
@@ -93,7 +94,7 @@ internal static class RoleEndpoints
         (await roles.DeleteAsync(actor, Ids.Role.Parse(role), MemberDetails.None, ct, request.IfMatch))
             .ToHttp(_ => Answers.NoContent);
 
-    private static async Task<IResult> HandAsync(
+    private static async Task<IResult> ChangeHoldersAsync(
         string role, ApiBody<MoveRequest> body, HttpRequest request, Actor actor, RoleService roles,
         CancellationToken ct)
     {
@@ -107,10 +108,10 @@ internal static class RoleEndpoints
         Answers.Ok(RoleDocument.From(selection.Roles[0], selection.Graph), Precondition.TagOf(selection.Roles[0]));
 }
 
-/// <summary>A permission there is.</summary>
-/// <param name="Name">As it is written everywhere.</param>
-/// <param name="BuiltIn">Whether every installation has it; others were added by this one's settings.</param>
-/// <param name="Enforced">Whether Usher itself asks for it; for the rest it keeps who holds it, and answers.</param>
+/// <summary>A permission of the catalogue.</summary>
+/// <param name="Name">The permission's name.</param>
+/// <param name="BuiltIn">Whether every installation has it. Other permissions come from the configuration.</param>
+/// <param name="Enforced">Whether Usher itself requires it for some calls. The others are for your product.</param>
 internal sealed record PermissionDocument(string Name, bool BuiltIn, bool Enforced);
 
 /// <summary>A named set of permissions.</summary>
@@ -125,10 +126,10 @@ internal sealed record RoleDocument
 
     public required IReadOnlyList<string> Permissions { get; init; }
 
-    /// <summary>How many members hold it directly.</summary>
+    /// <summary>How many members hold the role directly.</summary>
     public required int MemberCount { get; init; }
 
-    /// <summary>How many groups hold it.</summary>
+    /// <summary>How many groups hold the role.</summary>
     public required int GroupCount { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -136,16 +137,14 @@ internal sealed record RoleDocument
     public static RoleDocument From(Role role, AccessGraph? graph) => new()
     {
         Id = Ids.Role.Of(role.Id), Name = role.Name, Description = role.Description, Permissions = role.Permissions,
-        MemberCount = graph?.MembersOf(role)
-            ?? 0,
-        GroupCount = graph?.GroupsOf(role) ?? 0, CreatedAt = role.CreatedAt,
+        MemberCount = graph?.MembersOf(role) ?? 0, GroupCount = graph?.GroupsOf(role) ?? 0, CreatedAt = role.CreatedAt,
     };
 }
 
-/// <summary>A role to make.</summary>
+/// <summary>A role to create.</summary>
 internal sealed record RoleRequest
 {
-    /// <summary>1 to 120 characters, unique in the organization, letter case aside.</summary>
+    /// <summary>1 to 120 characters, unique in the organization; letter case does not count.</summary>
     public required string Name { get; init; }
 
     /// <summary>At most 1,000 characters.</summary>
@@ -154,7 +153,9 @@ internal sealed record RoleRequest
     public IReadOnlyList<string>? Permissions { get; init; }
 }
 
-/// <summary>What to change about a role. What is left out stays; a list replaces the one before.</summary>
+/// <summary>
+/// Changes to a role. Properties that are left out stay as they are; a list replaces the old list.
+/// </summary>
 internal sealed record RoleChangeRequest
 {
     public string? Name { get; init; }

@@ -5,15 +5,15 @@ using Usher.Server.Startup;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// Bodies of requests that are read more than once. Beyond 64 KiB they lie in a folder of the data directory and never
-/// in the system's one for temporary files: they hold people's addresses. What a killed server leaves there is deleted
-/// at the next start.
+/// Buffers the bodies of requests that are read more than once. Bodies over 64 KiB go to a folder of the data
+/// directory, not to the system's temporary files, because they contain personal data. Files that a killed server
+/// leaves behind are deleted at the next start.
 /// </summary>
 internal static class SpilledBodies
 {
     private const int InMemory = 64 * 1024;
 
-    /// <summary>Makes the body of a request readable again from its beginning.</summary>
+    /// <summary>Makes the body of a request readable more than once.</summary>
     public static void Buffer(HttpContext http)
     {
         var folder = FolderOf(http.RequestServices.GetRequiredService<IOptions<ServerOptions>>().Value);
@@ -23,7 +23,7 @@ internal static class SpilledBodies
     }
 
     /// <summary>
-    /// Deletes what an earlier process left. A file that another node has open stays readable for it.
+    /// Deletes what an earlier process left behind. A file that another node has open stays readable for that node.
     /// </summary>
     public static void DeleteAll(ServerOptions options)
     {
@@ -34,7 +34,7 @@ internal static class SpilledBodies
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"Usher:DataDirectory: {FolderOf(options)} cannot be emptied: {e.Message}", e);
+            throw new StartupException($"Usher:DataDirectory: cannot empty {FolderOf(options)}: {e.Message}", e);
         }
     }
 

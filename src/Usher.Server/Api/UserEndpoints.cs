@@ -6,25 +6,26 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api;
 
 /// <summary>
-/// People's accounts, for an operator: to find one, and to hand over a link that sets a new password where no mail
-/// reaches the person.
+/// People's accounts, for operators: finding an account, and making a reset link for a person who gets no mail.
 /// </summary>
 internal static class UserEndpoints
 {
     private static readonly QueryParameter Email = new(
-        "email", typeof(string), "The account's address, in any spelling. Needed.");
+        "email", typeof(string), "The account's address, in any spelling. Required.");
 
     public static void MapUsers(this RouteGroupBuilder api)
     {
         var users = api.MapGroup("/users").WithTags("Users").RequireAuthorization(Policies.Api, Policies.Operator);
         users.MapGet("", ListAsync).Takes(Email).WithName("listUsers")
-            .Says<Page<UserDocument>>("Find a user by address", "One or none. Needs an operator's key.");
+            .WithDocs<Page<UserDocument>>(
+                "Find a user by address", "The page has one item or none. Needs an operator's key.");
         users.MapGet("/{user}", GetAsync).WithName("getUser")
-            .Says<UserDocument>("Get a user", "Needs an operator's key.");
+            .WithDocs<UserDocument>("Get a user", "Needs an operator's key.");
         users.MapPost("/{user}/reset-link", HandOverAsync).CanRepeat().WithName("createResetLink")
-            .Says<ResetLinkDocument>("Make a reset link to hand over", """
-            The link sets a new password, works once, for 24 hours, and proves nothing about the person: make sure yourself who gets it. It is shown here and never again. It is recorded; the person, and the
-            administrators of every organization the person is a member of, are told by mail. Needs an operator's key.
+            .WithDocs<ResetLinkDocument>("Create a reset link", """
+            The link sets a new password. It works once, for 24 hours, and proves nothing about the person, so make sure
+            that the right person gets it. It is shown only in this answer, and its creation is recorded. The person and
+            the administrators of the person's organizations are notified by mail. Needs an operator's key.
             """, StatusCodes.Status201Created);
     }
 
@@ -50,7 +51,7 @@ internal static class UserEndpoints
             $"{UsherApi.Prefix}/users/{user}"));
 }
 
-/// <summary>A person's account as an operator sees it.</summary>
+/// <summary>A person's account as operators see it.</summary>
 internal sealed record UserDocument
 {
     /// <summary>`usr_…`</summary>
@@ -58,7 +59,7 @@ internal sealed record UserDocument
 
     public required string? Email { get; init; }
 
-    /// <summary>Whether mail to the address was shown to reach the person.</summary>
+    /// <summary>Whether the person has proven that mail to the address reaches them.</summary>
     public required bool EmailProven { get; init; }
 
     public required string FirstName { get; init; }
@@ -82,6 +83,6 @@ internal sealed record UserDocument
 
 /// <summary>A reset link to hand over.</summary>
 /// <param name="Id">`rst_…`</param>
-/// <param name="Link">Where the person sets a new password: shown here and never again.</param>
-/// <param name="ExpiresAt">Until when it works.</param>
+/// <param name="Link">The link to set a new password; shown only in this answer.</param>
+/// <param name="ExpiresAt">When the link expires.</param>
 internal sealed record ResetLinkDocument(string Id, string Link, DateTimeOffset ExpiresAt);

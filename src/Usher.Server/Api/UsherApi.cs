@@ -2,7 +2,7 @@ using Usher.Server.Auth;
 
 namespace Usher.Server.Api;
 
-/// <summary>Usher's own API over the core: what it offers is in <c>docs/openapi.json</c>.</summary>
+/// <summary>The routes of Usher's own API, described in <c>docs/openapi.json</c>.</summary>
 internal static class UsherApi
 {
     public const string Prefix = "/usher/v1";

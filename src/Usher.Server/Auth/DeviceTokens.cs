@@ -7,12 +7,12 @@ using Usher.Core.Limits;
 namespace Usher.Server.Auth;
 
 /// <summary>
-/// A known device as a browser's cookie, or a product's back end, keeps it: encrypted text that opens nothing. It only
-/// exempts from the code that is mailed while sign-ins for an address fail.
+/// Encrypted tokens for known devices, kept in a browser's cookie or by a product's back end. A token grants no access;
+/// it only exempts the device from the mailed code that is required after many failed sign-ins for an address.
 /// </summary>
 public sealed class DeviceTokens(IDataProtectionProvider protection, SiteCookies site, TimeProvider clock)
 {
-    // Longer than any token: what is longer is not decrypted.
+    // Longer tokens cannot be valid and are not decrypted.
     private const int MaxLength = 1_000;
 
     private readonly IDataProtector protector = protection.CreateProtector("Usher.KnownDevice.v1");
@@ -23,7 +23,7 @@ public sealed class DeviceTokens(IDataProtectionProvider protection, SiteCookies
             CultureInfo.InvariantCulture,
             $"{device.UserId:N} {device.Id:N} {device.ExpiresAt.ToUnixTimeMilliseconds()} {device.Stamp}"));
 
-    /// <summary>Null for what is not one of this installation's, or too old.</summary>
+    /// <summary>Null for a token that was not issued by this installation or has expired.</summary>
     public KnownDevice? Read(string? token)
     {
         if (token is not { Length: > 0 and <= MaxLength }) return null;

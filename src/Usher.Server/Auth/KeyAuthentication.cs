@@ -9,23 +9,27 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Auth;
 
-/// <summary>Why a key is not let in.</summary>
+/// <summary>Errors for requests whose API key is missing or refused.</summary>
 public static class KeyErrors
 {
-    public static readonly Error Missing = new(ErrorKind.Unauthenticated, "key_missing", "An API key is needed.");
+    public static readonly Error Missing = new(
+        ErrorKind.Unauthenticated, "key_missing", "An API key is needed.");
     public static readonly Error Refused = new(
-        ErrorKind.Unauthenticated, "key_refused", "This API key is not known or may no longer act.");
+        ErrorKind.Unauthenticated, "key_refused", "This API key is unknown, revoked, expired or suspended.");
     public static readonly Error OfOperator = Refused with
     {
-        Message = "An operator's key opens Usher's own API alone.",
+        Message = "An operator's key is valid only for Usher's own API.",
     };
-    public static readonly Error ReadOnly = new(ErrorKind.Forbidden, "key_read_only", "This API key may only read.");
-    public static readonly Error NotAllowed = new(ErrorKind.Forbidden, "not_allowed", "You may not do this.");
+    public static readonly Error ReadOnly = new(
+        ErrorKind.Forbidden, "key_read_only", "This API key may only read.");
+    public static readonly Error NotAllowed = new(
+        ErrorKind.Forbidden, "not_allowed", "You may not do this.");
 }
 
 /// <summary>
-/// One key in four forms, on every API surface: <c>Authorization: ApiKey K</c>, <c>Authorization: Bearer K</c>,
-/// <c>X-AUTH-TOKEN: K</c> and Basic <c>email:K</c>, whose name must be the member's own. The key says the organization.
+/// Authenticates API keys. Every API surface accepts four forms: <c>Authorization: ApiKey K</c>, <c>Authorization:
+/// Bearer K</c>, <c>X-AUTH-TOKEN: K</c> and Basic <c>email:K</c>, where the address must be the member's own. The key
+/// determines the organization.
 /// </summary>
 public sealed class KeyAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
@@ -34,7 +38,7 @@ public sealed class KeyAuthentication(
 {
     public new const string Scheme = "Key";
 
-    // That somebody calls; who, is a feature of the request.
+    // The principal only says that the caller is known; the caller itself is a feature of the request.
     private static readonly AuthenticateResult Known = AuthenticateResult.Success(new(
         new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme));
 
@@ -61,7 +65,7 @@ public sealed class KeyAuthentication(
         || (EmailAddress.TryCanonical(name, out var canonical) && canonical == caller.Identifier);
 
     /// <summary>
-    /// The key that came with a request, in whichever form; null without one, and for a session's token.
+    /// The key of a request, in any of the four forms; null without one, and for a session token.
     /// </summary>
     internal static string? SecretOf(HttpRequest request) =>
         Read(request) is { Secret: { Length: > 0 } secret }
@@ -94,7 +98,7 @@ public sealed class KeyAuthentication(
         Span<byte> bytes = stackalloc byte[1024];
         if (value.Length > 1024 || !Convert.TryFromBase64String(value, bytes, out var length)) return ("", "");
         var text = Encoding.UTF8.GetString(bytes[..length]);
-        // From behind: a service account's name has colons in it, a key never.
+        // The last colon separates the key: names of service accounts contain colons, keys do not.
         var colon = text.LastIndexOf(':');
         return colon < 0 ? ("", "") : (text[(colon + 1)..], text[..colon]);
     }

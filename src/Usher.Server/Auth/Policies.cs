@@ -9,16 +9,18 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Auth;
 
-/// <summary>Conditions of entry. What may be done inside is the core's to say.</summary>
+/// <summary>
+/// Authorization policies for entering a route. What the caller may do there is decided by the core.
+/// </summary>
 public static class Policies
 {
-    /// <summary>A live key, and one that may write where the route writes.</summary>
+    /// <summary>A valid key of a member, with write access where the route writes.</summary>
     public const string Key = "key";
 
-    /// <summary>The caller holds <c>user_management</c>.</summary>
+    /// <summary>A caller with <c>user_management</c>.</summary>
     public const string UserManagement = "user-management";
 
-    /// <summary>A live key for Usher's own API: in the organization of the path, or an operator's.</summary>
+    /// <summary>A valid key for Usher's own API: of the organization in the path, or an operator's.</summary>
     public const string Api = "api";
 
     /// <summary>An operator's key.</summary>
@@ -55,7 +57,8 @@ public static class Policies
     }
 
     /// <summary>
-    /// Marks a route that only reads, though its method writes elsewhere: a search whose conditions are a body.
+    /// Marks a POST route that only reads, such as a search with its conditions in the body. Read-only keys may call
+    /// it.
     /// </summary>
     public static TBuilder OnlyReads<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(ReadsAnyway.Instance);
@@ -72,7 +75,7 @@ public static class Policies
         public static readonly ReadsAnyway Instance = new();
     }
 
-    // A refused requirement answers with its own error, in the surface's format.
+    // Answers a failed requirement with that requirement's own error, in the format of the surface.
     private sealed class ExplainedRefusals : IAuthorizationMiddlewareResultHandler
     {
         private readonly AuthorizationMiddlewareResultHandler framework = new();
@@ -90,15 +93,15 @@ public static class Policies
     }
 }
 
-/// <summary>A condition with the error that says it does not hold.</summary>
+/// <summary>A requirement with the error that is answered when it fails.</summary>
 internal interface IExplained : IAuthorizationRequirement
 {
     Error Error { get; }
 }
 
 /// <summary>
-/// The organization in the path is the caller's own, by slug or id; an operator enters any there is. To others it does
-/// not exist.
+/// Requires the organization in the path, by slug or id, to be the caller's own. Operators may enter every
+/// organization. To all others it is answered as not found.
 /// </summary>
 public sealed class RequireOrganization : AuthorizationHandler<RequireOrganization>, IExplained
 {
@@ -125,14 +128,13 @@ public sealed class RequireOrganization : AuthorizationHandler<RequireOrganizati
     }
 }
 
-/// <summary>A condition on the caller.</summary>
+/// <summary>A requirement on the caller.</summary>
 public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds)
-    : AuthorizationHandler<RequireCaller>,
-IExplained
+    : AuthorizationHandler<RequireCaller>, IExplained
 {
     public Error Error => error;
 
-    // The framework asks every handler about every requirement of its type: each answers for itself alone.
+    // The framework calls every handler for every requirement of its type, so each must check only its own.
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, RequireCaller requirement)
     {
         if (requirement == this && context.Resource is HttpContext http && http.Features.Get<Caller>() is { } caller

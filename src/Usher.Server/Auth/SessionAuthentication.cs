@@ -9,8 +9,8 @@ using Usher.Server.Pages;
 namespace Usher.Server.Auth;
 
 /// <summary>
-/// Who is signed in, by the session cookie: one read of the database per request, none without a cookie. Sends a
-/// browser that must sign in to the page for it.
+/// Authenticates browsers by the session cookie, with one read of the database per request and none without a cookie.
+/// Redirects a browser that must sign in to the sign-in page.
 /// </summary>
 public sealed class SessionAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,
@@ -36,7 +36,7 @@ public sealed class SessionAuthentication(
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
-        // What was posted is lost by the detour, so only a page that was asked for is worth coming back to.
+        // A redirect loses a posted form, so only a page requested by GET or HEAD is returned to after signing in.
         var back = HttpMethods.IsGet(Request.Method) || HttpMethods.IsHead(Request.Method)
             ? $"{Request.Path}{Request.QueryString}"
             : null;
@@ -44,7 +44,7 @@ public sealed class SessionAuthentication(
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
-        PageResults.Error(StatusCodes.Status403Forbidden, "You are signed in, but this page is not for you.")
+        PageResults.Error(StatusCodes.Status403Forbidden, "You are signed in, but you do not have access to this page.")
             .ExecuteAsync(Context);
 }
 
@@ -52,18 +52,18 @@ public static class SessionAuthenticationExtensions
 {
     extension(HttpContext http)
     {
-        /// <summary>The signed-in user's id, or null. Asking more than once in a request costs nothing.</summary>
+        /// <summary>The signed-in user's id, or null. The result is cached for the request.</summary>
         public async Task<Guid?> SignedInUserAsync()
         {
             var result = await http.AuthenticateAsync(SessionAuthentication.SchemeName);
             return result.Principal?.FindFirstValue(ClaimTypes.NameIdentifier) is { } id ? Guid.Parse(id) : null;
         }
 
-        /// <summary>The browser's session, or null. As cheap as <see cref="SignedInUserAsync"/>.</summary>
+        /// <summary>The browser's session, or null. The result is cached for the request.</summary>
         public async Task<SessionUser?> SessionAsync() =>
             await http.SignedInUserAsync() is null ? null : http.Features.Get<SessionUser>();
 
-        /// <summary>The browser's own description, to tell sessions apart by.</summary>
+        /// <summary>The browser's user agent, by which people tell their sessions apart.</summary>
         public string? Device => http.Request.Headers.UserAgent is [{ Length: > 0 } agent, ..] ? agent : null;
     }
 }

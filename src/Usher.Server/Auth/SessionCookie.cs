@@ -3,11 +3,10 @@ using Usher.Core.Sessions;
 
 namespace Usher.Server.Auth;
 
-/// <summary>The browser's half of a session: a cookie that is the secret and nothing else.</summary>
+/// <summary>The session cookie. Its value is the session's secret.</summary>
 public sealed class SessionCookie(SiteCookies site, DeviceTokens devices)
 {
-    // Browsers keep a cookie for 400 days at most. When the session ends is for its row alone to say; the cookie only
-    // has to outlive it.
+    // The longest that browsers allow. The session's row determines when the session ends; the cookie must outlive it.
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(400);
 
     private readonly string name = site.HostName("usher_session");
@@ -26,8 +25,8 @@ public sealed class SessionCookie(SiteCookies site, DeviceTokens devices)
 }
 
 /// <summary>
-/// How every cookie of the pages is set. Whether the site is HTTPS is told by its public address alone, never by a
-/// request.
+/// The attributes of all cookies of the pages. Whether they are Secure depends only on the configured public URL, never
+/// on the request.
 /// </summary>
 public sealed class SiteCookies(IOptions<ServerOptions> options)
 {
@@ -36,7 +35,7 @@ public sealed class SiteCookies(IOptions<ServerOptions> options)
     /// <summary>The name of a cookie for all paths, with the prefix that keeps sibling hosts from setting it.</summary>
     public string HostName(string name) => Secure ? $"__Host-{name}" : name;
 
-    /// <summary>The name of a cookie for some paths.</summary>
+    /// <summary>The name of a cookie for certain paths.</summary>
     public string PathName(string name) => Secure ? $"__Secure-{name}" : name;
 
     public CookieOptions Options(string path) =>

@@ -10,8 +10,8 @@ using Usher.Server.Errors;
 namespace Usher.Server.Auth;
 
 /// <summary>
-/// A person's session as <c>Authorization: Bearer uss_…</c>, for Usher's own API. Never the cookie: what a browser
-/// sends by itself must not be enough to change an account.
+/// Authenticates a person's session sent as <c>Authorization: Bearer uss_…</c>, for Usher's own API. The cookie is
+/// ignored: a header that browsers send automatically must not be enough to change an account.
 /// </summary>
 public sealed class SessionTokenAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder,

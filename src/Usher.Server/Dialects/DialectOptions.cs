@@ -1,6 +1,6 @@
 namespace Usher.Server.Dialects;
 
-/// <summary>Bound from <c>Usher:Dialects</c>: which foreign APIs are spoken.</summary>
+/// <summary>The foreign APIs that the server offers. Bound from <c>Usher:Dialects</c>.</summary>
 public sealed class DialectsOptions
 {
     public const string Section = "Usher:Dialects";
@@ -12,19 +12,19 @@ public sealed class DialectsOptions
     public DeployHqOptions DeployHq { get; } = new();
 }
 
-/// <summary>One foreign API.</summary>
+/// <summary>The settings of one foreign API.</summary>
 public class DialectOptions
 {
-    /// <summary>Default: true.</summary>
+    /// <summary>Gets or sets whether the API is offered. The default is true.</summary>
     public bool Enabled { get; set; } = true;
 }
 
-/// <summary>DeployHQ's has one host per account.</summary>
+/// <summary>The settings of DeployHQ's API, which has one host per account.</summary>
 public sealed class DeployHqOptions : DialectOptions
 {
     /// <summary>
-    /// The domain below which the first label must be the organization's slug; null: the key alone says the
-    /// organization.
+    /// Gets or sets the domain below which the first label of the host must be the organization's slug. The default is
+    /// null: only the key determines the organization.
     /// </summary>
     public string? Domain { get; set; }
 }

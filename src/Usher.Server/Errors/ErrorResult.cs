@@ -5,14 +5,14 @@ using Usher.Core;
 namespace Usher.Server.Errors;
 
 /// <summary>
-/// A refusal as an answer. Handlers never choose the format: the endpoint's surface does, or where no endpoint was
-/// found the path's.
+/// Answers with an error. The format is that of the endpoint's surface, or, where no endpoint matched, that of the
+/// path's surface. Handlers do not choose it.
 /// </summary>
 public sealed class ErrorResult(params IReadOnlyList<Error> errors) : IResult
 {
     public Task ExecuteAsync(HttpContext httpContext)
     {
-        // The exception middleware clears the endpoint and leaves it here.
+        // The exception middleware clears the endpoint and keeps it in this feature.
         var endpoint = httpContext.GetEndpoint() ?? httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
         var format = endpoint?.Metadata.GetMetadata<IErrorFormat>()
             ?? httpContext.RequestServices.GetRequiredService<Surfaces>().FormatOf(httpContext);
@@ -21,7 +21,7 @@ public sealed class ErrorResult(params IReadOnlyList<Error> errors) : IResult
             .ExecuteAsync(httpContext);
     }
 
-    /// <summary>A waiting time as Retry-After says it: whole seconds, at least 1.</summary>
+    /// <summary>Formats a Retry-After header: whole seconds, at least 1.</summary>
     internal static string Seconds(TimeSpan wait) =>
         string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds))}");
 }
@@ -30,7 +30,7 @@ public static class ResultExtensions
 {
     extension<T>(Result<T> result)
     {
-        /// <summary>The value's answer, or the refusal's.</summary>
+        /// <summary>The answer for the value, or an <see cref="ErrorResult"/>.</summary>
         public IResult ToHttp(Func<T, IResult> answer) => result.Match(answer, error => new ErrorResult(error));
     }
 }

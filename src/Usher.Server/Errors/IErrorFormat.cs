@@ -3,10 +3,10 @@ using Usher.Core;
 
 namespace Usher.Server.Errors;
 
-/// <summary>How one surface says that something was refused.</summary>
+/// <summary>The error format of one surface.</summary>
 public interface IErrorFormat
 {
-    /// <summary>The answer for one or more refusals, the first of which gives the status.</summary>
+    /// <summary>Makes the answer for one or more errors. The first error determines the status.</summary>
     IResult Write(IReadOnlyList<Error> errors);
 }
 
@@ -14,7 +14,7 @@ public static class ErrorStatus
 {
     extension(Error error)
     {
-        /// <summary>The only table from kinds to statuses; a surface may say otherwise for its own.</summary>
+        /// <summary>The HTTP status for each kind of error. A surface may use other statuses in its format.</summary>
         public int StatusCode => error.Kind switch
         {
             ErrorKind.Malformed => StatusCodes.Status400BadRequest,
@@ -35,32 +35,32 @@ public static class ErrorStatus
     }
 }
 
-/// <summary>Refusals of the host itself, before any operation.</summary>
+/// <summary>Errors of the HTTP layer, which occur before any operation starts.</summary>
 public static class HostErrors
 {
     public static readonly Error RouteNotFound = new(
         ErrorKind.NotFound, "route_not_found", "There is nothing at this address.");
     public static readonly Error WrongMethod = new(
-        ErrorKind.WrongMethod, "wrong_method", "This address does not take that method.");
+        ErrorKind.WrongMethod, "wrong_method", "This address does not support that method.");
     public static readonly Error WrongMediaType = new(
         ErrorKind.WrongMediaType, "wrong_media_type", "The body must be JSON.");
     public static readonly Error NotJson = new(ErrorKind.Malformed, "not_json", "The body is not valid JSON.");
     public static readonly Error Unreadable = new(ErrorKind.Malformed, "unreadable", "The request cannot be read.");
     public static readonly Error TooLarge = new(
-        ErrorKind.TooLarge, "too_large", "The body is longer than the server reads.");
+        ErrorKind.TooLarge, "too_large", "The body is larger than the limit.");
 
     /// <summary>
-    /// A list, or the whole body where <paramref name="field"/> is "", has more values than are read.
+    /// A list has too many values; where <paramref name="field"/> is "", the whole body has.
     /// </summary>
     public static Error TooManyValues(string field, int most) => new(
         ErrorKind.Invalid, "too_many_values",
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{(field is "" ? "The body" : field)} has too many values. At most {most:N0} are read."),
+            $"{(field is "" ? "The body" : field)} has too many values. The limit is {most:N0}."),
         field);
 
     public static readonly Error Internal = new(
-        ErrorKind.Internal, "internal_error", "Something went wrong here. It has been noted.");
+        ErrorKind.Internal, "internal_error", "An internal error occurred and was logged.");
     public static readonly Error Unavailable =
         new(
             ErrorKind.Unavailable, "unavailable",

@@ -4,22 +4,22 @@ using Usher.Server.Limits;
 
 namespace Usher.Server.Errors;
 
-/// <summary>The one reader of posted forms, for pages and APIs alike.</summary>
+/// <summary>Reads posted forms, for pages and APIs.</summary>
 public static class PostedForm
 {
     private const int MaxBytes = GuestGate.MaxGuestBodyBytes;
 
     private static readonly FormOptions Limits = new()
     {
-        // In memory: nothing of a form is ever written to a file. Twice the size, so that a form that is too long is
-        // told as that.
+        // Forms are buffered in memory and never written to a file. The limits are twice the allowed size, so that
+        // this class and not the framework refuses a form that is too long.
         MemoryBufferThreshold = 2 * MaxBytes, BufferBodyLengthLimit = 2 * MaxBytes,
         MultipartBodyLengthLimit = 2 * MaxBytes, ValueLengthLimit = 2 * MaxBytes,
     };
 
-    /// <summary>Reads a form that was posted. A second call, and the framework, get what the first has read.</summary>
-    /// <returns> The fields. Refused with <c>wrong_media_type</c> for what is no form, with <c>too_large</c> beyond 64
-    /// KiB, and with <c>unreadable</c> for a form that breaks the rules of its media type. </returns>
+    /// <summary>Reads a posted form. Later calls, and the framework, get the form that was read first.</summary>
+    /// <returns>The fields. The error is <c>wrong_media_type</c> for a body that is not a form, <c>too_large</c> beyond
+    /// 64 KiB, and <c>unreadable</c> for a malformed form.</returns>
     public static async Task<Result<FormCollection>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         if (!request.HasFormContentType) return HostErrors.WrongMediaType with { Message = "The body must be a form." };
@@ -37,8 +37,7 @@ public static class PostedForm
         catch (Exception e) when (
             e is InvalidDataException or IOException or ArgumentException or FormatException or NotSupportedException)
         {
-            // no boundary, a part that does not end, headers that are none, more fields than a form may have, text in
-            // UTF-7
+            // For example a missing boundary, an unfinished part, malformed headers, too many fields, or UTF-7.
             return HostErrors.Unreadable;
         }
     }

@@ -3,18 +3,18 @@ using Usher.Server.Pages;
 
 namespace Usher.Server.Errors;
 
-/// <summary>A prefix of paths with its way of saying errors.</summary>
-/// <param name="Prefix">Such as <c>/api/v2</c>.</param>
-/// <param name="Format">Its errors.</param>
-/// <param name="JsonSuffix">Whether clients may put <c>.json</c> behind a path.</param>
+/// <summary>A prefix of paths with its own error format.</summary>
+/// <param name="Prefix">The prefix, such as <c>/api/v2</c>.</param>
+/// <param name="Format">The error format.</param>
+/// <param name="JsonSuffix">Whether clients may append <c>.json</c> to a path.</param>
 public sealed record Surface(string Prefix, IErrorFormat Format, bool JsonSuffix);
 
-/// <summary>Which surface a path belongs to: the one with the longest prefix.</summary>
+/// <summary>Finds the surface of a path: the one with the longest matching prefix.</summary>
 public sealed class Surfaces
 {
     private readonly List<Surface> surfaces = [];
 
-    /// <summary>Answers for paths of no surface, when it is no browser that asks.</summary>
+    /// <summary>The error format for paths of no surface, for clients other than browsers.</summary>
     public IErrorFormat Fallback { get; set; } = new PlainErrors();
 
     public void Add(Surface surface) => surfaces.Add(surface);
@@ -41,7 +41,7 @@ public sealed class Surfaces
     }
 }
 
-/// <summary>Refusals as a page.</summary>
+/// <summary>Shows an error as a page.</summary>
 internal sealed class PageErrors : IErrorFormat
 {
     public static readonly PageErrors Instance = new();
@@ -56,8 +56,8 @@ internal sealed class PageErrors : IErrorFormat
 public static class SurfaceExtensions
 {
     /// <summary>
-    /// Opens a group of routes under a prefix whose errors are said in one format, by the routes and by the one
-    /// fallback after routing alike.
+    /// Opens a group of routes under a prefix. Their errors, and those for unknown paths under the prefix, have the
+    /// given format.
     /// </summary>
     public static RouteGroupBuilder MapSurface(
         this WebApplication app, string prefix, IErrorFormat format, bool jsonSuffix = false)
@@ -67,8 +67,8 @@ public static class SurfaceExtensions
     }
 
     /// <summary>
-    /// Clients of these APIs write paths loosely: doubled and trailing slashes, <c>.json</c>. Such paths are set right
-    /// before routing, without a redirect, which would lose a body.
+    /// Normalises paths before routing: removes doubled and trailing slashes and, where the surface allows it, a
+    /// <c>.json</c> suffix. Clients of the foreign APIs send such paths. A redirect would lose the request's body.
     /// </summary>
     public static void UseTolerantPaths(this WebApplication app)
     {
@@ -89,8 +89,8 @@ public static class SurfaceExtensions
     }
 
     /// <summary>
-    /// Gives every empty refusal of the framework (no such route, wrong method, wrong media type) the body of its
-    /// surface.
+    /// Gives the framework's error answers without a body (unknown route, wrong method, wrong media type) the error
+    /// format of the surface.
     /// </summary>
     public static void UseSurfaceStatusPages(this WebApplication app) => app.UseStatusCodePages(context =>
     {

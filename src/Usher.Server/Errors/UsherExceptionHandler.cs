@@ -4,15 +4,15 @@ using Usher.Core.Data;
 namespace Usher.Server.Errors;
 
 /// <summary>
-/// Turns what was thrown into an answer of the right surface. The client and the log get different texts with the same
-/// request id.
+/// Answers an exception in the format of the surface. The client and the log get different texts with the same request
+/// id.
 /// </summary>
 public sealed partial class UsherExceptionHandler(ILogger<UsherExceptionHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(
         HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        if (httpContext.RequestAborted.IsCancellationRequested) return true; // The client has hung up.
+        if (httpContext.RequestAborted.IsCancellationRequested) return true; // The client has closed the connection.
         var outage = Outage.Find(exception);
         var error = exception switch
         {
@@ -23,16 +23,17 @@ public sealed partial class UsherExceptionHandler(ILogger<UsherExceptionHandler>
             _ => outage is null ? HostErrors.Internal : HostErrors.Unavailable,
         };
 
-        // Since .NET 10 the framework no longer logs what a handler has handled.
+        // Since .NET 10 the framework does not log exceptions that a handler has handled.
         var (method, route, id) = (httpContext.Request.Method, RouteOf(httpContext), httpContext.TraceIdentifier);
         if (ReferenceEquals(error, HostErrors.Internal)) Log.Failed(logger, exception, method, route, id);
-        else if (ReferenceEquals(error, HostErrors.Unavailable)) Log.Unavailable(logger, method, route, id, outage!.Message);
+        else if (ReferenceEquals(error, HostErrors.Unavailable))
+            Log.Unavailable(logger, method, route, id, outage!.Message);
         await new ErrorResult(error).ExecuteAsync(httpContext);
         return true;
     }
 
-    // The pattern and not the path: some APIs have a key in the path, and a mailed link that was mangled on its way has
-    // its code there.
+    // The route pattern is logged instead of the path, because a path may contain a secret: some APIs have a key in it,
+    // and so may a mailed link that was mangled on its way.
     private static string RouteOf(HttpContext http) =>
         http.Features.Get<IExceptionHandlerFeature>()?.Endpoint is RouteEndpoint { RoutePattern.RawText: { } pattern }
             ? pattern.TrimEnd('/')

@@ -8,16 +8,16 @@ using Usher.Server.Errors;
 namespace Usher.Server.Json;
 
 /// <summary>
-/// Bodies of clients that were written for another server: read as they come, judged member by member.
+/// Reads JSON bodies without a schema, for the dialects, whose clients were written for other servers.
 /// </summary>
 public static class JsonBody
 {
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = JsonBounds.MaxDepth };
 
     /// <summary>
-    /// The body as JSON, an empty one as undefined; valid until the request ends. Refused when it is no JSON, of a
-    /// media type that is none, or has more values than <see cref="JsonBounds"/> lets through; without a media type it
-    /// is taken for JSON.
+    /// Reads the body as JSON; an empty body is undefined. The result is valid until the request ends. The error is
+    /// <c>not_json</c>, <c>wrong_media_type</c> (a missing media type counts as JSON), or <c>too_many_values</c>; see
+    /// <see cref="JsonBounds"/>.
     /// </summary>
     public static async Task<Result<JsonElement>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
@@ -27,17 +27,18 @@ public static class JsonBody
         if (length is 0) return default(JsonElement);
         if (request.ContentType is { Length: > 0 } type && !IsJson(type)) return HostErrors.WrongMediaType;
         var body = buffer.AsMemory(0, length);
-        // Some clients begin with a byte order mark.
+        // Some clients send a byte order mark.
         if (body.Span.StartsWith("\uFEFF"u8)) body = body[3..];
         if (Parse(body, held) is { } parsed) return parsed;
         JoinLines(body.Span);
         return Parse(body, held) ?? HostErrors.NotJson;
     }
 
-    // Into a pooled array, which goes back when the request ends: bodies are up to 4 MB, and many may come at once.
+    // Reads into a pooled array that is returned when the request ends: bodies are up to 4 MB, and many may arrive at
+    // once.
     private static async Task<(byte[] Buffer, int Length)> ReadAllAsync(HttpRequest request, CancellationToken ct)
     {
-        // What is announced and never sent must not take memory.
+        // Content-Length alone must not reserve much memory, since the body may never arrive.
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(request.ContentLength ?? 0, 4 * 1024, 64 * 1024));
         var length = 0;
         try
@@ -48,7 +49,7 @@ public static class JsonBody
             {
                 length += read;
                 if (length < buffer.Length || length == request.ContentLength) continue;
-                // What has begun to come is given room at once: each size in between would stay in the pool.
+                // Grow to the announced size at once, because every intermediate size would stay in the pool.
                 var longer = ArrayPool<byte>.Shared.Rent((int)Math.Max(
                     buffer.Length * 2, Math.Min(request.ContentLength ?? 0, UsherBuilder.MaxBodyBytes)));
                 buffer.AsSpan(0, length).CopyTo(longer);
@@ -65,7 +66,7 @@ public static class JsonBody
         }
     }
 
-    // Null: no JSON.
+    // Null: not JSON.
     private static Result<JsonElement>? Parse(ReadOnlyMemory<byte> body, Held held)
     {
         if (JsonBounds.Check(body.Span) is { } tooMany) return tooMany;
@@ -80,8 +81,8 @@ public static class JsonBody
         }
     }
 
-    // DeployHQ's page shows its curl line with a backslash at the end of every line, inside the quotes: pasted as it
-    // stands, they arrive. No JSON has one there.
+    // DeployHQ's documentation shows a curl command with a backslash at the end of every line inside the quotes. Pasted
+    // unchanged, the backslashes become part of the body. Valid JSON never has a backslash before a line break.
     private static void JoinLines(Span<byte> body)
     {
         for (var i = 0; i + 1 < body.Length; i++)
@@ -93,8 +94,7 @@ public static class JsonBody
                type.SubType.Equals("json", StringComparison.OrdinalIgnoreCase)
                    || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase));
 
-    // A name with half of a surrogate pair is no text, and comparing it with another throws. Only an escape can bring
-    // one in.
+    // A name with half of a surrogate pair is not text, and comparing it throws. Only an escape can produce one.
     private static bool NamesAreText(JsonElement document)
     {
         var raw = JsonMarshal.GetRawUtf8Value(document);
@@ -112,7 +112,7 @@ public static class JsonBody
         }
     }
 
-    // What a parsed body lies in. Given back when the request ends, and cleared, for it may hold a password.
+    // Owns the buffer and the parsed documents until the request ends. The buffer is cleared: it may hold a password.
     private sealed class Held(byte[] buffer) : IDisposable
     {
         private readonly List<JsonDocument> documents = [];
@@ -135,7 +135,7 @@ public static class JsonBody
     extension(JsonElement element)
     {
         /// <summary>
-        /// A member of an object, where null counts as absent; null when there is none, or no object.
+        /// The property of an object; null where it is absent or null, and where this is not an object.
         /// </summary>
         public JsonElement? Member(string name) =>
             element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out var value)
@@ -143,11 +143,11 @@ public static class JsonBody
                 ? value
                 : null;
 
-        /// <summary>Whether a member is there at all, null included.</summary>
+        /// <summary>Whether the property exists, even as null.</summary>
         public bool Has(string name) =>
             element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out _);
 
-        /// <summary>The text of a string; null for any other kind, and for text that is no Unicode.</summary>
+        /// <summary>The value of a string; null for other kinds, and for text that is not valid Unicode.</summary>
         public string? Text
         {
             get

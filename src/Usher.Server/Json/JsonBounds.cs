@@ -6,25 +6,25 @@ using Usher.Server.Errors;
 namespace Usher.Server.Json;
 
 /// <summary>
-/// How many values a JSON body may have. Bodies are scanned for it before they are parsed, without allocating, so that
+/// Limits how many values a JSON body may have. Bodies are checked before they are parsed, without allocating, so that
 /// 4 MB of <c>{},{},…</c> cost no more than reading them.
 /// </summary>
 public static class JsonBounds
 {
-    /// <summary>Entries of one array.</summary>
+    /// <summary>The most entries of one array.</summary>
     public const int MaxEntries = 10_000;
 
-    /// <summary>Members of one object.</summary>
+    /// <summary>The most properties of one object.</summary>
     public const int MaxMembers = 1_000;
 
-    /// <summary>Values in the whole body: 1,000 invitations with 200 values each.</summary>
+    /// <summary>The most values in one body: enough for 1,000 invitations with 200 values each.</summary>
     public const int MaxValues = 200_000;
 
-    /// <summary>How deep values may be nested.</summary>
+    /// <summary>The deepest nesting.</summary>
     public const int MaxDepth = 64;
 
     /// <summary>Counts a body's values. Stops at the first list that is too long.</summary>
-    /// <returns>Null for a body within the bounds, and for one that is not JSON: the parser refuses that.</returns>
+    /// <returns>Null for a body within the bounds, and for a body that is not JSON, which the parser refuses.</returns>
     public static Error? Check(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
@@ -63,7 +63,7 @@ public static class JsonBounds
         return null;
     }
 
-    // Where the long list stands, such as rows/3/permissions.
+    // The path of the list that is too long, such as rows/3/permissions.
     private static string Path(ReadOnlySpan<byte> body, ReadOnlySpan<Level> levels)
     {
         var path = new StringBuilder();

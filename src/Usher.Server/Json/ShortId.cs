@@ -7,7 +7,7 @@ public static class ShortId
 {
     public static string Of(Guid id) => Base64Url.EncodeToString(id.ToByteArray(bigEndian: true));
 
-    /// <summary>Null for anything that is not exactly how some UUID is written.</summary>
+    /// <summary>Null for any text that <see cref="Of"/> does not produce.</summary>
     public static Guid? Parse(string text)
     {
         Span<byte> bytes = stackalloc byte[18];

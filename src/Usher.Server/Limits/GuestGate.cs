@@ -9,8 +9,8 @@ using Usher.Server.Errors;
 namespace Usher.Server.Limits;
 
 /// <summary>
-/// What a request must pass before its body is read, where anybody may send it: the size, and the limits of its client.
-/// A route is one of those unless it asks for authorization.
+/// Protects the routes that anyone may call: limits the size of their bodies, and refuses clients that have reached a
+/// limit before the body is read. A route is such a route unless it requires authorization.
 /// </summary>
 internal static class GuestGate
 {
@@ -18,12 +18,12 @@ internal static class GuestGate
     public const int MaxGuestBodyBytes = 64 * 1024;
 
     /// <summary>
-    /// Says what a client of this route may guess or cause: one that has had enough is refused before its body is read.
+    /// Applies a limit to a route. A client that has reached it is refused before its body is read.
     /// </summary>
     public static TBuilder LimitedBy<TBuilder>(this TBuilder route, GuessKind kind)
         where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new Limited(kind));
 
-    /// <summary>The gate. After routing, before anything reads a body.</summary>
+    /// <summary>Adds the gate. It must come after routing and before anything reads a body.</summary>
     public static void UseGuestGate(this WebApplication app)
     {
         app.Use(async (http, next) =>
@@ -59,7 +59,7 @@ internal static class GuestGate
         endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null
             || endpoint.Metadata.GetMetadata<IAuthorizeData>() is null;
 
-    // A product's back end sends what many people type from one address. An operator's key says that it may.
+    // A product's back end sends the attempts of many people from one IP address. An operator's key identifies it.
     private static async Task<RequestClient> OfOperatorAsync(HttpContext http, RequestClient client)
     {
         if (KeyAuthentication.SecretOf(http.Request) is not { } secret) return client;

@@ -7,14 +7,14 @@ using Usher.Server.Auth;
 namespace Usher.Server.Limits;
 
 /// <summary>
-/// The client of the request at hand. Behind a trusted proxy its address is the one that the proxy tells; see
-/// <see cref="ProxyExtensions"/>.
+/// The client of the current request, by its IP address. Behind a trusted proxy it is the address that the proxy
+/// reports; see <see cref="ProxyExtensions"/>.
 /// </summary>
 internal sealed class HttpRequestClient(IHttpContextAccessor accessor, DeviceTokens devices) : IRequestClient
 {
     public RequestClient Current => accessor.HttpContext is { } http ? Of(http) : RequestClient.None;
 
-    /// <summary>The client of one request.</summary>
+    /// <summary>The client of a request.</summary>
     public RequestClient Of(HttpContext http)
     {
         if (http.Features.Get<RequestClient>() is { } known) return known;
@@ -23,10 +23,10 @@ internal sealed class HttpRequestClient(IHttpContextAccessor accessor, DeviceTok
         return client;
     }
 
-    /// <summary>An IPv4 address, also where it is written as IPv6, or the /64 network of an IPv6 one.</summary>
+    /// <summary>The IPv4 address, also where it is mapped to IPv6; for IPv6 the /64 network.</summary>
     internal static string NameOf(IPAddress? address)
     {
-        if (address is null) return "socket"; // a Unix socket whose proxy says nothing
+        if (address is null) return "socket"; // a Unix socket without a trusted proxy's header
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
         if (address.AddressFamily is not AddressFamily.InterNetworkV6) return address.ToString();
         Span<byte> bytes = stackalloc byte[16];

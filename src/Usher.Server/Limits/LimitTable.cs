@@ -14,24 +14,24 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Limits;
 
-/// <summary>One limit, as <c>docs/limits.md</c> lists it.</summary>
+/// <summary>One row of <c>docs/limits.md</c>.</summary>
 /// <param name="Counted">What is counted.</param>
-/// <param name="Per">For whom, or in what.</param>
-/// <param name="Most">How many.</param>
-/// <param name="Window">In which time; "" where time plays no part.</param>
-/// <param name="Answer">What is answered beyond it.</param>
-/// <param name="Setting">Which setting changes it; "" none.</param>
+/// <param name="Per">What each count applies to.</param>
+/// <param name="Most">The limit.</param>
+/// <param name="Window">The time window; "" where the limit has none.</param>
+/// <param name="Answer">What happens beyond the limit.</param>
+/// <param name="Setting">The setting that changes the limit; "" where there is none.</param>
 internal sealed record LimitRow(
     string Counted, string Per, string Most, string Window, string Answer, string Setting = "");
 
-/// <summary>All limits. Each number stands where it is enforced; here they are only listed.</summary>
+/// <summary>Lists all limits for the documentation. The numbers are defined where they are enforced.</summary>
 internal static class LimitTable
 {
     private const string TooMany = "429 `too_many_requests`";
 
     private static readonly GuessLimitOptions Guesses = new();
 
-    /// <summary>How much a request may bring.</summary>
+    /// <summary>Limits on the size of requests.</summary>
     public static IReadOnlyList<LimitRow> Sizes { get; } =
     [
         new(
@@ -50,20 +50,20 @@ internal static class LimitTable
         new("members", "object in a JSON body", Of(JsonBounds.MaxMembers), "", "422 `too_many_values`"),
         new("levels of nesting", "JSON body", Of(JsonBounds.MaxDepth), "", "400 `not_json`"),
         new("invitations", "call", Of(InvitationService.MaxRows), "", "422 `too_many_rows`"),
-        new("members named", "call", Of(MemberService.MaxKeys), "", "422 `too_many_rows`"),
+        new("members in one request", "call", Of(MemberService.MaxKeys), "", "422 `too_many_rows`"),
         new("access checks", "call", Of(AccessService.MaxChecks), "", "422 `check_count_invalid`"),
         new("keys", "member", Of(ApiKeyService.MaxPerMember), "", "409 `api_keys_exhausted`"),
-        new("faults told", "answer", Of(FaultList.Max), "", "the others are left out"),
+        new("reported errors", "answer", Of(FaultList.Max), "", "further errors are left out"),
         new("conditions", "Wavefront search", Of(SearchRequest.MaxTerms), "", "400"),
         new("values of all conditions", "Wavefront search", Of(SearchRequest.MaxTexts), "", "400"),
         new("characters of a value", "Wavefront search", Of(SearchRequest.MaxTextLength), "", "400"),
         new(
-            "seconds of the database's work", "search, page of a list",
+            "seconds of database time", "search, page of a list",
             Of((int)new SearchOptions().TimeLimit.TotalSeconds), "", "422 `search_too_slow`",
             "`Usher:Search:TimeLimit`"),
     ];
 
-    /// <summary>How often something may be tried.</summary>
+    /// <summary>Limits on how often something may be tried.</summary>
     public static IReadOnlyList<LimitRow> Rates { get; } =
     [
         new(
@@ -74,13 +74,13 @@ internal static class LimitTable
             TooMany, "`Usher:GuestLimits:Passwords:PerSubject`, `:Window`"),
         new(
             "failed passwords", "address, all clients together", Of(GuessLimits.FailuresBeforeCode),
-            Of(GuessLimits.CodeWindow), "401 `sign_in_code_needed`: an unknown device needs the mailed code too"),
+            Of(GuessLimits.CodeWindow), "401 `sign_in_code_needed`: an unknown device also needs the mailed code"),
         new(
             "failed passwords", "known device", Of(GuessLimits.FailuresOfDevice), Of(KnownDevice.Lifetime),
             "the device counts as unknown"),
         new(
             "mails with a sign-in code", "address", "1", Of(SignInGuard.BetweenCodes),
-            "no further mail; the code in the last one still works"),
+            "no further mail; the code in the last mail stays valid"),
         new(
             "passwords waiting to be hashed", "client", Of(PasswordService.QueueLimitOfClient), "",
             "429 `passwords_busy`"),
@@ -95,30 +95,31 @@ internal static class LimitTable
             Of(Guesses.Codes.PerSubject), Of(Guesses.Codes.Window), TooMany,
             "`Usher:GuestLimits:Codes:PerSubject`, `:Window`"),
         new(
-            "mails a guest asks for", "client", Of(Guesses.Mails.PerClient), Of(Guesses.Mails.Window), TooMany,
+            "mails requested without signing in", "client", Of(Guesses.Mails.PerClient), Of(Guesses.Mails.Window),
+            TooMany,
             "`Usher:GuestLimits:Mails:PerClient`, `:Window`"),
         new(
-            "mails a guest asks for", "recipient, all clients together", Of(Guesses.Mails.PerSubject),
-            Of(Guesses.Mails.Window), "the ordinary answer, and no mail",
+            "mails requested without signing in", "recipient, all clients together", Of(Guesses.Mails.PerSubject),
+            Of(Guesses.Mails.Window), "the usual answer, without a mail",
             "`Usher:GuestLimits:Mails:PerSubject`, `:Window`"),
         new(
-            "mails a guest asks for", "invitation", "1", Of(GuestService.BetweenMails),
-            "the ordinary answer; the link in the last mail still works"),
+            "mails requested without signing in", "invitation", "1", Of(GuestService.BetweenMails),
+            "the usual answer; the link in the last mail stays valid"),
         new(
-            "new addresses of an account asked for", "person", Of(UserAddressService.MaxAskedADay),
+            "requested new addresses of an account", "person", Of(UserAddressService.MaxAskedADay),
             Of(TimeSpan.FromDays(1)), "429 `too_many_address_changes`"),
         new(
             "requests to the administrators", "invitation", "1", Of(GuestService.BetweenRequests),
-            "the ordinary answer, and no mail"),
+            "the usual answer, without a mail"),
     ];
 
-    /// <summary>A table of the page.</summary>
+    /// <summary>Formats rows as a Markdown table.</summary>
     public static string Markdown(IEnumerable<LimitRow> rows) => string.Concat(
         rows.Select(r =>
             $"| {r.Counted} | {r.Per} | {r.Most} | {(r.Window is "" ? "–" : r.Window)} | {r.Answer} | "
             + $"{(r.Setting is "" ? "–" : r.Setting)} |\n")
             .Prepend("|---|---|---|---|---|---|\n")
-                .Prepend("| counted | per | most | window | beyond it | setting |\n"));
+                .Prepend("| what is counted | per | limit | window | beyond the limit | setting |\n"));
 
     private static string Of(int number) => number.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -7,13 +7,13 @@ namespace Usher.Server.Limits;
 
 internal static class LimitsExtensions
 {
-    /// <summary>The limits on guests, and who is counted by them.</summary>
+    /// <summary>Registers the limits, and what identifies clients to them.</summary>
     public static void AddUsherLimits(this IServiceCollection services)
     {
         services.AddOptions<GuessLimitOptions>().BindConfiguration(GuessLimitOptions.Section)
             .Validate(
                 limits => limits.AreValid,
-                $"{GuessLimitOptions.Section}: every limit is at least 1, every window a second to a day.")
+                $"{GuessLimitOptions.Section}: every limit must be at least 1, every window 1 second to 1 day.")
             .ValidateOnStart();
         services.AddOptions<SearchOptions>().BindConfiguration(SearchOptions.Section)
             .Validate(

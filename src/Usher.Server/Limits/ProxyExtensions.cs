@@ -4,46 +4,47 @@ using Microsoft.Extensions.Options;
 
 namespace Usher.Server.Limits;
 
-/// <summary>Which proxies tell where a request comes from. Bound from <c>Usher:Proxy</c>.</summary>
+/// <summary>The trusted reverse proxies. Bound from <c>Usher:Proxy</c>.</summary>
 public sealed class ProxyOptions
 {
     public const string Section = "Usher:Proxy";
 
-    /// <summary>The word for whoever connects by a Unix socket.</summary>
+    /// <summary>The entry that trusts connections by a Unix socket.</summary>
     public const string Socket = "unix";
 
     public const int MaxHops = 10;
 
     /// <summary>
-    /// Gets the peers whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are believed: addresses, networks such
-    /// as <c>10.0.0.0/8</c>, and <c>unix</c>. One setting with commas does as well as a list. The default is none.
+    /// Gets the proxies whose <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> headers are trusted: addresses,
+    /// networks such as <c>10.0.0.0/8</c>, and <c>unix</c>. A single comma-separated value works too. The default is
+    /// none.
     /// </summary>
     public IList<string> Trusted { get; } = [];
 
     /// <summary>
-    /// Gets or sets how many entries of <c>X-Forwarded-For</c>, from the right, are believed at most: 1 to 10. The
+    /// Gets or sets how many entries of <c>X-Forwarded-For</c>, from the right, are trusted at most: 1 to 10. The
     /// default is 1.
     /// </summary>
     public int Hops { get; set; } = 1;
 
-    /// <summary>What is wrong with the settings, or null.</summary>
+    /// <summary>Describes the first invalid setting; null when all are valid.</summary>
     internal string? Problem()
     {
         if (Hops is < 1 or > MaxHops) return $"{Section}:Hops must be 1 to {MaxHops}.";
         return Trusted.FirstOrDefault(t => t is not Socket && NetworkOf(t) is null) is { } wrong
-            ? $"{Section}:Trusted: \"{wrong}\" is neither an address, nor a network such as 10.0.0.0/8, nor "
+            ? $"{Section}:Trusted: \"{wrong}\" is not valid. Use an address, a network such as 10.0.0.0/8, or "
                 + $"\"{Socket}\"."
             : null;
     }
 
     internal IEnumerable<System.Net.IPNetwork> Networks => Trusted.Select(NetworkOf).OfType<System.Net.IPNetwork>();
 
-    // An IPv4 address written as IPv6 is the IPv4 address.
+    // An IPv4 address mapped to IPv6 is treated as the IPv4 address.
     private static System.Net.IPNetwork? NetworkOf(string text)
     {
         if (IPAddress.TryParse(text, out var address))
         {
-            // "10" and "10.1" are addresses to .NET; nobody means 0.0.0.10.
+            // .NET parses "10" as 0.0.0.10 and "10.1" as 10.0.0.1. Such a value is a typing error.
             if (address.AddressFamily is System.Net.Sockets.AddressFamily.InterNetwork && address.ToString() != text)
                 return null;
             if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
@@ -58,9 +59,9 @@ public sealed class ProxyOptions
 }
 
 /// <summary>
-/// The addresses that trusted proxies tell. Only <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are read, and only
-/// from a trusted peer; each entry counts only if the one to its right, or the peer, is trusted. <c>Forwarded</c>,
-/// <c>X-Forwarded-Host</c> and <c>X-Forwarded-Prefix</c> are never read.
+/// Reads the client's address from trusted proxies. Only <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c> are read,
+/// and only from a trusted peer; an entry counts only if the entry to its right, or the peer, is trusted.
+/// <c>Forwarded</c>, <c>X-Forwarded-Host</c> and <c>X-Forwarded-Prefix</c> are ignored.
 /// </summary>
 internal static class ProxyExtensions
 {
@@ -69,18 +70,19 @@ internal static class ProxyExtensions
         services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.Section)
             .Configure<IConfiguration>((proxies, configuration) =>
             {
-                // A scalar is no list to the framework: it would be ignored, and everybody would be one client.
+                // The binder ignores a single value for a list. All clients would then share the proxy's address.
                 var one = configuration[$"{ProxyOptions.Section}:{nameof(ProxyOptions.Trusted)}"] ?? "";
-                foreach (var peer in one.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)) proxies.Trusted.Add(peer);
+                const StringSplitOptions split = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
+                foreach (var peer in one.Split(',', split)) proxies.Trusted.Add(peer);
             })
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<ProxyOptions>>(new Validator());
-        // An environment variable of the framework would have it believe everybody.
+        // Overrides ASPNETCORE_FORWARDEDHEADERS_ENABLED, which would trust every peer.
         services.PostConfigure<ForwardedHeadersOptions>(forwarded =>
             forwarded.ForwardedHeaders = ForwardedHeaders.None);
     }
 
-    /// <summary>First in the pipeline: whatever asks for the client's address asks after it.</summary>
+    /// <summary>Must come early in the pipeline, before anything reads the client's address.</summary>
     public static void UseUsherProxies(this WebApplication app)
     {
         var proxies = app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value;
@@ -93,7 +95,7 @@ internal static class ProxyExtensions
         forwarded.KnownProxies.Clear();
         forwarded.KnownIPNetworks.Clear();
         foreach (var network in proxies.Networks) forwarded.KnownIPNetworks.Add(network);
-        // The framework believes every peer without an address; here a socket must be trusted by name.
+        // The framework trusts every peer without an address; here a socket must be listed as trusted.
         var trustsSockets = proxies.Trusted.Contains(ProxyOptions.Socket);
         app.UseWhen(
             http => http.Connection.RemoteIpAddress is not null || trustsSockets,

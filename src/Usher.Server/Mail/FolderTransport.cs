@@ -4,8 +4,8 @@ using Usher.Server.Startup;
 namespace Usher.Server.Mail;
 
 /// <summary>
-/// Puts each mail into a folder, as <c>{id}.eml</c>; a repeat replaces it. For trying Usher out, and for a program of
-/// one's own that sends what it finds.
+/// Writes each mail to a folder as <c>{id}.eml</c>; sending it again replaces the file. For trying Usher out, and for
+/// programs that send the files themselves.
 /// </summary>
 internal sealed class FolderTransport : IMailTransport
 {
@@ -20,7 +20,7 @@ internal sealed class FolderTransport : IMailTransport
             options.Value.Folder is { Length: > 0 } given ? given : Path.Combine(server.Value.DataDirectory, "mail"));
         try
         {
-            // Made now, and never again while running: where a disk was unmounted, mail must fail and not go under the
+            // Created only at the start: if a disk is unmounted later, sending must fail instead of writing below the
             // mount point.
             if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
             else
@@ -32,7 +32,7 @@ internal sealed class FolderTransport : IMailTransport
         {
             throw new OptionsValidationException(
                 Options.DefaultName, typeof(MailOptions),
-                [$"{MailOptions.Section}:Folder cannot be used: {e.Message}"]);
+                [$"{MailOptions.Section}:Folder: cannot use the folder: {e.Message}"]);
         }
 
         PrivateFiles.WarnAboutFolder(folder, logger);
@@ -42,7 +42,7 @@ internal sealed class FolderTransport : IMailTransport
     {
         var bytes = Mime.Bytes(mail);
         var path = Path.Combine(folder, $"{mail.Id:D}.eml");
-        // of its own, should two nodes write one mail
+        // A unique name, because two nodes may write the same mail.
         var unfinished = Path.Combine(folder, $".{mail.Id:D}.{Guid.NewGuid():N}{Unfinished}");
         try
         {
@@ -54,7 +54,7 @@ internal sealed class FolderTransport : IMailTransport
             await using (var file = new FileStream(unfinished, settings))
             {
                 await file.WriteAsync(bytes, ct);
-                file.Flush(flushToDisk: true); // what is marked as sent survives a power cut
+                file.Flush(flushToDisk: true); // a mail that is marked as sent must survive a power cut
             }
 
             File.Move(unfinished, path, overwrite: true);
@@ -69,8 +69,8 @@ internal sealed class FolderTransport : IMailTransport
         }
     }
 
-    // What a process that was killed left behind; each holds a live link. Should another node be writing one of them at
-    // this moment, that mail is sent anew.
+    // Deletes unfinished files of a killed process, because each contains a valid link. If another node is writing one
+    // at this moment, its mail is sent again.
     private void DeleteUnfinished()
     {
         foreach (var file in new DirectoryInfo(folder).EnumerateFiles(".*" + Unfinished))
@@ -90,7 +90,7 @@ internal sealed class FolderTransport : IMailTransport
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // What went wrong before matters more; a reader of the folder passes over names that begin with a dot.
+            // An earlier error matters more. Readers of the folder skip names that begin with a dot.
         }
     }
 }

@@ -8,7 +8,7 @@ namespace Usher.Server.Mail;
 public static class MailExtensions
 {
     /// <summary>
-    /// All that takes mail out of the outbox. What puts it there is registered elsewhere: the database,
+    /// Registers everything that sends mails from the outbox. What it also needs is registered elsewhere: the database,
     /// <see cref="OutboxDoorbell"/>, <see cref="OutboxSecrets"/>, <see cref="ServerOptions"/>.
     /// </summary>
     public static IServiceCollection AddUsherMail(this IServiceCollection services)

@@ -6,7 +6,7 @@ using Usher.Server.Pages;
 namespace Usher.Server.Mail;
 
 /// <summary>
-/// What a mail tells, ready to be shown: names are harmless (<see cref="MailName"/>), instants are words.
+/// The contents of a mail, ready to be shown: names are made safe (<see cref="MailName"/>), times are formatted.
 /// </summary>
 public sealed class MailFacts(OpenedMessage opened, Links links)
 {
@@ -16,17 +16,17 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
     public string Organization =>
         Name(OutboxParameters.Organization) is { Length: > 0 } name ? name : "an organization";
 
-    /// <summary>At the end of a sentence, which "Acme Inc." has already.</summary>
+    /// <summary>The organization's name with a full stop, unless it ends with one, such as "Acme Inc."</summary>
     public string OrganizationStop => Organization.EndsWith('.') ? Organization : $"{Organization}.";
 
-    /// <summary>Empty when it was the installation itself.</summary>
+    /// <summary>The sponsor's name; empty when the installation itself invites.</summary>
     public string Sponsor => Name(OutboxParameters.Sponsor);
 
     public string Greeting => Name(OutboxParameters.FirstName) is { Length: > 0 } name ? $"Hello {name}," : "Hello,";
 
     /// <summary>
-    /// The invited person, in mails to others: the name where one is known, and the address, canonical and as it
-    /// stands, for copying.
+    /// The member the mail is about, in mails to other people: the name, if it is known, and the canonical address,
+    /// unchanged so that it can be copied.
     /// </summary>
     public string Person
     {
@@ -39,14 +39,14 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
         }
     }
 
-    /// <summary>Such as "Friday, 28 November 2026, 14:05 UTC"; null when there is no end to tell.</summary>
+    /// <summary>When the link expires, such as "Friday, 28 November 2026, 14:05 UTC"; null if it does not.</summary>
     public string? Until =>
         DateTimeOffset.TryParse(
             parameters.GetValueOrDefault(OutboxParameters.Expires), CultureInfo.InvariantCulture, Utc, out var expires)
         ? expires.ToString("dddd, d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)
         : null;
 
-    /// <summary>How many things the mail is about.</summary>
+    /// <summary>The number of items the mail is about.</summary>
     public int Count =>
         int.TryParse(
             parameters.GetValueOrDefault(OutboxParameters.Count), NumberStyles.None, CultureInfo.InvariantCulture,
@@ -54,40 +54,40 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
             ? count
             : 0;
 
-    /// <summary>What the mail lists: the cells of each line, as they were stored.</summary>
+    /// <summary>The items that the mail lists, each as its cells.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Lines =>
         [
             .. parameters.GetValueOrDefault(OutboxParameters.Lines, "")
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
 
-    /// <summary>In mails about a change of address, the new one: canonical and as it stands.</summary>
+    /// <summary>In mails about a change of address: the new address in canonical form.</summary>
     public string Email => parameters.GetValueOrDefault(OutboxParameters.Email, "");
 
-    /// <summary>The secret: what the page's form takes where scripts are off.</summary>
+    /// <summary>The secret, which the page's form takes where scripts are disabled.</summary>
     public string Code => opened.Secret ?? "";
 
-    /// <summary>With the secret.</summary>
+    /// <summary>The link to join, with the secret.</summary>
     public string JoinLink =>
         links.Join(
             parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""),
             opened.Message.InvitationId.GetValueOrDefault(), Code);
 
-    /// <summary>With the secret.</summary>
+    /// <summary>The link to confirm a member's new address, with the secret.</summary>
     public string ConfirmLink =>
         links.Confirm(
             parameters.GetValueOrDefault(OutboxParameters.OrganizationSlug, ""),
             parameters.GetValueOrDefault(OutboxParameters.AddressChange, ""), Code);
 
-    /// <summary>With the secret, and the path to lead back to.</summary>
+    /// <summary>The link to set a password, with the secret and the path to return to.</summary>
     public string ResetLink => links.Reset(
         parameters.GetValueOrDefault(OutboxParameters.Reset, ""), Code,
         LocalPath.OrNull(parameters.GetValueOrDefault(OutboxParameters.ReturnTo)));
 
-    /// <summary>With the secret: where the new address of an account is confirmed.</summary>
+    /// <summary>The link to confirm the new address of an account, with the secret.</summary>
     public string ConfirmOwnLink =>
         links.ConfirmOwn(parameters.GetValueOrDefault(OutboxParameters.AddressChange, ""), Code);
 
-    /// <summary>Whether an organization's administrator reads it, about one of its members.</summary>
+    /// <summary>Whether the mail goes to an organization's administrator, about one of its members.</summary>
     public bool IsForAdministrator => parameters.ContainsKey(OutboxParameters.Organization);
 
     public string ForgotLink => links.Forgot;
@@ -97,11 +97,11 @@ public sealed class MailFacts(OpenedMessage opened, Links links)
     private string Name(string key) => MailName.Of(parameters.GetValueOrDefault(key));
 }
 
-/// <summary>One mail: its component is the HTML part, these are the rest of it, side by side in one file.</summary>
+/// <summary>A mail template. The component is the HTML part; the file also has the subject and the text part.</summary>
 internal interface IMailTemplate : IComponent
 {
     static abstract string Subject(MailFacts facts);
 
-    /// <summary>The plain part. Names stand inside lines, links on lines of their own.</summary>
+    /// <summary>The plain text. Names stand inside lines, links on lines of their own.</summary>
     static abstract string Text(MailFacts facts);
 }

@@ -4,22 +4,23 @@ using System.Text;
 namespace Usher.Server.Mail;
 
 /// <summary>
-/// Names as mails show them. Whoever chooses one writes into a stranger's mail, under our address: it must stay a name.
+/// Makes names safe for mails. People choose names freely, and their names appear in mails to strangers under our
+/// sender address, so a name must not become a link or more than one line.
 /// </summary>
 internal static class MailName
 {
     private const int MaxLength = 80;
     private const char HairSpace = '\u200A';
 
-    // What joins the parts of an address or a host, and what IDNA and browsers read as such: ideographic, full-width,
-    // small and leader forms.
+    // Characters that join the parts of an address or a host name, and those that IDNA and browsers treat as such:
+    // ideographic, full-width, small and leader forms.
     private const string Joints = ".:/\\@\u3002\uFF0E\uFF61\uFE52\u2024\uFF1A\uFE55\uFF0F\uFF3C\uFE68\uFF20\uFE6B";
 
     /// <summary>
-    /// One line of at most 80 characters in which no mail program finds anything to turn into a link. They do that on
-    /// their own with <c>evil.example</c>, in plain text as in HTML; here a hair space follows the dot. It hardly
-    /// shows, and being white space it ends a link for every one of them. A word joiner shows even less, but counts as
-    /// part of a host name on Android, and IDNA takes it out again.
+    /// The name as one line of at most 80 characters that no mail program turns into a link. Mail programs link texts
+    /// such as <c>evil.example</c>, in plain text as in HTML. A hair space after the dot prevents it: it hardly shows,
+    /// and as white space it ends a link in every program. A word joiner would show even less, but Android treats it as
+    /// part of a host name, and IDNA removes it.
     /// </summary>
     public static string Of(string? name)
     {
@@ -40,8 +41,8 @@ internal static class MailName
         var line = new StringBuilder(name.Length);
         foreach (var rune in name.EnumerateRunes())
         {
-            // Names are well formed when stored; configuration, imports and later versions may think otherwise. Joiners
-            // stay, for Persian and emoji.
+            // Stored names are well formed, but configuration, imports and later versions may differ. Joiners are kept
+            // for Persian and emoji.
             if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format && rune.Value is not (0x200C or 0x200D))
                 continue;
             var blank = Rune.IsWhiteSpace(rune)
@@ -54,7 +55,7 @@ internal static class MailName
         var text = line.ToString().TrimEnd();
         if (text.Length <= MaxLength) return text;
 
-        // Between two characters as a reader sees them.
+        // Cut between two characters as readers see them.
         var end = 0;
         while (StringInfo.GetNextTextElementLength(text, end) is var next && end + next < MaxLength) end += next;
         return text[..end].TrimEnd() + "…";

@@ -3,28 +3,30 @@ using Microsoft.Extensions.Options;
 
 namespace Usher.Server.Mail;
 
-/// <summary>How mail leaves.</summary>
+/// <summary>How mail is sent.</summary>
 public sealed class MailOptions
 {
     public const string Section = "Usher:Mail";
 
-    /// <summary>One of <see cref="MailTransports"/>.</summary>
+    /// <summary>
+    /// Gets or sets the transport, one of <see cref="MailTransports"/>. The default is <c>folder</c>.
+    /// </summary>
     public string Transport { get; set; } = MailTransports.Folder;
 
-    /// <summary>One address, with or without a name.</summary>
+    /// <summary>Gets or sets the sender: one address, with or without a display name.</summary>
     public string From { get; set; } = "Usher <no-reply@localhost.localdomain>";
 
     /// <summary>
-    /// Where <c>folder</c> puts one .eml file per mail. By default <c>mail</c> in the data directory; relative to the
-    /// working directory. The files hold live links.
+    /// Gets or sets the folder to which <c>folder</c> writes one .eml file per mail, relative to the working directory.
+    /// The default is <c>mail</c> in the data directory. The files contain valid links.
     /// </summary>
     public string? Folder { get; set; }
 
     public SmtpOptions Smtp { get; set; } = new();
 
     /// <summary>
-    /// The program that <c>sendmail</c> pipes each mail to: Sendmail itself, or what Postfix, Exim, msmtp and others
-    /// install in its place.
+    /// Gets or sets the program to which <c>sendmail</c> pipes each mail: Sendmail itself, or the replacement that
+    /// Postfix, Exim, msmtp and others install.
     /// </summary>
     public string Sendmail { get; set; } = "/usr/sbin/sendmail";
 }
@@ -36,26 +38,26 @@ public static class MailTransports
     public const string Sendmail = "sendmail";
 }
 
-/// <summary>The mail server that <c>smtp</c> hands each mail to.</summary>
+/// <summary>The mail server that <c>smtp</c> sends each mail to.</summary>
 public sealed class SmtpOptions
 {
     public string Host { get; set; } = "";
 
     /// <summary>
-    /// 587 is for submission with STARTTLS, 25 is a relay's. 465, where TLS comes first, is not spoken.
+    /// Gets or sets the port: 587 for submission with STARTTLS, 25 for a relay. Implicit TLS (465) is not supported.
     /// </summary>
     public int Port { get; set; } = 587;
 
-    /// <summary>Absent: no login.</summary>
+    /// <summary>Gets or sets the user name. Without it, no login takes place.</summary>
     public string? UserName { get; set; }
 
-    /// <summary>Secret.</summary>
+    /// <summary>Gets or sets the password. It is secret.</summary>
     public string? Password { get; set; }
 
     /// <summary>
-    /// Whether to demand STARTTLS and a certificate that this machine trusts (its own store, and what the environment
-    /// variable SSL_CERT_FILE names); a server without it gets no mail. Off only for a server on this machine or on a
-    /// network of its own.
+    /// Gets or sets whether STARTTLS with a trusted certificate is required; a server without it gets no mail. Trusted
+    /// are the machine's own store and the file in the environment variable SSL_CERT_FILE. Disable it only for a server
+    /// on this machine or on a network of its own.
     /// </summary>
     public bool StartTls { get; set; } = true;
 }

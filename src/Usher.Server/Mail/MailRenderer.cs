@@ -6,7 +6,7 @@ using Usher.Core.Outbox;
 
 namespace Usher.Server.Mail;
 
-/// <summary>Turns an outbox message into the mail a person reads. English so far.</summary>
+/// <summary>Renders outbox messages as mails. All mails are in English.</summary>
 public sealed class MailRenderer(
     IServiceScopeFactory scopes, ILoggerFactory logs, Links links, IOptions<MailOptions> options)
 {
@@ -24,7 +24,7 @@ public sealed class MailRenderer(
         OutboxKind.UserAddressChanged => RenderAsync<UserAddressChangedMail>(opened),
         OutboxKind.SignInCode => RenderAsync<SignInCodeMail>(opened),
         OutboxKind.AccountTakenOver => RenderAsync<AccountTakenOverMail>(opened),
-        var kind => throw new InvalidOperationException($"No mail is written for {kind} yet."),
+        var kind => throw new InvalidOperationException($"There is no mail template for {kind}."),
     };
 
     private async Task<OutgoingMail> RenderAsync<T>(OpenedMessage opened)
@@ -32,8 +32,8 @@ public sealed class MailRenderer(
     {
         var facts = new MailFacts(opened, links);
         var parameters = ParameterView.FromDictionary(new Dictionary<string, object?> { ["Facts"] = facts });
-        await using var scope = scopes.CreateAsyncScope(); // the framework's renderer asks for scoped services
-        // keeps what it rendered: one for each mail
+        await using var scope = scopes.CreateAsyncScope(); // the framework's renderer needs scoped services
+        // A renderer keeps everything it has rendered, so each mail gets its own.
         await using var renderer = new HtmlRenderer(scope.ServiceProvider, logs);
         var html = await renderer.Dispatcher.InvokeAsync(async () =>
             (await renderer.RenderComponentAsync<T>(parameters)).ToHtmlString());

@@ -5,31 +5,31 @@ using ContentEncoding = MimeKit.ContentEncoding;
 
 namespace Usher.Server.Mail;
 
-/// <summary>A mail as MIME. Nothing is written to a disk: the text holds a live link.</summary>
+/// <summary>Builds MIME messages. Nothing is written to a file, because the text contains a valid link.</summary>
 internal static class Mime
 {
-    // RFC 5322: 998 characters between line ends.
+    // RFC 5322 allows 998 characters in a line.
     private const int MaxLine = 998;
 
-    /// <summary>The mail, for every transport.</summary>
-    /// <exception cref="MailException">The recipient is no address: permanent.</exception>
+    /// <summary>Builds the message, for every transport.</summary>
+    /// <exception cref="MailException">The recipient is not a valid address; permanent.</exception>
     public static MimeMessage Message(OutgoingMail mail)
     {
         if (!MailAddress.TryCreate(mail.To, out var to) || to.Address != mail.To)
-            throw new MailException("address", "This is not an address that mail can be sent to.", permanent: true);
+            throw new MailException("address", "The recipient's address is not valid.", permanent: true);
         var message = new MimeMessage { Subject = mail.Subject };
         message.From.Add(new MailboxAddress(Encoding.UTF8, mail.From.DisplayName, mail.From.Address));
         message.To.Add(new MailboxAddress(Encoding.UTF8, null, mail.To));
         message.Headers.Replace(HeaderId.MessageId, mail.MessageId);
         message.Headers.Replace("Auto-Submitted", "auto-generated");
-        // The last part is the one a reader prefers.
+        // Mail programs prefer the last part that they support.
         message.Body = new MultipartAlternative(Part("plain", mail.Text), Part("html", mail.Html));
         return message;
     }
 
     /// <summary>
-    /// An address outside ASCII needs a mail system that speaks SMTPUTF8; all others get what every mail system
-    /// understands.
+    /// The format of a mail. An address outside ASCII needs a mail system with SMTPUTF8; all other mails use what every
+    /// mail system supports.
     /// </summary>
     public static FormatOptions Format(OutgoingMail mail)
     {
@@ -39,8 +39,8 @@ internal static class Mime
         return format;
     }
 
-    /// <summary>The mail as bytes, lines ending in CRLF.</summary>
-    /// <exception cref="MailException">The recipient is no address: permanent.</exception>
+    /// <summary>The message as bytes, with CRLF as line ending.</summary>
+    /// <exception cref="MailException">The recipient is not a valid address; permanent.</exception>
     public static byte[] Bytes(OutgoingMail mail)
     {
         using var message = Message(mail);
@@ -59,7 +59,7 @@ internal static class Mime
         return part;
     }
 
-    // Such text is sent as it stands, so that a person who opens the file finds the link in one piece.
+    // Plain text is sent unencoded, so that the link is in one piece for a person who opens the file.
     private static bool IsPlain(string text) =>
         Ascii.IsValid(text) && text.Split('\n').All(line => line.Length < MaxLine);
 }

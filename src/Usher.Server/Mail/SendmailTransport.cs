@@ -5,10 +5,10 @@ using Microsoft.Extensions.Options;
 
 namespace Usher.Server.Mail;
 
-/// <summary>Pipes each mail to Sendmail, or to the program that another mail system installs in its place.</summary>
+/// <summary>Pipes each mail to Sendmail, or to its replacement from another mail system.</summary>
 internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTransport
 {
-    // sysexits.h: the input was bad, no such user, no such host. The others are the mail system's own troubles.
+    // From sysexits.h: invalid input, unknown user, unknown host. All other codes are problems of the mail system.
     private const int DataError = 65, NoUser = 67, NoHost = 68;
 
     private const int MaxComplaint = 500;
@@ -17,8 +17,8 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
     {
         var bytes = WithUnixLines(Mime.Bytes(mail));
 
-        // No shell. -i: a line with a single dot is text; -f: where bounces go; behind -- nothing is an option, though
-        // addresses may begin with a hyphen.
+        // The program is started without a shell. -i: a line with a single dot does not end the mail. -f: the address
+        // for bounces. --: an address may begin with a hyphen.
         var start = new ProcessStartInfo(options.Value.Sendmail, ["-i", "-f", mail.From.Address, "--", mail.To])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
@@ -33,7 +33,7 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
             await program.WaitForExitAsync(ct);
             if (program.ExitCode is 0) return;
 
-            // Whoever it left running in the background may hold its output open for long.
+            // A background process of the program may keep the output open for long.
             var said = await Task.WhenAny(complaint, Task.Delay(TimeSpan.FromSeconds(1), ct)) == complaint
                 ? (await complaint).Trim()
                 : "";
@@ -69,11 +69,11 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
         }
         catch (IOException)
         {
-            // It did not read to the end: its exit code says why.
+            // The program did not read all of its input. Its exit code says why.
         }
     }
 
-    // Reads on to the end, so that nothing it prints can make it wait, and keeps the first lines.
+    // Reads to the end, so that the program never blocks on its output, and keeps the beginning.
     private static async Task<string> ReadStartAsync(StreamReader output, CancellationToken ct)
     {
         var (text, block) = (new StringBuilder(), new char[1024]);
@@ -82,6 +82,6 @@ internal sealed class SendmailTransport(IOptions<MailOptions> options) : IMailTr
         return text.ToString();
     }
 
-    // What a Unix program expects on its input. Safe, as no part is binary.
+    // Unix programs expect LF on their input. Replacing CRLF is safe, because no part is binary.
     private static byte[] WithUnixLines(byte[] mail) => [.. mail.Where(b => b is not (byte)'\r')];
 }

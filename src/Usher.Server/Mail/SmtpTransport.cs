@@ -8,13 +8,13 @@ using Microsoft.Extensions.Options;
 namespace Usher.Server.Mail;
 
 /// <summary>
-/// Hands each mail to a mail server, with STARTTLS and login as configured. Connections are kept for some seconds, so
-/// that a queue that drains pays for each of them once.
+/// Sends each mail to an SMTP server, with STARTTLS and login as configured. Connections are kept open for some seconds
+/// and reused for the next mails of the queue.
 /// </summary>
-internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeProvider clock) : IMailTransport,
-IDisposable
+internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeProvider clock)
+    : IMailTransport, IDisposable
 {
-    // Servers hang up after a while; most wait minutes.
+    // Servers close idle connections, most of them after minutes.
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentQueue<(SmtpClient Client, DateTimeOffset Since)> idle = new();
@@ -41,7 +41,7 @@ IDisposable
         while (idle.TryDequeue(out var kept)) kept.Client.Dispose();
     }
 
-    // The server may have hung up meanwhile: then the mail goes by a new connection. A repeat of one mail is harmless.
+    // The server may have closed the connection. Then the mail is sent on a new one; sending it twice is harmless.
     private async Task<bool> TrySendAsync(SmtpClient client, OutgoingMail mail, CancellationToken ct)
     {
         try
@@ -69,7 +69,7 @@ IDisposable
         finally
         {
             if (sent) idle.Enqueue((client, clock.GetUtcNow()));
-            else client.Dispose(); // hangs up
+            else client.Dispose(); // closes the connection
         }
     }
 
@@ -105,9 +105,9 @@ IDisposable
     }
 
     /// <summary>
-    /// RFC 5321, 4.2.1: of the permanent refusals only 55x speak of this mailbox or this mail; the others (502, 530,
-    /// 535, …) of how the server is talked to, which can be put right within the day. Neither is X.7.Y (RFC 3463,
-    /// "security or policy") held against the recipient: it is also what a relay says to a client without a login.
+    /// Of the permanent errors, only 55x is about this mailbox or this mail (RFC 5321, 4.2.1). The others (502, 530,
+    /// 535, …) are about the connection, which can be fixed within a day. X.7.Y (RFC 3463, "security or policy") does
+    /// not count as permanent either, because relays also use it for clients without a login.
     /// </summary>
     private static bool IsPermanent(SmtpCommandException e) =>
         (int)e.StatusCode is >= 550 and <= 559 && !Policy().IsMatch(e.Message);

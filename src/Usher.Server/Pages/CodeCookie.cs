@@ -7,15 +7,15 @@ using Secret = Usher.Core.Secret;
 namespace Usher.Server.Pages;
 
 /// <summary>
-/// Keeps the checked code of a mailed link in an encrypted cookie for half an hour, so that it survives signing in and
-/// need not stand in the page. Each link has its own cookie, sent to its own page alone: several can be open side by
-/// side.
+/// Keeps the checked code of a mailed link in an encrypted cookie for half an hour, so that the code survives signing
+/// in and is not part of the page. Each link has its own cookie, limited to the path of its page, so that several links
+/// can be open at once.
 /// </summary>
-/// <param name="protection">Encrypts it.</param>
-/// <param name="site">How cookies are set.</param>
-/// <param name="page">The path that the links' pages are below.</param>
+/// <param name="protection">Encrypts the cookie.</param>
+/// <param name="site">The attributes of cookies.</param>
+/// <param name="page">The path above the links' pages.</param>
 /// <param name="cookie">The cookie's name.</param>
-/// <param name="purpose">Keeps the cookies of one sort of link from being taken for another's.</param>
+/// <param name="purpose">The purpose of the encryption, which separates the kinds of links.</param>
 internal sealed partial class CodeCookie(
     IDataProtectionProvider protection, SiteCookies site, string page, string cookie, string purpose)
 {
@@ -24,8 +24,8 @@ internal sealed partial class CodeCookie(
     private readonly string name = site.PathName(cookie);
 
     /// <summary>
-    /// Finds the code in what was typed or pasted: with white space and line breaks in it, with text around it, or the
-    /// whole link.
+    /// Finds the code in what was typed or pasted: with white space and line breaks, with text around it, or as part of
+    /// the link.
     /// </summary>
     public static bool TryFind(string typed, string prefix, out string code)
     {
@@ -36,19 +36,19 @@ internal sealed partial class CodeCookie(
     }
 
     /// <summary>
-    /// Reads the id in a page's path. It has one spelling, the one in links; any other names nothing.
+    /// Reads the id in a page's path. Only the spelling that links use is accepted.
     /// </summary>
     public static bool TryParseId(string text, out Guid id) =>
         Guid.TryParseExact(text, "D", out id) && id.ToString("D") == text;
 
-    /// <summary>The page's path, as the cookie knows it and as every redirect writes it.</summary>
-    /// <param name="page">The path that the links' pages are below.</param>
-    /// <param name="slug">The organization; empty for a link that belongs to none.</param>
+    /// <summary>The page's path, for the cookie and for redirects.</summary>
+    /// <param name="page">The path above the links' pages.</param>
+    /// <param name="slug">The organization; empty for a link without one.</param>
     /// <param name="id">The link's id.</param>
     public static string PathOf(string page, string slug, Guid id) =>
         slug is "" ? $"{page}/{id}" : $"{page}/{Uri.EscapeDataString(slug)}/{id}";
 
-    /// <summary>The checked code for this page with its mark, or null: none, too old, or not one of ours.</summary>
+    /// <summary>The checked code for this page with its mark; null if it is missing, expired or invalid.</summary>
     public (string Code, bool Marked)? Read(HttpRequest request, string slug, Guid id)
     {
         if (request.Cookies[name] is not { Length: > 0 } value) return null;
@@ -62,7 +62,7 @@ internal sealed partial class CodeCookie(
         }
     }
 
-    /// <summary>Keeps a code, with one mark that the page may make of it.</summary>
+    /// <summary>Stores a code, with a mark whose meaning the page defines.</summary>
     public void Write(HttpResponse response, string slug, Guid id, string code, bool marked)
     {
         var options = site.Options(PathOf(page, slug, id));
@@ -74,7 +74,7 @@ internal sealed partial class CodeCookie(
     public void Delete(HttpResponse response, string slug, Guid id) =>
         response.Cookies.Delete(name, site.Options(PathOf(page, slug, id)));
 
-    // Bound to its link: copied to another's page, it is not one of ours.
+    // The encryption is bound to the link, so that a cookie copied to another link's path is invalid.
     private ITimeLimitedDataProtector ProtectorOf(string slug, Guid id) =>
         protection.CreateProtector(purpose, slug, id.ToString()).ToTimeLimitedDataProtector();
 

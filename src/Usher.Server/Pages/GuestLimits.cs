@@ -5,33 +5,31 @@ using Usher.Server.Limits;
 
 namespace Usher.Server.Pages;
 
-/// <summary>The limits on guests, for handlers. What is counted and how: <see cref="GuessLimits"/>.</summary>
+/// <summary>The limits on requests without authorization, for handlers. See <see cref="GuessLimits"/>.</summary>
 internal sealed class GuestLimits(GuessLimits limits, HttpRequestClient clients)
 {
     /// <summary>
-    /// Counts a password that is tried elsewhere than at a sign-in, which counts itself. An answer below 400 takes the
-    /// count back.
+    /// Counts a password attempt outside of sign-in, which does its own counting. An answer below 400 undoes the count.
     /// </summary>
-    /// <returns>Null when it may be tried now, or how long to wait.</returns>
+    /// <returns>Null when the attempt is allowed; otherwise how long to wait.</returns>
     public TimeSpan? Password(HttpContext http, string email) => Guess(http, GuessKind.Passwords, email);
 
-    /// <summary>Counts a code, or an answer given with one. An answer below 400 takes the count back.</summary>
+    /// <summary>Counts an attempt with a code. An answer below 400 undoes the count.</summary>
     /// <param name="http">The request.</param>
     /// <param name="subject">The id in the path, in any spelling.</param>
-    /// <returns>Null when it may be tried now, or how long to wait.</returns>
+    /// <returns>Null when the attempt is allowed; otherwise how long to wait.</returns>
     public TimeSpan? Code(HttpContext http, string subject) => Guess(http, GuessKind.Codes, subject);
 
-    /// <summary>Counts a mail that a client asks for.</summary>
-    /// <returns>Null when the client may ask, or how long to wait.</returns>
+    /// <summary>Counts a requested mail.</summary>
+    /// <returns>Null when the request is allowed; otherwise how long to wait.</returns>
     public TimeSpan? Mail(HttpContext http) => limits.TakeMail(clients.Of(http));
 
-    /// <summary>The same, and refuses also when the recipient has had enough.</summary>
+    /// <summary>Counts a requested mail, and also refuses it when the recipient's limit is reached.</summary>
     public TimeSpan? Mail(HttpContext http, string subject) =>
         Mail(http) ?? (limits.MaySendTo(SubjectOf(subject)) ? null : limits.WaitOfRecipient(SubjectOf(subject)));
 
     /// <summary>
-    /// The one form of what is guessed at: a canonical address, or an id whatever its spelling. "" for everything that
-    /// is neither.
+    /// The canonical form of what is guessed at: an address, or an id in any spelling. "" for anything else.
     /// </summary>
     internal static string SubjectOf(string text)
     {

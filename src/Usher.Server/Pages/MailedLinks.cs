@@ -4,10 +4,9 @@ using Usher.Server.Errors;
 namespace Usher.Server.Pages;
 
 /// <summary>
-/// Mail gateways and click trackers write <c>%23</c> for the number sign of a mailed link. The code behind it then
-/// comes as a part of the address. The browser is sent to the same page with the code behind a number sign again, so
-/// that the page opens as usual and no later request has the code in its address. Before routing, whose log has the
-/// path.
+/// Repairs mailed links in which a mail gateway or click tracker has encoded the number sign as <c>%23</c>, so that the
+/// code arrives as a part of the URL. The browser is redirected to the same page with the code as fragment. The page
+/// then opens as usual, and no later request has the code in its URL. This runs before routing, which logs the path.
 /// </summary>
 internal static partial class MailedLinks
 {
@@ -19,7 +18,7 @@ internal static partial class MailedLinks
             var request = http.Request;
             var reads = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
             if (!reads || surfaces.Of(request.Path) is not null
-                    || Mended(request.Path, request.QueryString) is not { } address)
+                    || Repaired(request.Path, request.QueryString) is not { } address)
                 return next(http);
             http.Response.StatusCode = StatusCodes.Status302Found;
             http.Response.Headers.Location = address;
@@ -28,8 +27,8 @@ internal static partial class MailedLinks
         });
     }
 
-    /// <summary>The address as it was mailed; null where nothing is wrong with it.</summary>
-    internal static string? Mended(PathString path, QueryString query)
+    /// <summary>The repaired URL; null where nothing is wrong.</summary>
+    internal static string? Repaired(PathString path, QueryString query)
     {
         var (written, asked) = (path.ToUriComponent(), query.ToUriComponent());
         if (InPath.Match(written) is { Success: true } split)
@@ -41,7 +40,7 @@ internal static partial class MailedLinks
 
     private static string? Local(string address) => LocalPath.OrNull(address);
 
-    // Written once, or written once more by the next gateway.
+    // The number sign may have been encoded more than once.
     [
         GeneratedRegex(
             "^(?<before>.*?)%(25)*23(?<code>[^/]*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -3,22 +3,21 @@ using Microsoft.Extensions.Options;
 namespace Usher.Server.Pages;
 
 /// <summary>
-/// Whether a browser says that one of our own pages sent a form. Browsers set these headers themselves; no page can. A
-/// form that they vouch for needs no token: several pages opened at once each set the cookie of their token, and only
-/// the last one stays. Without the headers (an old browser) the token decides.
+/// Tells by the browser's headers whether one of our own pages sent a form. Browsers set these headers themselves; no
+/// page can. A form with them needs no antiforgery token: with several pages open, each page replaces the cookie for
+/// the token, and only the last page's token stays valid. Without the headers (old browsers) the token decides.
 /// </summary>
 internal static class OwnPage
 {
     public static bool Sent(HttpContext http)
     {
         var headers = http.Request.Headers;
-        // Left out on plain http, except on the machine itself.
+        // Browsers omit Sec-Fetch-Site on plain HTTP, except for localhost.
         if (headers["Sec-Fetch-Site"] is [{ } site]) return site is "same-origin";
         return headers.Origin is [{ Length: > 0 } origin] && IsOurs(origin, http);
     }
 
-    // By the public address; or by the host that the browser asked, for a server that is also reached under another
-    // name.
+    // The origin is the public URL, or that of the request's host, for a server that is also reached by another name.
     private static bool IsOurs(string origin, HttpContext http) =>
         string.Equals(
             origin, http.RequestServices.GetRequiredService<IOptions<ServerOptions>>().Value.PublicUrl,

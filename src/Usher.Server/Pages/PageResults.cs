@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Usher.Server.Pages;
 
-/// <summary>The answers that pages give.</summary>
+/// <summary>The answers of pages.</summary>
 public static class PageResults
 {
     /// <summary>A component as a whole page.</summary>
@@ -12,20 +12,18 @@ public static class PageResults
         new RazorComponentResult<TPage>(parameters) { StatusCode = status };
 
     /// <summary>
-    /// What a browser's navigation sees when it comes to nothing. Can also be written where another page has failed
-    /// half-way.
+    /// An error page for browsers. It can also be written after another page has failed while rendering.
     /// </summary>
     /// <param name="status">400 to 599.</param>
-    /// <param name="message">One or two sentences for the person in front of it; no secret, nothing of the
-    /// cause.</param>
+    /// <param name="message">One or two sentences for the person, without secrets and internal causes.</param>
     public static IResult Error(int status, string message) => new ErrorResult(status, message);
 
-    /// <summary>303, so that reloading the next page posts nothing twice.</summary>
-    /// <param name="path">A path of this site. Redirects never leave it: the form-action of our content security policy
-    /// holds for them too.</param>
+    /// <summary>A redirect with 303, so that reloading the next page posts nothing again.</summary>
+    /// <param name="path">A path on this site. Redirects never leave the site, because the form-action of our content
+    /// security policy applies to them too.</param>
     public static IResult SeeOther(string path) => new SeeOtherResult(path);
 
-    /// <summary>429 with its page, and when to come again.</summary>
+    /// <summary>The error page for 429, with Retry-After.</summary>
     public static IResult TooMany(HttpContext http, TimeSpan wait)
     {
         http.Response.Headers.RetryAfter = Errors.ErrorResult.Seconds(wait);
@@ -39,7 +37,7 @@ public static class PageResults
             : $"in about {(int)Math.Ceiling(wait.TotalMinutes)} minutes";
         return Error(
             StatusCodes.Status429TooManyRequests,
-            $"That was tried too often in a short time. Nothing is lost; try again {time}.");
+            $"There were too many attempts in a short time. Nothing is lost; try again {time}.");
     }
 
     private sealed class SeeOtherResult(string path) : IResult
@@ -56,8 +54,7 @@ public static class PageResults
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
-            // The page that failed has initialised the request's own services already; they refuse to be initialised
-            // again.
+            // A page that failed has already initialised the request's services, which refuse a second initialisation.
             var services = httpContext.RequestServices;
             await using var scope = services.CreateAsyncScope();
             httpContext.RequestServices = scope.ServiceProvider;

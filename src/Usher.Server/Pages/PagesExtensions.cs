@@ -13,7 +13,7 @@ using Usher.Server.Pages.SignIn;
 namespace Usher.Server.Pages;
 
 /// <summary>
-/// The hosted pages: Razor components, rendered on the server, that work without script. Each handler answers with one
+/// The hosted pages: Razor components, rendered on the server, that work without scripts. Each handler answers with one
 /// of <see cref="PageResults"/>.
 /// </summary>
 public static class PagesExtensions
@@ -28,8 +28,8 @@ public static class PagesExtensions
         {
             antiforgery.Cookie.Name = site.HostName("usher_form");
             antiforgery.Cookie.Path = "/";
-            // Not Strict: a link opened from a web mail would come without the cookie, and the new one would break
-            // every form that is open already.
+            // Not Strict: a link opened from a web mail would be sent without the cookie, and the new cookie would make
+            // all forms that are already open invalid.
             antiforgery.Cookie.SameSite = SameSiteMode.Lax;
             antiforgery.Cookie.SecurePolicy = site.Secure ? CookieSecurePolicy.Always : CookieSecurePolicy.None;
             antiforgery.SuppressXFrameOptionsHeader = true; // SecurityHeaders sets a stricter one
@@ -59,20 +59,20 @@ public static class PagesExtensions
         pages.MapDocs();
     }
 
-    // Instead of the framework's middleware, whose refusal is an exception or an empty answer: here a person reads what
-    // to do.
+    // Replaces the framework's middleware, which answers an invalid form with an exception or an empty page. This shows
+    // a page that says what to do.
     private static async ValueTask<object?> RequireOwnFormAsync(
         EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        // Behind a proxy that ends TLS the request itself is plain, and the framework would refuse to set the form's
-        // secure cookie.
+        // Behind a proxy that terminates TLS, the request itself is plain HTTP, and the framework would refuse to set
+        // the form's secure cookie.
         if (http.RequestServices.GetRequiredService<SiteCookies>().Secure) http.Request.Scheme = Uri.UriSchemeHttps;
         if (!HttpMethods.IsPost(http.Request.Method)) return await next(context);
         if ((await PostedForm.ReadAsync(http.Request, http.RequestAborted)).Error is { } refused)
         {
             var message = refused.Kind is ErrorKind.WrongMediaType
-                ? "Only the form on the page can be sent here."
+                ? "Only the form on the page can be sent to this URL."
                 : "The form could not be read.";
             return PageResults.Error(refused.StatusCode, message);
         }
@@ -82,7 +82,7 @@ public static class PagesExtensions
             return await next(context);
         return PageResults.Error(
             StatusCodes.Status400BadRequest,
-            "The form came without the cookie that belongs to it. Either cookies are switched off, or the page was "
-            + "open for very long. Open the page, or the link in your mail, once more.");
+            "The form was sent without its cookie. Either cookies are disabled, or the page was open for a very long "
+            + "time. Open the page, or the link in your mail, once more.");
     }
 }

@@ -5,8 +5,8 @@ namespace Usher.Server.Pages;
 
 public static class SecurityHeaders
 {
-    // Pico draws its marks as data: images; they can carry neither script nor a request. Redirects after a form count
-    // as its action in some browsers, so none of ours leaves the site: after joining, a page leads on to the product.
+    // Pico draws its icons as data: images, which can neither contain scripts nor send requests. Some browsers apply
+    // form-action to redirects after a form, so no redirect leaves the site: after joining, a page leads there.
     private const string Policy =
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri "
             + "'none'; frame-ancestors 'none'";
@@ -15,9 +15,9 @@ public static class SecurityHeaders
         "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
     /// <summary>
-    /// Security headers on every answer, no-store on every answer of an API and on every page, and on pages a strict
-    /// content security policy. A page that needs another policy sets its own. First in the pipeline, so that error
-    /// pages have them too.
+    /// Sets the security headers of every answer: no-store on every API answer and page, and on pages a strict content
+    /// security policy. A page may set its own policy. Must be first in the pipeline, so that error pages have the
+    /// headers too.
     /// </summary>
     public static IApplicationBuilder UseUsherSecurityHeaders(this IApplicationBuilder app)
     {
@@ -25,8 +25,8 @@ public static class SecurityHeaders
         var surfaces = app.ApplicationServices.GetRequiredService<Surfaces>();
         return app.Use((http, next) =>
         {
-            // When the answer starts, because only then is it known whether it is a page, and because the exception
-            // handler clears headers.
+            // Set when the answer starts, because only then is it known whether it is a page, and because the exception
+            // handler clears the headers.
             http.Response.OnStarting(() =>
             {
                 var headers = http.Response.Headers;
@@ -42,7 +42,7 @@ public static class SecurityHeaders
 
                 headers.TryAdd("Content-Security-Policy", Policy);
                 headers["Permissions-Policy"] = Permissions;
-                // with no-referrer, browsers would hide from us that a form is our own; see OwnPage
+                // With no-referrer, browsers would not tell us that a form comes from our own page; see OwnPage.
                 headers["Referrer-Policy"] = "same-origin";
                 headers.XFrameOptions = "DENY";
                 headers.CacheControl = "no-store";

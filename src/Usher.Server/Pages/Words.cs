@@ -2,7 +2,7 @@ using Usher.Core.Access;
 
 namespace Usher.Server.Pages;
 
-/// <summary>What the core's words are called on a page.</summary>
+/// <summary>The names of the built-in roles on pages.</summary>
 internal static class Words
 {
     extension(BuiltInRole role)

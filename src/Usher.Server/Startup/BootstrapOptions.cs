@@ -1,7 +1,8 @@
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// Bound from <c>Usher:Bootstrap</c>: the first organization, made when there is none and never touched again.
+/// The first organization, bound from <c>Usher:Bootstrap</c>. It is created when no organization exists; later changes
+/// of the settings have no effect.
 /// </summary>
 public sealed class BootstrapOptions
 {
@@ -11,27 +12,30 @@ public sealed class BootstrapOptions
 
     public BootstrapOwner Owner { get; } = new();
 
-    /// <summary>Whether to print a line of curl for each of the three invite calls. Default: false.</summary>
+    /// <summary>
+    /// Gets or sets whether to print a curl command for each of the three invite calls. The default is false.
+    /// </summary>
     public bool PrintExamples { get; set; }
 }
 
 public sealed class BootstrapOrganization
 {
-    /// <summary>Null: nothing is made.</summary>
+    /// <summary>Gets or sets the organization's name. The default is null: no organization is created.</summary>
     public string? Name { get; set; }
 
-    /// <summary>1 to 63 characters of a-z, 0-9 and inner hyphens.</summary>
+    /// <summary>Gets or sets the slug: 1 to 63 characters of a-z, 0-9 and inner hyphens.</summary>
     public string? Slug { get; set; }
 
-    /// <summary>TZ database name. Default: Etc/UTC.</summary>
+    /// <summary>Gets or sets the TZ database name. The default is Etc/UTC.</summary>
     public string TimeZone { get; set; } = "Etc/UTC";
 
     /// <summary>
-    /// What the identity provider that signs its people in is called; null: none, and people join by invitation only.
+    /// Gets or sets the name of the external identity provider that signs the organization's people in. The default is
+    /// null: people join only by invitation.
     /// </summary>
     public string? ExternalIdentityProvider { get; set; }
 
-    /// <summary>Names of resources it begins with. Default: none.</summary>
+    /// <summary>Gets the names of the first resources. The default is none.</summary>
     public IList<string> Resources { get; } = [];
 }
 
@@ -43,9 +47,12 @@ public sealed class BootstrapOwner
 
     public string LastName { get; set; } = "";
 
-    /// <summary>Null: a link to set one is printed, once.</summary>
+    /// <summary>Gets or sets the password. The default is null: a link to set one is printed once.</summary>
     public string? Password { get; set; }
 
-    /// <summary>32 to 128 characters of A-Z a-z 0-9 _ -; null: one is made and printed, once.</summary>
+    /// <summary>
+    /// Gets or sets the API key, 32 to 128 characters of A-Z a-z 0-9 _ -. The default is null: a new key is printed
+    /// once.
+    /// </summary>
     public string? ApiKey { get; set; }
 }

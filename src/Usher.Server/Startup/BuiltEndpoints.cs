@@ -4,8 +4,8 @@ using Microsoft.Extensions.Primitives;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// All endpoints, built once, beside whatever else the start has to do. The framework would build them twice while
-/// nothing else happens: for authorization before it listens, and for routing while the first request waits.
+/// Builds all endpoints once, in the background, while the rest of the start-up runs. The framework would build them
+/// twice, each time with nothing running beside it: before it listens, and during the first request.
 /// </summary>
 internal sealed class BuiltEndpoints : EndpointDataSource
 {
@@ -18,12 +18,12 @@ internal sealed class BuiltEndpoints : EndpointDataSource
 
     public override IChangeToken GetChangeToken() => NullChangeToken.Singleton;
 
-    /// <summary>Begins with what is mapped so far, which nothing may be added to any more.</summary>
+    /// <summary>Starts to build all endpoints mapped so far. No endpoint may be added afterwards.</summary>
     public static void Begin(IEndpointRouteBuilder routes)
     {
         BuiltEndpoints built = new([.. routes.DataSources]);
         routes.DataSources.Clear();
         routes.DataSources.Add(built);
-        _ = Task.Run(() => built.Endpoints); // what it throws is thrown again to whoever asks for them
+        _ = Task.Run(() => built.Endpoints); // an exception is thrown again by every later read of the property
     }
 }

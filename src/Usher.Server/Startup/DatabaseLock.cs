@@ -4,13 +4,12 @@ using Npgsql;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// Lets one node at a time set up a PostgreSQL database: schema, keys, first organization. The others wait. It is an
-/// advisory lock of a transaction, so it also works behind a connection pooler, and ends with the node however that
-/// ends.
+/// Lets one node at a time set up a PostgreSQL database: schema, keys, first organization. The other nodes wait. It is
+/// a transaction's advisory lock, so it also works behind a connection pooler and is released when the node dies.
 /// </summary>
 internal sealed class DatabaseLock : IAsyncDisposable
 {
-    // Any number will do, as long as every version of Usher uses the same.
+    // An arbitrary number, which must be the same in every version of Usher.
     private const long Key = 0x5573_6865_72;
 
     private readonly NpgsqlConnection connection;
@@ -18,10 +17,10 @@ internal sealed class DatabaseLock : IAsyncDisposable
 
     private DatabaseLock(NpgsqlConnection connection) => this.connection = connection;
 
-    /// <summary>Waits for the lock. A database that does not exist yet is made first.</summary>
-    /// <param name="connectionString">The database's.</param>
-    /// <param name="creator">Makes the database.</param>
-    /// <param name="ct">Ends the wait.</param>
+    /// <summary>Waits for the lock. Creates the database first if it does not exist.</summary>
+    /// <param name="connectionString">The connection string of the database.</param>
+    /// <param name="creator">Creates the database.</param>
+    /// <param name="ct">Cancels the wait.</param>
     /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
     public static async Task<DatabaseLock> TakeAsync(
         string connectionString, IRelationalDatabaseCreator creator, CancellationToken ct)

@@ -3,13 +3,13 @@ using Microsoft.Data.Sqlite;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// Which database, and where. Read before the container exists, because the container is built by it.
+/// The database and its files. Read before the service container exists, because its registrations depend on it.
 /// </summary>
 public sealed record DatabaseSettings(
     bool IsSqlite, string ConnectionString, string DataDirectory, string MasterKeyFile)
 {
     /// <summary>
-    /// Makes the data directory where it is missing, for its owner's eyes alone: the database holds people's addresses.
+    /// Creates the data directory if it is missing, accessible only to its owner because it holds personal data.
     /// </summary>
     public void MakeDataDirectory() => PrivateFiles.MakeFolder(DataDirectory);
 
@@ -20,9 +20,9 @@ public sealed record DatabaseSettings(
             ? Path.GetFullPath(file)
             : null;
 
-    // The start makes the file. Afterwards a file that has gone is an outage, and nothing is written into an empty one
-    // in its place.
-    private static string WithoutMaking(string connectionString)
+    // Only the start-up creates the file. If the file disappears later, that is an outage: SQLite must not create an
+    // empty database in its place.
+    private static string WithoutCreating(string connectionString)
     {
         var settings = new SqliteConnectionStringBuilder(connectionString);
         if (settings.Mode is SqliteOpenMode.ReadWriteCreate) settings.Mode = SqliteOpenMode.ReadWrite;
@@ -40,7 +40,7 @@ public sealed record DatabaseSettings(
             case "sqlite":
                 return new(
                     true,
-                    WithoutMaking(
+                    WithoutCreating(
                         connection
                             ?? new SqliteConnectionStringBuilder { DataSource = Path.Combine(directory, "usher.db") }
                                    .ToString()),
@@ -51,15 +51,15 @@ public sealed record DatabaseSettings(
                     "ConnectionStrings:Usher must be given when Usher:Database:Provider is postgresql.");
             case "postgresql" when string.IsNullOrEmpty(masterKey):
                 throw new StartupException(
-                    "Usher:MasterKeyFile must be given when Usher:Database:Provider is postgresql: every node needs "
-                    + "the same key.");
+                    "Usher:MasterKeyFile must be given when Usher:Database:Provider is postgresql: all nodes need the "
+                    + "same key.");
             case "postgresql":
                 return new(false, connection, directory, Path.GetFullPath(masterKey));
             default:
-                throw new StartupException("Usher:Database:Provider is sqlite or postgresql.");
+                throw new StartupException("Usher:Database:Provider must be sqlite or postgresql.");
         }
     }
 }
 
-/// <summary>Why the server does not start, in one line for whoever started it.</summary>
+/// <summary>The server cannot start. The message is one line for the operator.</summary>
 public sealed class StartupException(string message, Exception? inner = null) : Exception(message, inner);

@@ -3,7 +3,7 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Startup;
 
-/// <summary>One line of curl for each of the three invite calls, ready to paste.</summary>
+/// <summary>A curl command for each of the three invite calls, ready to paste.</summary>
 internal static class Examples
 {
     public static string Of(CreatedOrganization created, string url, string key)
@@ -13,13 +13,31 @@ internal static class Examples
             created.Resources.Zip(
                 ["FULL", "READONLY", "NONE"],
                 (r, level) => $$"""{"account":"{{ShortId.Of(r.Id)}}","level":"{{level}}"}"""));
-        return $$$$"""
+        var conformity = Curl(
+            "application/vnd.api+json", $"-H 'Authorization: ApiKey {key}'", $"{url}/v1/users",
+            """{"data":{"attributes":{"firstName":"Cora","lastName":"Clay","role":"USER","email":"cora@acme.test","""
+            + $$$$"""
+            "accessList":[{{{{levels}}}}]}}}
+            """);
+        var wavefront = Curl(
+            "application/json", $"-H 'Authorization: Bearer {key}'", $"{url}/api/v2/user/invite",
+            """[{"emailAddress":"walt@acme.test","groups":["dashboard_management"],"userGroups":[],"roles":[]}]""");
+        var deployHq = Curl(
+            "application/json", $"--user '{created.Owner.Identifier}:{key}'", $"{url}/users",
+            """{"user":{"first_name":"Dana","last_name":"Deploy","email_address":"dana@acme.test","""
+            + """
+            "can_create_projects":true,"all_projects_allowed":false}}
+            """);
+        return $"""
 
-            Invite somebody, in each of the three products' own words:
-              curl -H 'Content-Type: application/vnd.api+json' -H 'Authorization: ApiKey {{{{key}}}}' -d '{"data":{"attributes":{"firstName":"Cora","lastName":"Clay","role":"USER","email":"cora@acme.test","accessList":[{{{{levels}}}}]}}}' {{{{url}}}}/v1/users
-              curl -H 'Content-Type: application/json' -H 'Authorization: Bearer {{{{key}}}}' -d '[{"emailAddress":"walt@acme.test","groups":["dashboard_management"],"userGroups":[],"roles":[]}]' {{{{url}}}}/api/v2/user/invite
-              curl -H 'Content-Type: application/json' --user '{{{{created.Owner.Identifier}}}}:{{{{key}}}}' -d '{"user":{"first_name":"Dana","last_name":"Deploy","email_address":"dana@acme.test","can_create_projects":true,"all_projects_allowed":false}}' {{{{url}}}}/users
+            Invite people with the three products' APIs:
+              {conformity}
+              {wavefront}
+              {deployHq}
 
             """;
     }
+
+    private static string Curl(string mediaType, string credentials, string url, string body) =>
+        $"curl -H 'Content-Type: {mediaType}' {credentials} -d '{body}' {url}";
 }

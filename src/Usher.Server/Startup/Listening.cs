@@ -2,17 +2,17 @@ using System.Net.Sockets;
 
 namespace Usher.Server.Startup;
 
-/// <summary>Opening the addresses that the server listens on.</summary>
+/// <summary>Starts the server and reports addresses that it cannot listen on.</summary>
 public static class Listening
 {
-    // Where the host and the web server log, with a stack, that they did not start. The one line on standard error says
-    // it.
+    // The log categories in which the host and the web server report a failed start with a stack trace. Standard error
+    // gets one line instead.
     private static readonly string[] Categories = [
         "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.Extensions.Hosting.Internal.Host",
     ];
 
-    /// <summary>Keeps a start that fails out of the log, because <see cref="StartUsherAsync"/> tells of it.</summary>
-    /// <returns>Ends that: from then on everything is logged.</returns>
+    /// <summary>Keeps a failed start out of the log, because <see cref="StartUsherAsync"/> reports it.</summary>
+    /// <returns>An action to call after the start: from then on everything is logged.</returns>
     public static Action QuietUntilStarted(this WebApplicationBuilder builder)
     {
         var started = false;
@@ -23,7 +23,7 @@ public static class Listening
     }
 
     /// <summary>Starts the server.</summary>
-    /// <exception cref="StartupException">An address cannot be listened on; its message is one line.</exception>
+    /// <exception cref="StartupException">The server cannot listen on an address. The message is one line.</exception>
     public static async Task StartUsherAsync(this WebApplication app)
     {
         try
@@ -39,15 +39,15 @@ public static class Listening
         }
     }
 
-    // Null: the start failed for another reason. The web server names the address only where it is taken.
+    // Null: the start failed for another reason. The web server's message names the address only where it is in use.
     private static string? Reason(Exception e, WebApplication app) => (e, e.GetBaseException()) switch
     {
         (IOException, SocketException) => e.Message,
         (_, SocketException { SocketErrorCode: not SocketError.Success } refused) =>
             $"The server cannot listen on {Addresses(app)}: {refused.Message}",
-        // of a port
+        // The port is out of range.
         (_, ArgumentOutOfRangeException outside) => $"The server cannot listen on {Addresses(app)}: {outside.Message}",
-        // An address that cannot be read; an address with https without a certificate.
+        // The address cannot be parsed, or it needs a certificate that is missing.
         (_, FormatException or InvalidOperationException) when e.Source?.StartsWith(
             "Microsoft.AspNetCore", StringComparison.Ordinal) is true =>
             $"The server cannot listen on {Addresses(app)}: {e.Message}",
@@ -57,7 +57,7 @@ public static class Listening
     private static string Addresses(WebApplication app) =>
         app.Configuration["urls"] is { Length: > 0 } urls ? urls : string.Join(';', app.Urls);
 
-    // Those that started before the web server: what they hold is given back.
+    // Stops the hosted services that started before the web server, so that they release what they hold.
     private static async Task StopWorkersAsync(WebApplication app)
     {
         try

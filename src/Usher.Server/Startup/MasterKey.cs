@@ -8,8 +8,8 @@ using Usher.Core.Data;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// The key that wraps the Data Protection keys in the database. It lives in a file of its own and is in no backup of
-/// the database.
+/// The key that encrypts the Data Protection keys in the database. It is kept in a file of its own, so that a backup of
+/// the database does not contain it.
 /// </summary>
 public sealed class MasterKey
 {
@@ -19,7 +19,7 @@ public sealed class MasterKey
     private MasterKey(byte[] key) => this.key = key;
 
     /// <summary>
-    /// Reads the file; where <paramref name="mayCreate"/>, makes it first, readable by its owner alone.
+    /// Reads the file. With <paramref name="mayCreate"/>, creates it if it is missing, readable only by its owner.
     /// </summary>
     public static MasterKey Open(string file, bool mayCreate)
     {
@@ -40,7 +40,7 @@ public sealed class MasterKey
         }
         catch (FormatException)
         {
-            throw new StartupException($"Usher:MasterKeyFile: {file} does not hold {Size} bytes in base64.");
+            throw new StartupException($"Usher:MasterKeyFile: {file} must contain {Size} bytes in base64.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -67,8 +67,9 @@ public sealed class MasterKey
         return plain;
     }
 
-    /// <summary>Whether it opens a key that the database holds.</summary>
-    /// <param name="xml">The key, as Data Protection stores it; what is not a wrapped key (a revocation) opens.</param>
+    /// <summary>Whether this key decrypts a Data Protection key from the database.</summary>
+    /// <param name="xml">The element that Data Protection stored. One without an encrypted key, such as a revocation,
+    /// counts as decrypted.</param>
     internal bool Opens(string xml)
     {
         try
@@ -90,7 +91,7 @@ public sealed class MasterKey
     }
 }
 
-/// <summary>Data Protection's keys as rows of the database, so that all nodes share them.</summary>
+/// <summary>Stores Data Protection's keys in the database, so that all nodes share them.</summary>
 internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepository
 {
     public IReadOnlyCollection<XElement> GetAllElements()
@@ -103,7 +104,7 @@ internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepositor
 
     public void StoreElement(XElement element, string friendlyName)
     {
-        // The interface is synchronous; it is called at the first start and then every ninety days.
+        // The interface is synchronous. It is called at the first start and then every ninety days.
         using var scope = scopes.CreateScope();
         var db = scope.ServiceProvider.GetRequiredService<UsherDb>();
         db.Add(new DataProtectionKey { Name = friendlyName, Xml = element.ToString(SaveOptions.DisableFormatting) });
@@ -113,7 +114,7 @@ internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepositor
 
 internal sealed class MasterKeyEncryptor(MasterKey master) : IXmlEncryptor
 {
-    /// <summary>The name of the element that holds a wrapped key.</summary>
+    /// <summary>The name of the element that contains an encrypted key.</summary>
     public const string Element = "wrapped";
 
     public EncryptedXmlInfo Encrypt(XElement plaintextElement)

@@ -1,8 +1,7 @@
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// Files that only the account of the server may read. On Windows the folder's own rules hold and nothing is changed
-/// here.
+/// Files that only the server's account may read. On Windows, where the folder's permissions apply, this does nothing.
 /// </summary>
 internal static partial class PrivateFiles
 {
@@ -12,7 +11,7 @@ internal static partial class PrivateFiles
     private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
-    /// <summary>How a new file is opened: with mode 0600 where it is made, whatever the umask is.</summary>
+    /// <summary>The options to open a file. A new file gets the mode 0600, whatever the umask is.</summary>
     public static FileStreamOptions Opening(
         System.IO.FileMode mode, FileAccess access, FileShare share = FileShare.Read)
     {
@@ -21,14 +20,14 @@ internal static partial class PrivateFiles
         return options;
     }
 
-    /// <summary>Makes a folder with mode 0700 where it is missing.</summary>
+    /// <summary>Creates a folder with the mode 0700 if it is missing.</summary>
     public static void MakeFolder(string folder)
     {
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
         else Directory.CreateDirectory(folder, FolderMode);
     }
 
-    /// <summary>Takes the rights of others on a file away, where there is one.</summary>
+    /// <summary>Removes the permissions of other accounts from a file, if it exists.</summary>
     /// <exception cref="UnauthorizedAccessException">The file belongs to another account.</exception>
     public static void Restrict(string file)
     {
@@ -37,7 +36,7 @@ internal static partial class PrivateFiles
         if ((mode & Others) is not UnixFileMode.None) File.SetUnixFileMode(file, mode & ~Others);
     }
 
-    /// <summary>Logs a warning where other accounts may look into a folder.</summary>
+    /// <summary>Logs a warning if other accounts have access to a folder.</summary>
     public static void WarnAboutFolder(string folder, ILogger logger)
     {
         if (OperatingSystem.IsWindows() || !Directory.Exists(folder)) return;
@@ -46,7 +45,7 @@ internal static partial class PrivateFiles
             Log.OpenFolder(logger, folder, "0" + Convert.ToString((int)mode, 8));
     }
 
-    /// <summary>Logs a warning where other accounts may read a file that an operator put there.</summary>
+    /// <summary>Logs a warning if other accounts may read or change a file that the operator provides.</summary>
     public static void WarnAboutFile(string file, ILogger logger)
     {
         if (OperatingSystem.IsWindows() || !File.Exists(file)) return;
@@ -60,14 +59,14 @@ internal static partial class PrivateFiles
         [
             LoggerMessage(
                 4001, LogLevel.Warning,
-                "Other accounts of this machine may look into the folder {Folder}: its mode is {Mode}. Set it to "
+                "Other accounts on this machine have access to the folder {Folder}: its mode is {Mode}. Set it to "
                 + "0700.")]
         public static partial void OpenFolder(ILogger logger, string folder, string mode);
 
         [
             LoggerMessage(
                 4002, LogLevel.Warning,
-                "Other accounts of this machine may read or change the file {File}: its mode is {Mode}. Set it to "
+                "Other accounts on this machine may read or change the file {File}: its mode is {Mode}. Set it to "
                 + "0600.")]
         public static partial void OpenFile(ILogger logger, string file, string mode);
     }

@@ -16,9 +16,9 @@ using Usher.Server.Api;
 namespace Usher.Server.Startup;
 
 /// <summary>
-/// What must be so before the host starts: the data directory is ours alone, the schema is this program's, the first
-/// organization exists. No hosted service, because the host would log its failure with a stack where one line is
-/// wanted, and because Data Protection's own looks for its keys.
+/// Prepares everything before the host starts: locks the data directory, migrates the schema, checks the keys and
+/// creates the first organization. It is not a hosted service, because the host would log a failure with a stack trace
+/// instead of one line, and because Data Protection's own hosted service needs its keys before.
 /// </summary>
 public sealed class UsherStartup(
     DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap,
@@ -27,11 +27,10 @@ public sealed class UsherStartup(
 {
     private FileStream? directoryLock;
 
-    /// <summary>Whether all of it is done; <c>/health/ready</c> asks.</summary>
+    /// <summary>Whether the preparation is complete; read by <c>/health/ready</c>.</summary>
     public bool Done { get; private set; }
 
-    /// <exception cref="StartupException">Something stands in the way; its message is one line for whoever started the
-    /// server.</exception>
+    /// <exception cref="StartupException">The server cannot start. The message is one line.</exception>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         LockDirectory();
@@ -51,8 +50,7 @@ public sealed class UsherStartup(
 
     public void Dispose() => directoryLock?.Dispose();
 
-    // Nodes that start at the same moment do this one after another. On SQLite the lock of the directory has seen to
-    // that.
+    // Nodes that start at the same time do this one after another. On SQLite the lock of the directory ensures it.
     private async Task SetUpAsync(IServiceProvider services, CancellationToken ct)
     {
         var db = services.GetRequiredService<UsherDb>();
@@ -80,7 +78,8 @@ public sealed class UsherStartup(
         }
     }
 
-    // An operating system's lock, which dies with the process. It refuses a second server and guards the migration.
+    // A lock of the operating system, which is released when the process ends. It refuses a second server on the same
+    // directory and guards the migration.
     private void LockDirectory()
     {
         if (!database.IsSqlite)
@@ -100,13 +99,13 @@ public sealed class UsherStartup(
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new StartupException(
-                $"Usher:DataDirectory: {database.DataDirectory} cannot be used, or another server is using it: "
+                $"Usher:DataDirectory: cannot use {database.DataDirectory}, or another server is using it: "
                     + $"{e.Message}",
                 e);
         }
     }
 
-    // SQLite gives the files beside a database the mode of the database itself.
+    // SQLite gives the files beside a database the same mode as the database.
     private void MakeFilesPrivate(string lockFile)
     {
         PrivateFiles.WarnAboutFolder(database.DataDirectory, logger);
@@ -122,36 +121,37 @@ public sealed class UsherStartup(
 
     private async Task MigrateAsync(UsherDb db, CancellationToken ct)
     {
-        // EF's own lock is a row that outlives a killed process. Under our lock nobody else can be migrating.
-        if (database.IsSqlite && (await db.Database.SqlQueryRaw<long>("SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'").SingleAsync(ct)) > 0)
+        // EF Core's migration lock is a row that outlives a killed process. Our own lock rules out other migrations.
+        const string locks = "SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'";
+        if (database.IsSqlite && await db.Database.SqlQueryRaw<long>(locks).SingleAsync(ct) > 0)
             await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
         string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)],
         known = [.. db.Database.GetMigrations()];
         if (applied.Except(known).FirstOrDefault() is { } newest)
             throw new StartupException(
-                $"The database was migrated by a newer version of Usher ({newest}); this one does not serve it.");
-        // Migrating nothing would still build the model a second time, to compare it with the last migration's: a tenth
-        // of a start. A test compares them.
+                $"A newer version of Usher has migrated the database ({newest}). Use that version or a later one.");
+        // MigrateAsync builds the model a second time even if there is nothing to migrate, which takes a tenth of the
+        // start-up. A test compares the model with the migrations.
         if (applied.Length < known.Length) await db.Database.MigrateAsync(ct);
         if (database.IsSqlite) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", ct);
     }
 
-    // Data Protection passes over a key that it cannot open and makes a new one. What the other nodes wrote with the
-    // old one would be lost to this node.
+    // Data Protection skips a key that it cannot decrypt, and creates a new one. Everything that other nodes encrypted
+    // with the old key would then be unreadable on this node.
     private async Task OpenKeysAsync(IServiceProvider services, UsherDb db, CancellationToken ct)
     {
         var stored = await db.DataProtectionKeys.AsNoTracking().Select(k => k.Xml).ToListAsync(ct);
         if (stored.Count > 0 && !File.Exists(database.MasterKeyFile))
             throw new StartupException(
                 $"Usher:MasterKeyFile: {database.MasterKeyFile} is missing, and the keys in this database need it. "
-                + $"Put the file back.");
+                + $"Restore the file.");
         var master = services.GetRequiredService<MasterKey>();
         if (!stored.TrueForAll(master.Opens))
             throw new StartupException(
-                $"Usher:MasterKeyFile: {database.MasterKeyFile} does not open the keys in this database. Use the "
-                + $"file that the other nodes, or this one before, started with.");
+                $"Usher:MasterKeyFile: {database.MasterKeyFile} does not decrypt the keys in this database. Use the "
+                + $"same file as the other nodes, or as before.");
 
-        // Makes the first key now: trouble with it is a line at the start and not a failed mail later.
+        // Creates the first key now, so that a problem with it stops the start and does not fail a mail later.
         _ = services.GetRequiredService<IDataProtectionProvider>().CreateProtector("Usher.Startup").Protect([]);
     }
 
@@ -171,11 +171,11 @@ public sealed class UsherStartup(
         if (!made.TryGet(out var created, out var refused))
             throw new StartupException($"{SettingOf(refused)}: {refused.Message}");
 
-        // Standard output, not the log: these secrets are shown once, to whoever started the server, and kept nowhere.
+        // Written to standard output and not to the log, because these secrets are shown once and stored nowhere.
         var url = server.Value.PublicUrl;
         Console.Out.WriteLine(
-            $"\nMade the organization {created.Organization.Name} with {created.Owner.Identifier} as its owner. What "
-            + $"follows is shown this once.");
+            $"\nCreated the organization {created.Organization.Name} with the owner {created.Owner.Identifier}. The "
+            + $"following is shown only once.");
         if (given.Owner.ApiKey is null) Console.Out.WriteLine($"  API key       {created.ApiKey}");
         if (created.OwnerLink is { } link)
             Console.Out.WriteLine(

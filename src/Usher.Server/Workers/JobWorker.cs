@@ -3,12 +3,14 @@ using Usher.Core.Jobs;
 
 namespace Usher.Server.Workers;
 
-/// <summary>Does jobs, a batch of one after a batch of another. Any number of nodes may run one.</summary>
+/// <summary>
+/// Runs jobs in batches, taking turns between jobs. Any number of nodes may run this worker.
+/// </summary>
 public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell doorbell, ILogger<JobWorker> logger)
     : BackgroundService
 {
-    // Retries, and what other nodes or a lost ring have left, are found at the latest after this.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    // The longest delay before the worker finds retries, and jobs of other nodes or lost signals.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -16,7 +18,7 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         {
             try
             {
-                if (!await DoSomeAsync(stoppingToken)) await doorbell.WaitAsync(Patience, stoppingToken);
+                if (!await RunBatchAsync(stoppingToken)) await doorbell.WaitAsync(PollInterval, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -24,15 +26,15 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
             }
             catch (Exception e)
             {
-                // The database is away, say. Jobs wait; the server does not stop for them.
+                // For example, the database is unavailable. Jobs wait; the server keeps running.
                 Log.Broken(logger, e);
-                await Task.Delay(Patience, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    /// <returns>Whether there may be more.</returns>
-    private async Task<bool> DoSomeAsync(CancellationToken stopping)
+    /// <returns>Whether there may be more work.</returns>
+    private async Task<bool> RunBatchAsync(CancellationToken stopping)
     {
         if (await WithRunnerAsync(runner => runner.ClaimAsync(stopping)) is not { } job) return false;
         try
@@ -43,7 +45,7 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         }
         catch (Exception) when (stopping.IsCancellationRequested)
         {
-            // A batch cut short has done nothing. Another node need not wait for the claim to run out.
+            // An interrupted batch has changed nothing. Releasing it lets another node take it at once.
             await WithRunnerAsync(async runner =>
             {
                 await runner.ReleaseAsync(job, CancellationToken.None);
@@ -55,17 +57,17 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         {
             Log.Fault(logger, e, job.Id, job.OrganizationId);
 
-            // What an exception says may hold anything; people see only which it is.
+            // An exception's message may contain anything, so people see only its type.
             if (await WithRunnerAsync(runner =>
                     runner.FailedAsync(
-                        job, $"A fault of the server ({e.GetType().Name}). Its log says more.", stopping)))
+                        job, $"Internal server error ({e.GetType().Name}). See the server's log.", stopping)))
                 Log.GivenUp(logger, job.Id, job.OrganizationId);
         }
 
         return true;
     }
 
-    // A scope for each step: after a fault, nothing of it is left over.
+    // A new scope for each step, so that nothing is left of a failed one.
     private async Task<T> WithRunnerAsync<T>(Func<JobRunner, Task<T>> work)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -74,27 +76,27 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
 
     private static partial class Log
     {
-        [LoggerMessage(3101, LogLevel.Debug, "Did a batch of job {Job} of organization {Organization}.")]
+        [LoggerMessage(3101, LogLevel.Debug, "Ran a batch of job {Job} of organization {Organization}.")]
         public static partial void Done(ILogger logger, Guid job, Guid organization);
 
         [
             LoggerMessage(
                 3102, LogLevel.Information,
-                "Job {Job} of organization {Organization} was cancelled, is another node's, or waits for its "
-                + "organization to be resumed.")]
+                "Did not run job {Job} of organization {Organization}: it was cancelled, another node runs it, or the "
+                + "organization is suspended.")]
         public static partial void NotHeld(ILogger logger, Guid job, Guid organization);
 
         [
             LoggerMessage(
                 3103, LogLevel.Error,
-                "A batch of job {Job} of organization {Organization} failed by a fault of the server; it is tried "
-                + "again.")]
+                "A batch of job {Job} of organization {Organization} failed with an internal error and will be "
+                + "retried.")]
         public static partial void Fault(ILogger logger, Exception exception, Guid job, Guid organization);
 
         [LoggerMessage(3104, LogLevel.Error, "Gave up job {Job} of organization {Organization}.")]
         public static partial void GivenUp(ILogger logger, Guid job, Guid organization);
 
-        [LoggerMessage(3105, LogLevel.Error, "Jobs could not be read; it is tried again.")]
+        [LoggerMessage(3105, LogLevel.Error, "Reading the jobs failed and will be retried.")]
         public static partial void Broken(ILogger logger, Exception exception);
     }
 }

@@ -4,21 +4,21 @@ using Usher.Server.Mail;
 
 namespace Usher.Server.Workers;
 
-/// <summary>Sends what is in the outbox. Any number of nodes may run one.</summary>
+/// <summary>Sends the mails in the outbox. Any number of nodes may run this worker.</summary>
 public sealed partial class OutboxWorker(
     IServiceScopeFactory scopes, OutboxDoorbell doorbell, IMailTransport transport, MailRenderer renderer,
     TimeProvider clock, ILogger<OutboxWorker> logger)
     : BackgroundService
 {
     private const int Batch = 20;
-    private const int AtOnce = 4;
+    private const int MaxParallel = 4;
 
-    // Retries, and what other nodes or a lost ring have left, are found at the latest after this.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    // The longest delay before the worker finds retries, and mails of other nodes or lost signals.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
 
-    // What is being sent when the server is told to stop gets this long, well below the host's own limit.
+    // The time that mails being sent get when the server stops; well below the host's own limit.
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -27,7 +27,7 @@ public sealed partial class OutboxWorker(
         {
             try
             {
-                if (!await SendSomeAsync(stoppingToken)) await doorbell.WaitAsync(Patience, stoppingToken);
+                if (!await SendBatchAsync(stoppingToken)) await doorbell.WaitAsync(PollInterval, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -35,27 +35,27 @@ public sealed partial class OutboxWorker(
             }
             catch (Exception e)
             {
-                // The database is away, say. Mail waits; the server does not stop for it.
+                // For example, the database is unavailable. Mails wait; the server keeps running.
                 Log.Broken(logger, e);
-                await Task.Delay(Patience, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    /// <returns>Whether there may be more.</returns>
-    private async Task<bool> SendSomeAsync(CancellationToken stopping)
+    /// <returns>Whether there may be more work.</returns>
+    private async Task<bool> SendBatchAsync(CancellationToken stopping)
     {
         IReadOnlyList<OutboxMessage> claimed;
         await using (var scope = scopes.CreateAsyncScope())
             claimed = await scope.ServiceProvider.GetRequiredService<OutboxQueue>().ClaimAsync(Batch, stopping);
-        var some = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stopping };
+        var some = new ParallelOptions { MaxDegreeOfParallelism = MaxParallel, CancellationToken = stopping };
         await Parallel.ForEachAsync(claimed, some, (message, _) => SendAsync(message, stopping));
         return claimed.Count > 0;
     }
 
     private async ValueTask SendAsync(OutboxMessage message, CancellationToken stopping)
     {
-        // Slow ones before it have used up the claim: somebody else may hold it before this one is through.
+        // Slow mails before this one have used up the time of the claim. Another node may claim it during sending.
         if (message.NextAttemptAt - clock.Now() < SendTimeout) return;
 
         using var limit = new CancellationTokenSource(SendTimeout);
@@ -70,7 +70,7 @@ public sealed partial class OutboxWorker(
                 return;
             }
 
-            // What came of it is written down even while stopping: else a mail that went out goes out twice.
+            // The result is recorded even while stopping; otherwise a sent mail would be sent again.
             if (await TryAsync(opened, limit.Token) is not { } failure)
             {
                 await queue.SentAsync(message, CancellationToken.None);
@@ -87,7 +87,7 @@ public sealed partial class OutboxWorker(
         }
         catch (Exception e)
         {
-            Log.Lost(logger, e, message.Id, message.OrganizationId); // claimed again in a minute
+            Log.Lost(logger, e, message.Id, message.OrganizationId); // it will be claimed again in a minute
         }
     }
 
@@ -108,9 +108,10 @@ public sealed partial class OutboxWorker(
         }
         catch (Exception e)
         {
-            // A fault of ours. Its text may hold anything; people see only that it is one.
+            // An internal error. An exception's message may contain anything, so people do not see it.
             Log.Fault(logger, e, opened.Message.Id, opened.Message.OrganizationId);
-            return new("fault", "The mail could not be made. The server's log says why.", permanent: false, e);
+            return new(
+                "fault", "The mail could not be created. See the server's log.", permanent: false, e);
         }
     }
 
@@ -124,7 +125,7 @@ public sealed partial class OutboxWorker(
         [
             LoggerMessage(
                 3002, LogLevel.Warning,
-                "Mail {Message} of organization {Organization} failed at attempt {Attempt} and is tried again later: "
+                "Mail {Message} of organization {Organization} failed at attempt {Attempt} and will be retried: "
                 + "{Code}.")]
         public static partial void Failed(ILogger logger, Guid message, Guid organization, int attempt, string code);
 
@@ -137,23 +138,23 @@ public sealed partial class OutboxWorker(
         [
             LoggerMessage(
                 3004, LogLevel.Information,
-                "Mail {Message} of organization {Organization} is not to be sent any more.")]
+                "Mail {Message} of organization {Organization} is no longer to be sent.")]
         public static partial void NotSent(ILogger logger, Guid message, Guid organization);
 
         [
             LoggerMessage(
                 3005, LogLevel.Error,
-                "Mail {Message} of organization {Organization} could not be made or sent by a fault of the server.")]
+                "Mail {Message} of organization {Organization} could not be created or sent: internal error.")]
         public static partial void Fault(ILogger logger, Exception exception, Guid message, Guid organization);
 
         [
             LoggerMessage(
                 3006, LogLevel.Error,
-                "What came of mail {Message} of organization {Organization} could not be recorded; it is taken up "
-                + "again in a minute.")]
+                "The result of mail {Message} of organization {Organization} could not be recorded. The mail will be "
+                + "claimed again in a minute.")]
         public static partial void Lost(ILogger logger, Exception exception, Guid message, Guid organization);
 
-        [LoggerMessage(3007, LogLevel.Error, "The outbox could not be read; it is tried again.")]
+        [LoggerMessage(3007, LogLevel.Error, "Reading the outbox failed and will be retried.")]
         public static partial void Broken(ILogger logger, Exception exception);
     }
 }

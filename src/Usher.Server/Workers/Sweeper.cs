@@ -10,8 +10,8 @@ using Usher.Core.Users;
 namespace Usher.Server.Workers;
 
 /// <summary>
-/// Now and then writes down what time has changed: invitations and sessions that ran out, when keys were last used; and
-/// removes what is kept for some time only. Nothing waits for it: whoever reads judges by the clock.
+/// Runs regular maintenance: marks expired invitations and sessions, records when keys were last used, and deletes data
+/// past its retention time. Nothing depends on it, because reads compare times with the clock.
 /// </summary>
 public sealed partial class Sweeper(
     IServiceScopeFactory scopes, ApiKeyUsage usage, SessionUsage seen, TimeProvider clock,
@@ -63,7 +63,7 @@ public sealed partial class Sweeper(
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 20, Level = LogLevel.Warning, Message = "A sweep failed; the next one tries again.")]
+        [LoggerMessage(EventId = 20, Level = LogLevel.Warning, Message = "A sweep failed and will be retried.")]
         public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -1,4 +1,4 @@
-// Shows the API's own description by Swagger UI; nothing is asked of any other server.
+// Shows the OpenAPI document with Swagger UI. No other server is contacted.
 'use strict';
 
 const operations = document.getElementById('operations');

@@ -1,5 +1,5 @@
-// Takes the code out of a mailed link and sends the form that is there for people without script.
-// The part of an address behind # never reaches a server by itself, and is removed here so that it stays in no history.
+// Takes the code from a mailed link and submits the form that people without scripts fill in themselves. The code is
+// the URL's fragment, which browsers do not send to servers. It is removed, so that it is not kept in the history.
 'use strict';
 
 const form = document.getElementById('code-form');
@@ -22,7 +22,7 @@ function show(opening) {
 }
 
 takeCode();
-// The link pasted into a window that shows this page already.
+// The link was pasted into a window that already shows this page.
 addEventListener('hashchange', takeCode);
-// Back to a page the browser has kept.
+// The browser went back to a page that it has kept.
 addEventListener('pageshow', event => event.persisted && show(false));

@@ -4,7 +4,7 @@ using Usher.Server.Tests.Golden;
 
 namespace Usher.Server.Tests.Api;
 
-/// <summary>The list of refusals.</summary>
+/// <summary>The catalogue of error codes.</summary>
 public sealed class ErrorCatalogueTests
 {
     [Fact]
@@ -12,16 +12,17 @@ public sealed class ErrorCatalogueTests
     {
         var rows =
             from entry in ErrorCatalogue.All
-            from said in entry.Said
-            select $"| `{entry.Code}` | {said.Error.StatusCode} | {Cell(said.Error.Message)} | "
-                + $"{(said.At is { Length: > 0 } at ? $"`{at}`" : "")} |\n";
+            from variant in entry.Variants
+            select $"| `{entry.Code}` | {variant.Error.StatusCode} | {Cell(variant.Error.Message)} | "
+                + $"{(variant.At is { Length: > 0 } at ? $"`{at}`" : "")} |\n";
         return Written.AssertAsync("docs/errors.md", $"""
             # Error codes
 
-            What Usher's own API refuses, it answers as problem details (RFC 9457). Programs compare the `code`, which is permanent; messages may be reworded.
-            Braces stand for what differs from case to case. *Points at* is the `pointer` into the body, or with a `?` the `parameter` of the query.
+            Usher's own API answers errors as problem details (RFC 9457). Programs compare the `code`, which is permanent; the
+            messages may change. Braces stand for parts that differ from case to case. *Points at* is the `pointer` into the body
+            or, with a `?`, the `parameter` of the query.
 
-            This file is written by a test, from the code; the server shows the same at `/docs/errors`.
+            This file is generated from the code by a test. The server shows the same list at `/docs/errors`.
 
             | code | status | message | points at |
             |---|---|---|---|
@@ -36,7 +37,7 @@ public sealed class ErrorCatalogueTests
     public void Codes_are_written_alike_and_speak_for_themselves() => Assert.All(ErrorCatalogue.All, entry =>
     {
         Assert.Matches("^[a-z]+(_[a-z0-9]+)*$", entry.Code);
-        Assert.All(entry.Said, said => Assert.NotEmpty(said.Error.Message));
+        Assert.All(entry.Variants, variant => Assert.NotEmpty(variant.Error.Message));
     });
 
     [Fact]

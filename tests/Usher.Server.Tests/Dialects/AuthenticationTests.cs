@@ -152,7 +152,7 @@ public sealed class AuthenticationTests(UsherApp app)
         await SendAsync("/v1/users", header, value).AssertAsync(403, Denied);
         await SendAsync("/api/users/whoami", header, value).AssertAsync(403, Denied);
         await SendAsync("/api/v2/user", header, value)
-            .AssertAsync(401, """{ "status": { "result": "ERROR", "message": "This API key is not known or may no longer act.", "code": 401 } }""");
+            .AssertAsync(401, """{ "status": { "result": "ERROR", "message": "This API key is unknown, revoked, expired or suspended.", "code": 401 } }""");
         using var answer = await SendAsync("/users", header, value);
         await answer.AssertAsync(401, DeployHqRefusal);
         Assert.Equal("Basic realm=\"DeployHQ\"", answer.Headers.WwwAuthenticate.ToString());

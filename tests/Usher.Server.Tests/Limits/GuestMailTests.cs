@@ -50,7 +50,7 @@ public sealed class GuestMailTests(GuessingTests.Server server) : IClassFixture<
             Assert.Equal(
                 HttpStatusCode.SeeOther, (await visitor.PostAsync(guest.Path, guest.Path, ("step", "ask"))).StatusCode);
             Assert.Contains(
-                "have been told", await Visitor.TextAsync(await visitor.GetAsync(guest.Path)),
+                "have been notified", await Visitor.TextAsync(await visitor.GetAsync(guest.Path)),
                 StringComparison.Ordinal);
         }
 

@@ -40,7 +40,7 @@ public sealed class MailOptionsTests
     {
         var refusal = Assert.Throws<OptionsValidationException>(() =>
             Services("Folder=/dev/null/mail").GetRequiredService<IMailTransport>());
-        Assert.StartsWith("Usher:Mail:Folder cannot be used: ", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Usher:Mail:Folder: cannot use the folder: ", refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Message);
     }
 

@@ -51,7 +51,7 @@ public sealed class OutboxWorkerTests
         Assert.Equal(
             (OutboxState.Queued, "later"), (rows["ada1@example.test"].State, rows["ada1@example.test"].LastError));
         Assert.Equal(
-            (OutboxState.Queued, "The mail could not be made. The server's log says why."),
+            (OutboxState.Queued, "The mail could not be created. See the server's log."),
             (rows["ada2@example.test"].State, rows["ada2@example.test"].LastError));
     }
 

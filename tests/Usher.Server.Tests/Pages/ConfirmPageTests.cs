@@ -112,7 +112,7 @@ public sealed class ConfirmPageTests(ClockedApp clocked, Chromium chromium) : IC
         {
             await visit.OpenAsync(visit.Link);
             await visit.ConfirmAsync();
-            return ("Your new address is confirmed", "The old one has been told");
+            return ("Your new address is confirmed", "The old address has been notified");
         },
         ["confirmed before"] = async visit =>
         {

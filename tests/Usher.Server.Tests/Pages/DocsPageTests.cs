@@ -37,7 +37,7 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
         Assert.Equal(documented, await page.Locator(".opblock").CountAsync());
 
         await page.GetByText("Sign in", new() { Exact = true }).ClickAsync();
-        await page.GetByText("By e-mail and password.").WaitForAsync();
+        await page.GetByText("With e-mail address and password.").WaitForAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Try it out" }).ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Execute" }).ClickAsync();
         await page.GetByText("credentials_wrong").First.WaitForAsync(); // the example's person is nobody here
@@ -68,7 +68,7 @@ public sealed class DocsPageTests(UsherApp app, Chromium chromium)
         var page = await chromium.VisitAsync(app.Url);
         await page.GotoAsync("/docs/errors#email_invalid");
         Assert.Contains(
-            "This is not one plain e-mail address.", await page.Locator(":target").InnerTextAsync(),
+            "Not a valid e-mail address.", await page.Locator(":target").InnerTextAsync(),
             StringComparison.Ordinal);
         foreach (var entry in ErrorCatalogue.All) Assert.Equal(1, await page.Locator("#" + entry.Code).CountAsync());
         await Chromium.AssertFitAsync(page);

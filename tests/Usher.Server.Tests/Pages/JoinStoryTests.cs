@@ -83,7 +83,7 @@ public sealed class JoinStoryTests(UsherApp app, Chromium chromium)
         var password = page.GetByLabel("Choose a password");
         await Expect(password).ToHaveAttributeAsync("aria-invalid", "true");
         await Expect(password).ToHaveAttributeAsync("aria-describedby", "password-problem password-hint");
-        await Expect(page.Locator("#password-problem")).ToContainTextAsync("among the first that are tried");
+        await Expect(page.Locator("#password-problem")).ToContainTextAsync("This is a common password");
         await Expect(password).ToBeFocusedAsync();
         await Expect(password).ToHaveValueAsync("");
         await Expect(page.GetByLabel("First name")).ToHaveValueAsync("Augusta");

@@ -80,7 +80,7 @@ public sealed class MailedLinkTests(UsherApp app, Chromium chromium)
     [InlineData("/join/acme/1#a b", "", null)]
     public void An_address_is_mended_where_it_has_a_number_sign_that_was_written_out(
         string path, string query, string? mended) =>
-        Assert.Equal(mended, MailedLinks.Mended(new PathString(path), new QueryString(query)));
+        Assert.Equal(mended, MailedLinks.Repaired(new PathString(path), new QueryString(query)));
 
     // There a number sign may be part of a name.
     [Fact]

@@ -40,7 +40,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
             var guest = await visit.OpenAsync(await visit.Guests.InviteAsync());
             await visit.Page.GetByLabel("Choose a password").FillAsync("password1234");
             await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Join" }).ClickAsync();
-            return ($"Join {guest.Place}", "Please choose another");
+            return ($"Join {guest.Place}", "Choose another one");
         },
         ["open, has an account"] = async visit =>
         {
@@ -139,7 +139,7 @@ public sealed class PageStatesTests(UsherApp app, Chromium chromium)
             await visit.Page.GetByLabel("E-mail", new() { Exact = true }).FillAsync(Guests.NewEmail("nobody"));
             await visit.Page.GetByLabel("Password").FillAsync("wrong");
             await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
-            return ("Sign in", "E-mail or password is wrong");
+            return ("Sign in", "The e-mail address or the password is wrong");
         },
         ["sign in, link sent"] = async visit =>
         {

@@ -36,7 +36,7 @@ public sealed class StartTests
             await AssertOneOrganizationAsync(servers);
             Assert.Single(
                 servers,
-                s => s.Output.Any(line => line.Contains("Made the organization Acme", StringComparison.Ordinal)));
+                s => s.Output.Any(line => line.Contains("Created the organization Acme", StringComparison.Ordinal)));
             Assert.All(servers, s => Assert.DoesNotContain(s.Output, line =>
                 line.StartsWith("fail", StringComparison.Ordinal) || line.StartsWith("crit", StringComparison.Ordinal)
                     || line.StartsWith("warn", StringComparison.Ordinal)));
@@ -76,7 +76,7 @@ public sealed class StartTests
         await File.WriteAllTextAsync(file, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Ct);
         for (var start = 0; start < 2; start++)
             await AssertRefusedAsync(
-                database, Bootstrap, $"Usher:MasterKeyFile: {file} does not open the keys in this database");
+                database, Bootstrap, $"Usher:MasterKeyFile: {file} does not decrypt the keys in this database");
 
         File.Delete(file);
         await AssertRefusedAsync(database, Bootstrap, $"Usher:MasterKeyFile: {file} is missing");

@@ -16,15 +16,15 @@ using Usher.Server.Errors;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// Makes the framework's bare document whole. Everything comes from where the server itself has it: parameters, bodies
-/// and what a route can do from the metadata that also makes it do so, shapes from the serializer, words from the
-/// source's documentation, refusals from <see cref="ErrorCatalogue"/>. No route is named here.
+/// Completes the OpenAPI document of the framework. Everything comes from where the server itself has it: parameters,
+/// bodies and a route's features from its metadata, schemas from the serializer, descriptions from the XML docs of the
+/// source, and errors from <see cref="ErrorCatalogue"/>. No route is named here.
 /// </summary>
 internal sealed class ApiDocument : IOpenApiDocumentTransformer
 {
     private const string Example = "AZqxW8c1dUeXk0m3v5q7Cw";
 
-    // What each parameter of a path is; any other is an id by its own name.
+    // Path parameters; one that is missing here is described as an id.
     private static readonly Dictionary<string, (string Description, string Example)> PathParameters = new()
     {
         ["organization"] = ("The organization's slug, or its id: `org_…`", "acme"),
@@ -39,8 +39,8 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         ["job"] = ("The job's id: `job_…`", $"job_{Example}"),
         ["user"] = ("The user's id: `usr_…`", $"usr_{Example}"),
         ["session"] = ("The session's id: `ses_…`", $"ses_{Example}"),
-        ["reset"] = ("The reset's id: `rst_…`, or the UUID that stands in its link.", $"rst_{Example}"),
-        ["change"] = ("The change's id: `adc_…`, or the UUID that stands in its link.", $"adc_{Example}"),
+        ["reset"] = ("The reset's id: `rst_…`, or the UUID in its link.", $"rst_{Example}"),
+        ["change"] = ("The change's id: `adc_…`, or the UUID in its link.", $"adc_{Example}"),
     };
 
     private static readonly Error[] TypicalErrors =
@@ -60,14 +60,14 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
     {
         var docs = XmlDocs.Read(typeof(Error).Assembly, typeof(ApiDocument).Assembly);
-        // The framework's own schemas go by other rules than ours are written by.
+        // Replaces the framework's schemas, which do not follow our serializer's rules.
         (document.Components, document.Workspace) = (new(), new());
         new Writer(document, docs)
             .Write(context.DescriptionGroups.SelectMany(g => g.Items).Where(OpenApiEndpoints.IsOurs).ToList());
         return Task.CompletedTask;
     }
 
-    // One document being written.
+    // Writes one document.
     private sealed class Writer(OpenApiDocument document, XmlDocs docs)
     {
         private readonly ApiSchemas schemas = new(document, docs);
@@ -81,18 +81,24 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                 Description = """
                     Invite people into an organization, let them join, and know who may do what.
 
-                    **Keys.** Every call but those of the invited person himself needs an API key, in one of three forms. A key belongs to a member and may what he may; an operator's key enters every organization.
+                    **Keys.** Every call except those of invited people themselves needs an API key, in one of three
+                    forms. A key belongs to a member and has that member's permissions; an operator's key has access to
+                    every organization.
 
-                    **Ids** say what they are of: `mem_…`, `inv_…`. An organization is named by its slug or its id. What belongs to another organization is not found.
+                    **Ids** begin with their type: `mem_…`, `inv_…`. An organization is named by its slug or its id.
+                    An id of another organization is answered as not found.
 
-                    **Lists** come in pages: send `next` as `after` for the page that follows; it is null on the last.
+                    **Lists** come in pages: send `next` as `after` for the next page; it is null on the last page.
 
-                    **Versions.** What can be edited has an `ETag`. Send it as `If-Match`, and a change of what you have not seen is refused with 412.
+                    **Versions.** What can be edited has an `ETag`. Send it as `If-Match`, and the change is refused
+                    with 412 if someone else has changed the item since.
 
-                    **Repeating.** With an `Idempotency-Key` a request is carried out once, however often it is sent, and answered alike for 24 hours.
+                    **Repeating.** With an `Idempotency-Key`, a request is carried out once however often it is sent,
+                    and gets the same answer for 24 hours.
 
-                    **Refusals** are problem details (RFC 9457). Programs compare their `code`, which is permanent; all of them are listed at [/docs/errors](/docs/errors). Unknown properties and parameters are refused,
-                    so that no typing error passes for a wish.
+                    **Errors** are problem details (RFC 9457). Programs compare their `code`, which is permanent; all
+                    codes are listed at [/docs/errors](/docs/errors). Unknown properties and parameters are refused, so
+                    that typing errors are noticed.
                     """,
             };
             document.Servers = [new() { Url = "/" }];
@@ -106,17 +112,17 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                 ["header"] = new OpenApiSecurityScheme
                 {
                     Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "X-AUTH-TOKEN",
-                    Description = "The same key as a header of its own.",
+                    Description = "The same key in a header of its own.",
                 },
                 ["basic"] = new OpenApiSecurityScheme
                 {
                     Type = SecuritySchemeType.Http, Scheme = "basic",
-                    Description = "The key as password, its member's e-mail address, or `sa::name`, as user.",
+                    Description = "The key as password; the member's e-mail address, or `sa::name`, as user name.",
                 },
                 ["session"] = new OpenApiSecurityScheme
                 {
                     Type = SecuritySchemeType.Http, Scheme = "bearer",
-                    Description = "A person's session, as signing in has given it: `Authorization: Bearer uss_…`",
+                    Description = "A person's session, as sign-in returns it: `Authorization: Bearer uss_…`",
                 },
             };
 
@@ -130,8 +136,8 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                 tags.TryAdd(metadata.OfType<ITagsMetadata>().Last().Tags[0], metadata.OfType<MethodInfo>().First());
             }
 
-            // A tag is a file of endpoints, and says what the file says of itself; where that speaks of another file,
-            // it means its tag.
+            // A tag is one class of endpoints, described by the summary of the class. Where the summary refers to
+            // another such class, the reference becomes the name of its tag.
             document.Tags = new HashSet<OpenApiTag>(tags.Select(tag => new OpenApiTag
             {
                 Name = tag.Key,
@@ -161,7 +167,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             var repeatable = metadata.OfType<ApiRoutes.Repeatable>().Any();
             var answers = metadata.OfType<IProducesResponseTypeMetadata>().ToList();
             var answer = answers.Find(a => a.StatusCode is >= 200 and < 300)
-                ?? throw new InvalidOperationException($"{method} {path} does not say what it answers.");
+                ?? throw new InvalidOperationException($"{method} {path} declares no success status (Produces).");
             var pages = answer.Type is { IsGenericType: true } type
                 && type.GetGenericTypeDefinition() == typeof(Page<>);
             var reads = method is "GET" or "HEAD";
@@ -187,29 +193,30 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             if (repeatable)
                 operation.Parameters.Add(Header(
                     "Idempotency-Key",
-                    "Chosen by you, such as a UUID. With it the request is carried out once; repeated, it gets the "
-                        + "same answer, and another request with it is refused.",
+                    "A unique value of your choice, such as a UUID. The request is carried out once; a repetition gets "
+                        + "the same answer. The same key with another request is refused.",
                     new() { Type = JsonSchemaType.String, MinLength = 16, MaxLength = 255 },
                     "9f1c7d52-3a4b-4c8e-8d11-0b6f2a7e5c90"));
-            // Whoever writes and takes the request itself wants its tags, except where work is only begun.
+            // A handler that takes the HttpRequest of a change reads If-Match, except where it only starts a job.
             var edits = locked && !reads && answer.StatusCode is not StatusCodes.Status202Accepted
                 && metadata.OfType<MethodInfo>().First().GetParameters()
                        .Any(p => p.ParameterType == typeof(HttpRequest));
             if (edits)
                 operation.Parameters.Add(Header(
-                    "If-Match", "The `ETag` of what you have seen: where it has changed since, nothing is done.",
+                    "If-Match",
+                    "The `ETag` of the version you know. If the item has changed since, the request is refused.",
                     new() { Type = JsonSchemaType.String }, "\"4\""));
             var cached = locked && reads && !pages;
             if (cached)
                 operation.Parameters.Add(Header(
-                    "If-None-Match", "The `ETag` you have: where it is still so, the answer is 304.",
+                    "If-None-Match", "The `ETag` of the version you have. If it is still current, the answer is 304.",
                     new() { Type = JsonSchemaType.String }, "\"4\""));
 
             operation.RequestBody = given is null ? null : Body(given);
             operation.Responses = [];
             foreach (var success in answers.Where(a => a.StatusCode is >= 200 and < 300))
                 operation.Responses[$"{success.StatusCode}"] = Success(success, tagged: locked && !pages);
-            if (cached) operation.Responses["304"] = new OpenApiResponse { Description = "It is as you have it." };
+            if (cached) operation.Responses["304"] = new OpenApiResponse { Description = "Not changed." };
 
             var (takes, ends) = (given is not null, !reads && path.Contains("invitation", StringComparison.Ordinal));
             foreach (var (kind, fits) in new[]
@@ -262,33 +269,31 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
 
         private OpenApiResponse Success(IProducesResponseTypeMetadata answer, bool tagged)
         {
-            if (answer.ContentTypes.FirstOrDefault() is null) return new() { Description = "Done." };
+            if (answer.ContentTypes.FirstOrDefault() is null) return new() { Description = "Success, without a body." };
             var headers = new Dictionary<string, IOpenApiHeader>();
             if (tagged)
                 headers["ETag"] = new OpenApiHeader
                 {
-                    Description = "Its version, where it can be edited: for `If-Match` and `If-None-Match`.",
+                    Description = "The version, where the item can be edited: for `If-Match` and `If-None-Match`.",
                     Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = "\"4\"",
                 };
             if (answer.StatusCode is StatusCodes.Status201Created or StatusCodes.Status202Accepted)
                 headers["Location"] = new OpenApiHeader
                 {
-                    Description = "Where it is.",
+                    Description = "The URL of the new item.",
                     Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "uri-reference" },
                 };
             return new()
             {
                 Description = answer.StatusCode switch
                 {
-                    StatusCodes.Status201Created => "Made.", StatusCodes.Status202Accepted => "Begun.",
-                    _ => "As asked.",
+                    StatusCodes.Status201Created => "Created.", StatusCodes.Status202Accepted => "Accepted.",
+                    _ => "Success.",
                 },
-                Headers = headers is { Count: > 0 }
-                    ? headers
-                    : null,
-                    Content = answer.ContentTypes.ToDictionary(
-                        type => type,
-                        type => IsJson(type) ? Content(schemas.Written(answer.Type!), read: false) : Text()),
+                Headers = headers is { Count: > 0 } ? headers : null,
+                Content = answer.ContentTypes.ToDictionary(
+                    type => type,
+                    type => IsJson(type) ? Content(schemas.Written(answer.Type!), read: false) : Text()),
             };
         }
 
@@ -310,7 +315,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
                     : ""),
         };
 
-        // What is no JSON is a table.
+        // The only bodies that are not JSON are CSV files.
         private static OpenApiMediaType Text() =>
             new()
             {
@@ -320,13 +325,13 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
 
         private static bool IsJson(string mediaType) => mediaType.EndsWith("json", StringComparison.Ordinal);
 
-        // One component for each kind of refusal, made when the first operation has it.
+        // One component for each kind of error, added when the first operation uses it.
         private OpenApiResponseReference Refusal(Error error)
         {
             var name = $"{error.Kind}";
             if (document.Components!.Responses?.ContainsKey(name) is not true)
             {
-                var codes = ErrorCatalogue.All.Where(e => e.Said.Any(s => s.Error.Kind == error.Kind))
+                var codes = ErrorCatalogue.All.Where(e => e.Variants.Any(s => s.Error.Kind == error.Kind))
                     .Select(e => $"`{e.Code}`");
                 document.AddComponent(name, new OpenApiResponse
                 {
@@ -362,8 +367,8 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             {
                 Type = JsonSchemaType.String,
                 Description =
-                    "What programs compare; permanent. New ones may come: take one you do not know by its status. "
-                        + "Each is explained at /docs/errors.",
+                    "The error code, for programs to compare. Codes are permanent; new ones may be added, so treat an "
+                        + "unknown code by its status. Each is explained at /docs/errors.",
                 Enum = [.. ErrorCatalogue.All.Select(e => (JsonNode)e.Code)],
             });
             foreach (var name in new[] { nameof(Problem), nameof(Fault) })

@@ -1,13 +1,14 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.OpenApi;
+using Usher.Core.Invitations;
 
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// An example of a schema: what stands as example beside a property in the source; else, by its description, an id of
-/// the right sort or its default; else what its name suggests. What may be null is null in an answer, where that says
-/// most, and filled in a request, where it shows what could be given.
+/// Makes an example for a schema. It is the example in the source, if there is one; else, by the description, an id of
+/// the right type or the default; else a value that suits the property's name. Values that may be null are null in
+/// answers, and filled in requests, to show what can be sent.
 /// </summary>
 internal static partial class ApiExamples
 {
@@ -21,11 +22,12 @@ internal static partial class ApiExamples
         ["name"] = "Operations", ["slug"] = "operations", ["locale"] = "en-GB", ["timeZone"] = "Europe/Berlin",
         ["permissions"] = "ingestion", ["permission"] = "ingestion", ["capabilities"] = "deploy",
         ["password"] = "correct horse battery staple", ["code"] = "usi_…", ["token"] = "uss_…", ["secret"] = "usk_…",
-        ["link"] = $"https://usher.example.com/join/acme/{Id}#usi_…", ["after"] = "Y3JlYXRlZA", ["next"] = "Y3JlYXRlZA",
-        ["description"] = "Those on call.", ["detail"] = "This is not one plain e-mail address.",
+        ["link"] = $"https://usher.example.com/join/acme/{Id}#usi_…",
+        ["after"] = "Y3JlYXRlZA", ["next"] = "Y3JlYXRlZA",
+        ["description"] = "On-call engineers.", ["detail"] = InvitationErrors.EmailInvalid.Message,
     };
 
-    // What a property without a word about its id refers to, by its own name or that of the list it stands in.
+    // The type of an id, by the property's name or that of the list that contains it, where the description names none.
     private static readonly Dictionary<string, string> Prefixes = new()
     {
         ["organization"] = "org", ["member"] = "mem", ["sponsor"] = "mem", ["invitation"] = "inv", ["group"] = "grp",

@@ -10,22 +10,22 @@ using Usher.Core.Data;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// The schemas of what our API reads and writes, from what the serializer itself goes by. A record becomes a component:
-/// what is read is closed and needs what the record requires; what is written always has all its properties, but for
-/// those left out when they are null.
+/// The schemas of request and response bodies, from the serializer's own metadata. A record becomes a component. A
+/// request allows no further properties and requires what the record requires. A response always has all properties,
+/// except those that are left out when null.
 /// </summary>
 internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
 {
     private readonly Dictionary<(Type, bool Read), string> components = [];
     private readonly NullabilityInfoContext nullability = new();
 
-    /// <summary>The schema of a body that is written, as answers are.</summary>
+    /// <summary>The schema of a response body.</summary>
     public IOpenApiSchema Written(Type type) => Of(type, read: false);
 
-    /// <summary>The schema of a body that is read.</summary>
+    /// <summary>The schema of a request body.</summary>
     public IOpenApiSchema Read(Type type) => Of(type, read: true);
 
-    /// <summary>Of a value in a query.</summary>
+    /// <summary>The schema of a query parameter.</summary>
     public IOpenApiSchema Parameter(Type type, bool many) =>
         many ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(type, read: true) } : Of(type, read: true);
 
@@ -60,7 +60,7 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
             if (components.ContainsValue(id))
                 throw new InvalidOperationException($"Two schemas would be called {id}; the second is {type}.");
             components.Add((type, read), id);
-            // Known before it is filled: a record may hold itself.
+            // Registered before it is filled, because a record may contain itself.
             var schema = new OpenApiSchema { Description = docs.Of(type) };
             document.AddComponent(id, schema);
             fill(schema, type, read);
@@ -124,19 +124,19 @@ internal sealed class ApiSchemas(OpenApiDocument document, XmlDocs docs)
     {
         schema.Type = JsonSchemaType.String;
         schema.Enum = [.. Enum.GetNames(type).Select(name => (JsonNode)SnakeCaseName.Of(name))];
-        var told = type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(f => docs.Of(f) is not null)
+        var values = type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(f => docs.Of(f) is not null)
             .Select(f => $"\n- `{SnakeCaseName.Of(f.Name)}`: {docs.Of(f)}");
-        schema.Description = string.Concat([schema.Description, .. told]);
+        schema.Description = string.Concat([schema.Description, .. values]);
     }
 
-    // Without what only says that it may be missing.
+    // Unwraps Optional<T> and Nullable<T>.
     private static Type Bare(Type type) =>
         type.IsGenericType && type.GetGenericTypeDefinition() is var open
             && (open == typeof(Optional<>) || open == typeof(Nullable<>))
             ? Bare(type.GetGenericArguments()[0])
             : type;
 
-    // What C# calls a document is the thing itself to those who read it.
+    // Component names leave out the suffix "Document".
     private static string NameOf(Type type) => type.IsGenericType
         ? string.Concat(type.GetGenericArguments().Select(NameOf)) + type.Name.Split('`')[0]
         : type.Name.EndsWith("Document", StringComparison.Ordinal) ? type.Name[..^"Document".Length] : type.Name;

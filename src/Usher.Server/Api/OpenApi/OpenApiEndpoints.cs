@@ -8,7 +8,7 @@ using Microsoft.OpenApi;
 
 namespace Usher.Server.Api.OpenApi;
 
-/// <summary>Our own API's description, for programs: made once, the same for everybody.</summary>
+/// <summary>Serves the OpenAPI document of our own API, which is generated once.</summary>
 internal static class OpenApiEndpoints
 {
     public const string Path = "/openapi/v1.json";
@@ -25,7 +25,7 @@ internal static class OpenApiEndpoints
         services.AddSingleton<OpenApiFile>();
     }
 
-    /// <summary>Whether an operation is our own API's, rather than a dialect's.</summary>
+    /// <summary>Whether an operation belongs to our own API rather than to a dialect.</summary>
     public static bool IsOurs(ApiDescription operation) =>
         $"/{operation.RelativePath}".StartsWith(UsherApi.Prefix + "/", StringComparison.Ordinal);
 

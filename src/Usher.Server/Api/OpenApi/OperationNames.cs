@@ -3,27 +3,34 @@ using System.Text;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// What an operation is called, by its route, which is as permanent as a name should be: <c>GET
-/// …/members/{member}/api-keys</c> is listMemberApiKeys, <c>POST …/members/{member}/suspend</c> suspendMember, <c>POST
-/// …/members/search</c> searchMembers. A route's own <c>WithName</c> goes before.
+/// Makes operation ids from routes: <c>GET …/members/{member}/api-keys</c> is listMemberApiKeys, <c>POST
+/// …/members/{member}/suspend</c> suspendMember, <c>POST …/members/search</c> searchMembers. A route's own
+/// <c>WithName</c> takes precedence. Clients are generated from these ids, so they must not change.
 /// </summary>
 internal static class OperationNames
 {
-    /// <param name="method">Such as <c>GET</c>.</param>
+    /// <param name="method">The HTTP method, such as <c>GET</c>.</param>
     /// <param name="path">Below the API's prefix, such as <c>/organizations/{organization}/members</c>.</param>
-    /// <param name="lists">Whether it answers with a page of many.</param>
-    /// <param name="creates">Whether it answers that something was made.</param>
+    /// <param name="lists">Whether the route answers with a page.</param>
+    /// <param name="creates">Whether the route answers 201 or 202.</param>
     public static string Of(string method, string path, bool lists, bool creates)
     {
         string[] parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        // What is done to something is a word behind it that names no further things: /{member}/suspend,
-        // /members/search.
+        // In POST /{member}/suspend and /members/search the last part is an action: it is not a plural noun.
         var action = method is "POST" && parts.Length > 1 && !IsParameter(parts[^1]) && !parts[^1].EndsWith('s')
             ? parts[^1]
             : null;
         var many = lists || (action is not null && !IsParameter(parts[^2]))
             || (method is "POST" && action is null && !creates);
-        var verb = action ?? method switch { "GET" when lists => "list", "GET" or "HEAD" => "get", "PUT" => "set", "PATCH" => "update", "DELETE" => "delete", _ => creates ? "create" : "add" };
+        var verb = action ?? method switch
+        {
+            "GET" when lists => "list",
+            "GET" or "HEAD" => "get",
+            "PUT" => "set",
+            "PATCH" => "update",
+            "DELETE" => "delete",
+            _ => creates ? "create" : "add",
+        };
 
         List<string> nouns = [];
         var named = action is null ? parts : parts[..^1];
@@ -34,7 +41,7 @@ internal static class OperationNames
             nouns.Add(Pascal(one ? Singular(named[i]) : named[i]));
         }
 
-        // Nearly everything is an organization's.
+        // Nearly everything belongs to an organization, so that word is left out.
         if (nouns is ["Organization", _, ..]) nouns.RemoveAt(0);
         return Camel(verb) + string.Concat(nouns);
     }

@@ -5,8 +5,8 @@ using System.Xml.Linq;
 namespace Usher.Server.Api.OpenApi;
 
 /// <summary>
-/// What the source says about types and their members, as Markdown: the compiler's XML files, which lie beside the
-/// program.
+/// Reads the XML docs of types and members as Markdown, from the XML files that the compiler writes beside the
+/// assemblies.
 /// </summary>
 internal sealed partial class XmlDocs
 {
@@ -19,12 +19,12 @@ internal sealed partial class XmlDocs
         let file = Path.Combine(AppContext.BaseDirectory, assembly.GetName().Name + ".xml")
         from member in XDocument.Load(file).Descendants("member")
         let name = member.Attribute("name")!.Value
-        where name.Contains(":Usher.", StringComparison.Ordinal) // generators leave theirs in every assembly
+        where name.Contains(":Usher.", StringComparison.Ordinal) // generated code documents itself in every assembly
         select (name, member)).ToDictionary(StringComparer.Ordinal));
 
     public string? Of(Type type) => Text(Find('T', type)?.Element("summary"));
 
-    /// <summary>A property's own words, or those of the record's parameter it is.</summary>
+    /// <summary>The docs of a property, or of the record parameter that it comes from.</summary>
     public string? Of(PropertyInfo property) =>
         Text(
             Find('P', property.DeclaringType!, property.Name)?.Element("summary")
@@ -33,7 +33,7 @@ internal sealed partial class XmlDocs
 
     public string? Of(FieldInfo field) => Text(Find('F', field.DeclaringType!, field.Name)?.Element("summary"));
 
-    /// <summary>The example that stands beside a property, as it is written.</summary>
+    /// <summary>The example in a property's docs.</summary>
     public string? ExampleOf(PropertyInfo property) =>
         Find('P', property.DeclaringType!, property.Name)?.Element("example")?.Value.Trim();
 
@@ -50,10 +50,14 @@ internal sealed partial class XmlDocs
     {
         XText text => text.Value,
         XElement { Name.LocalName: "para" or "list" or "item" or "description" } part => " " + Text(part) + " ",
-        XElement { FirstNode: null } reference => $"`{(reference.Attribute("cref") ?? reference.Attribute("name") ?? reference.Attribute("langword"))?.Value.Split('(')[0].Split('.', ':')[^1]}`",
+        XElement { FirstNode: null } reference => $"`{NameIn(reference)}`",
         XElement code => $"`{code.Value}`",
         _ => "",
     };
+
+    private static string? NameIn(XElement reference) =>
+        (reference.Attribute("cref") ?? reference.Attribute("name") ?? reference.Attribute("langword"))
+            ?.Value.Split('(')[0].Split('.', ':')[^1];
 
     [GeneratedRegex(@"\s+", RegexOptions.None, 1000)]
     private static partial Regex Space();

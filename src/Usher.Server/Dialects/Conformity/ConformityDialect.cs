@@ -13,18 +13,18 @@ using Usher.Server.Json;
 namespace Usher.Server.Dialects.Conformity;
 
 /// <summary>
-/// Cloud Conformity's users API over the core. What is matched and what differs: docs/dialects/conformity.md.
+/// Cloud Conformity's users API over the core. Coverage and known differences: docs/dialects/conformity.md.
 /// </summary>
 public static partial class ConformityDialect
 {
-    /// <summary>Conformity's own condition of entry: role ADMIN.</summary>
+    /// <summary>The policy of Conformity's administrative routes: the caller must have the role ADMIN.</summary>
     public const string AdminPolicy = "conformity-admin";
 
     private static readonly InviteOptions Invite = new(
         OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse,
         Details: MemberDetails.Credentials);
 
-    // The provider signs him in: active at once, no mail.
+    // The identity provider signs the person in, so the member is active at once and no mail is sent.
     private static readonly InviteOptions AddSso = Invite with { SendMail = false, ActivateAtOnce = true };
 
     private static readonly MemberUpdateOptions Update = new(
@@ -54,30 +54,30 @@ public static partial class ConformityDialect
         conformity.MapPost("/accounts", CreateAccountAsync).RequireAuthorization(AdminPolicy);
     }
 
-    // Invited and active persons, oldest first, all in one answer. Paging parameters are ignored, as the vendor
-    // documents none here.
+    // Lists invited and active persons, oldest first, in one answer. Paging parameters are ignored, because the vendor
+    // documents none for this call.
     private static IResult List(Actor actor, MemberService members, CancellationToken ct) =>
         Json(new Document<IAsyncEnumerable<UserDocument>>(
             members.StreamAsync(actor, MemberOrder.Created, MemberDetails.Credentials, ct)
                 .Select(UserDocument.Listed)));
 
-    // Answers 200, never 201: the vendor's Terraform provider takes any other status for a failure.
+    // Answers 200 and not 201: the vendor's Terraform provider treats any other status as a failure.
     private static Task<IResult> InviteAsync(
         HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct) =>
         AddAsync(request, actor, invitations, Invite, ct);
 
-    // Source: "Add SSO user". The same body, the same levels; refused where no external identity provider is set up.
+    // Source: "Add SSO user". The same body as an invite; refused where no external identity provider is set up.
     private static Task<IResult> AddSsoAsync(
         HttpRequest request, Actor actor, InvitationService invitations, CancellationToken ct) =>
         AddAsync(request, actor, invitations, AddSso, ct);
 
     private static async Task<IResult> AddAsync(
-        HttpRequest request, Actor actor, InvitationService invitations, InviteOptions how, CancellationToken ct)
+        HttpRequest request, Actor actor, InvitationService invitations, InviteOptions options, CancellationToken ct)
     {
         var body = await JsonBody.ReadAsync(request, ct);
         if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
         if (!TryRead(document, out NewInvitation? row, out var faults)) return new ErrorResult(faults);
-        var outcomes = await invitations.InviteAsync(actor, [row], how, ct);
+        var outcomes = await invitations.InviteAsync(actor, [row], options, ct);
         return outcomes[0].ToHttp(invited =>
             Json(new Document<UserDocument>(UserDocument.Listed(new(invited.Member, invited.Graph)))));
     }
@@ -86,8 +86,8 @@ public static partial class ConformityDialect
         (await members.GetAsync(actor, new(Id: actor.Id), MemberDetails.Credentials, ct))
             .ToHttp(view => Json(new Document<UserDocument>(UserDocument.Single(view, Reached(view)))));
 
-    // Every role may look at every user; the levels are for administrators, who see every account, and for himself, who
-    // sees those he reaches.
+    // Callers of every role may read every user. Access levels are shown to administrators, who see all accounts, and
+    // to the users themselves, who see the accounts they reach.
     private static async Task<IResult> GetAsync(string id, Actor actor, MemberService members, CancellationToken ct)
     {
         if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
@@ -98,8 +98,8 @@ public static partial class ConformityDialect
                 view, actor.Access.IsAdmin ? OnAll(view) : actor.Id == memberId ? Reached(view) : null))));
     }
 
-    // Source: "Update a user's role and account access". Unlike the invite's, its members are directly in "data".
-    // Levels are merged, as in the invite; an empty list changes none.
+    // Source: "Update a user's role and account access". Unlike in an invite, the members are directly in "data".
+    // Levels are merged, as in an invite; an empty list changes nothing.
     private static async Task<IResult> UpdateAsync(
         string id, HttpRequest request, Actor actor, MemberService members, CancellationToken ct)
     {
@@ -118,7 +118,7 @@ public static partial class ConformityDialect
                         : error));
     }
 
-    // A body and 200, never 204: the vendor's clients parse it.
+    // Answers 200 with a body and not 204: the vendor's clients parse the body.
     private static async Task<IResult> RevokeAsync(string id, Actor actor, MemberService members, CancellationToken ct)
     {
         if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
@@ -142,7 +142,7 @@ public static partial class ConformityDialect
             new Document<IAsyncEnumerable<AccountDocument>>(
                 resources.StreamAsync(actor, ResourceOrder.Created, ct).Select(AccountDocument.From)));
 
-    // Whoever does not see every account is not told which of the others exist.
+    // Callers who do not see every account are not told which other accounts exist.
     private static async Task<IResult> GetAccountAsync(
         string id, Actor actor, ResourceService resources, CancellationToken ct)
     {
@@ -154,8 +154,8 @@ public static partial class ConformityDialect
             error => new ErrorResult(actor.Access.Everywhere is AccessLevel.None ? KeyErrors.NotAllowed : error));
     }
 
-    // Of "access.keys" only the AWS account's number is kept, and that only out of the role's name: nothing in there is
-    // Usher's to know.
+    // Of "access.keys", only the number of the AWS account is stored, taken from the role's ARN. The rest contains
+    // secrets that Usher does not need.
     private static async Task<IResult> CreateAccountAsync(
         HttpRequest request, Actor actor, ResourceService resources, CancellationToken ct)
     {
@@ -181,8 +181,8 @@ public static partial class ConformityDialect
             .ToHttp(resource => Json(new Document<AccountDocument>(AccountDocument.From(resource))));
     }
 
-    // Source: Conformity's API reference, "Invite a user". One entry per problem, in the order the members are
-    // documented in.
+    // Source: Conformity's API reference, "Invite a user". One entry per problem, in the order in which the members are
+    // documented.
     private static bool TryRead(
         JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out NewInvitation? row,
         out FaultList faults)
@@ -264,7 +264,7 @@ public static partial class ConformityDialect
             if (string.IsNullOrEmpty(account))
                 faults.Add(ConformityErrors.Fault($"{pointer}/{index}/account", "Account is required"));
             if (level is null) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/level", "Level is invalid"));
-            // never by a slug
+            // An account is named by its id, never by its slug.
             if (!string.IsNullOrEmpty(account) && level is { } known)
                 levels.Add(new(new(account, ShortId.Parse(account) ?? Guid.Empty), known));
             index++;

@@ -9,8 +9,8 @@ using Usher.Server.Json;
 namespace Usher.Server.Dialects.Conformity;
 
 /// <summary>
-/// Answers are kebab-case where requests are camelCase, dates are milliseconds since the epoch. Source: the vendor's
-/// API documentation, read 2026-11-21.
+/// The documents of answers. Their members are kebab-case, while those of requests are camelCase; dates are
+/// milliseconds since the epoch. Source: the vendor's API documentation, read 2026-11-21.
 /// </summary>
 internal sealed record Document<T>(T Data);
 
@@ -24,13 +24,13 @@ internal sealed record ResourceIdentifierData(string Type, string Id);
 
 internal sealed record UserDocument(string Type, string Id, UserAttributes Attributes, UserRelationships Relationships)
 {
-    /// <summary>As the list and the invite show a user: with <c>has-credentials</c>.</summary>
+    /// <summary>A user in the list and in the answer to an invite: with <c>has-credentials</c>.</summary>
     public static UserDocument Listed(MemberView view) =>
         From(
             view, UserAttributes.From(view.Member) with { HasCredentials = view.Graph.HasPassword(view.Member) }, null);
 
     /// <summary>
-    /// As a single look shows him: with <c>mfa</c> and, for a USER, his levels where the caller may see them.
+    /// A single user: with <c>mfa</c> and, for the role USER, the access levels where the caller may see them.
     /// </summary>
     public static UserDocument Single(MemberView view, IReadOnlyList<AccountAccess>? levels) => From(
         view,
@@ -58,11 +58,11 @@ internal sealed record UserAttributes
     /// <summary><c>ADMIN</c>, <c>POWER_USER</c>, <c>READ_ONLY</c> or <c>USER</c>.</summary>
     public required string Role { get; init; }
 
-    /// <summary>Absent for a key-only identity.</summary>
+    /// <summary>Absent for a service account.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Email { get; init; }
 
-    /// <summary><c>INVITED</c> or <c>ACTIVE</c>; a suspended one looks active.</summary>
+    /// <summary><c>INVITED</c> or <c>ACTIVE</c>; a suspended member is shown as active.</summary>
     public required string Status { get; init; }
 
     [JsonPropertyName("last-login-date")]
@@ -103,9 +103,8 @@ internal sealed record ApiKeyDocument(
 {
     public static ApiKeyDocument From(ApiKey key) => new("api-keys", ShortId.Of(key.Id), new()
     {
-        CreatedDate = key.CreatedAt.ToUnixTimeMilliseconds(), Status = key.Status is ApiKeyStatus.Enabled
-            ? "ENABLED"
-            : "DISABLED",
+        CreatedDate = key.CreatedAt.ToUnixTimeMilliseconds(),
+        Status = key.Status is ApiKeyStatus.Enabled ? "ENABLED" : "DISABLED",
         LastUsedDate = key.LastUsedAt?.ToUnixTimeMilliseconds(),
     }, new());
 }
@@ -143,7 +142,7 @@ internal sealed record AccountAttributes
     [JsonPropertyName("awsaccount-id"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? AwsAccountId { get; init; }
 
-    /// <summary>Clients index it without asking.</summary>
+    /// <summary>Clients read it without checking whether it exists.</summary>
     [JsonPropertyName("cloud-type")]
     public string CloudType { get; } = "aws";
 
@@ -170,28 +169,28 @@ internal sealed record AccountAttributes
 
 internal sealed record AccountRelationships(OrganisationLink Organisation);
 
-/// <summary>What a revoke answers.</summary>
+/// <summary>The answer to a revoke.</summary>
 internal sealed record MetaDocument(MetaStatus Meta);
 
 internal sealed record MetaStatus(string Status);
 
 internal sealed record ErrorDocument(IReadOnlyList<ErrorEntry> Errors);
 
-/// <summary>Unlike JSON:API: a numeric status, and <c>details</c>.</summary>
+/// <summary>An error. Unlike in JSON:API, the status is a number and the text is in <c>details</c>.</summary>
 internal sealed record ErrorEntry(
     int Status, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ErrorSource? Source,
     string Details);
 
 internal sealed record ErrorSource(string Pointer);
 
-/// <summary>The gateway's own error, with a capital M or a small one.</summary>
+/// <summary>An error of the vendor's gateway, whose member is written either "Message" or "message".</summary>
 internal sealed record GatewayError(
     [
         property: JsonPropertyName("Message"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull),
     ] string? Capital,
     [property: JsonPropertyName("message"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Small);
 
-/// <summary>Conformity's words for ours.</summary>
+/// <summary>Conformity's names for roles and access levels.</summary>
 internal static class ConformityWords
 {
     public static string Of(BuiltInRole role) => role switch
@@ -229,7 +228,7 @@ internal static class ConformityWords
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Document<UserDocument>))]
-// Without the generated writer, which cannot stream and is taken after the first few small answers.
+// Metadata mode, because the generated writer cannot stream, and the serializer switches to it after small answers.
 [JsonSerializable(typeof(Document<IAsyncEnumerable<UserDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(Document<ApiKeyDocument>))]
 [JsonSerializable(typeof(Document<IEnumerable<ApiKeyDocument>>))]

@@ -7,18 +7,18 @@ using Usher.Server.Errors;
 namespace Usher.Server.Dialects.Conformity;
 
 /// <summary>
-/// Conformity's errors. 403 means that the gateway refused the key, 401 that the key is fine and the role does not
-/// suffice; an unknown user is a 422. Source: the vendor's clients and their recorded answers, read 2026-11-21.
+/// Conformity's errors. 403 means that the gateway refused the key; 401 means that the key is valid and its role does
+/// not suffice. An unknown user is a 422. Source: the vendor's clients and their recorded answers, read 2026-11-21.
 /// </summary>
 internal sealed class ConformityErrors : IErrorFormat
 {
     public const string MediaType = "application/vnd.api+json";
 
-    /// <summary>A fault of the request's own shape: which member, and what about it.</summary>
+    /// <summary>A fault in the shape of the request.</summary>
     public static Error Fault(string pointer, string details) =>
         new(ErrorKind.Invalid, "attribute_invalid", details, pointer);
 
-    /// <summary>An access list names an account that is not here.</summary>
+    /// <summary>An access list names an unknown account.</summary>
     public static Error AccountUnknown(string pointer) => Fault(pointer, "Account not found");
 
     public IResult Write(IReadOnlyList<Error> errors)

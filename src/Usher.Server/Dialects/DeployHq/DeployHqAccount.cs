@@ -8,10 +8,10 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.DeployHq;
 
-/// <summary>The caller's own profile, his account, which is the organization, and his keys.</summary>
+/// <summary>The caller's own profile, account (the organization) and API keys.</summary>
 internal static class DeployHqAccount
 {
-    // Promises Usher does not keep: refused rather than made.
+    // Security features that Usher does not have. Turning one on is refused instead of ignored.
     private static readonly string[] Unsupported = [
         "ip_restricted", "two_factor_auth_required", "strong_password_required",
     ];
@@ -81,7 +81,7 @@ internal static class DeployHqAccount
         {
             Name = form.Filled("name", required: false), TimeZone = form.Filled("time_zone", required: false),
         };
-        // It is part of every link that is out.
+        // The permalink is part of all links that were sent, so it cannot be changed.
         if (form.Filled("permalink", required: false) is { } permalink && permalink != caller.OrganizationSlug)
             form.Refuse("permalink", "cannot be changed");
         foreach (var promise in Unsupported)

@@ -9,18 +9,17 @@ using Usher.Server.Errors;
 namespace Usher.Server.Dialects.DeployHq;
 
 /// <summary>
-/// DeployHQ's users API and its neighbours over the core: who may call, and where what is. What is matched and what
-/// differs: docs/dialects/deployhq.md.
+/// DeployHQ's users API and related APIs over the core. Coverage and known differences: docs/dialects/deployhq.md.
 /// </summary>
 public static class DeployHqDialect
 {
-    /// <summary>Where a host name says an account, it must be the key's.</summary>
+    /// <summary>Where the host name contains an account, it must be the account of the key.</summary>
     public const string HostPolicy = "deployhq-host";
 
-    /// <summary>The caller is an administrator.</summary>
+    /// <summary>The caller must be an administrator.</summary>
     public const string AdminPolicy = "deployhq-admin";
 
-    // Both change what is given and nothing else.
+    // PUT and PATCH both change only the given members.
     internal static readonly string[] Update = [HttpMethods.Put, HttpMethods.Patch];
 
     public static void AddDeployHq(this IServiceCollection services) => services.AddAuthorizationBuilder()
@@ -33,7 +32,7 @@ public static class DeployHqDialect
             .AddRequirements(new RequireCaller(
                 OrganizationErrors.AdminsOnly, (caller, _) => caller.Actor.Access.IsAdmin)));
 
-    /// <summary>Everything stands at the root of the host, where the clients look for it.</summary>
+    /// <summary>Maps all routes at the root of the host, where the clients expect them.</summary>
     public static void MapDeployHq(this WebApplication app)
     {
         var errors = new DeployHqErrors();
@@ -50,11 +49,11 @@ public static class DeployHqDialect
                 .RequireAuthorization([Policies.Key, HostPolicy, .. policies]);
     }
 
-    /// <summary>A UUID as it is documented; nothing else names a team or a key.</summary>
+    /// <summary>The id of a team or key, which must be a UUID as documented.</summary>
     internal static Guid? Identifier(string written) => Guid.TryParseExact(written, "D", out var id) ? id : null;
 
     /// <summary>
-    /// A person: by the UUID, which is documented, or by the number, from which one client builds addresses.
+    /// A person, by the documented UUID or by the number, which one client uses in its URLs.
     /// </summary>
     internal static MemberKey? Person(string written) =>
         Identifier(written) is { } id ? new(Id: id, Kind: MemberKind.Person)
@@ -65,7 +64,7 @@ public static class DeployHqDialect
     internal static IResult Status(string status) =>
         TypedResults.Json(new StatusDocument(status), DeployHqJson.Default.StatusDocument);
 
-    // Only below the configured domain, or below localhost, does a host's first label say an account.
+    // The first label of a host is an account only below the configured domain and below localhost.
     private static bool IsAccountOfHost(Caller caller, HttpContext http)
     {
         if (http.RequestServices.GetRequiredService<IOptions<DialectsOptions>>().Value.DeployHq.Domain is not

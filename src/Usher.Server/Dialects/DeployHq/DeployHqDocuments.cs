@@ -10,14 +10,14 @@ using Usher.Core.Resources;
 namespace Usher.Server.Dialects.DeployHq;
 
 /// <summary>
-/// Exactly these thirteen members. An administrator is shown with every flag true. Source: the vendor's API pages and
-/// OpenAPI document, read 2026-11-21.
+/// A user, with exactly these thirteen members. All flags of an administrator are true. Source: the vendor's API pages
+/// and OpenAPI document, read 2026-11-21.
 /// </summary>
 internal sealed record UserDocument
 {
     public required long Id { get; init; }
 
-    /// <summary>A UUID; what addresses have.</summary>
+    /// <summary>The UUID, which URLs contain.</summary>
     public required Guid Identifier { get; init; }
 
     public required string FirstName { get; init; }
@@ -26,7 +26,7 @@ internal sealed record UserDocument
 
     public required string EmailAddress { get; init; }
 
-    /// <summary>TZ database name, the account's where none was said; null where none was said on purpose.</summary>
+    /// <summary>TZ database name; by default the account's time zone; null where none is set on purpose.</summary>
     public required string? TimeZone { get; init; }
 
     public required bool AccountAdministrator { get; init; }
@@ -43,7 +43,7 @@ internal sealed record UserDocument
 
     public required bool AllProjectsAllowed { get; init; }
 
-    /// <summary>In the profile alone, as a fourteenth.</summary>
+    /// <summary>The fourteenth member, only in the profile.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public AccountDocument? Account { get; init; }
 
@@ -54,11 +54,8 @@ internal sealed record UserDocument
         {
             Id = member.Number, Identifier = member.Id, FirstName = member.FirstName, LastName = member.LastName,
             EmailAddress = member.ShownAs,
-            TimeZone = member.TimeZone is ""
-                ? null
-                : member.TimeZone
-                    ?? organizationTimeZone, AccountAdministrator = admin,
-                       Activated = member.Status is not MemberStatus.Invited,
+            TimeZone = member.TimeZone is "" ? null : member.TimeZone ?? organizationTimeZone,
+            AccountAdministrator = admin, Activated = member.Status is not MemberStatus.Invited,
             CanManageUsers = Holds(Permissions.UserManagement), CanManageBilling = Holds(Permissions.BillingManagement),
             CanCreateProjects = Holds(Permissions.ResourceCreation),
             CanManageAgents = Holds(Permissions.AgentManagement),
@@ -70,8 +67,7 @@ internal sealed record UserDocument
 }
 
 /// <summary>
-/// A group. One whose members are administrators is shown with every flag true, and with one for all projects no single
-/// project is named.
+/// A team. All flags of a team of administrators are true. A team with access to all projects lists no single projects.
 /// </summary>
 internal sealed record TeamDocument
 {
@@ -91,7 +87,7 @@ internal sealed record TeamDocument
 
     public required bool AllProjectsAllowed { get; init; }
 
-    /// <summary>There may be as many as the organization has: they are read while they are written.</summary>
+    /// <summary>The members. There may be very many, so they are read while the answer is written.</summary>
     public required IAsyncEnumerable<TeamMemberDocument> Members { get; init; }
 
     public required IEnumerable<AssignmentDocument> ProjectAssignments { get; init; }
@@ -120,11 +116,11 @@ internal sealed record TeamMemberDocument(
         new(member.Number, member.Id, member.FirstName, member.LastName, member.ShownAs);
 }
 
-/// <summary>How far a project is reached. Its identifier here is the permalink.</summary>
+/// <summary>Access to a project. The project's identifier is its permalink here.</summary>
 internal sealed record AssignmentDocument(
     string Name, string Identifier, bool CanDeployAll, bool CanUpdateConfig, bool CanManageConfigFiles)
 {
-    /// <summary>By the projects' names. A level of none is no assignment.</summary>
+    /// <summary>Ordered by the projects' names. The level none is no assignment.</summary>
     public static IReadOnlyList<AssignmentDocument> From(IEnumerable<ResourceAccess> levels, AccessGraph graph) =>
     [
         .. from level in levels
@@ -147,21 +143,21 @@ internal sealed record AssignmentDocument(
 }
 
 /// <summary>
-/// A resource. Of what DeployHQ deploys from and to Usher knows nothing: those members have the values of a project
-/// just made, in the types the vendor's Go client decodes.
+/// A project. Usher does not deploy, so the members about deployment have the values of a new project, in the types
+/// that the vendor's Go client decodes.
 /// </summary>
 internal sealed record ProjectDocument(string Name, string Permalink, Guid Identifier)
 {
     public string PublicKey { get; } = "";
 
-    /// <summary>An object, where there is one.</summary>
+    /// <summary>An object in the vendor's API.</summary>
     public string? Repository { get; }
 
     public string? RepositoryUrl { get; }
 
     public string Zone { get; } = "";
 
-    /// <summary>ISO 8601, where there is one.</summary>
+    /// <summary>An ISO 8601 text in the vendor's API.</summary>
     public string? LastDeployedAt { get; }
 
     public string AutoDeployUrl { get; } = "";
@@ -172,8 +168,8 @@ internal sealed record ProjectDocument(string Name, string Permalink, Guid Ident
 }
 
 /// <summary>
-/// The organization. Usher sells no plans: no package, no trial, no limit on projects. The last members are shown
-/// either alone or in the profile.
+/// The organization. Usher has no plans, so there is no package, no trial and no limit on projects. Of the last four
+/// members, the first is shown for the account alone and the others in the profile.
 /// </summary>
 internal sealed record AccountDocument(string Name, string Permalink, string TimeZone)
 {
@@ -181,14 +177,14 @@ internal sealed record AccountDocument(string Name, string Permalink, string Tim
 
     public bool Trialling { get; }
 
-    /// <summary>In a suspended one no key would have got here.</summary>
+    /// <summary>Always false: the keys of a suspended organization are refused before.</summary>
     public bool Suspended { get; }
 
     public required int ProjectCount { get; init; }
 
     public int? ProjectLimit { get; }
 
-    /// <summary>Whether another person may be invited.</summary>
+    /// <summary>Whether there is a free seat.</summary>
     public required bool UsersAllowed { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -211,12 +207,12 @@ internal sealed record AccountDocument(string Name, string Permalink, string Tim
     private static AccountDocument From(OrganizationView view) =>
         new(view.Organization.Name, view.Organization.Slug, view.Organization.TimeZone)
     {
-        ProjectCount = view.ResourceCount, UsersAllowed = view.Organization.SeatLimit is not { } limit
-            || view.Organization.SeatsUsed < limit,
+        ProjectCount = view.ResourceCount,
+        UsersAllowed = view.Organization.SeatLimit is not { } limit || view.Organization.SeatsUsed < limit,
     };
 }
 
-/// <summary>Nothing is billed; the frequency, in months, must be a number.</summary>
+/// <summary>Nothing is billed. The frequency, in months, must still be a number.</summary>
 internal sealed record BillingDocument
 {
     public string? Package { get; }
@@ -230,7 +226,7 @@ internal sealed record BillingDocument
     public string? ScheduledChange { get; }
 }
 
-/// <summary>A key just made, the only time its secret is shown.</summary>
+/// <summary>A new API key. Its secret is shown only in this answer.</summary>
 internal sealed record ApiKeyDocument(
     string ApiKey, Guid Identifier, string Description, long UserId, string? Device, bool ReadOnly)
 {
@@ -240,7 +236,7 @@ internal sealed record ApiKeyDocument(
 
 internal sealed record StatusDocument(string Status);
 
-/// <summary>The general error. Its status is a number, but for 404 the text <c>not_found</c>.</summary>
+/// <summary>The general error. The status is a number, or, for 404, the text <c>not_found</c>.</summary>
 internal sealed record ErrorDocument(object Status, string Error, string ErrorCode, string Hint);
 
 internal sealed record StateError(string Error);
@@ -250,7 +246,7 @@ internal sealed record RuleError(string Error, string ErrorCode);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(UserDocument))]
 [JsonSerializable(typeof(IAsyncEnumerable<UserDocument>))]
-// Without the generated writer, which cannot stream and is taken after the first few small answers.
+// Metadata mode, because the generated writer cannot stream, and the serializer switches to it after small answers.
 [JsonSerializable(typeof(TeamDocument), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(IAsyncEnumerable<TeamDocument>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ProjectDocument))]

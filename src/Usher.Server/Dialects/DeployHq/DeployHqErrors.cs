@@ -8,17 +8,17 @@ using Usher.Server.Errors;
 namespace Usher.Server.Dialects.DeployHq;
 
 /// <summary>
-/// DeployHQ's four shapes: a map of fields for what validation refuses, a bare <c>error</c> for what a state forbids,
-/// <c>error</c> with a code for what a rule forbids, and the general one. Source: the vendor's API pages and clients,
+/// DeployHQ's four error formats: a map of fields for invalid input, a bare <c>error</c> for a conflicting state,
+/// <c>error</c> with a code for a forbidden action, and the general format. Source: the vendor's API pages and clients,
 /// read 2026-11-21.
 /// </summary>
 internal sealed class DeployHqErrors : IErrorFormat
 {
-    /// <summary>The wrapper around a body's members is missing.</summary>
+    /// <summary>The wrapper object of the body is missing.</summary>
     public static Error WrapperMissing(string name) =>
         new(ErrorKind.Malformed, "parameter_missing", $"param is missing or the value is empty: {name}");
 
-    /// <summary>A member cannot be accepted. The text reads behind the member's name.</summary>
+    /// <summary>A member is invalid. The text continues a sentence that starts with the member's name.</summary>
     public static Error Fault(string member, string text) => new(ErrorKind.Invalid, "member_invalid", text, member);
 
     public IResult Write(IReadOnlyList<Error> errors)
@@ -71,7 +71,7 @@ internal sealed class DeployHqErrors : IErrorFormat
             ErrorKind.Unavailable =>
                 General(503, "Service unavailable", "service_unavailable", "Try again in a few seconds."),
             ErrorKind.Internal =>
-                General(500, "Internal error", "internal_error", "Something went wrong here. It has been noted."),
+                General(500, "Internal error", "internal_error", HostErrors.Internal.Message),
         };
     }
 

@@ -9,13 +9,13 @@ using Usher.Server.Json;
 namespace Usher.Server.Dialects.DeployHq;
 
 /// <summary>
-/// What stands in a body's wrapper, read member by member. Faults are kept, so that all are told at once.
+/// Reads the members in the wrapper object of a body. Faults are collected, so that one answer reports all of them.
 /// </summary>
 internal sealed class DeployHqForm(JsonElement members, JsonElement body)
 {
     private const string AssignmentsName = "project_assignments";
 
-    // The flags that are permissions.
+    // The flags that stand for permissions.
     private static readonly (string Member, string Permission)[] Flags =
     [
         ("can_manage_users", Core.Access.Permissions.UserManagement),
@@ -32,7 +32,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
 
     public FaultList Faults { get; } = [];
 
-    /// <summary>The body's form, refused when the body is no JSON or has no wrapper of this name.</summary>
+    /// <summary>Reads a body. The error is <c>not_json</c>, or that the wrapper is missing.</summary>
     public static async Task<Result<DeployHqForm>> ReadAsync(HttpRequest request, string wrapper, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
@@ -44,7 +44,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     public void Refuse(string member, string text) => Faults.Add(DeployHqErrors.Fault(member, text));
 
     /// <summary>
-    /// A text, "" where it is null or blank; null when it is not there, or no text, which is a fault.
+    /// A text; "" for null and white space; null when the member is absent or, which is a fault, not a text.
     /// </summary>
     public string? Text(string member)
     {
@@ -56,7 +56,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     }
 
     /// <summary>
-    /// A text that may not be blank, nor, where it is required, absent. Null when it is not there or has a fault.
+    /// A text that must not be blank or, if it is required, absent. Null when it is absent or has a fault.
     /// </summary>
     public string? Filled(string member, bool required)
     {
@@ -66,7 +66,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
         return null;
     }
 
-    /// <summary>A flag; null when it is not there or has a fault, as which null counts.</summary>
+    /// <summary>A flag; null when it is absent or has a fault. A JSON null is a fault.</summary>
     public bool? Flag(string member)
     {
         if (!members.Has(member)) return null;
@@ -75,7 +75,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
         return value;
     }
 
-    /// <summary>The permissions whose flags are given: those to hold and those not to. Null when none is.</summary>
+    /// <summary>The permissions to grant and to revoke, by the given flags. Null when no flag is given.</summary>
     public SetChange<string>? Permissions()
     {
         var given = Flags.ToLookup(f => Flag(f.Member), f => f.Permission);
@@ -85,8 +85,8 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
     }
 
     /// <summary>
-    /// The set of projects to reach, and how far; null when it is not there. It stands beside the wrapper, and for
-    /// teams also inside.
+    /// The access levels on projects; null when they are absent. They stand beside the wrapper; for teams they may also
+    /// stand inside it.
     /// </summary>
     public IReadOnlyList<NewLevel>? Assignments(bool inside = false)
     {
@@ -111,7 +111,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
         return levels;
     }
 
-    /// <summary>Members by their numbers, which may stand in strings; null when the set is not there.</summary>
+    /// <summary>Members by number, also written as strings; null when the list is absent.</summary>
     public IReadOnlyList<MemberKey>? Numbers(string member)
     {
         if (!members.Has(member)) return null;
@@ -136,7 +136,7 @@ internal sealed class DeployHqForm(JsonElement members, JsonElement body)
 }
 
 /// <summary>
-/// Booleans as a Rails application takes them: one of the vendor's clients can send only strings and numbers.
+/// Reads booleans like a Rails application: one of the vendor's clients can send only strings and numbers.
 /// </summary>
 internal static class LooseBoolean
 {

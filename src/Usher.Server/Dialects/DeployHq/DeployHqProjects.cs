@@ -6,7 +6,7 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.DeployHq;
 
-/// <summary>Projects: resources, as far as access to them goes. Nothing is deployed here.</summary>
+/// <summary>Projects, which are resources. Usher manages access to them and does not deploy.</summary>
 internal static class DeployHqProjects
 {
     public static void MapDeployHqProjects(this RouteGroupBuilder projects)
@@ -16,7 +16,7 @@ internal static class DeployHqProjects
         projects.MapGet("/{identifier}", GetAsync);
     }
 
-    /// <summary>A project by its UUID or its permalink; null for what can be neither.</summary>
+    /// <summary>A project by its UUID or its permalink; null for a text that is neither.</summary>
     public static Reference? Reference(string written) =>
         DeployHqDialect.Identifier(written) is { } id
             ? new(written, id)
@@ -34,7 +34,7 @@ internal static class DeployHqProjects
         ? (await resources.GetAsync(caller.Actor, project, ct)).ToHttp(Shown)
         : new ErrorResult(ResourceErrors.NotFound);
 
-    // 200, where users and teams answer 201, by the vendor's OpenAPI document.
+    // Answers 200, while users and teams answer 201. Source: the vendor's OpenAPI document.
     private static async Task<IResult> CreateAsync(
         HttpRequest request, Caller caller, ResourceService resources, CancellationToken ct)
     {

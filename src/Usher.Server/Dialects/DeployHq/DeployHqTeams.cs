@@ -8,10 +8,10 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.DeployHq;
 
-/// <summary>Teams: groups, but never the system's.</summary>
+/// <summary>Teams: the organization's groups without the system groups.</summary>
 internal static class DeployHqTeams
 {
-    private static readonly GroupOptions How = new(
+    private static readonly GroupOptions Options = new(
         SystemGroups: false, Details: MemberDetails.Reached, AllResourcesReplaceLevels: true);
 
     public static void MapDeployHqTeams(this RouteGroupBuilder teams)
@@ -24,14 +24,14 @@ internal static class DeployHqTeams
     }
 
     private static async Task<IResult> ListAsync(Caller caller, GroupService groups, CancellationToken ct) =>
-        (await groups.ListAsync(caller.Actor, How, ct)).ToHttp(all => TypedResults.Json(
+        (await groups.ListAsync(caller.Actor, Options, ct)).ToHttp(all => TypedResults.Json(
             DocumentsAsync(caller, groups, [.. all.OrderBy(t => t.Group.Id)], ct),
             DeployHqJson.Default.IAsyncEnumerableTeamDocument));
 
     private static async Task<IResult> GetAsync(
         string identifier, Caller caller, GroupService groups, CancellationToken ct) =>
         DeployHqDialect.Identifier(identifier) is { } id
-        ? Shown(await groups.GetAsync(caller.Actor, id, How, ct), caller, groups)
+        ? Shown(await groups.GetAsync(caller.Actor, id, Options, ct), caller, groups)
         : new ErrorResult(GroupErrors.NotFound);
 
     private static async Task<IResult> CreateAsync(
@@ -44,11 +44,11 @@ internal static class DeployHqTeams
         var team = new NewGroup(change.Name!)
         {
             IsAdmin = change.IsAdmin is true, AllResources = change.AllResources is true,
-            Permissions = change.Permissions?.Elements
-                ?? [], Levels = change.Levels, Members = change.Members?.Elements ?? [],
+            Permissions = change.Permissions?.Elements ?? [], Levels = change.Levels,
+            Members = change.Members?.Elements ?? [],
         };
         return Shown(
-            await groups.CreateAsync(caller.Actor, team, How, ct), caller, groups, StatusCodes.Status201Created);
+            await groups.CreateAsync(caller.Actor, team, Options, ct), caller, groups, StatusCodes.Status201Created);
     }
 
     private static async Task<IResult> UpdateAsync(
@@ -58,14 +58,14 @@ internal static class DeployHqTeams
             return new ErrorResult(refused);
         if (DeployHqDialect.Identifier(identifier) is not { } id) return new ErrorResult(GroupErrors.NotFound);
         if (read.Faults.Count > 0) return new ErrorResult(read.Faults);
-        return Shown(await groups.UpdateAsync(caller.Actor, id, read.Change, How, ct), caller, groups);
+        return Shown(await groups.UpdateAsync(caller.Actor, id, read.Change, Options, ct), caller, groups);
     }
 
     private static async Task<IResult> DeleteAsync(
         string identifier, Caller caller, GroupService groups, CancellationToken ct) =>
         DeployHqDialect.Identifier(identifier) is { } id
-        // not "ok", as a user's
-        ? (await groups.DeleteAsync(caller.Actor, id, How, ct)).ToHttp(_ => DeployHqDialect.Status("deleted"))
+        // The status is "deleted", while that of a deleted user is "ok".
+        ? (await groups.DeleteAsync(caller.Actor, id, Options, ct)).ToHttp(_ => DeployHqDialect.Status("deleted"))
         : new ErrorResult(GroupErrors.NotFound);
 
     private sealed record Read(GroupChange Change, IReadOnlyList<Error> Faults);
@@ -84,7 +84,7 @@ internal static class DeployHqTeams
         return new Read(change, form.Faults);
     }
 
-    // Its members are read while it is written, after whatever was changed.
+    // The members are read while the answer is written, after the change.
     private static IResult Shown(
         Result<GroupView> team, Caller caller, GroupService groups, int status = StatusCodes.Status200OK) =>
         team.ToHttp(view => TypedResults.Json(
@@ -94,8 +94,8 @@ internal static class DeployHqTeams
                 .Select(place => TeamMemberDocument.From(place.Member))),
         DeployHqJson.Default.TeamDocument, statusCode: status));
 
-    // Teams and places come in the order of the team's id, so that one stream serves all teams: each takes its run of
-    // it while it is written.
+    // Teams and their members are both ordered by the team's id, so that one stream serves all teams: each team takes
+    // its part of the stream while it is written.
     private static async IAsyncEnumerable<TeamDocument> DocumentsAsync(
         Caller caller, GroupService groups, IReadOnlyList<GroupView> teams,
         [EnumeratorCancellation] CancellationToken ct)

@@ -7,10 +7,10 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.DeployHq;
 
-/// <summary>Users: members that are persons.</summary>
+/// <summary>Users: the members that are persons.</summary>
 internal static class DeployHqUsers
 {
-    // A second invite is a conflict: there is a call of its own to resend.
+    // A second invite is a conflict, because there is a separate call to resend.
     private static readonly InviteOptions Invite = new(
         OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: true, UnknownReferences.Refuse);
 
@@ -38,7 +38,7 @@ internal static class DeployHqUsers
         string identifier, Caller caller, MemberService members, CancellationToken ct) =>
         (await FindAsync(identifier, caller, members, ct)).ToHttp(member => Shown(member, caller));
 
-    // Source: "Invite a new user". 201, by the vendor's OpenAPI document. Flags that are not given are false.
+    // Source: "Invite a new user" and the vendor's OpenAPI document: 201. Flags that are not given are false.
     private static async Task<IResult> InviteAsync(
         HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct)
     {
@@ -52,20 +52,16 @@ internal static class DeployHqUsers
         if (form.Faults.Count > 0) return new ErrorResult(form.Faults);
         var row = new NewInvitation(email!)
         {
-            FirstName = firstName, LastName = lastName is ""
-                ? null
-                : lastName, TimeZone = zone is ""
-                ? null
-                : zone, Role = admin is true
-                ? BuiltInRole.Admin
-                : BuiltInRole.User,
+            FirstName = firstName, LastName = lastName is "" ? null : lastName,
+            TimeZone = zone is "" ? null : zone, Role = admin is true ? BuiltInRole.Admin : BuiltInRole.User,
             Permissions = permissions?.Elements ?? [], Groups = null, AllResources = all is true,
         };
         var outcomes = await invitations.InviteAsync(caller.Actor, [row], Invite, ct);
         return outcomes[0].ToHttp(invited => Shown(invited.Member, caller, StatusCodes.Status201Created));
     }
 
-    // Source: "Update an existing user". Only what is there changes; null for a zone is none, for a flag a fault.
+    // Source: "Update an existing user". Only the given members change. A null time zone means none; a null flag is a
+    // fault.
     private static async Task<IResult> UpdateAsync(
         string identifier, HttpRequest request, Caller caller, MemberService members, CancellationToken ct)
     {
@@ -76,10 +72,8 @@ internal static class DeployHqUsers
         {
             FirstName = form.Filled("first_name", required: false), LastName = form.Text("last_name"),
             Email = form.Filled("email_address", required: false),
-            TimeZone = zone is null
-                ? default(Optional<string>)
-                : zone, IsAdmin = form.Flag("account_administrator"), Permissions = form.Permissions(),
-                AllResources = form.Flag("all_projects_allowed"),
+            TimeZone = zone is null ? default(Optional<string>) : zone, IsAdmin = form.Flag("account_administrator"),
+            Permissions = form.Permissions(), AllResources = form.Flag("all_projects_allowed"),
         };
         var assignments = form.Assignments();
         if (assignments is not null) change = change with { Levels = assignments, ReplaceLevels = true };

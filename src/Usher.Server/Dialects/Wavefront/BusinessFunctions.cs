@@ -4,9 +4,10 @@ using Usher.Core.Members;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// Names of single things an account may do, by which a user interface shows or hides. Computed from what he
-/// effectively holds, never stored. The set is closed, and made clients refuse any other name; which permission yields
-/// which is nowhere documented, so it is ours. Source: the client of version 2.223, read 2026-11-21.
+/// The names of single actions that an account may perform, by which a user interface shows or hides its controls. They
+/// are computed from the effective permissions and never stored. The set of names is closed, and the vendor's generated
+/// clients refuse others. The vendor does not document which permission yields which name; the mapping is ours. Source:
+/// the client of version 2.223, read 2026-11-21.
 /// </summary>
 internal static class BusinessFunctions
 {
@@ -55,7 +56,7 @@ internal static class BusinessFunctions
         ["batch_query_priority"] = [],
     };
 
-    /// <summary>A member's functions, in ordinal order.</summary>
+    /// <summary>A member's business functions, in ordinal order.</summary>
     public static IReadOnlyList<string> Of(MemberView view)
     {
         var access = view.Graph.Of(view.Member);

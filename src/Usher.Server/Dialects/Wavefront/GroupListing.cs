@@ -4,22 +4,19 @@ using Usher.Core.Members;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>How groups and roles are searched and ordered: by the members of their models.</summary>
+/// <summary>The keys by which groups and roles can be searched and sorted.</summary>
 internal static class GroupListing
 {
     public static readonly Listing<UserGroupModel> Groups = new(
         new()
         {
-            ["freetext"] = g =>
-                [g.Id, g.Name, g.Description], ["id"] = g =>
-                    [g.Id], ["name"] = g =>
-                        [g.Name], ["description"] = g => [g.Description], ["customer"] = g => [g.Customer],
-            ["createdEpochMillis"] = g =>
-                [Digits(g.CreatedEpochMillis)], ["userCount"] = g =>
-                    [Digits(g.UserCount)], ["roleCount"] = g => [Digits(g.RoleCount)],
+            ["freetext"] = g => [g.Id, g.Name, g.Description], ["id"] = g => [g.Id], ["name"] = g => [g.Name],
+            ["description"] = g => [g.Description], ["customer"] = g => [g.Customer],
+            ["createdEpochMillis"] = g => [Digits(g.CreatedEpochMillis)],
+            ["userCount"] = g => [Digits(g.UserCount)], ["roleCount"] = g => [Digits(g.RoleCount)],
             ["roles"] = g => g.Roles.SelectMany(r => new[] { r.Id, r.Name }),
             ["properties"] = g =>
-                Those(
+                NamesOfTrue(
                     (g.Properties.NameEditable, "nameEditable"), (g.Properties.UsersEditable, "usersEditable"),
                     (g.Properties.RolesEditable, "rolesEditable")),
         },
@@ -41,19 +38,16 @@ internal static class GroupListing
     public static readonly Listing<RoleModel> Roles = new(
         new()
         {
-            ["freetext"] = r =>
-                [r.Id, r.Name, r.Description], ["id"] = r =>
-                    [r.Id], ["name"] = r =>
-                        [r.Name], ["description"] = r => [r.Description], ["customer"] = r => [r.Customer],
-            ["permissions"] = r =>
-                r.Permissions, ["restrictedPermissions"] = r =>
-                    r.RestrictedPermissions, ["createdEpochMillis"] = r => [Digits(r.CreatedEpochMillis)],
-            ["lastUpdatedMs"] = r =>
-                [Digits(r.LastUpdatedMs)], ["lastUpdatedAccountId"] = r => [r.LastUpdatedAccountId],
-            ["linkedGroupsCount"] = r =>
-                [Digits(r.LinkedGroupsCount)], ["linkedAccountsCount"] = r => [Digits(r.LinkedAccountsCount)],
+            ["freetext"] = r => [r.Id, r.Name, r.Description], ["id"] = r => [r.Id], ["name"] = r => [r.Name],
+            ["description"] = r => [r.Description], ["customer"] = r => [r.Customer],
+            ["permissions"] = r => r.Permissions, ["restrictedPermissions"] = r => r.RestrictedPermissions,
+            ["createdEpochMillis"] = r => [Digits(r.CreatedEpochMillis)],
+            ["lastUpdatedMs"] = r => [Digits(r.LastUpdatedMs)],
+            ["lastUpdatedAccountId"] = r => [r.LastUpdatedAccountId],
+            ["linkedGroupsCount"] = r => [Digits(r.LinkedGroupsCount)],
+            ["linkedAccountsCount"] = r => [Digits(r.LinkedAccountsCount)],
             ["sampleLinkedGroups"] = r => r.SampleLinkedGroups.SelectMany(g => new[] { g.Id, g.Name }),
-            ["properties"] = r => Those(
+            ["properties"] = r => NamesOfTrue(
                 (r.Properties.NameEditable, "nameEditable"), (r.Properties.UsersAddable, "usersAddable"),
                 (r.Properties.UsersRemovable, "usersRemovable"),
                 (r.Properties.PermsEditable, "permsEditable"), (r.Properties.Deletable, "deletable")),
@@ -73,7 +67,7 @@ internal static class GroupListing
 
     private static string Digits(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static IEnumerable<string> Those(params (bool Is, string Name)[] flags) =>
+    private static IEnumerable<string> NamesOfTrue(params (bool Is, string Name)[] flags) =>
         flags.Where(f => f.Is).Select(f => f.Name);
 
     private static Comparison<T> By<T>(Func<T, string> text) => (a, b) => Text.KeyOrder.Compare(text(a), text(b));
@@ -81,17 +75,17 @@ internal static class GroupListing
     private static Comparison<T> By<T>(Func<T, long> number) => (a, b) => number(a).CompareTo(number(b));
 }
 
-/// <summary>Lists of one kind of thing, all of which one read brings.</summary>
-/// <param name="values">What a search looks at, by key.</param>
-/// <param name="holders">The key that is about accounts, of whom the answer has only a sample: it is asked of the
-/// database.</param>
-/// <param name="orders">What can be sorted by.</param>
-/// <param name="byDefault">The order when nothing is asked for; it parts all of them.</param>
+/// <summary>Searches, sorts and pages items that one read loads completely.</summary>
+/// <param name="values">The values that a search compares, by key.</param>
+/// <param name="holders">The key that is about accounts. The answer contains only a sample of them, so the database
+/// evaluates its conditions.</param>
+/// <param name="orders">The orders, by key.</param>
+/// <param name="byDefault">The default order. It must be total.</param>
 internal sealed class Listing<T>(
     Dictionary<string, Func<T, IEnumerable<string>>> values, string holders, Dictionary<string, Comparison<T>> orders,
     Comparison<T> byDefault)
 {
-    /// <summary>Why a search cannot be answered.</summary>
+    /// <summary>The error of a search with an unknown key; null for a valid one.</summary>
     public Error? Refusal(SearchRequest search)
     {
         if (search.Terms.FirstOrDefault(t => t.Key != holders && !values.ContainsKey(t.Key)) is { } unknown)
@@ -99,16 +93,17 @@ internal sealed class Listing<T>(
         return search.SortField is { } field && !orders.ContainsKey(field) ? WavefrontErrors.SortUnknown(field) : null;
     }
 
-    /// <summary>What to ask of the accounts.</summary>
+    /// <summary>The conditions that the database evaluates.</summary>
     public IReadOnlyList<MemberCondition> Holders(SearchRequest search) =>
         [
             .. search.Terms.Where(t => t.Key == holders)
                 .Select(t => new MemberCondition(MemberField.Identifier, t.Match, t.Texts))];
 
-    /// <summary>The page of those found.</summary>
-    /// <param name="all">All there are.</param>
-    /// <param name="search">What is asked for.</param>
-    /// <param name="hasHolder">Whether one has an account of which one of <see cref="Holders"/> holds.</param>
+    /// <summary>Filters, sorts and pages.</summary>
+    /// <param name="all">All items.</param>
+    /// <param name="search">The search.</param>
+    /// <param name="hasHolder">Whether an item has an account that meets the condition of <see cref="Holders"/> with
+    /// this index.</param>
     public Page<T> Page(IEnumerable<T> all, SearchRequest search, Func<T, int, bool> hasHolder)
     {
         List<SearchTerm> ofHolders = [.. search.Terms.Where(t => t.Key == holders)];

@@ -9,7 +9,7 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>The account family, the newer face of the same data: users and service accounts.</summary>
+/// <summary>The "account" routes, a newer API over the same data: users and service accounts.</summary>
 internal static class WavefrontAccounts
 {
     private const MemberDetails Shown = MemberDetails.Counts | MemberDetails.Keys;
@@ -78,7 +78,7 @@ internal static class WavefrontAccounts
         return found.Match(answer, error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
-    // Answers with the account as it was, which is read before.
+    // Answers with the account as it was, so it is read before.
     private static async Task<IResult> DeleteAsync(
         string id, Caller caller, MemberService members, PermissionCatalogue catalogue, CancellationToken ct)
     {
@@ -92,12 +92,12 @@ internal static class WavefrontAccounts
         return removed.Match(_ => Envelope(account), error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
-    // The permission is in the path; what comes as a body (nothing, {}, or null as text) is not looked at.
-    private static Delegate Grant(SetChangeKind how) =>
+    // The permission is in the path. The body (nothing, {}, or null as text) is ignored.
+    private static Delegate Grant(SetChangeKind kind) =>
         (string id, string permission, Caller caller, MemberService members, CancellationToken ct) =>
             WavefrontUsers.ChangeAsync(
-        id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, how), selection =>
-            WavefrontUsers.First(selection, caller), ct);
+                id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, kind),
+                selection => WavefrontUsers.First(selection, caller), ct);
 
     private static IResult ListUsers(Caller caller, MemberService members, CancellationToken ct) =>
         Envelope(members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct).Select(view =>
@@ -114,7 +114,7 @@ internal static class WavefrontAccounts
                 .Select(view => view.Member.ShownAs));
     }
 
-    // Where "Create User" refuses, its newer face changes the one who is there.
+    // Unlike the older "Create User", this updates an existing user.
     private static Task<IResult> CreateOrUpdateUserAsync(
         HttpRequest request, Caller caller, InvitationService invitations, MemberService members,
         CancellationToken ct) =>
@@ -148,8 +148,8 @@ internal static class WavefrontAccounts
         if (given.Identifier is null) return new ErrorResult(WavefrontErrors.Fault("identifier is required"));
         var row = new NewServiceAccount(given.Identifier)
         {
-            Description = given.Description ?? "", Active = given.Active ?? true, Permissions = given.Permissions
-                ?? [], Groups = given.Groups ?? [], Roles = given.Roles ?? [],
+            Description = given.Description ?? "", Active = given.Active ?? true,
+            Permissions = given.Permissions ?? [], Groups = given.Groups ?? [], Roles = given.Roles ?? [],
         };
         if (!(await accounts.CreateAsync(caller.Actor, row, UnknownReferences.Ignore, Shown, ct))
                 .TryGet(out var view, out var error))

@@ -4,9 +4,9 @@ using Usher.Core.Invitations;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// The three shapes of an answer. Bare: a user, or an array of them. Envelope: <c>status</c> and <c>response</c>.
-/// Superset: both at once, for the operations that are documented bare and were seen in an envelope. A client decides
-/// by the presence of <c>status</c> what it looks at, so that each has its place.
+/// The three formats of answers. Bare: a user, or an array of users. Envelope: <c>status</c> and <c>response</c>.
+/// Superset: both at once, for operations that are documented as bare and were recorded with an envelope. Clients look
+/// for <c>status</c> to tell the formats apart, so each operation must keep its format.
 /// </summary>
 internal static class WavefrontAnswers
 {
@@ -14,7 +14,7 @@ internal static class WavefrontAnswers
 
     public static IResult Bare(UserModel user) => Json(user, StatusCodes.Status200OK);
 
-    /// <summary>An envelope with nothing in it.</summary>
+    /// <summary>An envelope without a response.</summary>
     public static IResult Done() => Json(new Envelope(Ok), StatusCodes.Status200OK);
 
     public static IResult Envelope<T>(T response, ResponseStatus? status = null) =>
@@ -23,8 +23,8 @@ internal static class WavefrontAnswers
     public static IResult Superset<T>(UserModel top, T response, ResponseStatus? status = null) =>
         Json(new Superset<T>(top, status ?? Ok, response), (status ?? Ok).Code);
 
-    /// <summary>200, or 202 with the names of what was left out.</summary>
-    /// <param name="left">What it is, and which of it: <c>Invalid roles</c>.</param>
+    /// <summary>The status 200, or 202 with the names that were ignored.</summary>
+    /// <param name="left">The kinds of ignored names, such as <c>Invalid roles</c>, with the names.</param>
     public static ResponseStatus Without(params ReadOnlySpan<(string What, IEnumerable<string> Which)> left)
     {
         List<string> parts = [];
@@ -37,7 +37,7 @@ internal static class WavefrontAnswers
         return parts is [] ? Ok : new("OK", string.Join("; ", parts), StatusCodes.Status202Accepted);
     }
 
-    /// <summary>The same for groups and roles that do not exist.</summary>
+    /// <summary>The status 200, or 202 with the groups and roles that do not exist.</summary>
     public static ResponseStatus Without(IReadOnlyList<IgnoredReference> ignored) =>
         Without(("Invalid user groups", Of("groups", ignored)), ("Invalid roles", Of("roles", ignored)));
 

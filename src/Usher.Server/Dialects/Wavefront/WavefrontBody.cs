@@ -9,10 +9,10 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>The accounts a bulk call names: each once, as written, in its order.</summary>
+/// <summary>The accounts in the body of a bulk call, as written and in order, without duplicates.</summary>
 internal sealed record NamedAccounts(IReadOnlyList<(string Text, string? Identifier)> All)
 {
-    /// <summary>Of those that can be somebody.</summary>
+    /// <summary>The keys of the well-formed identifiers.</summary>
     public IReadOnlyList<MemberKey> Keys =>
         [.. All.Where(a => a.Identifier is not null).Select(a => new MemberKey(Identifier: a.Identifier))];
 
@@ -25,24 +25,24 @@ internal sealed record NamedAccounts(IReadOnlyList<(string Text, string? Identif
     public ResponseStatus Status(MemberSelection selection) =>
         WavefrontAnswers.Without(("Invalid accounts", Unknown(selection)));
 
-    public Error Told(Error error) =>
+    public Error Describe(Error error) =>
         error == MemberErrors.NotFound ? WavefrontErrors.UsersUnknown(All.Select(a => a.Text)) : error;
 }
 
-/// <summary>A service account as a request has it. What is null was left out.</summary>
+/// <summary>A service account in a request. Null members were left out.</summary>
 internal sealed record ServiceAccountWrite(
     string? Identifier, bool? Active, string? Description, List<string>? Permissions, List<Reference>? Groups,
     List<Reference>? Roles);
 
-/// <summary>Reads requests as real clients write them.</summary>
+/// <summary>Reads requests with the variations that real clients send.</summary>
 internal static class WavefrontBody
 {
-    // A former permission of everybody's that old clients still send: taken, and not kept.
+    // A former permission that every account had. Old clients still send it; it is accepted and not stored.
     private const string Browse = "browse";
 
     /// <summary>
-    /// The identifier by which a path names an account, canonical; null for what can be nobody's. Of a path the
-    /// framework decodes all but the slash.
+    /// The canonical identifier of an account in a path; null for a text that cannot be an identifier. The framework
+    /// decodes everything in a path except the slash.
     /// </summary>
     public static string? PathIdentifier(string id) =>
         Identifier(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
@@ -56,14 +56,14 @@ internal static class WavefrontBody
 
     public static Reference Reference(string text) => new(text, Id(text));
 
-    /// <summary>An account by what names it, which may be nobody.</summary>
+    /// <summary>The key of an account, which may not exist.</summary>
     public static MemberKey Key(string text) => new(Identifier: Identifier(text) ?? text);
 
-    /// <summary>What granting or revoking one permission changes.</summary>
-    public static MemberChange Permission(string permission, SetChangeKind how) =>
-        new() { Permissions = new(Kept([permission]), how) };
+    /// <summary>The change that grants or revokes one permission.</summary>
+    public static MemberChange Permission(string permission, SetChangeKind kind) =>
+        new() { Permissions = new(Kept([permission]), kind) };
 
-    /// <summary>The query's <c>sendEmail</c>, in any letter case; false where it is left out.</summary>
+    /// <summary>The query parameter <c>sendEmail</c>, in any letter case. The default is false.</summary>
     public static bool TrySendEmail(HttpRequest request, out bool send)
     {
         send = false;
@@ -71,7 +71,7 @@ internal static class WavefrontBody
             || (given.Count is 1 && bool.TryParse(given[0], out send));
     }
 
-    /// <summary>A body of identifiers, at most 1,000.</summary>
+    /// <summary>Reads a body that is an array of at most 1,000 identifiers.</summary>
     public static async Task<Result<NamedAccounts>> AccountsAsync(
         HttpRequest request, CancellationToken ct, bool mayBeEmpty = false)
     {
@@ -82,7 +82,7 @@ internal static class WavefrontBody
             [.. texts.Select(text => (text, Identifier(text))).DistinctBy(a => a.Item2 ?? a.text)]);
     }
 
-    /// <summary>A body of ids of groups or roles, at most 1,000.</summary>
+    /// <summary>Reads a body that is an array of at most 1,000 ids of groups or roles.</summary>
     public static async Task<Result<List<Reference>>> IdsAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
@@ -91,7 +91,8 @@ internal static class WavefrontBody
     }
 
     /// <summary>
-    /// A body of texts, each once. Whoever writes back what he read may have objects where ids are meant.
+    /// Reads a body that is an array of texts, without duplicates. Clients that send back what they have read may send
+    /// objects instead of ids.
     /// </summary>
     public static async Task<Result<List<string>>> TextsAsync(HttpRequest request, CancellationToken ct)
     {
@@ -99,7 +100,7 @@ internal static class WavefrontBody
         return TryTexts(document, out var texts, objects: true) ? texts.Distinct().ToList() : WavefrontErrors.NoIds;
     }
 
-    /// <summary>A member that is text; null when there is none.</summary>
+    /// <summary>A text member; null when it is absent.</summary>
     public static Result<string?> Text(JsonElement body, string name) =>
         body.Member(name) is not { } member
             ? (Result<string?>)(string?)null
@@ -108,14 +109,14 @@ internal static class WavefrontBody
             : WavefrontErrors.Fault($"{name} must be a string");
 
     /// <summary>
-    /// A member that is a set, of texts or of objects with ids; null when it is absent, empty when it is null.
+    /// A member that is a set of texts or of objects with ids; null when it is absent, empty when it is null.
     /// </summary>
     public static Result<List<string>?> Set(JsonElement body, string name) =>
         TryTexts(body, name, out var texts, nullIsEmpty: true, objects: true)
             ? texts?.Distinct().ToList()
             : WavefrontErrors.Fault($"{name} must be an array of strings");
 
-    /// <summary>The one permission in a form's field <c>group</c>.</summary>
+    /// <summary>Reads the one permission in the form field <c>group</c>.</summary>
     public static async Task<Result<string>> PermissionAsync(HttpRequest request, CancellationToken ct)
     {
         var missing = WavefrontErrors.Fault("group must be one permission name");
@@ -125,15 +126,15 @@ internal static class WavefrontBody
         return form["group"] is [{ Length: > 0 } permission] ? permission : missing;
     }
 
-    /// <summary>A body that is one object.</summary>
+    /// <summary>Reads a body that is one object.</summary>
     public static async Task<Result<JsonElement>> ObjectAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
         return document.IsObject ? document : WavefrontErrors.NoObject;
     }
 
-    // Source: "Invite Users", UserToCreate. Without "groups" the organization's defaults are given, with [] none;
-    // without "userGroups", or with [], the default groups.
+    // Source: "Invite Users", UserToCreate. Without "groups", the organization's default permissions are granted; with
+    // [], none. Without "userGroups", or with [], the default groups apply.
     public static Result<NewInvitation> User(JsonElement user)
     {
         if (user.Member("emailAddress")?.Text is not { Length: > 0 } email)
@@ -145,30 +146,25 @@ internal static class WavefrontBody
         if (!TryTexts(user, "roles", out var roles)) return WavefrontErrors.Fault("roles must be an array of role ids");
         return new NewInvitation(email)
         {
-            Permissions = permissions is null
-                ? null
-                : Kept(permissions), Groups = groups is null or []
-                ? null
-                : groups.ConvertAll(Reference), Roles = roles?.ConvertAll(Reference) ?? [],
+            Permissions = permissions is null ? null : Kept(permissions),
+            Groups = groups is null or [] ? null : groups.ConvertAll(Reference),
+            Roles = roles?.ConvertAll(Reference) ?? [],
         };
     }
 
     /// <summary>
-    /// The same asked of somebody who is there already: what is given replaces, what is left out, or would have meant a
-    /// default, stays.
+    /// Reads the same members as a change of an existing user. Given members replace the old values. Members that are
+    /// left out, or would mean a default in an invite, stay as they are.
     /// </summary>
     public static MemberChange Change(JsonElement user, NewInvitation row) => new()
     {
-        Permissions = row.Permissions is { } permissions
-            ? SetChange.To(permissions)
-            : null, Groups = row.Groups is { } groups
-            ? SetChange.To(groups)
-            : null,
+        Permissions = row.Permissions is { } permissions ? SetChange.To(permissions) : null,
+        Groups = row.Groups is { } groups ? SetChange.To(groups) : null,
         Roles = user.Member("roles") is null ? null : SetChange.To(row.Roles),
     };
 
-    // Source: "Update User", UserRequestDTO. A member left out stays, null is as good as an empty set; credential is
-    // nobody's but the user's own, and is not looked at.
+    // Source: "Update User", UserRequestDTO. A member that is left out stays as it is; null means an empty set. The
+    // member "credential" is ignored, because only the users themselves can change their passwords.
     public static Result<MemberChange> Change(JsonElement user, string id)
     {
         if (user.Member("identifier") is { } identifier)
@@ -198,18 +194,16 @@ internal static class WavefrontBody
             return WavefrontErrors.Fault("description must be a string");
         if (!TrySets(account, out var sets, out var fault)) return fault;
         return new ServiceAccountWrite(
-            account.Member("identifier")?.Text is { Length: > 0 } identifier
-                ? identifier
-                : null, account.Member("active")?.GetBoolean(),
-            account.Has("description")
-                ? account.Member("description")?.Text ?? ""
-                : null, sets.Permissions, sets.Groups, sets.Roles);
+            account.Member("identifier")?.Text is { Length: > 0 } identifier ? identifier : null,
+            account.Member("active")?.GetBoolean(),
+            account.Has("description") ? account.Member("description")?.Text ?? "" : null,
+            sets.Permissions, sets.Groups, sets.Roles);
     }
 
     public static SetChange<T>? To<T>(List<T>? elements) => elements is null ? null : SetChange.To<T>(elements);
 
-    // The three sets of an update. A client that writes back what it read sends groups and roles as objects: their ids
-    // are meant.
+    // The three sets of an update. Clients that send back what they have read send groups and roles as objects, of
+    // which the ids count.
     private static bool TrySets(
         JsonElement body, out (List<string>? Permissions, List<Reference>? Groups, List<Reference>? Roles) sets,
         [NotNullWhen(false)] out Error? fault)
@@ -217,12 +211,10 @@ internal static class WavefrontBody
         (sets, fault) = (default, null);
         if (!TryTexts(body, "groups", out var permissions, nullIsEmpty: true))
             fault = WavefrontErrors.Fault("groups must be an array of permission names");
-        else if (!TryTexts(
-                body, "userGroups", out var groups, nullIsEmpty: true,
-                objects: true)) fault = WavefrontErrors.Fault("userGroups must be an array of group ids");
-        else if (!TryTexts(
-                body, "roles", out var roles, nullIsEmpty: true,
-                objects: true)) fault = WavefrontErrors.Fault("roles must be an array of role ids");
+        else if (!TryTexts(body, "userGroups", out var groups, nullIsEmpty: true, objects: true))
+            fault = WavefrontErrors.Fault("userGroups must be an array of group ids");
+        else if (!TryTexts(body, "roles", out var roles, nullIsEmpty: true, objects: true))
+            fault = WavefrontErrors.Fault("roles must be an array of role ids");
         else
             sets = (
                 permissions is null ? null : Kept(permissions), groups?.ConvertAll(Reference),

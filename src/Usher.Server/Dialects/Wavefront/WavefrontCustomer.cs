@@ -12,7 +12,8 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// What permissions there are, and what new users get. Source: the vendor's clients (SettingsApi), read 2026-11-22.
+/// The catalogue of permissions, and the defaults for new users. Source: the vendor's clients (SettingsApi), read
+/// 2026-11-22.
 /// </summary>
 internal static class WavefrontCustomer
 {
@@ -25,7 +26,7 @@ internal static class WavefrontCustomer
         customer.MapGet("/preferences/defaultUserGroups", GetGroupsAsync);
     }
 
-    // A bare array.
+    // Answers with a bare array.
     private static IResult Permissions(PermissionCatalogue catalogue) =>
         TypedResults.Json(
             [.. catalogue.Names.Select(PermissionInfo.Of)], WavefrontJson.Default.IReadOnlyListPermissionInfo,
@@ -35,7 +36,7 @@ internal static class WavefrontCustomer
         Caller caller, OrganizationService organizations, CancellationToken ct) =>
         (await organizations.GetDefaultsAsync(caller.Actor, MemberDetails.Counts, ct)).ToHttp(Answer);
 
-    // What is not named stays; what is not about users is not kept.
+    // Preferences that are left out stay as they are; those that are not about users are ignored.
     private static async Task<IResult> SetAsync(
         HttpRequest request, Caller caller, OrganizationService organizations, CancellationToken ct)
     {
@@ -47,9 +48,8 @@ internal static class WavefrontCustomer
             WavefrontBody.Set(body, "invitePermissions"), WavefrontBody.Set(body, "defaultUserGroups"));
         if ((permissions.Error ?? groups.Error) is { } fault) return new ErrorResult(fault);
         var saved = await organizations.SetDefaultsAsync(
-            caller.Actor, permissions.Value is { } names
-                ? WavefrontBody.Kept(names)
-                : null, groups.Value?.ConvertAll(WavefrontBody.Reference), MemberDetails.Counts, ct);
+            caller.Actor, permissions.Value is { } names ? WavefrontBody.Kept(names) : null,
+            groups.Value?.ConvertAll(WavefrontBody.Reference), MemberDetails.Counts, ct);
         return saved.ToHttp(Answer);
     }
 

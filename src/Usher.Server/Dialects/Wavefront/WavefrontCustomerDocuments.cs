@@ -3,11 +3,11 @@ using Usher.Core.Organizations;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>A permission as the user interface names it: BusinessActionGroupBasicDTO.</summary>
+/// <summary>A permission as user interfaces show it: BusinessActionGroupBasicDTO.</summary>
 /// <param name="GroupName">The name in requests and answers.</param>
-/// <param name="DisplayName">What people read.</param>
-/// <param name="Description">What it is for.</param>
-/// <param name="RequiredDefault">Whether everybody has it. Nothing is.</param>
+/// <param name="DisplayName">The name for people.</param>
+/// <param name="Description">The description for people.</param>
+/// <param name="RequiredDefault">Whether every account has it. It is always false.</param>
 internal sealed record PermissionInfo(string GroupName, string DisplayName, string Description, bool RequiredDefault)
 {
     private static readonly Dictionary<string, string> Shown = new()
@@ -23,7 +23,7 @@ internal sealed record PermissionInfo(string GroupName, string DisplayName, stri
         ["user_management"] = "Accounts", ["billing_management"] = "Billing", ["resource_creation"] = "Resources",
     };
 
-    /// <summary>One that an installation added is called by its name.</summary>
+    /// <summary>A permission from the configuration has no display name of its own.</summary>
     public static PermissionInfo Of(string permission)
     {
         var shown = Shown.GetValueOrDefault(permission, permission);
@@ -31,15 +31,15 @@ internal sealed record PermissionInfo(string GroupName, string DisplayName, stri
     }
 }
 
-/// <summary>What is set for a whole tenant: what concerns users, and what a client needs to find besides.</summary>
+/// <summary>The tenant's preferences: those about users, and others that clients require.</summary>
 internal record CustomerPreferences
 {
     public required string CustomerId { get; init; }
 
-    /// <summary>What an invitation gives that names no permissions.</summary>
+    /// <summary>The permissions for invitations that name none.</summary>
     public required IReadOnlyList<string> InvitePermissions { get; init; }
 
-    /// <summary>The groups an invitation puts into that names none, besides the system's.</summary>
+    /// <summary>The groups for invitations that name none, in addition to the system groups.</summary>
     public required IReadOnlyList<UserGroup> DefaultUserGroups { get; init; }
 
     public IReadOnlyDictionary<string, int> HiddenMetricPrefixes { get; } = new Dictionary<string, int>();
@@ -64,7 +64,7 @@ internal record CustomerPreferences
         [.. defaults.Groups.Select(g => UserGroup.From(g, defaults.Graph, defaults.Organization.Slug))];
 }
 
-/// <summary>Bare, as it is documented, and with the envelope's members beside, as other answers are recorded.</summary>
+/// <summary>The preferences both bare, as documented, and in an envelope, as other answers were recorded.</summary>
 internal sealed record CustomerPreferencesAnswer : CustomerPreferences
 {
     [JsonPropertyOrder(1)]

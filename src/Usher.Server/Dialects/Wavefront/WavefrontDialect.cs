@@ -5,7 +5,7 @@ using Usher.Server.Auth;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// Wavefront's user API over the core, one file per family of paths. What is matched and what differs:
+/// Wavefront's user API over the core, one file per family of paths. Coverage and known differences:
 /// docs/dialects/wavefront.md.
 /// </summary>
 public static class WavefrontDialect
@@ -22,7 +22,7 @@ public static class WavefrontDialect
         wavefront.MapCustomer();
     }
 
-    /// <summary>The routes of a family that ask for <c>user_management</c>: all but looking at oneself.</summary>
+    /// <summary>The routes of a family that need <c>user_management</c>: all but reading one's own account.</summary>
     internal static RouteGroupBuilder Managed(this RouteGroupBuilder wavefront)
     {
         var managed = wavefront.MapGroup("");
@@ -31,8 +31,8 @@ public static class WavefrontDialect
     }
 
     /// <summary>
-    /// Whether the caller may look at an account: at himself always, at others with a permission, without which he does
-    /// not learn who exists.
+    /// Whether the caller may read an account. Everyone may read their own account. Reading others needs the
+    /// permission, without which the answer does not reveal which accounts exist.
     /// </summary>
     internal static bool MayLookAt(
         this Caller caller, string? identifier, string permission = Permissions.UserManagement) =>

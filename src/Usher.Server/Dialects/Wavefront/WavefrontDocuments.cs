@@ -8,10 +8,10 @@ using Usher.Core.Members;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// A user as every answer has him at top level. With <c>Status</c> and <c>Response</c> it is the superset that both
-/// kinds of client read: those made from the documentation, which want the members here, and those written against the
-/// live service, which want them in <c>response</c>. Members without a value are left out. Source: the vendor's
-/// operation pages and clients, read 2026-11-21.
+/// A user at the top level of an answer. With <c>Status</c> and <c>Response</c> it is the superset for both kinds of
+/// clients: those generated from the documentation read the members here, and those written against the live service
+/// read them in <c>response</c>. Members without a value are left out. Source: the vendor's operation pages and
+/// clients, read 2026-11-21.
 /// </summary>
 internal record UserModel
 {
@@ -25,7 +25,7 @@ internal record UserModel
     /// <summary>Milliseconds since the epoch; absent until the first sign-in.</summary>
     public long? LastSuccessfulLogin { get; init; }
 
-    /// <summary>Permissions granted directly: the historic name is not about groups.</summary>
+    /// <summary>Permissions granted directly. Despite its historic name, this is not about groups.</summary>
     public required IReadOnlyList<string> Groups { get; init; }
 
     public required IReadOnlyList<UserGroup> UserGroups { get; init; }
@@ -42,7 +42,7 @@ internal record UserModel
     };
 }
 
-/// <summary>A user at top level with what the newer shape has, beside him.</summary>
+/// <summary>A user at the top level with an envelope beside the members.</summary>
 internal sealed record Superset<T> : UserModel
 {
     [SetsRequiredMembers]
@@ -57,7 +57,7 @@ internal sealed record Superset<T> : UserModel
 }
 
 /// <summary>
-/// A group inside a user: without its members, which would make a list of users grow with its square.
+/// A group inside a user. It omits its members; otherwise a list of users would grow with the square of its length.
 /// </summary>
 internal sealed record UserGroup(
     string Id, string Name, string Customer, string Description, int UserCount, GroupProperties Properties,
@@ -71,7 +71,7 @@ internal sealed record UserGroup(
 
 internal sealed record GroupProperties(bool NameEditable, bool UsersEditable, bool RolesEditable);
 
-/// <summary>A role inside a user or group: with counts, without samples.</summary>
+/// <summary>A role inside a user or group, with counts and without samples.</summary>
 internal sealed record RoleDto(
     string Id, string Name, string Description, string Customer, IReadOnlyList<string> Permissions,
     IReadOnlyList<string> RestrictedPermissions,
@@ -88,32 +88,31 @@ internal sealed record RoleDto(
 internal sealed record RoleProperties(
     bool NameEditable, bool UsersAddable, bool UsersRemovable, bool PermsEditable, bool Deletable);
 
-/// <summary><c>result</c> is exactly OK or ERROR, <c>code</c> equals the HTTP status.</summary>
+/// <summary>The status. <c>result</c> is OK or ERROR; <c>code</c> equals the HTTP status.</summary>
 internal sealed record ResponseStatus(string Result, string Message, int Code);
 
 internal sealed record Envelope(ResponseStatus Status);
 
 internal sealed record Envelope<T>(ResponseStatus Status, T Response);
 
-/// <summary>A part of a list. The next begins at offset + limit, while there are more.</summary>
+/// <summary>A page of a list. The next page starts at offset + limit.</summary>
 internal sealed record Page<T>(
     IReadOnlyList<T> Items, int Offset, int Limit, int TotalItems, bool MoreItems, PageSort Sort);
 
 internal sealed record PageSort(bool Ascending, string Field, bool Default);
 
-/// <summary>Which identifiers are somebody's. The others come back as they were written.</summary>
+/// <summary>The result of validating identifiers. Unknown identifiers are returned as they were written.</summary>
 internal sealed record Validation(IReadOnlyList<UserModel> ValidUsers, IReadOnlyList<string> InvalidIdentifiers);
 
 /// <summary>
-/// A user or service account in the newer face: groups and roles by their ids, and what comes of them.
+/// A user or service account in the newer API, with groups and roles by id, and the effective roles and permissions.
 /// </summary>
 /// <param name="Identifier">The e-mail address as first given, or <c>sa::name</c>.</param>
-/// <param name="Groups">Permissions granted directly.</param>
-/// <param name="UserGroups">Ids.</param>
-/// <param name="Roles">Ids of those held directly.</param>
-/// <param name="UnitedRoles">Ids, those that come by groups included.</param>
-/// <param name="UnitedPermissions">All that is held by whatever way; an administrator's are the whole
-/// catalogue.</param>
+/// <param name="Groups">The permissions granted directly.</param>
+/// <param name="UserGroups">The groups' ids.</param>
+/// <param name="Roles">The ids of the roles held directly.</param>
+/// <param name="UnitedRoles">The ids of all roles, including those from groups.</param>
+/// <param name="UnitedPermissions">All effective permissions; for an administrator the whole catalogue.</param>
 internal sealed record Account(
     string Identifier, IReadOnlyList<string> Groups, IReadOnlyList<string> UserGroups, IReadOnlyList<string> Roles,
     IReadOnlyList<string> UnitedRoles, IReadOnlyList<string> UnitedPermissions)
@@ -132,7 +131,7 @@ internal sealed record Account(
     }
 }
 
-/// <summary>A service account: groups and roles as objects, and its tokens by their ids.</summary>
+/// <summary>A service account, with groups and roles as objects and its tokens.</summary>
 internal sealed record ServiceAccount(
     string Identifier, bool Active, string Description, IReadOnlyList<string> Groups,
     IReadOnlyList<UserGroup> UserGroups, IReadOnlyList<RoleDto> Roles,
@@ -152,13 +151,13 @@ internal sealed record ServiceAccount(
     }
 }
 
-/// <summary>A key of somebody's. Times are milliseconds since the epoch.</summary>
-/// <param name="TokenID">The secret in the answer that made it; its id ever after.</param>
-/// <param name="TokenName">What it was named; empty at first.</param>
-/// <param name="Account">Whose it is.</param>
+/// <summary>An API token. Times are milliseconds since the epoch.</summary>
+/// <param name="TokenID">The secret in the answer that creates the token; the id in all later answers.</param>
+/// <param name="TokenName">The name; empty by default.</param>
+/// <param name="Account">The account that the token belongs to.</param>
 /// <param name="AccountType"><c>USER_ACCOUNT</c>, <c>SERVICE_ACCOUNT</c> or <c>INACTIVE_SERVICE_ACCOUNT</c>.</param>
-/// <param name="DateGenerated">When it was made.</param>
-/// <param name="LastUsed">Absent until it was used.</param>
+/// <param name="DateGenerated">When it was created.</param>
+/// <param name="LastUsed">When it was last used; absent until its first use.</param>
 internal sealed record UserApiToken(
     [property: JsonPropertyName("tokenID")] string TokenID, string TokenName, string Account, string AccountType,
     long DateGenerated, long? LastUsed)

@@ -7,8 +7,8 @@ using Usher.Server.Errors;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// Wavefront's errors: its envelope without a response. Never 406, which one client takes for "try again". Source: the
-/// vendor's clients, read 2026-11-21.
+/// Wavefront's errors: an envelope without a response. The status is never 406, which one client treats as a reason to
+/// retry. Source: the vendor's clients, read 2026-11-21.
 /// </summary>
 internal sealed class WavefrontErrors : IErrorFormat
 {
@@ -27,7 +27,7 @@ internal sealed class WavefrontErrors : IErrorFormat
         Message = "The body must be application/x-www-form-urlencoded.",
     };
 
-    // 409 is kept for identifiers and names in use; other states that forbid a change are 400 here.
+    // Conflicts that are answered with 400. Only identifiers and names that are in use are answered with 409.
     private static readonly HashSet<string> BadRequests = [
         MemberErrors.LastAdmin.Code, MemberErrors.NotJoined.Code, ApiKeyErrors.NotActive.Code,
         ApiKeyErrors.TooMany.Code,
@@ -36,7 +36,7 @@ internal sealed class WavefrontErrors : IErrorFormat
     private static readonly Dictionary<string, string> Words = new()
     {
         [MemberErrors.LastAdmin.Code] = "The last administrator cannot be deleted or deactivated.",
-        [MemberErrors.NotCovered.Code] = "This account holds something you do not.",
+        [MemberErrors.NotCovered.Code] = "This account holds access that you do not hold yourself.",
         [MemberErrors.NotJoined.Code] = "A user who has not joined yet cannot be deactivated.",
         [ApiKeyErrors.NotFound.Code] = "There is no such API token.",
         [ApiKeyErrors.TooMany.Code] = "An account has at most 100 API tokens.",
@@ -69,7 +69,7 @@ internal sealed class WavefrontErrors : IErrorFormat
     public static Error UserExists(string id) =>
         new(ErrorKind.Conflict, "already_member", $"User with id {Shown(id)} is already created in our system.");
 
-    /// <summary>A refusal that is about one account, naming it as the caller did.</summary>
+    /// <summary>An error about one account, which the message names as the caller wrote it.</summary>
     public static Error About(string id, Error error) =>
         error == MemberErrors.NotFound ? UserUnknown(id)
         : error == InvitationErrors.EmailInvalid ? EmailInvalid(id)
@@ -89,7 +89,7 @@ internal sealed class WavefrontErrors : IErrorFormat
             WavefrontJson.Default.Envelope, MediaType, status);
     }
 
-    /// <summary>Several of what a caller wrote: at most 100, and how many more there are.</summary>
+    /// <summary>Lists at most 100 of the caller's texts, and how many more there are.</summary>
     public static string Listed(IEnumerable<string> texts)
     {
         List<string> all = [.. texts];
@@ -97,6 +97,6 @@ internal sealed class WavefrontErrors : IErrorFormat
         return string.Join(", ", all.Take(FaultList.Max).Select(Shown)) + more;
     }
 
-    /// <summary>What a caller wrote, as a message repeats it: an identifier's longest, and then cut.</summary>
+    /// <summary>A text of the caller for a message, cut to the longest possible identifier.</summary>
     public static string Shown(string text) => text.Length > 255 ? text[..255] : text;
 }

@@ -4,10 +4,10 @@ using Usher.Core.Groups;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// A group as its own operations show it. Source: the vendor's operation pages and clients, read 2026-11-22.
+/// A group in the answers of the group operations. Source: the vendor's operation pages and clients, read 2026-11-22.
 /// </summary>
-/// <param name="Users">At most a hundred of its members.</param>
-/// <param name="UserCount">How many there are.</param>
+/// <param name="Users">At most 100 of its members.</param>
+/// <param name="UserCount">The number of its members.</param>
 internal sealed record UserGroupModel(
     string Id, string Name, string Description, string Customer, long CreatedEpochMillis, IReadOnlyList<string> Users,
     int UserCount, GroupProperties Properties,
@@ -23,7 +23,7 @@ internal sealed record UserGroupModel(
     }
 }
 
-/// <summary>A group inside a role: without users and roles, or the two would hold each other without end.</summary>
+/// <summary>A group inside a role. It omits users and roles: groups and roles would contain each other.</summary>
 internal sealed record LinkedGroup(
     string Id, string Name, string Customer, string Description, int UserCount, GroupProperties Properties)
 {
@@ -36,9 +36,9 @@ internal sealed record LinkedGroup(
     }
 }
 
-/// <summary>A role as its own operations show it.</summary>
-/// <param name="SampleLinkedGroups">At most a hundred of the groups that hold it.</param>
-/// <param name="SampleLinkedAccounts">At most a hundred of the accounts that hold it directly.</param>
+/// <summary>A role in the answers of the role operations.</summary>
+/// <param name="SampleLinkedGroups">At most 100 of the groups that hold it.</param>
+/// <param name="SampleLinkedAccounts">At most 100 of the accounts that hold it directly.</param>
 internal sealed record RoleModel(
     string Id, string Name, string Description, string Customer, IReadOnlyList<string> Permissions,
     IReadOnlyList<string> RestrictedPermissions, RoleProperties Properties,
@@ -55,7 +55,7 @@ internal sealed record RoleModel(
                 .Select(g => LinkedGroup.From(g, graph, customer))],
         graph.GroupsOf(role), graph.SampleOf(role), graph.MembersOf(role));
 
-    /// <summary>One just made, which nobody holds yet.</summary>
+    /// <summary>A new role, which has no holders yet.</summary>
     public static RoleModel New(Role role, string customer) => From(role, customer, [], 0, [], 0);
 
     private static RoleModel From(

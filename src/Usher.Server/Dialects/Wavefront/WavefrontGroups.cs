@@ -12,12 +12,12 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// User groups. Giving a group itself a permission was withdrawn by the vendor in 2020: there are no such routes.
-/// Source: the vendor's operation pages, read 2026-11-22.
+/// User groups. The vendor withdrew granting permissions to groups in 2020, so those routes do not exist. Source: the
+/// vendor's operation pages, read 2026-11-22.
 /// </summary>
 internal static class WavefrontGroups
 {
-    private static readonly GroupOptions How = new(
+    private static readonly GroupOptions Options = new(
         UnknownReferences.Ignore, Details: MemberDetails.Counts | MemberDetails.Samples);
 
     public static void MapGroups(this RouteGroupBuilder wavefront)
@@ -46,12 +46,12 @@ internal static class WavefrontGroups
                 MoveRolesAsync(id, SetChangeKind.Remove, request, caller, service, ct));
     }
 
-    /// <summary>The groups a search finds; all of them when it asks for nothing.</summary>
+    /// <summary>Searches the groups; a search without conditions finds all.</summary>
     public static async Task<IResult> SearchAsync(
         SearchRequest search, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (GroupListing.Groups.Refusal(search) is { } refused) return new ErrorResult(refused);
-        if (!(await groups.ListAsync(caller.Actor, How, ct, GroupListing.Groups.Holders(search)))
+        if (!(await groups.ListAsync(caller.Actor, Options, ct, GroupListing.Groups.Holders(search)))
                 .TryGet(out var views, out var error))
             return new ErrorResult(error);
         var page = GroupListing.Groups.Page(
@@ -68,7 +68,7 @@ internal static class WavefrontGroups
 
     private static async Task<IResult> GetAsync(string id, Caller caller, GroupService groups, CancellationToken ct) =>
         WavefrontBody.Id(id) is { } groupId
-            ? Answer(await groups.GetAsync(caller.Actor, groupId, How, ct), id, caller)
+            ? Answer(await groups.GetAsync(caller.Actor, groupId, Options, ct), id, caller)
             : Unknown(id);
 
     private static async Task<IResult> CreateAsync(
@@ -80,34 +80,35 @@ internal static class WavefrontGroups
         {
             Description = given.Description ?? "", Roles = given.Roles?.Elements ?? [],
         };
-        return Answer(await groups.CreateAsync(caller.Actor, group, How, ct), "", caller);
+        return Answer(await groups.CreateAsync(caller.Actor, group, Options, ct), "", caller);
     }
 
-    // What is not named stays; members are never changed here. Clients send back all they have read.
+    // Members of the body that are left out stay as they are. The group's users are not changed here, because clients
+    // send back everything they have read.
     private static async Task<IResult> UpdateAsync(
         string id, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (!(await ReadAsync(request, ct)).TryGet(out var change, out var refused)) return new ErrorResult(refused);
         return WavefrontBody.Id(id) is { } groupId
-            ? Answer(await groups.UpdateAsync(caller.Actor, groupId, change, How, ct), id, caller)
+            ? Answer(await groups.UpdateAsync(caller.Actor, groupId, change, Options, ct), id, caller)
             : Unknown(id);
     }
 
     private static async Task<IResult> DeleteAsync(
         string id, Caller caller, GroupService groups, CancellationToken ct) =>
         WavefrontBody.Id(id) is { } groupId
-            ? Answer(await groups.DeleteAsync(caller.Actor, groupId, How, ct), id, caller)
+            ? Answer(await groups.DeleteAsync(caller.Actor, groupId, Options, ct), id, caller)
             : Unknown(id);
 
     private static async Task<IResult> MoveUsersAsync(
-        string id, SetChangeKind how, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+        string id, SetChangeKind kind, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var users, out var refused))
             return new ErrorResult(refused);
         if (WavefrontBody.Id(id) is not { } groupId) return Unknown(id);
         var written = users.ToLookup(WavefrontBody.Key);
-        var saved = await groups.UpdateAsync(
-            caller.Actor, groupId, new() { Members = new([.. written.Select(user => user.Key)], how) }, How, ct);
+        var change = new GroupChange { Members = new([.. written.Select(user => user.Key)], kind) };
+        var saved = await groups.UpdateAsync(caller.Actor, groupId, change, Options, ct);
         if (saved.Error?.Code == MemberErrors.NotFound.Code)
             return new ErrorResult(WavefrontErrors.UserUnknown(users[0]));
         return Answer(
@@ -115,18 +116,16 @@ internal static class WavefrontGroups
     }
 
     private static async Task<IResult> MoveRolesAsync(
-        string id, SetChangeKind how, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
+        string id, SetChangeKind kind, HttpRequest request, Caller caller, GroupService groups, CancellationToken ct)
     {
         if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var roles, out var refused))
             return new ErrorResult(refused);
         if (WavefrontBody.Id(id) is not { } groupId) return Unknown(id);
-        return Answer(
-            await groups.UpdateAsync(
-                caller.Actor, groupId, new() { Roles = new(roles.ConvertAll(WavefrontBody.Reference), how) }, How, ct),
-            id, caller);
+        var change = new GroupChange { Roles = new(roles.ConvertAll(WavefrontBody.Reference), kind) };
+        return Answer(await groups.UpdateAsync(caller.Actor, groupId, change, Options, ct), id, caller);
     }
 
-    // UserGroupWrite: its capital "roleIDs" is not the "roles" of the answer.
+    // UserGroupWrite. Its member "roleIDs" differs from the answer's member "roles".
     private static async Task<Result<GroupChange>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var body, out var refused)) return refused;

@@ -40,7 +40,7 @@ internal static class WavefrontRoles
                 AssignAsync(id, SetChangeKind.Remove, request, caller, service, ct));
     }
 
-    /// <summary>The roles a search finds; all of them when it asks for nothing.</summary>
+    /// <summary>Searches the roles; a search without conditions finds all.</summary>
     public static async Task<IResult> SearchAsync(
         SearchRequest search, Caller caller, RoleService roles, CancellationToken ct)
     {
@@ -75,7 +75,8 @@ internal static class WavefrontRoles
         return made.ToHttp(role => Envelope(RoleModel.New(role, caller.OrganizationSlug)));
     }
 
-    // What is not named stays: one client renames without saying the permissions. Older ones send the whole role.
+    // Members of the body that are left out stay as they are: one client renames a role without sending its
+    // permissions. Older clients send the whole role.
     private static async Task<IResult> UpdateAsync(
         string id, HttpRequest request, Caller caller, RoleService roles, CancellationToken ct)
     {
@@ -90,9 +91,9 @@ internal static class WavefrontRoles
             ? Answer(await roles.DeleteAsync(caller.Actor, roleId, Details, ct), id, caller)
             : Unknown(id);
 
-    // Groups and accounts mixed: no account is called like the id of a group.
+    // The body mixes groups and accounts. The id of a group is never the identifier of an account.
     private static async Task<IResult> AssignAsync(
-        string id, SetChangeKind how, HttpRequest request, Caller caller, RoleService roles, CancellationToken ct)
+        string id, SetChangeKind kind, HttpRequest request, Caller caller, RoleService roles, CancellationToken ct)
     {
         if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var assignees, out var refused))
             return new ErrorResult(refused);
@@ -102,19 +103,19 @@ internal static class WavefrontRoles
             .. assignees.Where(a => WavefrontBody.Id(a) is null).Select(WavefrontBody.Key).Distinct()];
         var change = new RoleChange
         {
-            Members = accounts is [] ? null : new(accounts, how), Groups = groups is [] ? null : new(groups, how),
+            Members = accounts is [] ? null : new(accounts, kind), Groups = groups is [] ? null : new(groups, kind),
         };
         return Answer(await roles.UpdateAsync(caller.Actor, [roleId], change, Details, ct), id, caller);
     }
 
     private static async Task<IResult> GrantAsync(
-        string permission, SetChangeKind how, HttpRequest request, Caller caller, RoleService roles,
+        string permission, SetChangeKind kind, HttpRequest request, Caller caller, RoleService roles,
         CancellationToken ct)
     {
         if (!(await WavefrontBody.TextsAsync(request, ct)).TryGet(out var named, out var refused))
             return new ErrorResult(refused);
         if (named is []) return new ErrorResult(WavefrontErrors.Fault("The body must name a role"));
-        var change = new RoleChange { Permissions = new(WavefrontBody.Kept([permission]), how) };
+        var change = new RoleChange { Permissions = new(WavefrontBody.Kept([permission]), kind) };
         var saved = await roles.UpdateAsync(
             caller.Actor, [.. named.Select(n => WavefrontBody.Id(n) ?? Guid.Empty).Distinct()], change, Details, ct);
         return Answer(

@@ -13,8 +13,9 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// Searches, by which some clients read everything. Members are searched in the database, groups and roles among the
-/// definitions that one read brings. Source: the vendor's description of SearchQuery and its clients, read 2026-11-22.
+/// Searches, which some clients use to read everything. Members are searched in the database, groups and roles in
+/// memory, where one read loads them all. Source: the vendor's description of SearchQuery and its clients, read
+/// 2026-11-22.
 /// </summary>
 internal static class WavefrontSearch
 {
@@ -105,7 +106,7 @@ internal static class WavefrontSearch
             Envelope(search.Window.Page<T>([.. read.Items.Select(shown)], read.Total, search.Sort("id"))));
     }
 
-    // Null for a key that the answers do not have.
+    // Null for an unknown key.
     private static MemberCondition? Condition(
         SearchTerm term, FrozenDictionary<string, MemberField> fields, MemberKind? kind, Caller caller)
     {
@@ -124,34 +125,34 @@ internal static class WavefrontSearch
             term.Key is "escapedIdentifier" ? [.. term.Texts.Select(Uri.UnescapeDataString)] : term.Texts,
             term.Negated);
 
-        // Of nobody one of no texts holds; turned around, of everybody.
+        // A condition with an empty list of texts holds for no member; negated, it holds for every member.
         MemberCondition Constant(bool holds) =>
             new(MemberField.Identifier, TextMatch.Exact, [], Negated: holds != term.Negated);
     }
 }
 
 /// <summary>
-/// One thing a search asks: some value of the member of that name matches one of the texts, or, negated, none does.
+/// One condition of a search: a value of the named member matches one of the texts or, if negated, no value does.
 /// </summary>
 internal sealed record SearchTerm(string Key, TextMatch Match, IReadOnlyList<string> Texts, bool Negated)
 {
     public bool Finds(string value) => Match.Finds(value, Texts);
 }
 
-/// <summary>What a search asks for.</summary>
-/// <param name="Terms">All must hold.</param>
-/// <param name="Window">Which part of what is found.</param>
-/// <param name="SortField">Null: the default order.</param>
-/// <param name="Ascending">Whether the smallest come first.</param>
+/// <summary>A search.</summary>
+/// <param name="Terms">The conditions, all of which must hold.</param>
+/// <param name="Window">The part of the result to return.</param>
+/// <param name="SortField">The key to sort by; null for the default order.</param>
+/// <param name="Ascending">Whether the order is ascending.</param>
 internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Window, string? SortField, bool Ascending)
 {
-    /// <summary>How many conditions one search can have.</summary>
+    /// <summary>The most conditions of one search.</summary>
     public const int MaxTerms = 50;
 
-    /// <summary>How many values all its conditions can have together: each is looked for in every member.</summary>
+    /// <summary>The most values of all conditions together. Each is compared with every member.</summary>
     public const int MaxTexts = 100;
 
-    /// <summary>How long one value can be.</summary>
+    /// <summary>The longest value.</summary>
     public const int MaxTextLength = 1_000;
 
     private static readonly Error TooLarge = WavefrontErrors.Fault(
@@ -159,7 +160,7 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
 
     public static SearchRequest All(Window window) => new([], window, null, true);
 
-    /// <summary>All of it may be left out, the body too.</summary>
+    /// <summary>Reads a search. All members are optional, and so is the body.</summary>
     public static async Task<Result<SearchRequest>> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var body, out var refused)) return refused;
@@ -189,7 +190,7 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
             isDefault || sort?.Member("ascending")?.ValueKind is not JsonValueKind.False);
     }
 
-    /// <summary>The sort as the answer tells it.</summary>
+    /// <summary>The sort order for the answer.</summary>
     public PageSort Sort(string byDefault) => new(Ascending, SortField ?? byDefault, SortField is null);
 
     private static Result<SearchTerm> Term(JsonElement condition)
@@ -206,7 +207,7 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
             "TAGPATH" => TextMatch.Path,
             _ => null,
         };
-        if (match is not { } how)
+        if (match is not { } known)
             return WavefrontErrors.Fault("matchingMethod must be CONTAINS, STARTSWITH, EXACT or TAGPATH");
         var values = condition.Member("values") is { IsArray: true } several && several.GetArrayLength() > 0
             ? [.. several.EnumerateArray()]
@@ -217,17 +218,17 @@ internal sealed record SearchRequest(IReadOnlyList<SearchTerm> Terms, Window Win
         if (values is [] || texts.Count < values.Length)
             return WavefrontErrors.Fault(
                 $"The condition on {WavefrontErrors.Shown(key)} needs a value, or an array of values");
-        return new SearchTerm(key, how, texts, condition.Member("negated")?.ValueKind is JsonValueKind.True);
+        return new SearchTerm(key, known, texts, condition.Member("negated")?.ValueKind is JsonValueKind.True);
     }
 
-    // Numbers and truth values are asked for as they are written.
+    // Numbers and booleans are compared as they are written.
     private static string? Text(JsonElement value) =>
         value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False
             ? value.GetRawText()
             : value.Text;
 }
 
-/// <summary>A user as a search finds him: a model of its own, with groups by id.</summary>
+/// <summary>A user in the result of a search, in a format of its own with groups by id.</summary>
 internal sealed record FoundUser(
     string Id, string Identifier, string EscapedIdentifier, string Customer, bool Self, IReadOnlyList<string> Groups,
     IReadOnlyList<string> UserGroups,

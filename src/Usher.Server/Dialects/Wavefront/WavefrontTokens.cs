@@ -10,9 +10,9 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 namespace Usher.Server.Dialects.Wavefront;
 
 /// <summary>
-/// API tokens: one's own, and those of service accounts, which take <c>token_management</c>. Making and deleting answer
-/// with the list as it is then, a new one at its end. Only there does <c>tokenID</c> hold the secret; afterwards it is
-/// the id, and either names the token in a path. Source: "Api Token", read 2026-11-21.
+/// API tokens: the caller's own, and those of service accounts, which need <c>token_management</c>. Creating and
+/// deleting answer with the new list, in which a new token comes last. In the answer that creates it, <c>tokenID</c> is
+/// the secret; in all others it is the id. A path may name a token by either. Source: "Api Token", read 2026-11-21.
 /// </summary>
 internal static class WavefrontTokens
 {
@@ -28,12 +28,12 @@ internal static class WavefrontTokens
         wavefront.MapDelete("/apitoken/serviceaccount/{id}/{token}", DeleteOfAsync);
     }
 
-    /// <summary>Whose tokens a call is about, and those he has, oldest first.</summary>
+    /// <summary>The account whose tokens a call is about, with its tokens, oldest first.</summary>
     private sealed record Holder(Guid Id, string Account, string AccountType, IReadOnlyList<ApiKey> Keys)
     {
         public UserApiToken Show(ApiKey key) => UserApiToken.From(key, Account, AccountType);
 
-        // One given by configuration may look like an id; it is an id if it is one of his.
+        // A secret from the configuration may look like an id. It counts as an id if the account has a token with it.
         public ApiKeyReference Find(string token) =>
             Guid.TryParse(token, out var id) && Keys.Any(k => k.Id == id) ? new(Id: id) : new(Secret: token);
 
@@ -43,7 +43,7 @@ internal static class WavefrontTokens
     private static async Task<IResult> ListAsync(Caller caller, ApiKeyService keys, CancellationToken ct) =>
         Envelope((await OwnAsync(caller, keys, ct)).Without(Guid.Empty));
 
-    // Documented without a body: none is looked at.
+    // Documented without a body; a body is ignored.
     private static async Task<IResult> CreateAsync(Caller caller, ApiKeyService keys, CancellationToken ct) =>
         await MakeAsync(caller, keys, await OwnAsync(caller, keys, ct), "", ct);
 
@@ -113,9 +113,10 @@ internal static class WavefrontTokens
         caller.Actor.Id, caller.Identifier,
         caller.Identifier.StartsWith(ServiceAccountService.Prefix, StringComparison.Ordinal)
             ? "SERVICE_ACCOUNT"
-            : "USER_ACCOUNT", await keys.ListOwnAsync(caller.Actor, ct));
+            : "USER_ACCOUNT",
+        await keys.ListOwnAsync(caller.Actor, ct));
 
-    // Whoever may not look does not learn which service accounts there are.
+    // Callers who may not read service accounts are not told which exist.
     private static async Task<Result<Holder>> OfAsync(
         string id, Caller caller, MemberService members, CancellationToken ct)
     {

@@ -10,7 +10,9 @@ using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>The fifteen "User Operations". They take service accounts, too; only the list has persons alone.</summary>
+/// <summary>
+/// The fifteen "User Operations". Except for the list, which contains only persons, they work on service accounts too.
+/// </summary>
 internal static class WavefrontUsers
 {
     public static readonly MemberUpdateOptions Update = new(UnknownReferences.Ignore, Details: MemberDetails.Counts);
@@ -56,8 +58,8 @@ internal static class WavefrontUsers
             error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
-    // Several people in, one superset out: the first invited on top, all in "response". Those who are members already
-    // are left alone and named.
+    // Several people are invited, and the answer is one superset: the first of them at the top, all in "response".
+    // Existing members are left alone and named in the message.
     public static async Task<IResult> InviteAsync(
         HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct)
     {
@@ -102,7 +104,7 @@ internal static class WavefrontUsers
             id, WavefrontBody.PathIdentifier(id), caller, members, change, selection => Whole(selection, caller), ct);
     }
 
-    /// <summary>Makes a user, or, where <paramref name="members"/> are given, changes the one who is there.</summary>
+    /// <summary>Creates a user. With <paramref name="members"/>, an existing user is updated instead.</summary>
     public static async Task<IResult> SaveAsync(
         HttpRequest request, Caller caller, InvitationService invitations, MemberService? members, CancellationToken ct)
     {
@@ -111,8 +113,9 @@ internal static class WavefrontUsers
         if (!(await WavefrontBody.ObjectAsync(request, ct)).TryGet(out var document, out var refused))
             return new ErrorResult(refused);
         if (!WavefrontBody.User(document).TryGet(out var row, out var fault)) return new ErrorResult(fault);
-        var how = (members is null ? InviteOne : InviteOthers) with { SendMail = send };
-        if (!(await invitations.InviteAsync(caller.Actor, [row], how, ct))[0].TryGet(out var invited, out var error))
+        var options = (members is null ? InviteOne : InviteOthers) with { SendMail = send };
+        if (!(await invitations.InviteAsync(caller.Actor, [row], options, ct))[0]
+                .TryGet(out var invited, out var error))
             return new ErrorResult(WavefrontErrors.About(row.Email, error));
         if (members is not null && invited.Outcome is InviteOutcome.Skipped)
             return await ChangeAsync(
@@ -131,8 +134,7 @@ internal static class WavefrontUsers
         return removed.Match(
             selection =>
                 Envelope<IReadOnlyList<string>>([.. selection.Members.Select(m => m.ShownAs)], named.Status(selection)),
-                error =>
-                    new ErrorResult(named.Told(error)));
+            error => new ErrorResult(named.Describe(error)));
     }
 
     public static async Task<IResult> ValidateAsync(
@@ -145,60 +147,60 @@ internal static class WavefrontUsers
             Envelope(new Validation(Users(selection, caller), [.. named.Unknown(selection)])));
     }
 
-    public static Delegate GrantToSeveral(SetChangeKind how) =>
+    public static Delegate GrantToSeveral(SetChangeKind kind) =>
         async Task<IResult> (
             string permission, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
         if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault))
             return new ErrorResult(fault);
         var changed = await members.UpdateAsync(
-            caller.Actor, named.Keys, WavefrontBody.Permission(permission, how), Update, ct);
-        if (!changed.TryGet(out var selection, out var error)) return new ErrorResult(named.Told(error));
+            caller.Actor, named.Keys, WavefrontBody.Permission(permission, kind), Update, ct);
+        if (!changed.TryGet(out var selection, out var error)) return new ErrorResult(named.Describe(error));
         var users = Users(selection, caller);
         return Superset(users[0], users, named.Status(selection));
     };
 
     /// <summary>
-    /// Into groups or out of them. Unknown ones are passed over as long as one is known: the answer has no place for a
-    /// message.
+    /// Adds a user to groups or removes them. Unknown groups are ignored as long as one group is known, because the
+    /// answer has no place for a message.
     /// </summary>
-    public static Delegate Groups(SetChangeKind how) =>
+    public static Delegate Groups(SetChangeKind kind) =>
         async Task<IResult> (
             string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
         if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var groups, out var fault))
             return new ErrorResult(fault);
         return await ChangeAsync(
-            id, WavefrontBody.PathIdentifier(id), caller, members, new() { Groups = new(groups, how) },
+            id, WavefrontBody.PathIdentifier(id), caller, members, new() { Groups = new(groups, kind) },
             selection =>
                 NoneIsKnown(groups, selection)
                     ? new ErrorResult(WavefrontErrors.GroupUnknown(groups[0].Text))
                     : First(selection, caller), ct);
     };
 
-    /// <summary>The same for roles.</summary>
-    public static Delegate Roles(SetChangeKind how) =>
+    /// <summary>Adds roles to a user or removes them. Unknown roles are ignored as for groups.</summary>
+    public static Delegate Roles(SetChangeKind kind) =>
         async Task<IResult> (
             string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
         if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var roles, out var fault))
             return new ErrorResult(fault);
         return await ChangeAsync(
-            id, WavefrontBody.PathIdentifier(id), caller, members, new() { Roles = new(roles, how) },
+            id, WavefrontBody.PathIdentifier(id), caller, members, new() { Roles = new(roles, kind) },
             selection =>
                 NoneIsKnown(roles, selection)
                     ? new ErrorResult(WavefrontErrors.RoleUnknown(roles[0].Text))
                     : First(selection, caller), ct);
     };
 
-    /// <summary>Changes one account, whatever sort it is of.</summary>
-    /// <param name="id">As the caller wrote it.</param>
-    /// <param name="identifier">Canonical; null where it can be nobody's.</param>
-    /// <param name="caller">Who asks.</param>
-    /// <param name="members">Changes him.</param>
-    /// <param name="change">How.</param>
-    /// <param name="answer">Shows him as he is then.</param>
-    /// <param name="ct">Cancels.</param>
+    /// <summary>Changes one account of any kind.</summary>
+    /// <param name="id">The identifier as the caller wrote it.</param>
+    /// <param name="identifier">The canonical identifier; null where <paramref name="id"/> is not well-formed.</param>
+    /// <param name="caller">The caller.</param>
+    /// <param name="members">The service that makes the change.</param>
+    /// <param name="change">The change.</param>
+    /// <param name="answer">Makes the answer from the changed account.</param>
+    /// <param name="ct">Cancels the operation.</param>
     public static async Task<IResult> ChangeAsync(
         string id, string? identifier, Caller caller, MemberService members, MemberChange change,
         Func<MemberSelection, IResult> answer, CancellationToken ct)
@@ -210,7 +212,7 @@ internal static class WavefrontUsers
 
     public static IResult First(MemberSelection selection, Caller caller) => Bare(Users(selection, caller)[0]);
 
-    // A bare array of all persons, ordered by identifier, without paging.
+    // Answers with a bare array of all persons, ordered by identifier, without paging.
     private static IResult List(Caller caller, MemberService members, CancellationToken ct) => TypedResults.Json(
         members.StreamAsync(caller.Actor, MemberOrder.Identifier, MemberDetails.Counts, ct)
             .Select(view => UserModel.From(view, caller.OrganizationSlug)),
@@ -220,7 +222,7 @@ internal static class WavefrontUsers
         HttpRequest request, Caller caller, InvitationService invitations, CancellationToken ct) =>
         SaveAsync(request, caller, invitations, null, ct);
 
-    // One client parses the body of a delete, and fails on none.
+    // Answers with a body, because one client fails to parse an empty one.
     private static async Task<IResult> DeleteAsync(
         string id, Caller caller, MemberService members, CancellationToken ct)
     {
@@ -242,15 +244,15 @@ internal static class WavefrontUsers
             error => new ErrorResult(WavefrontErrors.About(id, error)));
     }
 
-    // The one call whose body is a form.
-    private static Delegate Grant(SetChangeKind how) =>
+    // The only call whose body is a form.
+    private static Delegate Grant(SetChangeKind kind) =>
         async Task<IResult> (
             string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
     {
         if (!(await WavefrontBody.PermissionAsync(request, ct)).TryGet(out var permission, out var fault))
             return new ErrorResult(fault);
         return await ChangeAsync(
-            id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, how),
+            id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, kind),
             selection => First(selection, caller), ct);
     };
 

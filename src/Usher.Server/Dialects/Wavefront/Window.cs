@@ -5,13 +5,13 @@ using Usher.Server.Json;
 
 namespace Usher.Server.Dialects.Wavefront;
 
-/// <summary>Which part of a list is asked for.</summary>
+/// <summary>The part of a list to return.</summary>
 internal sealed record Window(int Offset, int Limit)
 {
     private const int DefaultLimit = 100;
     private const int MaxLimit = 1_000;
 
-    /// <summary>From the query's <c>offset</c> and <c>limit</c>.</summary>
+    /// <summary>Reads <c>offset</c> and <c>limit</c> of a query string.</summary>
     public static Result<Window> From(HttpRequest request)
     {
         if (!TryRead(request.Query["offset"], 0, out var offset))
@@ -21,7 +21,7 @@ internal sealed record Window(int Offset, int Limit)
         return Checked(offset, limit);
     }
 
-    /// <summary>From a search's members of the same names.</summary>
+    /// <summary>Reads <c>offset</c> and <c>limit</c> of a search.</summary>
     public static Result<Window> From(JsonElement search)
     {
         if (!TryRead(search.Member("offset"), 0, out var offset))
@@ -31,11 +31,11 @@ internal sealed record Window(int Offset, int Limit)
         return Checked(offset, limit);
     }
 
-    /// <summary>The page with what the window shows of a list.</summary>
+    /// <summary>Makes the page of a whole list.</summary>
     public Page<T> Of<T>(IReadOnlyList<T> all, PageSort sort) =>
         Page([.. all.Skip(Offset).Take(Limit)], all.Count, sort);
 
-    /// <summary>The page with what the window shows, of a list of <paramref name="total"/>.</summary>
+    /// <summary>Makes the page from its items, which are part of a list of <paramref name="total"/> items.</summary>
     public Page<T> Page<T>(IReadOnlyList<T> shown, int total, PageSort sort) =>
         new(shown, Offset, Limit, total, Offset + shown.Count < total && shown.Count > 0, sort);
 

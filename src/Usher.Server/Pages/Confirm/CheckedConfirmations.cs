@@ -5,12 +5,12 @@ using Secret = Usher.Core.Secret;
 
 namespace Usher.Server.Pages.Confirm;
 
-/// <summary>A change of address whose code was checked, as the browser carries it from page to page.</summary>
+/// <summary>A change of address whose code was checked, as stored in the browser's cookie.</summary>
 /// <param name="Link">The change, with the code.</param>
-/// <param name="Confirmed">Whether it was confirmed here and just now, not some other time.</param>
+/// <param name="Confirmed">Whether it was confirmed in this browser just now.</param>
 internal sealed record CheckedConfirmation(AddressChangeLink Link, bool Confirmed);
 
-/// <summary>Checked codes of changes of address. See <see cref="CodeCookie"/>.</summary>
+/// <summary>The checked codes of changes of address. See <see cref="CodeCookie"/>.</summary>
 internal sealed class CheckedConfirmations(IDataProtectionProvider protection, SiteCookies site)
 {
     private const string Page = "/confirm";
@@ -25,7 +25,7 @@ internal sealed class CheckedConfirmations(IDataProtectionProvider protection, S
     public static string PathOf(AddressChangeLink link) =>
         CodeCookie.PathOf(Page, link.OrganizationSlug, link.ChangeId);
 
-    /// <summary>The checked code for this page, or null: none, too old, or not one of ours.</summary>
+    /// <summary>The checked code for this page; null if it is missing, expired or invalid.</summary>
     public CheckedConfirmation? Read(HttpRequest request, string slug, string change) =>
         CodeCookie.TryParseId(change, out var id) && cookie.Read(request, slug, id) is { } read
             ? new(new(slug, id, read.Code), read.Marked)

@@ -5,7 +5,7 @@ using Secret = Usher.Core.Secret;
 
 namespace Usher.Server.Pages.Confirm;
 
-/// <summary>Checked codes of new addresses of accounts. See <see cref="CodeCookie"/>.</summary>
+/// <summary>The checked codes of new addresses of accounts. See <see cref="CodeCookie"/>.</summary>
 internal sealed class CheckedOwnConfirmations(IDataProtectionProvider protection, SiteCookies site)
 {
     private const string Page = "/confirm";
@@ -17,8 +17,8 @@ internal sealed class CheckedOwnConfirmations(IDataProtectionProvider protection
     public static string PathOf(UserAddressLink link) => CodeCookie.PathOf(Page, "", link.Id);
 
     /// <summary>
-    /// The link with its checked code, and whether it was confirmed here and just now; null: none, too old, or not one
-    /// of ours.
+    /// The link with its checked code, and whether it was confirmed in this browser just now; null if the code is
+    /// missing, expired or invalid.
     /// </summary>
     public (UserAddressLink Link, bool Confirmed)? Read(HttpRequest request, Guid id) =>
         cookie.Read(request, "", id) is { } read ? (new(id, read.Code), read.Marked) : null;

@@ -5,13 +5,13 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Confirm;
 
 /// <summary>
-/// The page that the link in a mail to a new address opens. As with an invitation, GET shows a frame, the same for
-/// every address, until the code was posted to a check that changes nothing; then it shows what has become of the
-/// change. Confirming is a post of its own, and signs nobody in.
+/// The page that the link in a mail to a member's new address opens. Like the page of an invitation, GET shows the same
+/// frame for every link until the code was posted to a check that changes nothing; then it shows the state of the
+/// change. Confirming is a separate POST and does not sign the person in.
 /// </summary>
 internal static class ConfirmEndpoints
 {
-    // Which of the page's forms was sent; the form for the code sends JoinEndpoints.Steps.Check.
+    // The values of the field "step", which says which form of the page was sent. The code's form sends "check".
     public static class Steps
     {
         public const string Check = Join.JoinEndpoints.Steps.Check;
@@ -45,7 +45,7 @@ internal static class ConfirmEndpoints
         if (codes.Read(http.Request, slug, change) is not { } code) return Refuse(ConfirmCodePage.Forgotten);
         if (form["step"] == Steps.Confirm)
         {
-            // Refused, things have changed since the page was shown: the page as it is now says how.
+            // If it is refused, the state has changed since the page was shown. The page explains the new state.
             var confirmed = await changes.ConfirmAsync(code.Link, http.RequestAborted);
             if (confirmed.Error is null) codes.Write(http.Response, code with { Confirmed = true });
         }

@@ -7,8 +7,8 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Confirm;
 
 /// <summary>
-/// The page that the link in a mail to the new address of an account opens. Confirming needs the account's password,
-/// and signs nobody in.
+/// The page that the link in a mail to the new address of an account opens. Confirming needs the account's password and
+/// does not sign the person in.
 /// </summary>
 internal static class ConfirmOwnEndpoints
 {
@@ -63,8 +63,8 @@ internal static class ConfirmOwnEndpoints
             return PageResults.TooMany(http, wait);
         var confirmed = await services.Addresses.ConfirmAsync(link, password, http.RequestAborted);
         if (confirmed.Error is null) services.Codes.Write(http.Response, link, confirmed: true);
-        // Refused for another reason than the password, things have changed since the page was shown: the page as it is
-        // now says how.
+        // If it is refused for another reason than the password, the state has changed since the page was shown. The
+        // page explains the new state.
         return confirmed.Error is { Field: "password" } or { Kind: ErrorKind.TooMany }
             ? Show(before, justNow: false, confirmed.Error)
             : PageResults.SeeOther(CheckedOwnConfirmations.PathOf(link));

@@ -1,11 +1,12 @@
 namespace Usher.Server.Pages.Docs;
 
 /// <summary>
-/// Our own API as pages: its operations, and its refusals, to which every <c>type</c> of a problem leads.
+/// The documentation of our own API as pages: its operations, and its error codes, to which the <c>type</c> of every
+/// problem links.
 /// </summary>
 internal static class DocsEndpoints
 {
-    // As every page, but that it may ask this server: for the description, and for what a reader tries out.
+    // Like the policy of all pages, but scripts may call this server, for the OpenAPI document and for trying calls.
     private const string Policy =
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
             + "form-action 'none'; base-uri 'none'; frame-ancestors 'none'";

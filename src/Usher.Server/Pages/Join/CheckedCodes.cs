@@ -5,12 +5,12 @@ using Secret = Usher.Core.Secret;
 
 namespace Usher.Server.Pages.Join;
 
-/// <summary>An invitation's code that was checked, as the browser carries it from page to page.</summary>
+/// <summary>An invitation's code that was checked, as stored in the browser's cookie.</summary>
 /// <param name="Link">The invitation, with the code.</param>
-/// <param name="Asked">Whether its holder has asked for a new invitation meanwhile.</param>
+/// <param name="Asked">Whether a new invitation has been requested with it.</param>
 internal sealed record CheckedCode(InvitationLink Link, bool Asked);
 
-/// <summary>Checked codes of invitations. See <see cref="CodeCookie"/>.</summary>
+/// <summary>The checked codes of invitations. See <see cref="CodeCookie"/>.</summary>
 internal sealed class CheckedCodes(IDataProtectionProvider protection, SiteCookies site)
 {
     private const string Page = "/join";
@@ -24,7 +24,7 @@ internal sealed class CheckedCodes(IDataProtectionProvider protection, SiteCooki
     /// <inheritdoc cref="CodeCookie.PathOf"/>
     public static string PathOf(string slug, Guid invitation) => CodeCookie.PathOf(Page, slug, invitation);
 
-    /// <summary>The checked code for this page, or null: none, too old, or not one of ours.</summary>
+    /// <summary>The checked code for this page; null if it is missing, expired or invalid.</summary>
     public CheckedCode? Read(HttpRequest request, string slug, string invitation) =>
         CodeCookie.TryParseId(invitation, out var id) && cookie.Read(request, slug, id) is { } read
             ? new(new(slug, id, read.Code), read.Marked)

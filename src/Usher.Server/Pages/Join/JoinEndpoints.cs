@@ -9,13 +9,14 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Join;
 
 /// <summary>
-/// The page a mailed link opens. GET shows a frame, the same for every address; join.js, or the person, posts the code
-/// to a check that changes nothing, and from then on GET shows what has become of the invitation. Every other post is
-/// an answer to it.
+/// The page that an invitation link opens. GET shows the same frame for every link. join.js, or the person, posts the
+/// code to a check that changes nothing; then GET shows the state of the invitation. All other POSTs answer the
+/// invitation.
 /// </summary>
 internal static class JoinEndpoints
 {
-    // Which of the page's forms was sent. One address for all, so that a page shown after a refusal can be reloaded.
+    // The values of the field "step", which says which form was sent. All forms post to one URL, so that a page shown
+    // after a refusal can be reloaded.
     public static class Steps
     {
         public const string Check = "check";
@@ -27,14 +28,14 @@ internal static class JoinEndpoints
         public const string Ask = "ask";
     }
 
-    // Says on the page after joining that an account was taken over, whose memberships elsewhere are suspended.
+    // The query parameter for the page after an account was taken over, whose other memberships are suspended.
     private const string TakenOver = "taken_over";
 
     public static void MapJoin(this IEndpointRouteBuilder pages)
     {
         pages.MapMethods("/join/{slug}/{invitation}", PagesExtensions.Read, ShowAsync);
         pages.MapPost("/join/{slug}/{invitation}", AnswerAsync).LimitedBy(GuessKind.Codes);
-        pages.MapMethods("/join/{slug}/{invitation}/joined", PagesExtensions.Read, LeadOnAsync);
+        pages.MapMethods("/join/{slug}/{invitation}/joined", PagesExtensions.Read, ContinueAsync);
     }
 
     private static async Task<IResult> ShowAsync(string slug, string invitation, [AsParameters] Services services)
@@ -65,16 +66,16 @@ internal static class JoinEndpoints
                 {
                     TakeOver = step is Steps.TakeOver,
                 };
-                return await InAsync(
+                return await JoinedAsync(
                     code, await guests.JoinAsync(code.Link, person, http.Device, ct), step, services, person);
             case Steps.Prove:
-                return await InAsync(
+                return await JoinedAsync(
                     code, await guests.ProveAsync(code.Link, form["current_password"].ToString(), http.Device, ct),
                     step, services);
             case Steps.Accept when await http.SignedInUserAsync() is { } user:
-                return await InAsync(code, await guests.AcceptAsync(code.Link, user, ct), step, services);
+                return await JoinedAsync(code, await guests.AcceptAsync(code.Link, user, ct), step, services);
             case Steps.Decline:
-                // Refused, it has ended some other way meanwhile: the page says which.
+                // If it is refused, the invitation has ended in another way. The page says which.
                 await guests.DeclineAsync(code.Link, ct);
                 return PageResults.SeeOther(PageOf(code.Link, http));
             case Steps.Ask:
@@ -99,7 +100,7 @@ internal static class JoinEndpoints
         return PageResults.SeeOther(PageOf(link, http));
     }
 
-    private static async Task<IResult> InAsync(
+    private static async Task<IResult> JoinedAsync(
         CheckedCode code, Result<Joined> result, string step, Services services, NewPerson? person = null)
     {
         var (http, guests, _, _, sessions, _) = services;
@@ -113,12 +114,11 @@ internal static class JoinEndpoints
         }
 
         var offer = await guests.LookAsync(code.Link, await http.SignedInUserAsync(), http.RequestAborted);
-        // Only the submitted form tells that a link which proves nothing is for an address with an account.
+        // A handed-over link reveals that the address has an account only when the form is submitted.
         if (error == InvitationErrors.MustSignIn && offer.Viewer is Viewer.Undisclosed)
             return Show(code, offer with { Viewer = Viewer.MustSignIn }, http, error: error);
         if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
-        // The refusal may be that things have changed since the page was shown; then the page as it is now says more
-        // than the error.
+        // If the state has changed since the page was shown, the page explains the new state better than the error.
         var stillThere = offer.State is OfferState.Open && step switch
         {
             Steps.Join => offer.Viewer is Viewer.NewPerson or Viewer.Undisclosed,
@@ -128,9 +128,9 @@ internal static class JoinEndpoints
         return stillThere ? Show(code, offer, http, person, error) : PageResults.SeeOther(PageOf(code.Link, http));
     }
 
-    // A page and no redirect: some browsers hold the form-action policy against every redirect that follows a form, so
-    // only a link, or a refresh, leads away.
-    private static async Task<IResult> LeadOnAsync(string slug, string invitation, [AsParameters] Services services)
+    // A page instead of a redirect, because some browsers apply the form-action policy to redirects after a form. Only
+    // a link or a refresh may lead to another site.
+    private static async Task<IResult> ContinueAsync(string slug, string invitation, [AsParameters] Services services)
     {
         var (http, guests, codes, _, _, memberships) = services;
         if (codes.Read(http.Request, slug, invitation) is not { } code) return PageResults.SeeOther("/me");

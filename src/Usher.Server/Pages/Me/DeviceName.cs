@@ -1,11 +1,11 @@
 namespace Usher.Server.Pages.Me;
 
-/// <summary>What a browser is called in a list, by its own description (the User-Agent header).</summary>
+/// <summary>Makes a short name for a browser from its User-Agent header.</summary>
 internal static class DeviceName
 {
     private const int MaxLength = 60;
 
-    // In this order: several name those they are made of, too.
+    // The order matters: some browsers also name those they are based on.
     private static readonly (string Mark, string Name)[] Browsers =
     [
         ("Edg/", "Edge"), ("EdgA/", "Edge"), ("EdgiOS/", "Edge"), ("OPR/", "Opera"),
@@ -19,7 +19,7 @@ internal static class DeviceName
         ("CrOS", "ChromeOS"), ("Linux", "Linux"),
     ];
 
-    /// <summary>Such as "Firefox on Linux"; of an unknown one its own first words.</summary>
+    /// <summary>Such as "Firefox on Linux"; for an unknown browser the beginning of the header.</summary>
     public static string Of(string? description)
     {
         if (description is null) return "Unknown device";

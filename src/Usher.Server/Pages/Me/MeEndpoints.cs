@@ -9,13 +9,13 @@ using Usher.Server.Errors;
 namespace Usher.Server.Pages.Me;
 
 /// <summary>
-/// A person's own page: who they are, how they sign in, where they are signed in, and where they are a member.
+/// A person's own page: their account, how they sign in, their sessions and their memberships.
 /// </summary>
 internal static class MeEndpoints
 {
     public static void MapMe(this IEndpointRouteBuilder pages)
     {
-        // the bare address leads to the person's own page
+        // The root leads to the person's own page.
         pages.MapMethods("/", PagesExtensions.Read, () => PageResults.SeeOther("/me"));
         pages.MapMethods("/me", PagesExtensions.Read, ShowAsync);
         pages.MapMethods("/me/profile", PagesExtensions.Read, ShowProfileAsync);
@@ -26,11 +26,11 @@ internal static class MeEndpoints
         pages.MapMemberships();
     }
 
-    /// <summary>The page with a word about what was done.</summary>
+    /// <summary>The person's own page with a notice about what was done.</summary>
     public static string Done(MeNotice notice) =>
         string.Create(CultureInfo.InvariantCulture, $"/me?done={notice.ToString().ToLowerInvariant()}");
 
-    /// <summary>The sign-in page, coming back to the page that was asked for.</summary>
+    /// <summary>Redirects to the sign-in page, returning to the requested page afterwards.</summary>
     public static IResult MustSignIn { get; } = Results.Challenge(
         authenticationSchemes: [SessionAuthentication.SchemeName]);
 
@@ -70,7 +70,7 @@ internal static class MeEndpoints
         if (await http.SessionAsync() is not { } session) return MustSignIn;
         var form = await http.Request.ReadFormAsync(ct);
         if (!Guid.TryParseExact(form["session"], "D", out var id)) return PageResults.SeeOther("/me");
-        // One that is not there has ended already: the list as it is now says so.
+        // A missing session has ended already; the list then shows it.
         await sessions.EndAsync(session, id, ct);
         if (id != session.SessionId) return PageResults.SeeOther(Done(MeNotice.SessionEnded));
         cookie.Delete(http.Response);
@@ -86,7 +86,7 @@ internal static class MeEndpoints
     }
 }
 
-/// <summary>What stands in the form of names, time zone and language.</summary>
+/// <summary>The fields of the form for names, time zone and language.</summary>
 public sealed record TypedProfile(string FirstName, string LastName, string TimeZone, string Locale)
 {
     public static TypedProfile Of(User user) =>

@@ -1,6 +1,6 @@
 namespace Usher.Server.Pages.Me;
 
-/// <summary>What the person's own page says first, about what was done just before.</summary>
+/// <summary>The notice at the top of a person's own page, about what was just done.</summary>
 public enum MeNotice
 {
     None,

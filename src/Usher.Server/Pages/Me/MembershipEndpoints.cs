@@ -5,7 +5,7 @@ using Usher.Server.Errors;
 
 namespace Usher.Server.Pages.Me;
 
-/// <summary>What a person does on their own page about one membership.</summary>
+/// <summary>The actions of a person's own page on one membership.</summary>
 internal static class MembershipEndpoints
 {
     public static void MapMemberships(this IEndpointRouteBuilder pages)
@@ -27,7 +27,7 @@ internal static class MembershipEndpoints
         if (await http.SignedInUserAsync() is not { } user) return MeEndpoints.MustSignIn;
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var result = await operation(user);
-        // A membership that is gone was answered before: the page as it is now says so.
+        // A missing membership was answered before; the page then shows the current state.
         return result.Error is null || result.Error == MemberErrors.NotFound
             ? PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? done)
             : PageResults.Error(result.Error.StatusCode, result.Error.Message);

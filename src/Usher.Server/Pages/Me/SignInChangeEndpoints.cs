@@ -9,8 +9,8 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Me;
 
 /// <summary>
-/// The pages on which a person changes how they sign in. Each needs the password given within the last 10 minutes, and
-/// else leads by <c>/me/confirm</c>, which asks for it.
+/// The pages on which people change how they sign in. Each needs the password within the last 10 minutes and otherwise
+/// redirects to <c>/me/confirm</c>, which asks for it.
 /// </summary>
 internal static class SignInChangeEndpoints
 {
@@ -97,7 +97,7 @@ internal static class SignInChangeEndpoints
                        new { session.Email, Typed = email, asked.Error }, asked.Error.StatusCode);
     }
 
-    // What was posted is lost by the detour; the form is filled in again afterwards.
+    // The redirect loses the posted form, which the person then fills in again.
     private static IResult? DetourOf(Error error, string path) =>
         error == AccountErrors.StepUpNeeded ? PageResults.SeeOther(LocalPath.ConfirmSession(path))
         : error == AccountErrors.SessionRefused ? MeEndpoints.MustSignIn

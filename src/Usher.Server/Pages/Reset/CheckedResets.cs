@@ -5,7 +5,7 @@ using Secret = Usher.Core.Secret;
 
 namespace Usher.Server.Pages.Reset;
 
-/// <summary>Checked codes of reset links. See <see cref="CodeCookie"/>.</summary>
+/// <summary>The checked codes of reset links. See <see cref="CodeCookie"/>.</summary>
 internal sealed class CheckedResets(IDataProtectionProvider protection, SiteCookies site)
 {
     private const string Page = "/reset";
@@ -19,7 +19,7 @@ internal sealed class CheckedResets(IDataProtectionProvider protection, SiteCook
     /// <inheritdoc cref="CodeCookie.PathOf"/>
     public static string PathOf(PasswordResetLink link) => CodeCookie.PathOf(Page, "", link.Id);
 
-    /// <summary>The link with its checked code, or null: none, too old, or not one of ours.</summary>
+    /// <summary>The link with its checked code; null if the code is missing, expired or invalid.</summary>
     public PasswordResetLink? Read(HttpRequest request, Guid id) =>
         cookie.Read(request, "", id) is { } read ? new(id, read.Code) : null;
 

@@ -9,12 +9,12 @@ using Usher.Server.Limits;
 namespace Usher.Server.Pages.Reset;
 
 /// <summary>
-/// A person who forgot the password asks for a link and sets a new one. As with an invitation, the page of a link shows
-/// a frame, the same for every link, until its code was posted to a check that changes nothing.
+/// Requesting a reset link and setting a new password. Like the page of an invitation, the page of a link shows the
+/// same frame for every link until its code was posted to a check that changes nothing.
 /// </summary>
 internal static class ResetEndpoints
 {
-    // Which of the page's forms was sent; the form for the code sends JoinEndpoints.Steps.Check.
+    // The values of the field "step", which says which form of the page was sent. The code's form sends "check".
     public static class Steps
     {
         public const string Check = Join.JoinEndpoints.Steps.Check;
@@ -46,7 +46,7 @@ internal static class ResetEndpoints
             return ShowForm(http, typed, InvitationErrors.EmailInvalid.Message);
         if (services.Limits.Mail(http) is { } wait) return PageResults.TooMany(http, wait);
 
-        // The same answer for everyone: it must not tell which addresses have an account.
+        // The same answer for every address, so that it does not reveal which addresses have an account.
         await services.Resets.RequestAsync(address, ReturnTo(http), http.RequestAborted);
         return PageResults.SeeOther(
             $"/reset?sent{(ReturnTo(http) is { } path ? $"&return={Uri.EscapeDataString(path)}" : "")}");
@@ -99,8 +99,8 @@ internal static class ResetEndpoints
             return PageResults.SeeOther(ReturnTo(http) ?? "/me");
         }
 
-        // Refused for another reason than the password, things have changed since the page was shown: the page as it is
-        // now says how.
+        // If it is refused for another reason than the password, the state has changed since the page was shown. The
+        // page explains the new state.
         var found = await services.Resets.LookAsync(link, http.RequestAborted);
         return found.State is PasswordResetState.Open
             ? Show(found, http, error)

@@ -8,7 +8,7 @@ using Usher.Server.Limits;
 
 namespace Usher.Server.Pages.SignIn;
 
-/// <summary>Signing in and out, and mailing a lost invitation link.</summary>
+/// <summary>Signing in, signing out, and mailing a lost invitation link.</summary>
 internal static class SignInEndpoints
 {
     public static void MapSignIn(this IEndpointRouteBuilder pages)
@@ -43,7 +43,7 @@ internal static class SignInEndpoints
 
         if (error.Is(LimitErrors.TooMany)) return PageResults.TooMany(http, error.RetryAfter.GetValueOrDefault());
         if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
-        // Not 401: that asks the browser itself for a password.
+        // Not 401, which makes the browser itself ask for a password.
         var status = error.Kind is ErrorKind.TooMany
             ? StatusCodes.Status429TooManyRequests
             : StatusCodes.Status422UnprocessableEntity;
@@ -64,7 +64,7 @@ internal static class SignInEndpoints
         var email = form["email"].ToString();
         if (limits.Mail(http) is { } wait) return PageResults.TooMany(http, wait);
 
-        // The same answer for everyone, also for what is no address: it must not tell who is invited.
+        // The same answer for every address, even an invalid one, so that it does not reveal who is invited.
         await guests.SendMyLinkAsync(email, ct);
         var signIn = LocalPath.SignIn(ReturnTo(http));
         return PageResults.SeeOther($"{signIn}{(signIn.Contains('?', StringComparison.Ordinal) ? '&' : '?')}sent");

@@ -323,7 +323,7 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["acme.test"]);
         await InviteAsync(org, User("mara@elsewhere.test")).AssertAsync(422, """
-            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "The organization does not invite addresses of this domain." }] }
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "The organization does not allow addresses of this domain." }] }
             """);
         await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
             s.SetSeatLimitAsync(org.System, 1, Ct));

@@ -78,9 +78,9 @@ public sealed class WavefrontBulkTests(UsherApp app)
             path,
             [
                 "kim@example.com", .. Enumerable.Range(0, 9_999).Select(i => $"user{i}@example.com"),
-            ]).RefusedAsync(400, "At most 1,000 at a time.");
+            ]).RefusedAsync(400, "At most 1,000 entries are allowed in one request.");
         await org.Admin.NameAsync("/user/validateUsers", [.. Enumerable.Repeat("nothing", 10_000)])
-            .RefusedAsync(400, "At most 1,000 at a time.");
+            .RefusedAsync(400, "At most 1,000 entries are allowed in one request.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
     }
 
@@ -116,7 +116,7 @@ public sealed class WavefrontBulkTests(UsherApp app)
         var manager = await org.ActiveAsync(
             "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!)
-            .RefusedAsync(403, "This account holds something you do not.");
+            .RefusedAsync(403, "This account holds access that you do not hold yourself.");
         await org.Admin.NameAsync("/user/deleteUsers", "kim@example.com", org.Created.Owner.Email!)
             .RefusedAsync(400, "The last administrator cannot be deleted or deactivated.");
         Assert.Equal(4, (await org.Admin.AskAsync("/user").OkAsync()).GetArrayLength());

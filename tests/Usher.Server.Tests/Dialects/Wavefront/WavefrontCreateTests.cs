@@ -108,7 +108,7 @@ public sealed class WavefrontCreateTests(UsherApp app)
             "manager@example.com", r => r with { Permissions = [Permissions.UserManagement, "ingestion"] });
         await manager.Client.SendAsync(
             "/user", """{ "emailAddress": "pat@example.com", "groups": ["alerts_management"] }""")
-            .RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
+            .RefusedAsync(403, "You cannot grant or take away access that you do not hold yourself.");
         Assert.Equal(2, (await org.MembersAsync()).Count);
 
         await manager.Client.SendAsync("/user", """{ "emailAddress": "pat@example.com", "groups": ["ingestion"] }""")

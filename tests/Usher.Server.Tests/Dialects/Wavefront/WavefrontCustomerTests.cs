@@ -105,7 +105,7 @@ public sealed class WavefrontCustomerTests(UsherApp app)
             "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         var more = await org.GroupAsync(
             new("More") { Roles = [Reference.To((await org.RoleAsync("R", "ingestion")).Id)] });
-        var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
+        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
         await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["ingestion"] }""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync(Preferences, $$"""{ "defaultUserGroups": ["{{more.Id}}"] }""")

@@ -52,12 +52,12 @@ public sealed class WavefrontGroupTests(UsherApp app)
     [InlineData("""{ "name": "X", "roleIDs": "r" }""", "roleIDs must be an array of strings")]
     [InlineData("""[]""", "The body must be a JSON object.")]
     [InlineData("", "The body must be a JSON object.")]
-    [InlineData("""{ "name": " " }""", "1 to 120 characters, none of them a control character.")]
-    [InlineData("""{ "name": "X", "roleIDs": ["nonsense"] }""", "There is no nonsense here.")]
+    [InlineData("""{ "name": " " }""", "Must be 1 to 120 characters, without control characters.")]
+    [InlineData("""{ "name": "X", "roleIDs": ["nonsense"] }""", "Not found: nonsense.")]
     [
         InlineData(
             """{ "name": "X", "roleIDs": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""",
-            "There is no 8b23136b-ecd2-4cb5-8c92-62477dcc4090 here.")]
+            "Not found: 8b23136b-ecd2-4cb5-8c92-62477dcc4090.")]
     public async Task What_cannot_be_made_is_a_400_and_nothing_is_made(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();
@@ -369,7 +369,7 @@ public sealed class WavefrontGroupTests(UsherApp app)
             await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Same", Permissions.UserManagement));
         var ops = await MakeAsync(org, "Ops", more.Id);
         var everyone = (await org.EveryoneAsync()).ToString();
-        var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
+        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
         await manager.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["max@example.com"]""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Groups}/{everyone}/addRoles", $"""["{more.Id}"]""")
@@ -443,7 +443,7 @@ public sealed class WavefrontGroupTests(UsherApp app)
                 .GetInt32());
         var tooMany = JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i => $"m{i}@example.com"));
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", tooMany).AssertAsync(
-            400, """{ "status": { "result": "ERROR", "message": "At most 1,000 at a time.", "code": 400 } }""");
+            400, """{ "status": { "result": "ERROR", "message": "At most 1,000 entries are allowed in one request.", "code": 400 } }""");
         Assert.Equal(
             1500, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/userCount").GetInt32());
     }

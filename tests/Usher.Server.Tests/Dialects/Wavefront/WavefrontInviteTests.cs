@@ -304,7 +304,7 @@ public sealed class WavefrontInviteTests(UsherApp app)
             await InviteAsync(
                 manager.Client,
                 $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com", {{grant}} }]""")
-                .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""");
+                .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""");
         }
 
         Assert.Equal(2, (await org.MembersAsync()).Count);
@@ -331,7 +331,7 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["example.com"]);
         await InviteAsync(
             org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@elsewhere.test" }]""")
-            .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "The organization does not invite addresses of this domain.", "code": 400 } }""");
+            .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "The organization does not allow addresses of this domain.", "code": 400 } }""");
         await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
             s.SetSeatLimitAsync(org.System, 2, Ct));
         await InviteAsync(

@@ -180,12 +180,12 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         await org.Admin.SendAsync("/user", "{").RefusedAsync(400, "The body is not valid JSON.");
         await app.CreateClient().AskAsync("/user").RefusedAsync(401, "An API key is needed.");
         await org.ClientOf("00000000-0000-0000-0000-000000000000").AskAsync("/user")
-            .RefusedAsync(401, "This API key is not known or may no longer act.");
+            .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
         await kim.Client.AskAsync("/user").RefusedAsync(403, "You may not do this.");
         await org.Admin.AskAsync("/user/nobody@example.com")
             .RefusedAsync(404, "User with id nobody@example.com does not exist");
         await org.Admin.SendNothingAsync("/user/kim@example.com")
-            .RefusedAsync(405, "This address does not take that method.");
+            .RefusedAsync(405, "This address does not support that method.");
         await org.Admin.SendAsync("/user", "<user/>", "application/xml").RefusedAsync(415, "The body must be JSON.");
         await org.Admin.SendAsync("/user", """{ "emailAddress": "kim@example.com" }""")
             .RefusedAsync(409, "User with id kim@example.com is already created in our system.");

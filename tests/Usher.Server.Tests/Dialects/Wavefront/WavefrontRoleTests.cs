@@ -222,7 +222,7 @@ public sealed class WavefrontRoleTests(UsherApp app)
             "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         var (more, own) = (
             await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Own", Permissions.UserManagement));
-        var refused = """{ "status": { "result": "ERROR", "message": "Nobody can hand out, or take away, what they do not hold.", "code": 403 } }""";
+        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
         await manager.Client.PostTextAsync($"{Roles}/{more.Id}/addAssignees", """["max@example.com"]""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Roles}/grant/ingestion", $"""["{own.Id}"]""").AssertAsync(403, refused);

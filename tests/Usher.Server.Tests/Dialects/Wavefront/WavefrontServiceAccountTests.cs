@@ -52,7 +52,7 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     [
         InlineData(
             """{ "identifier": "pat@example.com" }""", 400,
-            "sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
+            "Must be sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
     [InlineData("""{ "identifier": "sa::x", "active": "yes" }""", 400, "active must be true or false")]
     [InlineData("""{ "identifier": "sa::x", "description": [] }""", 400, "description must be a string")]
     [InlineData("""{ "identifier": "sa::x", "groups": ["nonsense"] }""", 400, "There is no permission nonsense.")]
@@ -125,7 +125,7 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
                 (false, "INACTIVE_SERVICE_ACCOUNT"),
                 (off.At("active").GetBoolean(), off.TextAt("tokens/0/accountType")));
             await bot.Client.AskAsync("/user/sa::bot")
-                .RefusedAsync(401, "This API key is not known or may no longer act.");
+                .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
             var on = (await org.Admin.SendAsync("/account/serviceaccount/sa::bot/activate", body, mediaType).OkAsync())
                 .At("response");
             Assert.Equal((true, "SERVICE_ACCOUNT"), (on.At("active").GetBoolean(), on.TextAt("tokens/0/accountType")));
@@ -135,7 +135,7 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
         Assert.False(
             (await org.Admin.WriteAsync("/account/serviceaccount/sa::bot", """{ "active": false }""").OkAsync())
                 .At("response/active").GetBoolean());
-        await bot.Client.AskAsync("/user/sa::bot").RefusedAsync(401, "This API key is not known or may no longer act.");
+        await bot.Client.AskAsync("/user/sa::bot").RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
     }
 
     [Theory]
@@ -162,11 +162,11 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
             "manager@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         await manager.Client.SendAsync(
             "/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
-            .RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
+            .RefusedAsync(403, "You cannot grant or take away access that you do not hold yourself.");
         await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
             .OkAsync();
         await manager.Client.SendNothingAsync("/account/serviceaccount/sa::bot/deactivate")
-            .RefusedAsync(403, "This account holds something you do not.");
+            .RefusedAsync(403, "This account holds access that you do not hold yourself.");
         await manager.Client.SendAsync("/account/serviceaccount", """{ "identifier": "sa::plain" }""").OkAsync();
         await manager.Client.SendNothingAsync("/account/serviceaccount/sa::plain/deactivate").OkAsync();
     }

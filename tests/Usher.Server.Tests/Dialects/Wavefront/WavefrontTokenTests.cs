@@ -53,7 +53,7 @@ public sealed class WavefrontTokenTests(UsherApp app)
         var left = await kim.Client.EndAsync("/apitoken/" + named).OkAsync();
         Assert.Equal(["test"], left.Texts("response", "tokenName"));
         await org.ClientOf(secret).AskAsync("/apitoken")
-            .RefusedAsync(401, "This API key is not known or may no longer act.");
+            .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
         await kim.Client.EndAsync("/apitoken/" + named).RefusedAsync(404, "There is no such API token.");
         Assert.DoesNotContain(app.Log, line => line.Contains(secret, StringComparison.Ordinal));
     }
@@ -73,14 +73,14 @@ public sealed class WavefrontTokenTests(UsherApp app)
 
         var own = (await kim.Client.AskAsync("/apitoken").OkAsync()).TextAt("response/0/tokenID");
         Assert.Equal("[]", (await kim.Client.EndAsync("/apitoken/" + own).OkAsync()).At("response").GetRawText());
-        await kim.Client.AskAsync("/apitoken").RefusedAsync(401, "This API key is not known or may no longer act.");
+        await kim.Client.AskAsync("/apitoken").RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
     }
 
     [Theory]
     [InlineData("[]", "The body must be a JSON object.")]
     [InlineData("{}", "tokenName is required")]
     [InlineData("""{ "tokenName": 7 }""", "tokenName is required")]
-    [InlineData("""{ "tokenName": "a\u0007" }""", "At most 120 characters, none of them a control character.")]
+    [InlineData("""{ "tokenName": "a\u0007" }""", "Must be at most 120 characters, without control characters.")]
     public async Task A_name_that_is_none_is_refused(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();
@@ -119,7 +119,7 @@ public sealed class WavefrontTokenTests(UsherApp app)
         Assert.Single((await keeper.Client.EndAsync($"/apitoken/serviceaccount/sa::bot/{secret}").OkAsync()).Texts(
             "response", "tokenID"));
         await org.ClientOf(secret).AskAsync("/user/sa::bot")
-            .RefusedAsync(401, "This API key is not known or may no longer act.");
+            .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
         await keeper.Client.SendAsync("/apitoken/serviceaccount/sa::bot", """{ "tokenName": 1 }""")
             .RefusedAsync(400, "tokenName must be a string");
     }
@@ -154,7 +154,7 @@ public sealed class WavefrontTokenTests(UsherApp app)
         await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "groups": ["ingestion"] }""")
             .OkAsync();
         await keeper.Client.SendNothingAsync("/apitoken/serviceaccount/sa::bot")
-            .RefusedAsync(403, "This account holds something you do not.");
+            .RefusedAsync(403, "This account holds access that you do not hold yourself.");
         await org.Admin.SendNothingAsync("/account/serviceaccount/sa::bot/deactivate").OkAsync();
         await org.Admin.SendNothingAsync("/apitoken/serviceaccount/sa::bot")
             .RefusedAsync(400, "Only an active account can have an API token.");

@@ -165,13 +165,13 @@ public sealed class WavefrontUpdateTests(UsherApp app)
             manager.Client.SendNothingAsync("/account/kim@example.com/grant/alerts_management"),
         ];
         foreach (var attempt in tries)
-            await attempt.RefusedAsync(403, "Nobody can hand out, or take away, what they do not hold.");
+            await attempt.RefusedAsync(403, "You cannot grant or take away access that you do not hold yourself.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
 
         await manager.Client.EndAsync($"/user/{org.Created.Owner.Email}")
-            .RefusedAsync(403, "This account holds something you do not.");
+            .RefusedAsync(403, "This account holds access that you do not hold yourself.");
         await manager.Client.NameAsync("/user/deleteUsers", "kim@example.com")
-            .RefusedAsync(403, "This account holds something you do not.");
+            .RefusedAsync(403, "This account holds access that you do not hold yourself.");
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));
         Assert.Equal(
             ["user_management"],
@@ -189,7 +189,7 @@ public sealed class WavefrontUpdateTests(UsherApp app)
             .AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 } }""");
 
         await kim.Client.AskAsync("/user/kim@example.com")
-            .RefusedAsync(401, "This API key is not known or may no longer act.");
+            .RefusedAsync(401, "This API key is unknown, revoked, expired or suspended.");
         await org.Admin.EndAsync("/user/kim@example.com")
             .RefusedAsync(404, "User with id kim@example.com does not exist");
         await org.ActiveAsync("pat@example.com", r => r with { Groups = [Reference.To(ops.Id)] });
