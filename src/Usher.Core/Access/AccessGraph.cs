@@ -544,7 +544,10 @@ public sealed class AccessGraph
         /// <summary>How many names a sample has at most.</summary>
         public const int SampleSize = 100;
 
+        private static readonly Sql.Part LimitOfSample = Sql.Raw($"LIMIT {SampleSize}");
+
         private readonly Guid organization = query.OrganizationId;
+        private IReadOnlyList<Group>? relevantGroups;
 
         public async Task ReadAsync(CancellationToken ct)
         {
@@ -569,16 +572,20 @@ public sealed class AccessGraph
         }
 
         // Groups that a rule or the answer may ask about: all where all are listed.
-        private IEnumerable<Group> RelevantGroups()
+        private IReadOnlyList<Group> RelevantGroups => relevantGroups ??= FindRelevantGroups();
+
+        private IReadOnlyList<Group> FindRelevantGroups()
         {
-            if (query.AllDefinitions) return graph.groups.Values;
+            if (query.AllDefinitions) return [.. graph.groups.Values];
             HashSet<Guid> ids = [.. graph.members.Values.SelectMany(m => m.Groups), .. query.GroupIds, .. graph.run];
             HashSet<string> names = [.. query.GroupNames];
             HashSet<Guid> ofRoles = [.. query.RoleIds];
-            return graph.groups.Values.Where(
-                g =>
+            return
+            [
+                .. graph.groups.Values.Where(g =>
                     g.SystemKind is not SystemGroup.None || g.IsDefault || ids.Contains(g.Id)
-                        || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains));
+                        || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains)),
+            ];
         }
 
         private IEnumerable<Role> RelevantRoles()
@@ -586,7 +593,7 @@ public sealed class AccessGraph
             if (query.AllDefinitions) return graph.roles.Values;
             HashSet<Guid> ids =
             [
-                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups().SelectMany(g => g.Roles),
+                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups.SelectMany(g => g.Roles),
                 .. query.RoleIds, .. graph.run,
             ];
             HashSet<string> names = [.. query.RoleNames];
@@ -598,10 +605,10 @@ public sealed class AccessGraph
         private async Task ReadLevelsAndResourcesAsync(CancellationToken ct)
         {
             Guid[] groups = [
-                .. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id))
+                .. RelevantGroups.Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id))
                     .Select(g => g.Id)];
             var known = graph.members.Values.SelectMany(m => m.Levels)
-                .Concat(RelevantGroups().SelectMany(graph.LevelsOf));
+                .Concat(RelevantGroups.SelectMany(graph.LevelsOf));
             Guid[] ids = [
                 .. query.ResourceIds, .. Wants(MemberDetails.Reached) ? known.Select(l => l.ResourceId).Distinct() : [],
             ];
@@ -632,9 +639,12 @@ public sealed class AccessGraph
         {
             var capabilities = Sql.Raw(sql.IsSqlite ? "a.capabilities" : "array_to_json(a.capabilities)::text");
             sql.Add($"""
-                SELECT a.id, a.group_id, a.level, {capabilities}, a.granted_by, a.granted_at, r.id, r.name, r.slug FROM {Sql.Rows(groups)}
-                {sql.Each("resource_access", "a")}a.organization_id = {organization} AND a.group_id = l.value{sql.EndEach("a")}
-                {sql.Each("resources", "r")}r.organization_id = {organization} AND r.id = a.resource_id{sql.EndEach("r")}
+                SELECT a.id, a.group_id, a.level, {capabilities}, a.granted_by, a.granted_at, r.id, r.name, r.slug
+                    FROM {Sql.Rows(groups)}
+                {sql.Each("resource_access", "a")}a.organization_id = {organization}
+                    AND a.group_id = l.value{sql.EndEach("a")}
+                {sql.Each("resources", "r")}r.organization_id = {organization}
+                    AND r.id = a.resource_id{sql.EndEach("r")}
                 """);
         }
 
@@ -659,7 +669,7 @@ public sealed class AccessGraph
             var sql = new Sql(db.IsSqlite);
             AddHolders(
                 sql, GrantKind.Group,
-                RelevantGroups().Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
+                RelevantGroups.Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
             AddHolders(sql.Add($" UNION ALL "), GrantKind.Role, RelevantRoles().Select(r => Grant.Role(r.Id)));
             foreach (var kind in Enum.GetValues<MemberKind>()) AddMembers(sql.Add($" UNION ALL "), kind);
             foreach (var (target, count, sample) in await db.ReadAsync(
@@ -683,14 +693,16 @@ public sealed class AccessGraph
         private void AddHolders(Sql sql, GrantKind kind, IEnumerable<Grant> grants)
         {
             sql.Add($"""
-                SELECT l.value, (SELECT count(*) FROM member_grants g WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value),
+                SELECT l.value, (SELECT count(*) FROM member_grants g WHERE g.organization_id = {organization}
+                    AND g.kind = {kind} AND g.target = l.value),
                 """);
             if (Wants(MemberDetails.Samples))
             {
                 sql.Add($"""
                      (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
                         FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
-                        WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value ORDER BY g.member_id LIMIT 100) x)
+                        WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value
+                            ORDER BY g.member_id {LimitOfSample}) x)
                     """);
             }
             else
@@ -710,8 +722,10 @@ public sealed class AccessGraph
             if (Wants(MemberDetails.Samples))
             {
                 sql.Add($"""
-                     (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown FROM members m
-                        WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind} ORDER BY m.id LIMIT 100) x)
+                     (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
+                         FROM members m
+                        WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind}
+                            ORDER BY m.id {LimitOfSample}) x)
                     """);
             }
             else
@@ -746,7 +760,8 @@ public sealed class AccessGraph
         {
             var search = MemberSearch.Of(new(), graph.AsDefinitions(), []);
             var sql = new Sql(db.IsSqlite).Add($"""
-                SELECT DISTINCT g.target FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
+                SELECT DISTINCT g.target FROM member_grants g JOIN members m ON m.organization_id = {organization}
+                    AND m.id = g.member_id
                 WHERE g.organization_id = {organization} AND g.kind IN ('group', 'role') AND (
                 """);
             search.AddCondition(sql, query.Holders[index]);
