@@ -82,7 +82,9 @@ public static partial class Text
         foreach (var c in Key(name).Normalize(NormalizationForm.FormD))
         {
             if (char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) slug.Append(c);
-            else if (CharUnicodeInfo.GetUnicodeCategory(c) is not UnicodeCategory.NonSpacingMark && slug is { Length: > 0 } && slug[^1] is not '-') slug.Append('-');
+            else if (CharUnicodeInfo.GetUnicodeCategory(c) is not UnicodeCategory.NonSpacingMark
+                    && slug is { Length: > 0 } && slug[^1] is not '-')
+                slug.Append('-');
         }
 
         var text = slug.ToString(0, Math.Min(slug.Length, 50)).Trim('-');

@@ -130,7 +130,8 @@ internal sealed class MemberSearch
         var some = Sql.Raw(sql.IsSqlite ? "json_array_length(a.capabilities) > 0" : "cardinality(a.capabilities) > 0");
         sql.Add($"""
              AND (m.role IN ('admin', 'power_user', 'read_only') OR m.all_resources
-                OR EXISTS (SELECT 1 FROM resource_access a WHERE a.organization_id = {organization} AND a.member_id = m.id
+                OR EXISTS (SELECT 1 FROM resource_access a WHERE a.organization_id = {organization}
+                    AND a.member_id = m.id
                     AND a.resource_id = {resource} AND (a.level <> 'none' OR {some}))
             """);
         AddInGroups(
@@ -166,8 +167,9 @@ internal sealed class MemberSearch
 
     private static void AddKey(Sql sql, MemberCondition condition)
     {
+        (int From, int Length)[] parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)];
         var id = sql.IsSqlite
-            ? $"lower({string.Join(" || '-' || ", new[] { (1, 8), (9, 4), (13, 4), (17, 4), (21, 12) }.Select(p => $"substr(hex(k.id), {p.Item1}, {p.Item2})"))})"
+            ? $"lower({string.Join(" || '-' || ", parts.Select(p => $"substr(hex(k.id), {p.From}, {p.Length})"))})"
             : "k.id::text";
         sql.Add(
             $"EXISTS (SELECT 1 FROM api_keys k WHERE k.organization_id = m.organization_id AND k.member_id = m.id "
@@ -198,6 +200,7 @@ internal sealed class MemberSearch
         };
     }
 
-    private static string Milliseconds(Sql sql, string instant) =>
-        $"coalesce({(sql.IsSqlite ? $"CAST({instant} AS TEXT)" : $"(extract(epoch FROM {instant}) * 1000)::bigint::text")}, '')";
+    private static string Milliseconds(Sql sql, string instant) => sql.IsSqlite
+        ? $"coalesce(CAST({instant} AS TEXT), '')"
+        : $"coalesce((extract(epoch FROM {instant}) * 1000)::bigint::text, '')";
 }

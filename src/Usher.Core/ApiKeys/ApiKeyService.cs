@@ -140,7 +140,8 @@ public sealed partial class ApiKeyService(UsherDb db, TimeProvider clock)
 
     /// <summary>
     /// Names a key anew, whosever it is; see
-    /// <see cref="RenameAsync(Actor, Guid, ApiKeyReference, string, CancellationToken, IReadOnlyCollection{string}?)"/>.
+    /// <see
+    /// cref="RenameAsync(Actor, Guid, ApiKeyReference, string, CancellationToken, IReadOnlyCollection{string}?)"/>.
     /// </summary>
     public async Task<Result<ApiKey>> RenameAsync(
         Actor actor, Guid keyId, string name, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>

@@ -37,12 +37,14 @@ public sealed class CallerService(UsherDb db, ApiKeyUsage usage, TimeProvider cl
     {
         if (!ApiKeyService.IsAcceptable(secret)) return null;
         var sql = ByHash.Make(db.IsSqlite, s => s.Add($"""
-            SELECT k.id, k.read_only, k.expires_at, m.organization_id, m.id, m.identifier, m.first_name, m.last_name, m.kind, m.role,
+            SELECT k.id, k.read_only, k.expires_at, m.organization_id, m.id, m.identifier, m.first_name, m.last_name,
+                m.kind, m.role,
                 m.all_resources, m.grants, o.slug, o.time_zone, o.definitions_stamp
             FROM api_keys k
             JOIN members m ON m.organization_id = k.organization_id AND m.id = k.member_id
             JOIN organizations o ON o.id = k.organization_id
-            WHERE k.hash = {Secret.Hash(secret)} AND k.status = 'enabled' AND m.status = 'active' AND o.suspended_at IS NULL
+            WHERE k.hash = {Secret.Hash(secret)} AND k.status = 'enabled' AND m.status = 'active'
+                AND o.suspended_at IS NULL
             """));
         var now = clock.Now();
         if (await db.ReadAsync(sql, Read, ct) is not [var row] || row.ExpiresAt <= now) return null;

@@ -234,8 +234,8 @@ internal sealed class RowPlan
 
         private RowStatement Update(ulong changed)
         {
-            RowColumn[] set = [.. columns.Where((_, i) => (changed & (1UL << i)) is not 0)],
-            where = [.. key.Select(i => columns[i])];
+            RowColumn[] set = [.. columns.Where((_, i) => (changed & (1UL << i)) is not 0)];
+            RowColumn[] where = [.. key.Select(i => columns[i])];
             var conditions =
                 where.Select(Quoted).Concat(tokens.Select(t => $"\"{t.GetColumnName()}\""))
                     .Select((column, i) => $"{column} = ${set.Length + i + 1}");

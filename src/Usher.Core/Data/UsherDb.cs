@@ -224,21 +224,27 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             $"""
             SELECT 1 FROM (
                 SELECT i.id FROM (
-                    SELECT m.id FROM unnest({names}) n(value) CROSS JOIN LATERAL (SELECT id FROM members WHERE organization_id = {organization} AND identifier = n.value OFFSET 0) m
+                    SELECT m.id FROM unnest({names}) n(value) CROSS JOIN LATERAL (SELECT id FROM members
+                        WHERE organization_id = {organization} AND identifier = n.value OFFSET 0) m
                     UNION SELECT unnest({ids})
-                ) f CROSS JOIN LATERAL (SELECT id FROM invitations WHERE organization_id = {organization} AND member_id = f.id OFFSET 0) i
+                ) f CROSS JOIN LATERAL (SELECT id FROM invitations WHERE organization_id = {organization}
+                    AND member_id = f.id OFFSET 0) i
                 UNION SELECT unnest({offers}) ORDER BY 1
             ) found CROSS JOIN LATERAL (
-                SELECT 1 FROM invitations i WHERE i.organization_id = {organization} AND i.id = found.id AND i.status IN ('pending', 'expired') FOR NO KEY UPDATE) locked
+                SELECT 1 FROM invitations i WHERE i.organization_id = {organization} AND i.id = found.id
+                    AND i.status IN ('pending', 'expired') FOR NO KEY UPDATE) locked
             """, ct);
         await Database.ExecuteSqlAsync(
             $"""
             SELECT 1 FROM (
-                SELECT m.id FROM unnest({names}) n(value) CROSS JOIN LATERAL (SELECT id FROM members WHERE organization_id = {organization} AND identifier = n.value OFFSET 0) m
+                SELECT m.id FROM unnest({names}) n(value) CROSS JOIN LATERAL (SELECT id FROM members
+                    WHERE organization_id = {organization} AND identifier = n.value OFFSET 0) m
                 UNION SELECT unnest({ids})
-                UNION SELECT i.member_id FROM unnest({offers}) o(value) CROSS JOIN LATERAL (SELECT member_id FROM invitations WHERE organization_id = {organization} AND id = o.value OFFSET 0) i
+                UNION SELECT i.member_id FROM unnest({offers}) o(value) CROSS JOIN LATERAL (SELECT member_id
+                    FROM invitations WHERE organization_id = {organization} AND id = o.value OFFSET 0) i
                 ORDER BY 1
-            ) found CROSS JOIN LATERAL (SELECT 1 FROM members m WHERE m.organization_id = {organization} AND m.id = found.id FOR NO KEY UPDATE) locked
+            ) found CROSS JOIN LATERAL (SELECT 1 FROM members m WHERE m.organization_id = {organization}
+                AND m.id = found.id FOR NO KEY UPDATE) locked
             """, ct);
     }
 
@@ -254,7 +260,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         await Database.ExecuteSqlAsync(
             $"""
             SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
-                JOIN invitations i ON i.organization_id = m.organization_id AND i.member_id = m.id AND i.id = {invitation} FOR NO KEY UPDATE OF m
+                JOIN invitations i ON i.organization_id = m.organization_id AND i.member_id = m.id
+                    AND i.id = {invitation} FOR NO KEY UPDATE OF m
             """, ct);
     }
 
@@ -265,7 +272,8 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         await Database.ExecuteSqlAsync(
             $"""
             SELECT 1 FROM members m JOIN organizations o ON o.slug = {organizationSlug} AND o.id = m.organization_id
-                JOIN address_changes c ON c.organization_id = m.organization_id AND c.member_id = m.id AND c.id = {change} FOR NO KEY UPDATE OF m
+                JOIN address_changes c ON c.organization_id = m.organization_id AND c.member_id = m.id
+                    AND c.id = {change} FOR NO KEY UPDATE OF m
             """, ct);
     }
 

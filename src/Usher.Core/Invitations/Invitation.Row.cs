@@ -6,9 +6,12 @@ public sealed partial class Invitation
 {
     /// <summary>The columns that <see cref="Read"/> reads, of the table alias <c>i</c>.</summary>
     internal const string Columns = """
-        i.id, i.member_id, i.status, i.created_at, i.expires_at, i.sent_count, i.last_sent_at, i.delivery, i.delivery_reason, i.sponsor_id,
-        i.sponsor_kind, i.sponsor_name, i.accepted_at, i.accepted_by, i.ended_at, i.end_reason, i.blocked_at, i.blocked_told_at,
-        i.requested_at, i.version, i.first_secret_hash, i.first_secret_sequence, i.first_secret_sent_at, i.first_secret_proves_address
+        i.id, i.member_id, i.status, i.created_at, i.expires_at, i.sent_count, i.last_sent_at, i.delivery,
+            i.delivery_reason, i.sponsor_id,
+        i.sponsor_kind, i.sponsor_name, i.accepted_at, i.accepted_by, i.ended_at, i.end_reason, i.blocked_at,
+            i.blocked_told_at,
+        i.requested_at, i.version, i.first_secret_hash, i.first_secret_sequence, i.first_secret_sent_at,
+            i.first_secret_proves_address
         """;
 
     /// <summary>How many columns that are.</summary>

@@ -40,7 +40,8 @@ internal static class InvitationSearch
         UsherDb db, Guid organization, InvitationFilter filter, DateTimeOffset now, CancellationToken ct)
     {
         var sql = new Sql(db.IsSqlite).Add($"""
-            SELECT count(*) FROM invitations i JOIN members m ON m.organization_id = {organization} AND m.id = i.member_id
+            SELECT count(*) FROM invitations i JOIN members m ON m.organization_id = {organization}
+                AND m.id = i.member_id
             WHERE i.organization_id = {organization}
             """);
         AddFilter(sql, filter, now);

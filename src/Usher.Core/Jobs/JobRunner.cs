@@ -40,8 +40,10 @@ public sealed class JobRunner(UsherDb db, InvitationService invitations, MemberS
                 ? Waiting(now).OrderBy(j => j.ClaimedUntil ?? j.CreatedAt).Take(1)
                 : db.Jobs.FromSql(
                     $"""
-                    SELECT * FROM jobs WHERE status IN ('queued', 'running') AND (claimed_until IS NULL OR claimed_until <= {now})
-                    AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = jobs.organization_id AND o.suspended_at IS NOT NULL)
+                    SELECT * FROM jobs WHERE status IN ('queued', 'running') AND (claimed_until IS NULL
+                        OR claimed_until <= {now})
+                    AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = jobs.organization_id
+                        AND o.suspended_at IS NOT NULL)
                     ORDER BY coalesce(claimed_until, created_at) LIMIT 1 FOR UPDATE SKIP LOCKED
                     """);
             if (await waiting.ToListAsync(ct) is not [var job]) return null;

@@ -179,7 +179,8 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
         {
             var field = $"levels/{index}";
             if (one.ValueKind is not JsonValueKind.Object) row.Fault(JobErrors.TypeWrong(field, "an object"));
-            else if (one.EnumerateObject().Select(m => m.Name).FirstOrDefault(n => n is not ("resource" or "level" or "capabilities")) is { } unknown) row.Fault(JobErrors.FieldUnknown(unknown) with { Field = field });
+            else if (one.EnumerateObject().Select(m => m.Name).FirstOrDefault(IsUnknown) is { } unknown)
+                row.Fault(JobErrors.FieldUnknown(unknown) with { Field = field });
             else if (!one.TryGetProperty("resource", out var named)) row.Fault(JobErrors.TypeWrong(
                 $"{field}/resource", "a text"));
             else
@@ -195,6 +196,8 @@ internal sealed class JsonImport(ImportIds ids, ImportRows rows)
 
             index++;
         }
+
+        static bool IsUnknown(string name) => name is not ("resource" or "level" or "capabilities");
     }
 
     private static string? Text(ImportDraft row, string field, JsonElement value)

@@ -9,9 +9,12 @@ public sealed partial class Member
 {
     /// <summary>The columns that <see cref="Read"/> reads, of the table alias <c>m</c>.</summary>
     internal const string Columns = """
-        m.id, m.number, m.identifier, m.email, m.first_name, m.last_name, m.description, m.locale, m.time_zone, m.kind, m.status, m.role,
-        m.role_granted_by, m.role_granted_at, m.all_resources, m.all_resources_granted_by, m.all_resources_granted_at, m.user_id, m.sso_id,
-        m.metadata, m.sponsor_id, m.sponsor_kind, m.sponsor_name, m.created_at, m.last_sign_in_at, m.removed_at, m.version, m.grants,
+        m.id, m.number, m.identifier, m.email, m.first_name, m.last_name, m.description, m.locale, m.time_zone, m.kind,
+            m.status, m.role,
+        m.role_granted_by, m.role_granted_at, m.all_resources, m.all_resources_granted_by, m.all_resources_granted_at,
+            m.user_id, m.sso_id,
+        m.metadata, m.sponsor_id, m.sponsor_kind, m.sponsor_name, m.created_at, m.last_sign_in_at, m.removed_at,
+            m.version, m.grants,
         m.grant_log, m.has_levels
         """;
 

@@ -31,13 +31,15 @@ internal static class MemberRead
     private static readonly SqlText ByKeys = new();
 
     private const string LevelsOnSqlite = """
-        CASE WHEN m.has_levels THEN (SELECT json_group_array(json_array(lower(hex(a.id)), lower(hex(a.resource_id)), a.level,
+        CASE WHEN m.has_levels THEN (SELECT json_group_array(json_array(lower(hex(a.id)), lower(hex(a.resource_id)),
+            a.level,
             json(a.capabilities), lower(hex(a.granted_by)), a.granted_at))
             FROM resource_access a WHERE a.organization_id = m.organization_id AND a.member_id = m.id) END
         """;
 
     private const string LevelsOnPostgres = """
-        CASE WHEN m.has_levels THEN (SELECT json_agg(json_build_array(a.id, a.resource_id, a.level, a.capabilities, a.granted_by,
+        CASE WHEN m.has_levels THEN (SELECT json_agg(json_build_array(a.id, a.resource_id, a.level, a.capabilities,
+            a.granted_by,
             (extract(epoch FROM a.granted_at) * 1000)::bigint))::text
             FROM resource_access a WHERE a.organization_id = m.organization_id AND a.member_id = m.id) END
         """;
@@ -60,11 +62,14 @@ internal static class MemberRead
             FROM organizations o LEFT JOIN (
                 SELECT value AS id FROM {Sql.Rows(query.MemberIds)}
                 UNION SELECT t.id FROM {Sql.Rows(query.Identifiers)}
-                    {sql.Each("members", "t")}t.organization_id = {organization} AND t.identifier = l.value{sql.EndEach("t")}
+                    {sql.Each("members", "t")}t.organization_id = {organization}
+                        AND t.identifier = l.value{sql.EndEach("t")}
                 UNION SELECT t.id FROM {Sql.Rows(query.Numbers)}
-                    {sql.Each("members", "t")}t.organization_id = {organization} AND t.number = l.value{sql.EndEach("t")}
+                    {sql.Each("members", "t")}t.organization_id = {organization}
+                        AND t.number = l.value{sql.EndEach("t")}
                 UNION SELECT t.member_id FROM {Sql.Rows(query.InvitationIds)}
-                    {sql.Each("invitations", "t")}t.organization_id = {organization} AND t.id = l.value{sql.EndEach("t")}
+                    {sql.Each("invitations", "t")}t.organization_id = {organization}
+                        AND t.id = l.value{sql.EndEach("t")}
             ) f ON true
             {sql.EachOrNone("members", "m")}m.organization_id = {organization} AND m.id = f.id{sql.EndEachOrNone("m")}
             """);

@@ -31,7 +31,8 @@ internal static class SignInEnding
         foreach (var change in await db.UserAddressChanges.Where(c =>
                 c.UserId == user.Id && c.Status == AddressChangeStatus.Pending).ToListAsync(ct))
             change.Supersede(now);
-        foreach (var reset in await db.PasswordResets.Where(r => r.UserId == user.Id && r.UsedAt == null).ToListAsync(ct)) reset.UsedAt = now;
+        var resets = db.PasswordResets.Where(r => r.UserId == user.Id && r.UsedAt == null);
+        foreach (var reset in await resets.ToListAsync(ct)) reset.UsedAt = now;
         user.SetPassword(hash);
     }
 
