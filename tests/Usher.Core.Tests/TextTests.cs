@@ -104,9 +104,8 @@ public sealed class TextTests
     [InlineData("--a--b--", "a-b")]
     [InlineData("王小明", "resource")]
     [InlineData("", "resource")]
-    [
-        InlineData(
-            "A very long name that goes on and on until nobody reads it any more",
-            "a-very-long-name-that-goes-on-and-on-until-nobody")]
+    [InlineData(
+        "A very long name that goes on and on until nobody reads it any more",
+        "a-very-long-name-that-goes-on-and-on-until-nobody")]
     public void A_name_becomes_a_part_of_addresses(string name, string slug) => Assert.Equal(slug, Text.Slug(name));
 }

@@ -61,9 +61,8 @@ public sealed partial class QuickstartTests
         return (shell.ExitCode, [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)], await errors);
     }
 
-    [
-        GeneratedRegex(
-            "^```sh\n(?<command>.*?)^```$",
-            RegexOptions.ExplicitCapture | RegexOptions.Multiline | RegexOptions.Singleline, 1000)]
+    [GeneratedRegex(
+        "^```sh\n(?<command>.*?)^```$",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline | RegexOptions.Singleline, 1000)]
     private static partial Regex Block();
 }

@@ -19,7 +19,10 @@ public sealed partial class AccessGraph
         /// <summary>The maximum number of names in a sample.</summary>
         public const int SampleSize = 100;
 
+        private static readonly Sql.Part LimitOfSample = Sql.Raw($"LIMIT {SampleSize}");
+
         private readonly Guid organization = query.OrganizationId;
+        private IReadOnlyList<Group>? relevantGroups;
 
         public async Task ReadAsync(CancellationToken ct)
         {
@@ -44,16 +47,20 @@ public sealed partial class AccessGraph
         }
 
         // The groups that a rule or the answer may ask about. If the query lists all definitions, all groups.
-        private IEnumerable<Group> RelevantGroups()
+        private IReadOnlyList<Group> RelevantGroups => relevantGroups ??= FindRelevantGroups();
+
+        private IReadOnlyList<Group> FindRelevantGroups()
         {
-            if (query.AllDefinitions) return graph.groups.Values;
+            if (query.AllDefinitions) return [.. graph.groups.Values];
             HashSet<Guid> ids = [.. graph.members.Values.SelectMany(m => m.Groups), .. query.GroupIds, .. graph.run];
             HashSet<string> names = [.. query.GroupNames];
             HashSet<Guid> ofRoles = [.. query.RoleIds];
-            return graph.groups.Values.Where(
-                g =>
+            return
+            [
+                .. graph.groups.Values.Where(g =>
                     g.SystemKind is not SystemGroup.None || g.IsDefault || ids.Contains(g.Id)
-                        || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains));
+                        || names.Contains(g.NameKey) || g.Roles.Any(ofRoles.Contains)),
+            ];
         }
 
         private IEnumerable<Role> RelevantRoles()
@@ -61,7 +68,7 @@ public sealed partial class AccessGraph
             if (query.AllDefinitions) return graph.roles.Values;
             HashSet<Guid> ids =
             [
-                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups().SelectMany(g => g.Roles),
+                .. graph.members.Values.SelectMany(m => m.Roles), .. RelevantGroups.SelectMany(g => g.Roles),
                 .. query.RoleIds, .. graph.run,
             ];
             HashSet<string> names = [.. query.RoleNames];
@@ -73,10 +80,10 @@ public sealed partial class AccessGraph
         private async Task ReadLevelsAndResourcesAsync(CancellationToken ct)
         {
             Guid[] groups = [
-                .. RelevantGroups().Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id))
+                .. RelevantGroups.Where(g => g.HasLevels && !graph.levelsOfGroups.ContainsKey(g.Id))
                     .Select(g => g.Id)];
             var known = graph.members.Values.SelectMany(m => m.Levels)
-                .Concat(RelevantGroups().SelectMany(graph.LevelsOf));
+                .Concat(RelevantGroups.SelectMany(graph.LevelsOf));
             Guid[] ids = [
                 .. query.ResourceIds, .. Wants(MemberDetails.Reached) ? known.Select(l => l.ResourceId).Distinct() : [],
             ];
@@ -138,7 +145,7 @@ public sealed partial class AccessGraph
             var sql = new Sql(db.IsSqlite);
             AddHolders(
                 sql, GrantKind.Group,
-                RelevantGroups().Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
+                RelevantGroups.Where(g => g.SystemKind is SystemGroup.None).Select(g => Grant.Group(g.Id)));
             AddHolders(sql.Add($" UNION ALL "), GrantKind.Role, RelevantRoles().Select(r => Grant.Role(r.Id)));
             foreach (var kind in Enum.GetValues<MemberKind>()) AddMembers(sql.Add($" UNION ALL "), kind);
             foreach (var (target, count, sample) in await db.ReadAsync(
@@ -171,7 +178,7 @@ public sealed partial class AccessGraph
                      (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
                         FROM member_grants g JOIN members m ON m.organization_id = {organization} AND m.id = g.member_id
                         WHERE g.organization_id = {organization} AND g.kind = {kind} AND g.target = l.value
-                            ORDER BY g.member_id LIMIT 100) x)
+                            ORDER BY g.member_id {LimitOfSample}) x)
                     """);
             }
             else
@@ -194,7 +201,7 @@ public sealed partial class AccessGraph
                      (SELECT string_agg(x.shown, ' ') FROM (SELECT coalesce(m.email, m.identifier) AS shown
                          FROM members m
                         WHERE m.organization_id = {organization} AND m.status <> 'removed' AND m.kind = {kind}
-                            ORDER BY m.id LIMIT 100) x)
+                            ORDER BY m.id {LimitOfSample}) x)
                     """);
             }
             else

@@ -16,8 +16,8 @@ internal static class BlockedMail
         new()
     {
         OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.InvitationsBlocked,
-        Recipient = admin.Identifier, Language = admin.Locale
-            ?? "en",
+        Recipient = admin.Identifier,
+        Language = admin.Locale ?? "en",
         NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {

@@ -29,8 +29,8 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
         unit.Add(new OutboxMessage
         {
             OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.Invitation,
-            Recipient = member.Identifier, Language = member.Locale
-                ?? "en",
+            Recipient = member.Identifier,
+            Language = member.Locale ?? "en",
             InvitationId = invitation.Id, Secret = secrets.Protect(secret), NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {

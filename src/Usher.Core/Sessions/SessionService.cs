@@ -163,8 +163,7 @@ public sealed class SessionService(
         var session = new Session
         {
             Hash = hash, Id = Uuid.Create(now), UserId = userId, CreatedAt = now, AuthenticatedAt = now,
-            LastSeenAt = now, ExpiresAt = now
-                + Lifetime,
+            LastSeenAt = now, ExpiresAt = now + Lifetime,
             Device = device is { Length: > MaxDeviceLength } ? device[..MaxDeviceLength] : device,
         };
         unit.Add(session);

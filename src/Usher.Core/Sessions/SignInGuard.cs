@@ -144,8 +144,8 @@ public sealed class SignInGuard(
     private static OutboxMessage MailOf(string address, User user, byte[] code, DateTimeOffset now) => new()
     {
         OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = OutboxKind.SignInCode,
-        Recipient = address, Language = user.Locale
-            ?? "en",
+        Recipient = address,
+        Language = user.Locale ?? "en",
         Secret = code, NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {

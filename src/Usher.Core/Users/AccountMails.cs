@@ -96,8 +96,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
         byte[]? secret = null) => new()
     {
         OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = kind, Recipient = recipient,
-        Language = user.Locale
-            ?? "en",
+        Language = user.Locale ?? "en",
         Secret = secret, NextAttemptAt = now, CreatedAt = now, Parameters = parameters,
     };
 }

@@ -157,8 +157,8 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
         unit.Add(new OutboxMessage
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChanged,
-            Recipient = change.OldIdentifier, Language = member.Locale
-                ?? "en",
+            Recipient = change.OldIdentifier,
+            Language = member.Locale ?? "en",
             NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {

@@ -141,8 +141,8 @@ public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets 
         unit.Add(new OutboxMessage
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChange,
-            Recipient = identifier, Language = member.Locale
-                ?? "en",
+            Recipient = identifier,
+            Language = member.Locale ?? "en",
             Secret = secrets.Protect(secret), NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {

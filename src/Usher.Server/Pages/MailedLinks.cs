@@ -41,14 +41,12 @@ internal static partial class MailedLinks
     private static string? Local(string address) => LocalPath.OrNull(address);
 
     // The number sign may have been encoded more than once.
-    [
-        GeneratedRegex(
-            "^(?<before>.*?)%(25)*23(?<code>[^/]*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^(?<before>.*?)%(25)*23(?<code>[^/]*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex InPath { get; }
 
-    [
-        GeneratedRegex(
-            "^(?<before>.*?)%(25)*23(?<code>us[a-z]_[A-Za-z0-9_-]{49})$", RegexOptions.ExplicitCapture,
-            matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^(?<before>.*?)%(25)*23(?<code>us[a-z]_[A-Za-z0-9_-]{49})$", RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex InQuery { get; }
 }

@@ -56,18 +56,16 @@ internal static partial class PrivateFiles
 
     private static partial class Log
     {
-        [
-            LoggerMessage(
-                4001, LogLevel.Warning,
-                "Other accounts on this machine have access to the folder {Folder}: its mode is {Mode}. Set it to "
-                + "0700.")]
+        [LoggerMessage(
+            4001, LogLevel.Warning,
+            "Other accounts on this machine have access to the folder {Folder}: its mode is {Mode}. Set it to "
+            + "0700.")]
         public static partial void OpenFolder(ILogger logger, string folder, string mode);
 
-        [
-            LoggerMessage(
-                4002, LogLevel.Warning,
-                "Other accounts on this machine may read or change the file {File}: its mode is {Mode}. Set it to "
-                + "0600.")]
+        [LoggerMessage(
+            4002, LogLevel.Warning,
+            "Other accounts on this machine may read or change the file {File}: its mode is {Mode}. Set it to "
+            + "0600.")]
         public static partial void OpenFile(ILogger logger, string file, string mode);
     }
 }

@@ -125,8 +125,8 @@ public sealed class UsherStartup(
         const string locks = "SELECT count(*) AS Value FROM sqlite_master WHERE name = '__EFMigrationsLock'";
         if (database.IsSqlite && await db.Database.SqlQueryRaw<long>(locks).SingleAsync(ct) > 0)
             await db.Database.ExecuteSqlRawAsync("""DELETE FROM "__EFMigrationsLock" """, ct);
-        string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)],
-        known = [.. db.Database.GetMigrations()];
+        string[] applied = [.. await db.Database.GetAppliedMigrationsAsync(ct)];
+        string[] known = [.. db.Database.GetMigrations()];
         if (applied.Except(known).FirstOrDefault() is { } newest)
             throw new StartupException(
                 $"A newer version of Usher has migrated the database ({newest}). Use that version or a later one.");

@@ -79,18 +79,16 @@ public sealed partial class JobWorker(IServiceScopeFactory scopes, JobDoorbell d
         [LoggerMessage(3101, LogLevel.Debug, "Ran a batch of job {Job} of organization {Organization}.")]
         public static partial void Done(ILogger logger, Guid job, Guid organization);
 
-        [
-            LoggerMessage(
-                3102, LogLevel.Information,
-                "Did not run job {Job} of organization {Organization}: it was cancelled, another node runs it, or the "
-                + "organization is suspended.")]
+        [LoggerMessage(
+            3102, LogLevel.Information,
+            "Did not run job {Job} of organization {Organization}: it was cancelled, another node runs it, or the "
+            + "organization is suspended.")]
         public static partial void NotHeld(ILogger logger, Guid job, Guid organization);
 
-        [
-            LoggerMessage(
-                3103, LogLevel.Error,
-                "A batch of job {Job} of organization {Organization} failed with an internal error and will be "
-                + "retried.")]
+        [LoggerMessage(
+            3103, LogLevel.Error,
+            "A batch of job {Job} of organization {Organization} failed with an internal error and will be "
+            + "retried.")]
         public static partial void Fault(ILogger logger, Exception exception, Guid job, Guid organization);
 
         [LoggerMessage(3104, LogLevel.Error, "Gave up job {Job} of organization {Organization}.")]

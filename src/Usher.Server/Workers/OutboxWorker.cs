@@ -117,41 +117,35 @@ public sealed partial class OutboxWorker(
 
     private static partial class Log
     {
-        [
-            LoggerMessage(
-                3001, LogLevel.Information, "Sent mail {Message} of organization {Organization} at attempt {Attempt}.")]
+        [LoggerMessage(
+            3001, LogLevel.Information, "Sent mail {Message} of organization {Organization} at attempt {Attempt}.")]
         public static partial void Sent(ILogger logger, Guid message, Guid organization, int attempt);
 
-        [
-            LoggerMessage(
-                3002, LogLevel.Warning,
-                "Mail {Message} of organization {Organization} failed at attempt {Attempt} and will be retried: "
-                + "{Code}.")]
+        [LoggerMessage(
+            3002, LogLevel.Warning,
+            "Mail {Message} of organization {Organization} failed at attempt {Attempt} and will be retried: "
+            + "{Code}.")]
         public static partial void Failed(ILogger logger, Guid message, Guid organization, int attempt, string code);
 
-        [
-            LoggerMessage(
-                3003, LogLevel.Error,
-                "Gave up mail {Message} of organization {Organization} at attempt {Attempt}: {Code}.")]
+        [LoggerMessage(
+            3003, LogLevel.Error,
+            "Gave up mail {Message} of organization {Organization} at attempt {Attempt}: {Code}.")]
         public static partial void GivenUp(ILogger logger, Guid message, Guid organization, int attempt, string code);
 
-        [
-            LoggerMessage(
-                3004, LogLevel.Information,
-                "Mail {Message} of organization {Organization} is no longer to be sent.")]
+        [LoggerMessage(
+            3004, LogLevel.Information,
+            "Mail {Message} of organization {Organization} is no longer to be sent.")]
         public static partial void NotSent(ILogger logger, Guid message, Guid organization);
 
-        [
-            LoggerMessage(
-                3005, LogLevel.Error,
-                "Mail {Message} of organization {Organization} could not be created or sent: internal error.")]
+        [LoggerMessage(
+            3005, LogLevel.Error,
+            "Mail {Message} of organization {Organization} could not be created or sent: internal error.")]
         public static partial void Fault(ILogger logger, Exception exception, Guid message, Guid organization);
 
-        [
-            LoggerMessage(
-                3006, LogLevel.Error,
-                "The result of mail {Message} of organization {Organization} could not be recorded. The mail will be "
-                + "claimed again in a minute.")]
+        [LoggerMessage(
+            3006, LogLevel.Error,
+            "The result of mail {Message} of organization {Organization} could not be recorded. The mail will be "
+            + "claimed again in a minute.")]
         public static partial void Lost(ILogger logger, Exception exception, Guid message, Guid organization);
 
         [LoggerMessage(3007, LogLevel.Error, "Reading the outbox failed and will be retried.")]

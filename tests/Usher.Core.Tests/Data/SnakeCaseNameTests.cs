@@ -12,9 +12,8 @@ public sealed class SnakeCaseNameTests
     [InlineData("OrganizationId", "organization_id")]
     [InlineData("IsAdminGrantedAt", "is_admin_granted_at")]
     [InlineData("PK_organizations", "pk_organizations")]
-    [
-        InlineData(
-            "FK_group_members_members_OrganizationId_MemberId", "fk_group_members_members_organization_id_member_id")]
+    [InlineData(
+        "FK_group_members_members_OrganizationId_MemberId", "fk_group_members_members_organization_id_member_id")]
     [InlineData("IX_Users_NormalizedEmail", "ix_users_normalized_email")]
     [InlineData("SSOId", "sso_id")]
     [InlineData("already_snake", "already_snake")]

@@ -11,10 +11,9 @@ public sealed class ApiContractTests(UsherApp app)
 
     [Theory]
     [InlineData("GET", Invitations, 200, """{"data":[],"next":null}""", null)]
-    [
-        InlineData(
-            "GET", Invitations, 200, """{"data":[],"next":null,"total":0}""",
-            "must NOT have additional properties (total)")]
+    [InlineData(
+        "GET", Invitations, 200, """{"data":[],"next":null,"total":0}""",
+        "must NOT have additional properties (total)")]
     [InlineData("GET", Invitations, 200, """{"data":[]}""", "must have required property 'next'")]
     [InlineData("GET", Invitations, 418, "{}", "status 418 is not documented")]
     [InlineData("GET", Invitations + "?colour=red", 200, """{"data":[],"next":null}""", "parameter colour was taken")]

@@ -10,14 +10,13 @@ public sealed class DialectSwitchTests
     [Theory]
     [InlineData("Conformity", new[] { "/v1/users", "/v1/users/whoami", "/v1/accounts", "/api/users", "/api/api-keys" })]
     [InlineData("Wavefront", new[] { "/api/v2/user", "/api/v2/user/owner@acme.test" })]
-    [
-        InlineData(
-            "DeployHq",
-            new[]
-            {
-                "/users", "/users.json", "/users/1", "/teams", "/projects", "/profile", "/account",
-                "/account/billing_status",
-            })]
+    [InlineData(
+        "DeployHq",
+        new[]
+        {
+            "/users", "/users.json", "/users/1", "/teams", "/projects", "/profile", "/account",
+            "/account/billing_status",
+        })]
     public async Task A_dialect_switched_off_is_not_there_and_the_others_are(string dialect, string[] paths)
     {
         await using var app = await UsherApp.StartAsync(new() { [$"Usher:Dialects:{dialect}:Enabled"] = "false" });

@@ -51,10 +51,9 @@ public sealed class PathTests(UsherApp app)
     [Theory]
     [InlineData("/v1/users.json", """{ "Message": "Not Found" }""")]
     [InlineData("/v1/accounts.json", """{ "Message": "Not Found" }""")]
-    [
-        InlineData(
-            "/api/v2/user.json",
-            """{ "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }""")]
+    [InlineData(
+        "/api/v2/user.json",
+        """{ "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }""")]
     [InlineData("/users/x/.json/y", """{ "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }""")]
     public async Task The_suffix_is_DeployHqs_alone(string path, string body)
     {

@@ -28,17 +28,15 @@ public static partial class Secrets
     [GeneratedRegex("us[akips]_[A-Za-z0-9_-]{43,}", RegexOptions.None, 1000)]
     public static partial Regex Any();
 
-    [
-        GeneratedRegex(
-            "/join/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usi_[A-Za-z0-9_-]+)",
-            RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        "/join/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usi_[A-Za-z0-9_-]+)",
+        RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex Link();
 
     /// <summary>A mailed link to confirm an address, without the site.</summary>
-    [
-        GeneratedRegex(
-            "/confirm/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usa_[A-Za-z0-9_-]+)",
-            RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        "/confirm/(?<slug>[a-z0-9-]+)/(?<id>[0-9a-f-]{36})#(?<secret>usa_[A-Za-z0-9_-]+)",
+        RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex Confirmation();
 
     /// <summary>A mailed link to confirm the address of an account, without the site.</summary>
@@ -46,10 +44,9 @@ public static partial class Secrets
     public static partial Regex OwnConfirmation();
 
     /// <summary>A link that sets a new password, without the site.</summary>
-    [
-        GeneratedRegex(
-            "/reset/(?<id>[0-9a-f-]{36})(?<query>\\?[^#\\s]*)?#(?<secret>usp_[A-Za-z0-9_-]+)",
-            RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        "/reset/(?<id>[0-9a-f-]{36})(?<query>\\?[^#\\s]*)?#(?<secret>usp_[A-Za-z0-9_-]+)",
+        RegexOptions.ExplicitCapture, 1000)]
     public static partial Regex Reset();
 }
 

@@ -66,16 +66,13 @@ public sealed class ImportReaderTests
     }
 
     [Theory]
-    [
-        InlineData(
-            "email,firstName\r\nada@example.test,\"Ada \"\"the\"\" first, \r\nof all\"\r\nbob@example.test,Bob\r\n")]
-    [
-        InlineData(
-            "\uFEFFemail,firstName\nada@example.test,\"Ada \"\"the\"\" first, \r\nof all\"\n\nbob@example.test,Bob")]
-    [
-        InlineData(
-            "\uFEFF\"email\",\"firstName\"\n\"ada@example.test\",\"Ada \"\"the\"\" first, \r\nof "
-            + "all\"\nbob@example.test,Bob\n")]
+    [InlineData(
+        "email,firstName\r\nada@example.test,\"Ada \"\"the\"\" first, \r\nof all\"\r\nbob@example.test,Bob\r\n")]
+    [InlineData(
+        "\uFEFFemail,firstName\nada@example.test,\"Ada \"\"the\"\" first, \r\nof all\"\n\nbob@example.test,Bob")]
+    [InlineData(
+        "\uFEFF\"email\",\"firstName\"\n\"ada@example.test\",\"Ada \"\"the\"\" first, \r\nof "
+        + "all\"\nbob@example.test,Bob\n")]
     public async Task Byte_order_mark_quotes_and_line_ends_are_read_as_rfc_4180_has_them(string csv)
     {
         var rows = await RowsAsync(csv);

@@ -10,24 +10,20 @@ public sealed class MailOptionsTests
     [Theory]
     [InlineData("Usher:Mail:Transport must be folder, smtp or sendmail.", "Transport=pigeon")]
     [InlineData("Usher:Mail:From must be one address, such as \"Usher <no-reply@example.org>\".", "From=nobody")]
-    [
-        InlineData(
-            "Usher:Mail:From must be one address, such as \"Usher <no-reply@example.org>\".",
-            "From=a@example.test\r\nBcc: b@example.test")]
+    [InlineData(
+        "Usher:Mail:From must be one address, such as \"Usher <no-reply@example.org>\".",
+        "From=a@example.test\r\nBcc: b@example.test")]
     [InlineData("Usher:Mail:Smtp:Host must be given when Usher:Mail:Transport is smtp.", "Transport=smtp")]
     [InlineData("Usher:Mail:Smtp:Port must be 1 to 65535.", "Transport=smtp", "Smtp:Host=localhost", "Smtp:Port=65536")]
-    [
-        InlineData(
-            "Usher:Mail:Smtp:Password must be given when Usher:Mail:Smtp:UserName is.", "Transport=smtp",
-            "Smtp:Host=localhost", "Smtp:UserName=usher")]
-    [
-        InlineData(
-            "Usher:Mail:Smtp:UserName must be given when Usher:Mail:Smtp:Password is.", "Transport=smtp",
-            "Smtp:Host=localhost", "Smtp:Password=x")]
-    [
-        InlineData(
-            "Usher:Mail:Sendmail must name a program that exists when Usher:Mail:Transport is sendmail.",
-            "Transport=sendmail", "Sendmail=/nowhere/sendmail")]
+    [InlineData(
+        "Usher:Mail:Smtp:Password must be given when Usher:Mail:Smtp:UserName is.", "Transport=smtp",
+        "Smtp:Host=localhost", "Smtp:UserName=usher")]
+    [InlineData(
+        "Usher:Mail:Smtp:UserName must be given when Usher:Mail:Smtp:Password is.", "Transport=smtp",
+        "Smtp:Host=localhost", "Smtp:Password=x")]
+    [InlineData(
+        "Usher:Mail:Sendmail must name a program that exists when Usher:Mail:Transport is sendmail.",
+        "Transport=sendmail", "Sendmail=/nowhere/sendmail")]
     public void A_wrong_setting_stops_the_start_with_one_line_that_names_it(string line, params string[] settings)
     {
         var refusal = Assert.Throws<OptionsValidationException>(() =>

@@ -171,10 +171,9 @@ public sealed partial class MailRendererTests
 
     // Wider than what any one of them does: something before and something behind, with nothing but a joint between
     // them.
-    [
-        GeneratedRegex(
-            @"\S[@＠]\S|[\p{L}\p{N}][.。．｡․]\p{L}|(?:https?|mailto)\s?[:：]\S", RegexOptions.IgnoreCase,
-            matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"\S[@＠]\S|[\p{L}\p{N}][.。．｡․]\p{L}|(?:https?|mailto)\s?[:：]\S", RegexOptions.IgnoreCase,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex WhatMailProgramsLink();
 
     [GeneratedRegex(@"[\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069\0]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

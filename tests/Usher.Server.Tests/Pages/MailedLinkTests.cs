@@ -69,11 +69,10 @@ public sealed class MailedLinkTests(UsherApp app, Chromium chromium)
     [InlineData("/join/acme/1%23usi_a", "", "/join/acme/1#usi_a")]
     [InlineData("/join/acme/1%2523usi_a", "", "/join/acme/1#usi_a")]
     [InlineData("/join/acme/1#usi_a", "?utm_source=x", "/join/acme/1?utm_source=x#usi_a")]
-    [
-        InlineData(
-            "/join/acme/1",
-            "?return_to=https%3A%2F%2Fx.test%2F%23usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-            "/join/acme/1?return_to=https%3A%2F%2Fx.test%2F#usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    [InlineData(
+        "/join/acme/1",
+        "?return_to=https%3A%2F%2Fx.test%2F%23usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "/join/acme/1?return_to=https%3A%2F%2Fx.test%2F#usi_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
     [InlineData("/join/acme/1", "?return_to=https%3A%2F%2Fx.test%2F%23top", null)]
     [InlineData("/join/acme/1", "", null)]
     [InlineData("/join/%25/1", "", null)]

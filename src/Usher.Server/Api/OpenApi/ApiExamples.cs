@@ -81,9 +81,8 @@ internal static partial class ApiExamples
     private static string? Default(IOpenApiSchema schema) =>
         DefaultOf().Match(schema.Description ?? "") is { Success: true } found ? found.Groups["value"].Value : null;
 
-    [
-        GeneratedRegex(
-            "`(?<prefix>org|mem|inv|grp|rol|res|key|job|usr|ses|rst|adc)_…", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        "`(?<prefix>org|mem|inv|grp|rol|res|key|job|usr|ses|rst|adc)_…", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex PrefixOf();
 
     [GeneratedRegex("Default: `(?<value>[^`]+)`", RegexOptions.ExplicitCapture, 1000)]

@@ -233,9 +233,8 @@ internal static class ConformityWords
 [JsonSerializable(typeof(Document<ApiKeyDocument>))]
 [JsonSerializable(typeof(Document<IEnumerable<ApiKeyDocument>>))]
 [JsonSerializable(typeof(Document<AccountDocument>))]
-[
-    JsonSerializable(
-        typeof(Document<IAsyncEnumerable<AccountDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(
+    typeof(Document<IAsyncEnumerable<AccountDocument>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(MetaDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(GatewayError))]

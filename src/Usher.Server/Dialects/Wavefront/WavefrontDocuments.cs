@@ -175,10 +175,9 @@ internal sealed record UserApiToken(
             key.LastUsedAt?.ToUnixTimeMilliseconds());
 }
 
-[
-    JsonSourceGenerationOptions(
-        PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(UserModel))]
 [JsonSerializable(typeof(Superset<UserModel>))]
 [JsonSerializable(typeof(Superset<IReadOnlyList<UserModel>>))]
@@ -192,9 +191,8 @@ internal sealed record UserApiToken(
 [JsonSerializable(typeof(Envelope<Account>))]
 [JsonSerializable(typeof(Envelope<Page<Account>>))]
 [JsonSerializable(typeof(Envelope<ServiceAccount>))]
-[
-    JsonSerializable(
-        typeof(Envelope<IAsyncEnumerable<ServiceAccount>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(
+    typeof(Envelope<IAsyncEnumerable<ServiceAccount>>), GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(Envelope<UserApiToken>))]
 [JsonSerializable(typeof(Envelope<IReadOnlyList<UserApiToken>>))]
 [JsonSerializable(typeof(Envelope<UserGroupModel>))]

@@ -57,35 +57,28 @@ public sealed class ConformityUpdateTests(UsherApp app)
     [Theory]
     [InlineData("""{ }""", """[{ "pointer": "/data", "details": "Attributes are required" }]""")]
     [InlineData("""{ "data": [] }""", """[{ "pointer": "/data", "details": "Attributes are required" }]""")]
-    [
-        InlineData(
-            """{ "data": { "attributes": { "role": "ADMIN" } } }""",
-            """[{ "pointer": "/data/role", "details": "Role is required" }]""")]
-    [
-        InlineData(
-            """{ "data": { "role": "CUSTOM" } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
-    [
-        InlineData(
-            """{ "data": { "role": ["ADMIN"] } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
-    [
-        InlineData(
-            """{ "data": { "role": "USER" } }""",
-            """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
-    [
-        InlineData(
-            """{ "data": { "role": "USER", "accessList": null } }""",
-            """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
-    [
-        InlineData(
-            """{ "data": { "role": "USER", "accessList": {} } }""",
-            """[{ "pointer": "/data/accessList", "details": "Access list is invalid" }]""")]
+    [InlineData(
+        """{ "data": { "attributes": { "role": "ADMIN" } } }""",
+        """[{ "pointer": "/data/role", "details": "Role is required" }]""")]
+    [InlineData(
+        """{ "data": { "role": "CUSTOM" } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
+    [InlineData(
+        """{ "data": { "role": ["ADMIN"] } }""", """[{ "pointer": "/data/role", "details": "Role is invalid" }]""")]
+    [InlineData(
+        """{ "data": { "role": "USER" } }""",
+        """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
+    [InlineData(
+        """{ "data": { "role": "USER", "accessList": null } }""",
+        """[{ "pointer": "/data/accessList", "details": "Access list is required" }]""")]
+    [InlineData(
+        """{ "data": { "role": "USER", "accessList": {} } }""",
+        """[{ "pointer": "/data/accessList", "details": "Access list is invalid" }]""")]
     [InlineData(
         """{ "data": { "role": "OWNER", "accessList": [{ "level": "FULL" }, { "account": "x", "level": "READ_ONLY" }] } }""",
         """[{ "pointer": "/data/role", "details": "Role is invalid" }, { "pointer": "/data/accessList/0/account", "details": "Account is required" }, { "pointer": "/data/accessList/1/level", "details": "Level is invalid" }]""")]
-    [
-        InlineData(
-            """{ "data": { "role": "USER", "accessList": [{ "account": "nope", "level": "FULL" }] } }""",
-            """[{ "pointer": "/data/accessList/0/account", "details": "Account not found" }]""")]
+    [InlineData(
+        """{ "data": { "role": "USER", "accessList": [{ "account": "nope", "level": "FULL" }] } }""",
+        """[{ "pointer": "/data/accessList/0/account", "details": "Account not found" }]""")]
     public async Task A_fault_is_told_by_its_pointer_and_changes_nothing(string body, string faults)
     {
         var org = await app.CreateOrganizationAsync();

@@ -162,14 +162,12 @@ public sealed class DeployHqInviteTests(UsherApp app)
 
     [Theory]
     [InlineData(""" "email_address": "noor" """, "email_address", "is invalid")]
-    [
-        InlineData(
-            """ "email_address": "noor@acme.test", "time_zone": "Mars/Olympus" """, "time_zone",
-            "is not included in the list")]
-    [
-        InlineData(
-            """ "email_address": "noor@acme.test", "time_zone": "W. Europe Standard Time" """, "time_zone",
-            "is not included in the list")]
+    [InlineData(
+        """ "email_address": "noor@acme.test", "time_zone": "Mars/Olympus" """, "time_zone",
+        "is not included in the list")]
+    [InlineData(
+        """ "email_address": "noor@acme.test", "time_zone": "W. Europe Standard Time" """, "time_zone",
+        "is not included in the list")]
     [InlineData(""" "email_address": "noor@acme.test", "last_name": "a\u0000b" """, "last_name", "is invalid")]
     public async Task A_value_that_cannot_be_accepted_is_told_by_field(string members, string field, string text)
     {

@@ -159,9 +159,8 @@ public sealed class DeployHqTeamTests(UsherApp app)
     [InlineData("""{ "name": "a\u0000b" }""", "name", "is invalid")]
     [InlineData("""{ "name": "CREW" }""", "name", "has already been taken")]
     [InlineData("""{ "name": "x", "is_admin": null }""", "is_admin", "is not included in the list")]
-    [
-        InlineData(
-            """{ "name": "x", "can_manage_users": "perhaps" }""", "can_manage_users", "is not included in the list")]
+    [InlineData(
+        """{ "name": "x", "can_manage_users": "perhaps" }""", "can_manage_users", "is not included in the list")]
     [InlineData("""{ "name": "x", "user_ids": null }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": "1,2" }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": [1.5] }""", "user_ids", "is invalid")]
@@ -170,10 +169,9 @@ public sealed class DeployHqTeamTests(UsherApp app)
     [InlineData("""{ "name": "x", "user_ids": [99999999999999999999999] }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": ["\ud800"] }""", "user_ids", "is invalid")]
     [InlineData("""{ "name": "x", "user_ids": [0] }""", "user_ids", "is invalid")]
-    [
-        InlineData(
-            """{ "name": "x", "project_assignments": [{ "identifier": "nowhere" }] }""", "project_assignments",
-            "is invalid")]
+    [InlineData(
+        """{ "name": "x", "project_assignments": [{ "identifier": "nowhere" }] }""", "project_assignments",
+        "is invalid")]
     public async Task What_cannot_be_accepted_is_told_by_field(string team, string field, string text)
     {
         var org = await app.CreateOrganizationAsync();

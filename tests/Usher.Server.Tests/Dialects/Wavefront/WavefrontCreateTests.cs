@@ -63,17 +63,14 @@ public sealed class WavefrontCreateTests(UsherApp app)
     [InlineData("""{ "identifier": "pat@example.com" }""", "emailAddress is required")]
     [InlineData("""{ "emailAddress": "pat" }""", "pat is not an e-mail address")]
     [InlineData("""{ "emailAddress": "sa::pat" }""", "sa::pat is not an e-mail address")]
-    [
-        InlineData(
-            """{ "emailAddress": "pat@example.com", "groups": "ingestion" }""",
-            "groups must be an array of permission names")]
-    [
-        InlineData(
-            """{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }""", "There is no permission nonsense.")]
-    [
-        InlineData(
-            """{ "emailAddress": "pat@example.com", "userGroups": [{ "id": "x" }] }""",
-            "userGroups must be an array of group ids")]
+    [InlineData(
+        """{ "emailAddress": "pat@example.com", "groups": "ingestion" }""",
+        "groups must be an array of permission names")]
+    [InlineData(
+        """{ "emailAddress": "pat@example.com", "groups": ["nonsense"] }""", "There is no permission nonsense.")]
+    [InlineData(
+        """{ "emailAddress": "pat@example.com", "userGroups": [{ "id": "x" }] }""",
+        "userGroups must be an array of group ids")]
     [InlineData("""{ "emailAddress": "pat@example.com", "roles": [1] }""", "roles must be an array of role ids")]
     public async Task A_body_that_is_no_user_is_refused_and_nobody_made(string body, string message)
     {

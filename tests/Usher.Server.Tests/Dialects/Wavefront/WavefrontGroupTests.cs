@@ -54,10 +54,9 @@ public sealed class WavefrontGroupTests(UsherApp app)
     [InlineData("", "The body must be a JSON object.")]
     [InlineData("""{ "name": " " }""", "Must be 1 to 120 characters, without control characters.")]
     [InlineData("""{ "name": "X", "roleIDs": ["nonsense"] }""", "Not found: nonsense.")]
-    [
-        InlineData(
-            """{ "name": "X", "roleIDs": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""",
-            "Not found: 8b23136b-ecd2-4cb5-8c92-62477dcc4090.")]
+    [InlineData(
+        """{ "name": "X", "roleIDs": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""",
+        "Not found: 8b23136b-ecd2-4cb5-8c92-62477dcc4090.")]
     public async Task What_cannot_be_made_is_a_400_and_nothing_is_made(string body, string message)
     {
         var org = await app.CreateOrganizationAsync();

@@ -342,14 +342,12 @@ public sealed class WavefrontSearchTests(UsherApp app)
     [InlineData("""{ "query": ["x"] }""", "A condition of query needs a key")]
     [InlineData("""{ "query": [{ "value": "x" }] }""", "A condition of query needs a key")]
     [InlineData("""{ "query": [{ "key": "name" }] }""", "The condition on name needs a value, or an array of values")]
-    [
-        InlineData(
-            """{ "query": [{ "key": "name", "values": ["a", {}] }] }""",
-            "The condition on name needs a value, or an array of values")]
-    [
-        InlineData(
-            """{ "query": [{ "key": "id", "value": "x", "matchingMethod": "FUZZY" }] }""",
-            "matchingMethod must be CONTAINS, STARTSWITH, EXACT or TAGPATH")]
+    [InlineData(
+        """{ "query": [{ "key": "name", "values": ["a", {}] }] }""",
+        "The condition on name needs a value, or an array of values")]
+    [InlineData(
+        """{ "query": [{ "key": "id", "value": "x", "matchingMethod": "FUZZY" }] }""",
+        "matchingMethod must be CONTAINS, STARTSWITH, EXACT or TAGPATH")]
     [InlineData("""{ "query": [{ "key": "nonsense", "value": "x" }] }""", "There is nothing to search by nonsense")]
     [InlineData("""{ "sort": { "field": "nonsense" } }""", "There is nothing to sort by nonsense")]
     [InlineData("""{ "sort": "name" }""", "sort must be an object with a field")]

@@ -49,17 +49,15 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     [InlineData("{}", 400, "identifier is required")]
     [InlineData("""{ "identifier": "" }""", 400, "identifier is required")]
     [InlineData("""{ "identifier": 1 }""", 400, "identifier must be a string")]
-    [
-        InlineData(
-            """{ "identifier": "pat@example.com" }""", 400,
-            "Must be sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
+    [InlineData(
+        """{ "identifier": "pat@example.com" }""", 400,
+        "Must be sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.")]
     [InlineData("""{ "identifier": "sa::x", "active": "yes" }""", 400, "active must be true or false")]
     [InlineData("""{ "identifier": "sa::x", "description": [] }""", 400, "description must be a string")]
     [InlineData("""{ "identifier": "sa::x", "groups": ["nonsense"] }""", 400, "There is no permission nonsense.")]
-    [
-        InlineData(
-            """{ "identifier": "sa::x", "groups": ["token_management"] }""", 400,
-            "A service account cannot hold token_management.")]
+    [InlineData(
+        """{ "identifier": "sa::x", "groups": ["token_management"] }""", 400,
+        "A service account cannot hold token_management.")]
     [InlineData("""{ "identifier": "SA::Bot" }""", 409, "User with id SA::Bot is already created in our system.")]
     public async Task A_body_that_is_no_service_account_is_refused_and_none_made(
         string body, int status, string message)

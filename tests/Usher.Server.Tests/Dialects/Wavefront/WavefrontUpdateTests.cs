@@ -311,17 +311,15 @@ public sealed class WavefrontUpdateTests(UsherApp app)
     [InlineData("", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
     [InlineData("group=", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
     [InlineData("permission=ingestion", "application/x-www-form-urlencoded", 400, "group must be one permission name")]
-    [
-        InlineData(
-            "group=ingestion&group=log_management", "application/x-www-form-urlencoded", 400,
-            "group must be one permission name")]
+    [InlineData(
+        "group=ingestion&group=log_management", "application/x-www-form-urlencoded", 400,
+        "group must be one permission name")]
     [InlineData("group=nonsense", "application/x-www-form-urlencoded", 400, "There is no permission nonsense.")]
     [InlineData("group=Ingestion", "application/x-www-form-urlencoded", 400, "There is no permission Ingestion.")]
     [InlineData("group=%00", "application/x-www-form-urlencoded", 400, "The request cannot be read.")]
-    [
-        InlineData(
-            "{ \"group\": \"ingestion\" }", "application/json", 415,
-            "The body must be application/x-www-form-urlencoded.")]
+    [InlineData(
+        "{ \"group\": \"ingestion\" }", "application/json", 415,
+        "The body must be application/x-www-form-urlencoded.")]
     public async Task A_form_without_one_known_permission_is_refused(
         string body, string mediaType, int status, string message)
     {
