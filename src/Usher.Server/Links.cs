@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Usher.Core.Guests;
 
 namespace Usher.Server;
 

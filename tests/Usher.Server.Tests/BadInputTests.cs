@@ -3,6 +3,8 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.Guests;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Dialects;
 using Usher.Server.Tests.Infrastructure;
 

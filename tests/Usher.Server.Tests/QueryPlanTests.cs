@@ -7,11 +7,11 @@ using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Server.Tests.Api;
-using Usher.Server.Tests.Rules;
 using Usher.Server.Tests.Infrastructure;
+using Usher.Server.Tests.Rules;
 using static Usher.Server.Tests.Rules.Steps;
 
 namespace Usher.Server.Tests;

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;

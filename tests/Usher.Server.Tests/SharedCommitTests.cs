@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Data;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Events;
 using Usher.Core.Groups;
 using Usher.Server.Tests.Infrastructure;

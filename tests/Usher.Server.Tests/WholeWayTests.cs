@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
 using Microsoft.Playwright;
+using Usher.Core.Guests;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Pages;
 using static Microsoft.Playwright.Assertions;

@@ -3,7 +3,7 @@ using Usher.Core.Resources;
 
 namespace Usher.Core.Access;
 
-/// <summary>Errors of access checks, besides <see cref="MemberErrors.NotAllowed"/>.</summary>
+/// <summary>Errors of access checks, besides <see cref="CommonErrors.NotAllowed"/>.</summary>
 public static class AccessErrors
 {
     public static readonly Error CountInvalid = new(

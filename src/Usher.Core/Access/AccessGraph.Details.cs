@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Members;
-using Usher.Core.Organizations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Access;
 

@@ -5,6 +5,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Access;
 

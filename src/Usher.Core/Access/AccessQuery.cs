@@ -1,3 +1,4 @@
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 

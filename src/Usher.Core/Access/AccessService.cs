@@ -41,7 +41,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
             .. checks.Select(c =>
                 new Asked(c, Find(Key(c)), c.Resource is { } named ? graph.Resource(named)?.Id : null))];
         var mayRead = actor.MayReadDirectory;
-        if (!mayRead && asked.Any(a => a.Member?.Id != actor.Id)) return MemberErrors.NotAllowed;
+        if (!mayRead && asked.Any(a => a.Member?.Id != actor.Id)) return CommonErrors.NotAllowed;
         var knowsAll = actor.May(Permissions.UserManagement) || actor.Access.Everywhere is not AccessLevel.None;
         if (Error.Of(asked.SelectMany((a, i) => Faults(a).Select(fault => fault.Under($"checks/{i}")))) is { } refused)
             return refused;
@@ -67,7 +67,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
             if (check is { Permission: null, Resource: null, Level: null, Capability: null })
                 yield return AccessErrors.NothingAsked;
             if (check.Permission is { } permission && !catalogue.Contains(permission))
-                yield return InvitationErrors.PermissionUnknown(permission) with { Field = "permission" };
+                yield return CommonErrors.PermissionUnknown(permission) with { Field = "permission" };
             if (check.Resource is null && (check.Level ?? (object?)check.Capability) is not null)
                 yield return AccessErrors.ResourceMissing;
             if (check.Resource is not null && one.Resource is null && knowsAll)
@@ -90,7 +90,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
         var graph = await AccessGraph.ReadAsync(
             db, MemberService.Query(actor.OrganizationId, [key], MemberDetails.Reached), ct);
         var member = graph is null ? null : MemberService.Select(graph, [key], []).Members.SingleOrDefault();
-        if (!actor.MayReadDirectory && !(actor.IsMember && member?.Id == actor.Id)) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory && !(actor.IsMember && member?.Id == actor.Id)) return CommonErrors.NotAllowed;
         if (graph is null || member is null) return MemberErrors.NotFound;
 
         var access = graph.Of(member);
@@ -129,7 +129,7 @@ public sealed class AccessService(UsherDb db, PermissionCatalogue catalogue)
     public async Task<Result<ResourceAudience>> OfResourceAsync(
         Actor actor, Reference resource, AccessPage page, bool explain, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         if (page.Limit is < 1 or > MaxLimit) return AccessErrors.LimitInvalid;
         if (await FindAsync(actor, resource, ct) is not { } found) return ResourceErrors.NotFound;
 

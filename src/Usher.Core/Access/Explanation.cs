@@ -3,6 +3,7 @@ using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Members;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Access;
 
@@ -148,7 +149,7 @@ public sealed class Explanation(AccessGraph graph, IReadOnlyDictionary<Guid, str
     private IEnumerable<AccessPath> Levels(IEnumerable<ResourceAccess> rows) =>
         rows.Where(row => !row.Reach.IsNone).OrderBy(row => row.ResourceId).Select(row => Path(
         new(
-            AccessStepKind.Level, row.ResourceId, graph.Resource(Invitations.Reference.To(row.ResourceId))?.Name,
+            AccessStepKind.Level, row.ResourceId, graph.Resource(Reference.To(row.ResourceId))?.Name,
             By(row.GrantedBy, row.GrantedAt)) { Reach = row.Reach.Spelled() },
         gives => gives.Add(row.ResourceId, row.Reach)));
 

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using Usher.Core.Members;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Access;
 

@@ -69,7 +69,7 @@ public sealed class PermissionCatalogue(IEnumerable<string> added)
     /// <summary>Returns one error for each name that is not in the catalogue.</summary>
     internal IEnumerable<Error> Faults(IEnumerable<string> given) =>
         given.Select((name, i) => (name, i)).Where(p => !Contains(p.name))
-            .Select(p => Invitations.InvitationErrors.PermissionUnknown(p.name, $"permissions/{p.i}"));
+            .Select(p => CommonErrors.PermissionUnknown(p.name, $"permissions/{p.i}"));
 
     public bool Contains(string name) => names.Contains(name);
 }

@@ -1,6 +1,7 @@
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Access;
 
@@ -86,6 +87,6 @@ internal sealed class ReferenceReader(AccessGraph graph, UnknownReferences unkno
     private void Miss(string set, int index, Reference reference)
     {
         if (unknown is UnknownReferences.Ignore) Ignored.Add(new(set, reference.Text));
-        else refused.Add(InvitationErrors.ReferenceUnknown($"{set}/{index}", reference.Text));
+        else refused.Add(CommonErrors.ReferenceUnknown($"{set}/{index}", reference.Text));
     }
 }

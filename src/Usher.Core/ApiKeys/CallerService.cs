@@ -4,6 +4,7 @@ using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 
 namespace Usher.Core.ApiKeys;
 

@@ -2,6 +2,8 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
+using Usher.Core.Data.Postgres;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Idempotency;
 using Usher.Core.Jobs;
 using Usher.Core.Outbox;

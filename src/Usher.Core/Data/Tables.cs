@@ -10,6 +10,7 @@ using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 

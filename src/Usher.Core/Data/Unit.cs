@@ -2,10 +2,10 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Usher.Core.Access;
 using Usher.Core.Groups;
-using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Data;
 

@@ -6,6 +6,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.Options;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Events;
 using Usher.Core.Groups;
 using Usher.Core.Idempotency;
@@ -15,6 +16,7 @@ using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 

@@ -5,25 +5,9 @@ using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Groups;
-
-/// <summary>Errors of operations on groups and roles.</summary>
-public static class GroupErrors
-{
-    public static readonly Error NotFound = new(ErrorKind.NotFound, "group_not_found", "There is no such group.");
-    public static readonly Error NameInvalid = new(
-        ErrorKind.Invalid, "name_invalid", "Must be 1 to 120 characters, without control characters.", "name");
-    public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");
-    public static readonly Error DescriptionInvalid = new(
-        ErrorKind.Invalid, "description_invalid", "Must be at most 1,000 characters, without control characters.",
-        "description");
-    public static readonly Error SystemGroup = new(
-        ErrorKind.Invalid, "system_group",
-        "The name and the members of a system group cannot be changed, and it cannot be deleted.");
-    public static readonly Error MembersUnknown = new(
-        ErrorKind.Invalid, "members_unknown", "A named member does not exist in this organization.", "members");
-}
 
 /// <summary>A group to create, with everything it grants to its members.</summary>
 public sealed record NewGroup(string Name)
@@ -83,13 +67,13 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
         if (await AccessGraph.TrackAsync(unit, Query(actor, [groupId], how.Details), ct) is not { } graph)
             return GroupErrors.NotFound;
         var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
         if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
             return GroupErrors.NotFound;
         if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
         if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group))))
-            return InvitationErrors.MoreThanYouHold;
+            return CommonErrors.MoreThanYouHold;
 
         unit.Remove(group.Copy());
         unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
@@ -104,7 +88,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     /// </summary>
     public async Task<Result<GroupView>> GetAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [groupId], how.Details), ct);
         return graph?.Group(groupId) is { } group && (how.SystemGroups || group.SystemKind is SystemGroup.None)
             ? new GroupView(group, graph, [])
@@ -115,7 +99,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     public async Task<Result<IReadOnlyList<GroupView>>> PageAsync(
         Actor actor, DefinitionRun run, GroupOptions how, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], how.Details) with { GroupRun = run }, ct);
         return graph is null
             ? GroupErrors.NotFound
@@ -131,7 +115,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     public async Task<Result<IReadOnlyList<GroupView>>> ListAsync(
         Actor actor, GroupOptions how, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(
             db, Query(actor, [], how.Details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
         if (graph is null) return GroupErrors.NotFound;
@@ -157,11 +141,11 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     /// <summary>Lists all faults in a change that do not depend on the group.</summary>
     public IEnumerable<Error> Faults(GroupChange change)
     {
-        if (change.Name is { } name && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
+        if (change.Name is { } name && !Text.IsFilledName(name)) yield return CommonErrors.NameInvalid;
         if (change.Description is { } description && !Text.IsDescription(description))
-            yield return GroupErrors.DescriptionInvalid;
+            yield return CommonErrors.DescriptionInvalid;
         foreach (var fault in catalogue.Faults(change.Permissions?.Named ?? [])) yield return fault;
-        if (change.Members?.Named.Count() > MemberService.MaxKeys) yield return MemberErrors.TooMany;
+        if (change.Members?.Named.Count() > MemberService.MaxKeys) yield return CommonErrors.TooManyEntries;
     }
 
     private Task<Result<GroupView>> SaveAsync(
@@ -181,7 +165,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
         query = ReferenceReader.With(query, change.Levels);
         if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return GroupErrors.NotFound;
         var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
         var now = clock.Now();
         var group = groupId is { } of ? graph.Edit(of) : New(actor, Text.Name(change.Name!), now);
         if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
@@ -231,7 +215,7 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
         if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
         {
             unit.Discard();
-            return mayEdit ? GroupErrors.NameTaken : InvitationErrors.MoreThanYouHold;
+            return mayEdit ? CommonErrors.NameTaken : CommonErrors.MoreThanYouHold;
         }
 
         if (groupId is null) unit.Add(group);

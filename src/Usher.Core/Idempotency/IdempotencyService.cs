@@ -159,7 +159,7 @@ public sealed class IdempotencyService(UsherDb db, Database database, TimeProvid
             db, new AccessQuery(actor.OrganizationId) { MemberIds = [member] }.With(actor), ct);
         var today = graph?.Today(actor);
         if (today?.May(permission) is not true)
-            return permission is Permissions.TokenManagement ? ApiKeyErrors.NotAllowed : MemberErrors.NotAllowed;
+            return permission is Permissions.TokenManagement ? ApiKeyErrors.NotAllowed : CommonErrors.NotAllowed;
         return graph!.Member(member) is not { IsLive: true } its
             ? MemberErrors.NotFound
             : graph.Covers(today, its) ? null : MemberErrors.NotCovered;

@@ -1,6 +1,5 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Members;
 

@@ -1,3 +1,5 @@
+using Usher.Core.Guests;
+
 namespace Usher.Core.Invitations;
 
 /// <summary>Errors of inviting, resending and joining.</summary>
@@ -24,9 +26,6 @@ public static class InvitationErrors
         ErrorKind.Conflict, "seats_exhausted", "The organization has no free seat.");
     public static readonly Error NoIdentityProvider = new(
         ErrorKind.Conflict, "no_identity_provider", "The organization has no external identity provider.");
-    public static readonly Error MoreThanYouHold = new(
-        ErrorKind.Forbidden, "more_than_you_hold",
-        "You cannot grant or take away access that you do not hold yourself.");
     public static readonly Error TooManyRows = new(
         ErrorKind.Invalid, "too_many_rows", "At most 1,000 people can be invited in one call.");
     public static readonly Error AlreadyJoined = new(
@@ -69,12 +68,6 @@ public static class InvitationErrors
     public static readonly Error ExpiryInvalid = new(
         ErrorKind.Invalid, "expiry_invalid", "Must be 1 hour to 90 days from now.", "expires_at");
 
-    public static Error PermissionUnknown(string name, string field = "permissions") =>
-        new(ErrorKind.Invalid, "permission_unknown", $"There is no permission {Shown(name)}.", field);
-
-    public static Error ReferenceUnknown(string field, string text) =>
-        new(ErrorKind.Invalid, "reference_unknown", $"Not found: {Shown(text)}.", field);
-
     /// <summary>The error for an offer that has ended with the given state.</summary>
     public static Error Ended(OfferState state) =>
         new(ErrorKind.Gone, "invitation_" + Data.SnakeCaseName.Of(state), "This invitation can no longer be used.");
@@ -89,7 +82,4 @@ public static class InvitationErrors
         InvitationStatus.Expired => OfferState.Expired,
         InvitationStatus.Pending => OfferState.Open,
     });
-
-    // The caller's text is cut, so that an error cannot carry arbitrary text.
-    private static string Shown(string text) => text.Length > 64 ? text[..64] + "…" : text;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using Usher.Core.Data;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;

@@ -1,5 +1,8 @@
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Guests;
+using Usher.Core.Members;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Invitations;
 

@@ -1,8 +1,9 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Events;
-using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
@@ -52,7 +53,7 @@ public sealed partial class InvitationService
         var graph = await AccessGraph.TrackAsync(
             unit, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
         if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
-            return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+            return [.. memberIds.Select(_ => (Result<Member>)CommonErrors.NotAllowed)];
         var now = clock.Now();
         return [.. memberIds.Select(id => Invitee(graph, today, graph.Member(id)).Match(Resend, error => error))];
 
@@ -95,7 +96,7 @@ public sealed partial class InvitationService
         {
             var graph = await AccessGraph.TrackAsync(
                 unit, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
             if (selection.Members is not [var member]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
@@ -125,7 +126,7 @@ public sealed partial class InvitationService
         var graph = await AccessGraph.ReadAsync(
             unit, new AccessQuery(actor.OrganizationId) { MemberIds = [.. memberIds, .. sponsors] }.With(actor), ct);
         if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
-            return [.. memberIds.Select(_ => (Result<Endorsed>)MemberErrors.NotAllowed)];
+            return [.. memberIds.Select(_ => (Result<Endorsed>)CommonErrors.NotAllowed)];
         db.AttachRange(memberIds.Select(graph.Member).OfType<Member>());
         var now = clock.Now();
         return [.. memberIds.Select(id => Endorse(unit, graph, today, actor, id, now))];
@@ -196,7 +197,7 @@ public sealed partial class InvitationService
     public async Task<Result<InvitationView>> GetAsync(
         Actor actor, Guid invitationId, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(
             db, new(actor.OrganizationId) { InvitationIds = [invitationId], Details = details }, ct);
         return graph?.Invitation(invitationId) is { } invitation
@@ -212,7 +213,7 @@ public sealed partial class InvitationService
     private async Task<Result<IReadOnlyList<InvitationView>>> PageOnceAsync(
         Actor actor, InvitationPage page, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(
             db, new(actor.OrganizationId) { Invitations = page, Details = details }, ct);
         if (graph is null) return MemberErrors.NotFound;
@@ -239,7 +240,7 @@ public sealed partial class InvitationService
         {
             var graph = await AccessGraph.TrackAsync(
                 unit, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
-            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
             if (selection.Members is not [{ Kind: MemberKind.Person }]) return MemberService.Nobody(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;

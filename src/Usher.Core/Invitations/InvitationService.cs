@@ -3,9 +3,11 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Invitations;
 
@@ -30,7 +32,7 @@ public sealed partial class InvitationService(
         Actor actor, IReadOnlyList<NewInvitation> rows, InviteOptions how, CancellationToken ct)
     {
         if (!actor.May(Permissions.UserManagement))
-            return [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
+            return [.. rows.Select(_ => (Result<Invited>)CommonErrors.NotAllowed)];
         if (rows.Count > MaxRows) return [.. rows.Select(_ => (Result<Invited>)InvitationErrors.TooManyRows)];
 
         var read = rows.Select(Read).ToArray();
@@ -46,7 +48,7 @@ public sealed partial class InvitationService(
     public async Task<Result<Invited>> InviteAsync(
         Actor actor, NewInvitation row, InviteOptions how, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.May(Permissions.UserManagement)) return CommonErrors.NotAllowed;
         if (!Read(row).TryGet(out var read, out var refused)) return refused;
         var number = await numbers.TakeAsync(1, ct);
         return await database.RunAsync(
@@ -63,7 +65,7 @@ public sealed partial class InvitationService(
         actor.May(Permissions.UserManagement)
             ? InviteAsync(unit, actor, [.. rows.Select(Read)], firstNumber, how, ct)
             : Task.FromResult<IReadOnlyList<Result<Invited>>>(
-                [.. rows.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)]);
+                [.. rows.Select(_ => (Result<Invited>)CommonErrors.NotAllowed)]);
 
     private async Task<IReadOnlyList<Result<Invited>>> InviteAsync(
         Unit unit, Actor actor, Result<Row>[] read, long firstNumber, InviteOptions how, CancellationToken ct)
@@ -73,7 +75,7 @@ public sealed partial class InvitationService(
             return [.. read.Select(_ => (Result<Invited>)MemberErrors.NotFound)];
         graph.Track(unit, query.Identifiers);
         var call = new Call(graph, graph.Today(actor), how, clock.Now());
-        if (!graph.MayManageUsers(call.Actor)) return [.. read.Select(_ => (Result<Invited>)MemberErrors.NotAllowed)];
+        if (!graph.MayManageUsers(call.Actor)) return [.. read.Select(_ => (Result<Invited>)CommonErrors.NotAllowed)];
         Result<Invited>[] outcomes =
         [
             .. read.Select((row, i) => row.Match(r => Invite(unit, call, r, firstNumber + i), error => error)),
@@ -180,7 +182,7 @@ public sealed partial class InvitationService(
         }
 
         if (!graph.Pass(GrantingRule.InviteOffersHeld, call.Actor.CanGrant(Conferred(graph, given, grants))))
-            return InvitationErrors.MoreThanYouHold;
+            return CommonErrors.MoreThanYouHold;
         var revives = member is { IsLive: false } && call.How.OnRemoved is OnRemoved.Revive;
         var keeps = member is not null && (member.IsLive || revives);
         if (keeps && !graph.Pass(GrantingRule.InviteCovers, graph.Covers(call.Actor, member!)))

@@ -1,5 +1,6 @@
 using Usher.Core.Access;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Jobs;
 
@@ -10,7 +11,7 @@ namespace Usher.Core.Jobs;
 /// <param name="Detail">A text for people.</param>
 public sealed record RowFault(string Code, string? Field, string Detail)
 {
-    public static RowFault Of(Error error) => new(error.Code, error.Field, error.Message);
+    public static RowFault Of(Error error) => new(error.Code, error.Field?.Text, error.Message);
 }
 
 /// <summary>A level on a resource, as the file contains it.</summary>

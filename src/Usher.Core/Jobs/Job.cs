@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Data;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Events;
 
 namespace Usher.Core.Jobs;

@@ -42,11 +42,11 @@ public static class JobErrors
 
     public static Error ColumnUnknown(string name) => new(
         ErrorKind.Invalid, "import_column_unknown",
-        $"Unknown column: {Shown(name)}. Use {string.Join(", ", ImportReader.Columns)} and metadata.<key>.",
+        $"Unknown column: {Text.Excerpt(name)}. Use {string.Join(", ", ImportReader.Columns)} and metadata.<key>.",
         "columns");
 
     public static Error ColumnDoubled(string name) =>
-        ColumnUnknown(name) with { Message = $"The column {Shown(name)} occurs twice." };
+        ColumnUnknown(name) with { Message = $"The column {Text.Excerpt(name)} occurs twice." };
 
     public static Error DuplicateRow(int first) =>
         new(ErrorKind.Invalid, "duplicate_row", $"Row {first} has the same address.", "email");
@@ -55,19 +55,16 @@ public static class JobErrors
         new(ErrorKind.Invalid, "row_type_wrong", $"Must be {wanted}.", field);
 
     public static Error FieldUnknown(string name) =>
-        new(ErrorKind.Invalid, "row_field_unknown", $"Unknown property: {Shown(name)}.");
+        new(ErrorKind.Invalid, "row_field_unknown", $"Unknown property: {Text.Excerpt(name)}.");
 
     public static Error RoleUnknown(string text) =>
         new(
             ErrorKind.Invalid, "role_unknown",
-            $"Unknown role: {Shown(text)}. Use user, read_only, power_user or admin.",
+            $"Unknown role: {Text.Excerpt(text)}. Use user, read_only, power_user or admin.",
             "role");
 
     public static Error LevelInvalid(int index, string text) => new(
         ErrorKind.Invalid, "level_invalid",
-        $"Invalid access level: {Shown(text)}. Use for example production=full or staging=read_only+deploy_all.",
+        $"Invalid access level: {Text.Excerpt(text)}. Use for example production=full or staging=read_only+deploy_all.",
         $"levels/{index}");
-
-    // Limits the length, so that an error cannot carry arbitrary text from the file.
-    private static string Shown(string text) => text.Length > 64 ? text[..64] + "…" : text;
 }

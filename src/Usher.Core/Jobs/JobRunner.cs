@@ -2,7 +2,9 @@ using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 
@@ -287,8 +289,8 @@ public sealed class JobRunner(
     private static JobRow Refused(int row, string email, Error error, RowOutcome otherwise)
     {
         var outcome = error.Kind is ErrorKind.Forbidden ? RowOutcome.Forbidden
-            : error.Code == InvitationErrors.SeatsExhausted.Code ? RowOutcome.OverSeats
-            : error.Code == InvitationErrors.AlreadyMember.Code || error.Code == InvitationErrors.AlreadyJoined.Code
+            : error.Is(InvitationErrors.SeatsExhausted) ? RowOutcome.OverSeats
+            : error.Is(InvitationErrors.AlreadyMember) || error.Is(InvitationErrors.AlreadyJoined)
                 ? RowOutcome.AlreadyMember
             : otherwise;
         return JobRow.Refused(row, email, outcome, [RowFault.Of(error), .. error.Also.Select(RowFault.Of)]);

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 
@@ -33,7 +34,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
         Actor actor, Stream body, ImportFormat format, ImportIds ids, CancellationToken ct) =>
         actor.May(Permissions.UserManagement)
             ? await ImportReader.ReadAsync(body, format, ids, ct)
-            : MemberErrors.NotAllowed;
+            : CommonErrors.NotAllowed;
 
     /// <summary>
     /// Reads a file and starts its import. The body can be read only once: where the operation may run again, as with
@@ -49,7 +50,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     public async Task<Result<Job>> ImportAsync(
         Actor actor, ImportFile file, ImportOptions options, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.May(Permissions.UserManagement)) return CommonErrors.NotAllowed;
         return await database.RunAsync<Result<Job>>(async unit =>
         {
             var job = New(
@@ -94,7 +95,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
 
     public async Task<Result<Job>> GetAsync(Actor actor, Guid id, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.May(Permissions.UserManagement)) return CommonErrors.NotAllowed;
         return await Of(actor, id).AsNoTracking().SingleOrDefaultAsync(ct) is { } job ? job : JobErrors.NotFound;
     }
 
@@ -107,7 +108,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     public async Task<Result<IReadOnlyList<Job>>> PageAsync(
         Actor actor, Guid? after, int limit, JobKind? kind, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.May(Permissions.UserManagement)) return CommonErrors.NotAllowed;
         var jobs = db.Jobs.AsNoTracking().Where(j => j.OrganizationId == actor.OrganizationId);
         if (after is { } last) jobs = jobs.Where(j => j.Id < last);
         if (kind is { } only) jobs = jobs.Where(j => j.Kind == only);
@@ -152,7 +153,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     /// <returns>The cancelled job. Refused with <c>job_ended</c> if it has already ended.</returns>
     public async Task<Result<Job>> CancelAsync(Actor actor, Guid id, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.May(Permissions.UserManagement)) return CommonErrors.NotAllowed;
         return await database.RunAsync<Result<Job>>(async unit =>
         {
             if (await Of(actor, id).SingleOrDefaultAsync(ct) is not { } job) return JobErrors.NotFound;
@@ -180,7 +181,7 @@ public sealed class JobService(UsherDb db, Database database, TimeProvider clock
     private async Task<Result<Job>> StartAsync(
         Actor actor, JobKind kind, InvitationFilter filter, bool dryRun, CancellationToken ct)
     {
-        if (!actor.May(Permissions.UserManagement)) return MemberErrors.NotAllowed;
+        if (!actor.May(Permissions.UserManagement)) return CommonErrors.NotAllowed;
         if (filter.EmailPrefix is { } prefix && (string.IsNullOrWhiteSpace(prefix) || !Text.IsWellFormed(prefix)))
             return JobErrors.EmailPrefixInvalid;
         // An operation on many invitations never treats an empty filter as "all".

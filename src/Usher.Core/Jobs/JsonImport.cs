@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Unicode;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Jobs;
 

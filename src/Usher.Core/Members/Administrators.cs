@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 

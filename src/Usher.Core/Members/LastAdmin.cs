@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 

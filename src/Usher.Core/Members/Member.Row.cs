@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Usher.Core.Access;
 using Usher.Core.Data;
-using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 

@@ -5,6 +5,7 @@ using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Core.Users;
 
 namespace Usher.Core.Members;

@@ -1,5 +1,6 @@
 using Usher.Core.Access;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 

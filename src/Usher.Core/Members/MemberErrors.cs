@@ -4,8 +4,6 @@ namespace Usher.Core.Members;
 public static class MemberErrors
 {
     public static readonly Error NotFound = new(ErrorKind.NotFound, "member_not_found", "There is no such member.");
-    public static readonly Error NotAllowed = new(
-        ErrorKind.Forbidden, "not_allowed", "This needs the permission user_management.");
     public static readonly Error NotCovered = new(
         ErrorKind.Forbidden, "member_not_covered", "This member holds access that you do not hold yourself.");
     public static readonly Error AddressOfJoined = new(
@@ -26,9 +24,6 @@ public static class MemberErrors
         ErrorKind.Invalid, "member_has_no_address", "A service account has no e-mail address.", "email");
     public static readonly Error SsoIdInvalid = new(
         ErrorKind.Invalid, "sso_id_invalid", "Must be at most 120 characters, without control characters.", "sso_id");
-    public static readonly Error DescriptionInvalid = new(
-        ErrorKind.Invalid, "description_invalid", "Must be at most 1,000 characters, without control characters.",
-        "description");
     public static readonly Error MetadataInvalid = new(
         ErrorKind.Invalid, "metadata_invalid",
         "There can be at most 50 entries. A name must be 1 to 64 characters of A-Z a-z 0-9 _ . and -, and a value at "
@@ -39,10 +34,7 @@ public static class MemberErrors
         "permissions");
     public static readonly Error TooManyGrants = new(
         ErrorKind.Invalid, "too_many_grants", "A member can be in at most 200 groups and hold at most 200 roles.");
-    public static readonly Error TooMany = new(
-        ErrorKind.Invalid, "too_many_rows", "At most 1,000 entries are allowed in one request.");
     public static readonly Error NameInvalid = new(
         ErrorKind.Invalid, "name_invalid", "Must be sa:: and 1 to 120 characters of a-z, 0-9, '.', '_' and '-'.",
         "name");
-    public static readonly Error NameTaken = new(ErrorKind.Conflict, "name_taken", "This name is taken.", "name");
 }

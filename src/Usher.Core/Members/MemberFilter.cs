@@ -1,4 +1,5 @@
 using Usher.Core.Access;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 

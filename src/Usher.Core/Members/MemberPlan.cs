@@ -2,6 +2,7 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 
@@ -207,7 +208,7 @@ internal sealed class MemberPlan
         var givesTokens = Member.Kind is MemberKind.Service && permissions.Added.Contains(Permissions.TokenManagement);
         if (!graph.Pass(GrantingRule.ServiceAccountTokens, !givesTokens)) return MemberErrors.NotForServiceAccounts;
         var holds = actor.CanGrant(Conferred(graph, given: true)) && actor.CanGrant(Conferred(graph, given: false));
-        if (!graph.Pass(GrantingRule.ChangeGrantsHeld, holds)) return InvitationErrors.MoreThanYouHold;
+        if (!graph.Pass(GrantingRule.ChangeGrantsHeld, holds)) return CommonErrors.MoreThanYouHold;
 
         var needsCover = readdressed || suspended is not null
             || (change.SsoId.IsGiven && change.SsoId.Or(null) != Member.SsoId)

@@ -1,6 +1,8 @@
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Members;
 

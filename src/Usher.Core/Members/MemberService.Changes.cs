@@ -5,6 +5,7 @@ using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Core.Users;
 
 namespace Usher.Core.Members;
@@ -21,7 +22,7 @@ public sealed partial class MemberService
     public Task<Result<MemberSelection>> UpdateAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberChange change, MemberUpdateOptions how, CancellationToken ct)
     {
-        if (keys.Count > MaxKeys) return Task.FromResult<Result<MemberSelection>>(MemberErrors.TooMany);
+        if (keys.Count > MaxKeys) return Task.FromResult<Result<MemberSelection>>(CommonErrors.TooManyEntries);
         if (Error.Of(Faults(change)) is { } fault) return Task.FromResult<Result<MemberSelection>>(fault);
         var email = change.Email is not null && EmailAddress.TryCanonical(change.Email, out var canonical)
             ? canonical
@@ -49,7 +50,7 @@ public sealed partial class MemberService
             query = ReferenceReader.With(query, change.Levels);
             if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return MemberErrors.NotFound;
             var today = graph.Today(actor);
-            if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var named = new ReferenceReader(graph, how.UnknownReferences);
             var wanted = new Wanted(
                 change, email, change.Groups?.As(named.Groups(change.Groups.Elements)),
@@ -114,10 +115,10 @@ public sealed partial class MemberService
         Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) =>
         database.RunLockedAsync<Result<MemberSelection>>(async unit =>
     {
-        if (keys.Count > MaxKeys) return MemberErrors.TooMany;
+        if (keys.Count > MaxKeys) return CommonErrors.TooManyEntries;
         var graph = await AccessGraph.TrackAsync(
             unit, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
-        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
         var selection = Select(graph, keys, []);
         if (selection.Members is []) return Nobody(graph, keys);
         if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
@@ -170,11 +171,11 @@ public sealed partial class MemberService
     internal async Task<IReadOnlyList<Result<Member>>> RemoveInvitedAsync(
         Unit unit, Actor actor, IReadOnlyList<Guid> memberIds, CancellationToken ct)
     {
-        if (memberIds.Count > MaxKeys) return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.TooMany)];
+        if (memberIds.Count > MaxKeys) return [.. memberIds.Select(_ => (Result<Member>)CommonErrors.TooManyEntries)];
         var graph = await AccessGraph.TrackAsync(
             unit, new AccessQuery(actor.OrganizationId) { MemberIds = memberIds }.With(actor), ct);
         if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today))
-            return [.. memberIds.Select(_ => (Result<Member>)MemberErrors.NotAllowed)];
+            return [.. memberIds.Select(_ => (Result<Member>)CommonErrors.NotAllowed)];
         Result<Member>[] outcomes = [.. memberIds.Select(Judge)];
         List<Member> removed = [.. outcomes.Where(o => o.Error is null).Select(o => o.Value)];
         if (removed is not []) await RemoveAllAsync(unit, graph, actor, removed, EventTypes.MemberRemoved, ct);

@@ -4,7 +4,6 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
-using Usher.Core.Organizations;
 using Usher.Core.Users;
 
 namespace Usher.Core.Members;
@@ -56,7 +55,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
                    member is null
                        ? MayRead(actor, MemberKind.Person) || MayRead(actor, MemberKind.Service)
                        : MayRead(actor, member));
-        if (!allowed) return MemberErrors.NotAllowed;
+        if (!allowed) return CommonErrors.NotAllowed;
         return member is null ? MemberErrors.NotFound : new MemberView(member, graph!);
     }
 
@@ -91,13 +90,13 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     public async Task<Result<MemberSelection>> FindAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberDetails details, CancellationToken ct)
     {
-        if (keys.Count > MaxKeys) return MemberErrors.TooMany;
+        if (keys.Count > MaxKeys) return CommonErrors.TooManyEntries;
         var graph = await AccessGraph.ReadAsync(db, Query(actor.OrganizationId, keys, details), ct);
         if (graph is null) return MemberErrors.NotFound;
         var selection = Select(graph, keys, []);
         return selection.Members.All(m => MayRead(actor, m)) && (selection.Members is not [] || actor.MayReadDirectory)
             ? selection
-            : MemberErrors.NotAllowed;
+            : CommonErrors.NotAllowed;
     }
 
     /// <summary>
@@ -139,7 +138,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     private async Task<Result<MemberRun>> PageOnceAsync(
         Actor actor, MemberPage page, MemberDetails details, CancellationToken ct)
     {
-        if (Readable(actor, page.Filter) is not { } readable) return MemberErrors.NotAllowed;
+        if (Readable(actor, page.Filter) is not { } readable) return CommonErrors.NotAllowed;
         var query = new AccessQuery(actor.OrganizationId)
         {
             Page = page with { Filter = Known(readable) }, Details = details,
@@ -200,7 +199,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
         if (change.Locale.Or(null) is { } locale && !Text.IsLocale(locale)) yield return InvitationErrors.LocaleInvalid;
         if (change.SsoId.Or(null) is { } sso && !Text.IsName(sso)) yield return MemberErrors.SsoIdInvalid;
         if (change.Description is { } description && !Text.IsDescription(description))
-            yield return MemberErrors.DescriptionInvalid;
+            yield return CommonErrors.DescriptionInvalid;
         foreach (var fault in catalogue.Faults(change.Permissions?.Named ?? [])) yield return fault;
         if (change.Metadata?.Any(m => !Text.IsMetadata(m.Key, m.Value ?? "")) is true)
             yield return MemberErrors.MetadataInvalid;

@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
-using Usher.Core.Groups;
 using Usher.Core.Invitations;
 
 namespace Usher.Core.Members;
@@ -52,7 +51,7 @@ public sealed partial class ServiceAccountService(
     public IEnumerable<Error> Faults(NewServiceAccount given)
     {
         if (Canonical(given.Name) is null) yield return MemberErrors.NameInvalid;
-        if (!Text.IsDescription(given.Description)) yield return MemberErrors.DescriptionInvalid;
+        if (!Text.IsDescription(given.Description)) yield return CommonErrors.DescriptionInvalid;
         foreach (var fault in catalogue.Faults(given.Permissions)) yield return fault;
         if (given.Permissions.Contains(Permissions.TokenManagement)) yield return MemberErrors.NotForServiceAccounts;
     }
@@ -75,8 +74,8 @@ public sealed partial class ServiceAccountService(
                     unit, ReferenceReader.With(query.With(actor), given.Groups, given.Roles), ct) is not { } graph)
                 return MemberErrors.NotFound;
             var today = graph.Today(actor);
-            if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
-            if (graph.Member(identifier) is { IsLive: true }) return MemberErrors.NameTaken;
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
+            if (graph.Member(identifier) is { IsLive: true }) return CommonErrors.NameTaken;
             var named = new ReferenceReader(graph, unknown);
             var (groups, roles) = (named.Groups(given.Groups), named.Roles(given.Roles));
             if (named.Refused is { } refused) return refused;
@@ -97,7 +96,7 @@ public sealed partial class ServiceAccountService(
             foreach (var group in groups) member.Give(group, actor, now);
             foreach (var role in roles) member.Give(role, actor, now);
             if (!graph.Pass(GrantingRule.ServiceAccountHeld, graph.Covers(today, member)))
-                return InvitationErrors.MoreThanYouHold;
+                return CommonErrors.MoreThanYouHold;
 
             unit.Add(member);
             graph.Add(member);

@@ -5,7 +5,7 @@ using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Groups;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Resources;
 using Usher.Core.Users;

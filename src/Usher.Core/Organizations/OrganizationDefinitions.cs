@@ -3,9 +3,9 @@ using System.Data;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Caching.Memory;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Organizations;
 

@@ -20,8 +20,6 @@ public static class OrganizationErrors
         ErrorKind.Invalid, "slug_invalid", "Must be 1 to 63 characters of a-z, 0-9 and inner hyphens.", "slug");
     public static readonly Error SlugTaken = new(
         ErrorKind.Conflict, "slug_taken", "Another organization has this slug.", "slug");
-    public static readonly Error NameInvalid = new(
-        ErrorKind.Invalid, "name_invalid", "Must be 1 to 120 characters, without control characters.", "name");
     public static readonly Error NotSuspended = new(
         ErrorKind.Conflict, "organization_not_suspended",
         "Suspend the organization before you delete it.");

@@ -131,7 +131,7 @@ public sealed partial class OrganizationService(
     public async Task<Result<DefaultsView>> GetDefaultsAsync(
         Actor actor, MemberDetails details, CancellationToken ct) =>
         !actor.May(Permissions.UserManagement)
-            ? MemberErrors.NotAllowed
+            ? CommonErrors.NotAllowed
             : await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Details = details }, ct) is { } graph
             ? Defaults(graph)
             : OrganizationErrors.NotFound;
@@ -154,7 +154,7 @@ public sealed partial class OrganizationService(
     public static IEnumerable<Error> Faults(NewOrganization given)
     {
         if (!IsSlug(given.Slug)) yield return OrganizationErrors.SlugInvalid;
-        if (!Text.IsFilledName(given.Name)) yield return OrganizationErrors.NameInvalid;
+        if (!Text.IsFilledName(given.Name)) yield return CommonErrors.NameInvalid;
         if (!Text.IsTimeZone(given.TimeZone)) yield return InvitationErrors.TimeZoneUnknown;
         if (given.ExternalIdentityProvider is { } provider && !Text.IsFilledName(provider))
             yield return OrganizationErrors.IdentityProviderInvalid;
@@ -168,13 +168,13 @@ public sealed partial class OrganizationService(
             if (!Text.IsFilledName(given.Resources[i])
                     || given.Resources.Take(i)
                            .Any(r => Text.IsFilledName(r) && Text.Key(r) == Text.Key(given.Resources[i])))
-                yield return ResourceErrors.NameInvalid with { Field = $"resources/{i}" };
+                yield return CommonErrors.NameInvalid with { Field = $"resources/{i}" };
     }
 
     /// <summary>Lists all faults in a change that do not depend on the organization.</summary>
     public IEnumerable<Error> Faults(OrganizationChange change)
     {
-        if (change.Name is { } name && !Text.IsFilledName(name)) yield return OrganizationErrors.NameInvalid;
+        if (change.Name is { } name && !Text.IsFilledName(name)) yield return CommonErrors.NameInvalid;
         if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
         if (change.ExternalIdentityProvider.Or(null) is { } provider && !Text.IsFilledName(provider))
             yield return OrganizationErrors.IdentityProviderInvalid;
@@ -187,7 +187,7 @@ public sealed partial class OrganizationService(
         if (change.ReturnOrigins is { } origins && (origins.Count > 100 || origins.Any(o => OriginOf(o) is null)))
             yield return OrganizationErrors.OriginsInvalid;
         foreach (var fault in catalogue.Faults(change.DefaultPermissions ?? []))
-            yield return fault with { Field = "default_" + fault.Field };
+            yield return fault with { Field = $"default_{fault.Field}" };
     }
 
     private static string? DomainOf(string text) =>
@@ -219,7 +219,7 @@ public sealed partial class OrganizationService(
             if (Precondition.Refuses(change.IfMatch, organization) is { } outdated) return outdated;
             if (change.NeedsAdmin && !graph.Pass(GrantingRule.SettingsByAdministrators, today.Access.IsAdmin))
                 return OrganizationErrors.AdminsOnly;
-            if (!change.NeedsAdmin && !graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+            if (!change.NeedsAdmin && !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var named = new ReferenceReader(graph, UnknownReferences.Refuse);
             // Membership of the system groups is implied for everyone.
             Group[] groups = change.DefaultGroups is null
@@ -227,7 +227,7 @@ public sealed partial class OrganizationService(
                 : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
             if (named.Refused is { } unknown)
                 return Error.Of(unknown.Also.Prepend(unknown).Select(e =>
-                    e with { Field = "default_" + e.Field, Also = [] }))!;
+                    e with { Field = $"default_{e.Field}", Also = [] }))!;
 
             var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions)
                 .Distinct(StringComparer.Ordinal).ToList();
@@ -236,7 +236,7 @@ public sealed partial class OrganizationService(
                 .Add(organization.DefaultPermissions.Except(permissions));
             foreach (var group in moved) graph.Confer(handed, group);
             if (!graph.Pass(GrantingRule.DefaultsHeld, today.CanGrant(handed.Build())))
-                return InvitationErrors.MoreThanYouHold;
+                return CommonErrors.MoreThanYouHold;
 
             db.Attach(organization);
             var before = Told(organization);

@@ -3,28 +3,9 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
-using Usher.Core.Invitations;
 using Usher.Core.Organizations;
 
 namespace Usher.Core.Resources;
-
-/// <summary>Errors of operations on resources.</summary>
-public static class ResourceErrors
-{
-    public static readonly Error NotFound = new(
-        ErrorKind.NotFound, "resource_not_found", "There is no such resource, or you do not have access to it.");
-    public static readonly Error NotAllowed = new(
-        ErrorKind.Forbidden, "not_allowed", "This needs the permission resource_creation.");
-    public static readonly Error NotFully = new(
-        ErrorKind.Forbidden, "resource_not_held", "Changing or deleting a resource needs full access to it.");
-    public static readonly Error NameInvalid = new(
-        ErrorKind.Invalid, "name_invalid", "Must be 1 to 120 characters, without control characters.", "name");
-    public static readonly Error NameTaken = new(
-        ErrorKind.Conflict, "name_taken", "Another resource has this name.", "name");
-    public static readonly Error AttributesInvalid = new(
-        ErrorKind.Invalid, "attributes_invalid",
-        "Attributes must be at most 1,000 characters each, without control characters.", "attributes");
-}
 
 public enum ResourceOrder
 {
@@ -189,7 +170,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
     /// <summary>Lists all faults in a resource's name and attributes.</summary>
     public static IEnumerable<Error> Faults(string? name, IReadOnlyDictionary<string, string?>? attributes)
     {
-        if (name is not null && !Text.IsFilledName(name)) yield return ResourceErrors.NameInvalid;
+        if (name is not null && !Text.IsFilledName(name)) yield return CommonErrors.NameInvalid;
         if (attributes is not null
                 && (attributes.Count > MaxAttributes || attributes.Any(a => !Text.IsMetadata(a.Key, a.Value ?? ""))))
             yield return ResourceErrors.AttributesInvalid;

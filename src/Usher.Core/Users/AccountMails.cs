@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Members;
 using Usher.Core.Organizations;

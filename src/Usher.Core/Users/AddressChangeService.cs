@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;

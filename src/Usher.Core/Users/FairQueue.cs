@@ -1,3 +1,5 @@
+using Usher.Core.Data.Sqlite;
+
 using Turn = System.Threading.Tasks.TaskCompletionSource<bool>;
 
 namespace Usher.Core.Users;

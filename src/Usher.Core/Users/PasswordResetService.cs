@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Data;
 using Usher.Core.Events;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Core.Limits;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
@@ -149,7 +149,7 @@ public sealed class PasswordResetService(
                 ? refusal
                 : await SetAsync(unit, found, hash, device, now, ct);
         }, ct);
-        return done.Error is { } error && error == AccountErrors.ResetUsed
+        return done.Error is { } error && error.Is(AccountErrors.ResetUsed)
             ? await RepeatAsync(link, password, device, ct)
             : done;
     }

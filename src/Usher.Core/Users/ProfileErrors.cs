@@ -4,7 +4,7 @@ namespace Usher.Core.Users;
 
 /// <summary>
 /// Errors of changing one's own member record and of confirming a new address for it. Errors of names, time zones and
-/// addresses are in <see cref="Invitations.InvitationErrors"/>.
+/// addresses are in <see cref="CommonErrors"/>.
 /// </summary>
 public static class ProfileErrors
 {

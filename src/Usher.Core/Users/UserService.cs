@@ -5,6 +5,7 @@ using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Core.Sessions;
 
 namespace Usher.Core.Users;

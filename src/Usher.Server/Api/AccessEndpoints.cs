@@ -3,6 +3,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 
@@ -59,9 +60,7 @@ internal static class AccessEndpoints
             fault with
             {
                 Also = [],
-                Field = fault.Field?.StartsWith("checks/0", StringComparison.Ordinal) is true
-                    ? fault.Field["checks/0".Length..].TrimStart('/')
-                    : fault.Field,
+                Field = fault.Field?.Below("checks/0"),
             };
     }
 

@@ -59,7 +59,7 @@ internal sealed class ApiBody<T> : IEndpointParameterMetadataProvider
     {
         if (faults.Count is 0) return null;
         if (faults[0].Kind is not ErrorKind.Invalid || others is null) return new ErrorResult(Error.Of(faults)!);
-        var missing = faults.Select(f => f.Field).ToHashSet(StringComparer.Ordinal);
+        var missing = faults.Select(f => f.Field).ToHashSet();
         return new ErrorResult(
             Error.Of(faults.Concat(others(Value).Where(e => e.Field is not null && !missing.Contains(e.Field))))!);
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using Usher.Core;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Users;
 using Usher.Server.Auth;
@@ -86,5 +87,5 @@ internal static class ErrorCatalogue
 
     // Unknown invitations are answered as "not found"; only dialects refuse operators' keys.
     private static bool Occurs(Error error) =>
-        error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
+        error != InvitationErrors.Ended(OfferState.Unknown) && !error.Is(KeyErrors.OfOperator);
 }

@@ -2,6 +2,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Groups;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;

@@ -1,4 +1,5 @@
 using Usher.Core;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Limits;
 using Usher.Core.Organizations;

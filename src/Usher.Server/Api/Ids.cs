@@ -1,3 +1,4 @@
+using Usher.Core.Roles;
 using Usher.Server.Json;
 
 namespace Usher.Server.Api;

@@ -3,6 +3,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Api;
 

@@ -7,8 +7,10 @@ using Microsoft.Net.Http.Headers;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
+using Usher.Core.Roles;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;

@@ -1,7 +1,9 @@
 using Usher.Core;
 using Usher.Core.Access;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;

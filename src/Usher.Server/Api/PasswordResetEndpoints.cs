@@ -1,7 +1,6 @@
 using Usher.Core;
 using Usher.Core.Invitations;
 using Usher.Core.Limits;
-using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;

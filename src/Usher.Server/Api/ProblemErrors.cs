@@ -106,7 +106,7 @@ internal sealed record Fault
     public string? Parameter { get; init; }
 
     // Fields of the core are snake_case paths. A field with a leading question mark is a query parameter or header.
-    internal static Fault From(Error error) => error.Field switch
+    internal static Fault From(Error error) => error.Field?.Text switch
     {
         null => new() { Code = error.Code, Detail = error.Message },
         ['?', .. var parameter] => new() { Code = error.Code, Detail = error.Message, Parameter = parameter },

@@ -3,6 +3,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Limits;

@@ -185,7 +185,7 @@ public sealed class UsherStartup(
         Console.Out.Flush();
     }
 
-    private static string SettingOf(Error error) => BootstrapOptions.Section + ":" + error.Field switch
+    private static string SettingOf(Error error) => BootstrapOptions.Section + ":" + error.Field?.Text switch
     {
         "slug" => "Organization:Slug",
         "name" => "Organization:Name",

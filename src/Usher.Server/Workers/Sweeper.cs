@@ -1,4 +1,3 @@
-using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Data;
 using Usher.Core.Idempotency;

@@ -4,8 +4,8 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Members;
-using Usher.Core.Organizations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Tests.Access;
 

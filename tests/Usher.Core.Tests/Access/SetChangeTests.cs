@@ -1,6 +1,5 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Usher.Core.Access;
 
 namespace Usher.Core.Tests.Access;
 

@@ -1,6 +1,7 @@
 using Usher.Core.Access;
 using Usher.Core.Groups;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 
 namespace Usher.Core.Tests.Members;
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 

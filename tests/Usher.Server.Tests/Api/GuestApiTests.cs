@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Json;

@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
 using Usher.Core;
 using Usher.Core.Access;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Tests.Api;
 

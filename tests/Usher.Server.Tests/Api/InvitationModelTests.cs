@@ -4,6 +4,7 @@ using FsCheck.Fluent;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
 

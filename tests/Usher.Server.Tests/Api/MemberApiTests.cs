@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Usher.Core.Access;
 using Usher.Core.Events;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;

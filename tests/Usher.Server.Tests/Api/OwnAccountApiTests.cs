@@ -1,4 +1,5 @@
 using System.Net;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Outbox;
 using Usher.Core.Sessions;

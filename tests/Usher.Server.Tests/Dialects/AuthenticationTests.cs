@@ -3,8 +3,9 @@ using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Members;
-using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Usher.Core.Access;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;

@@ -1,4 +1,5 @@
 using System.Net;
+using Usher.Core.Guests;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Usher.Core.Access;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Dialects;
 using Usher.Server.Tests.Infrastructure;

@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.Organizations;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Invitations;
 using Usher.Server.Tests.Dialects;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;

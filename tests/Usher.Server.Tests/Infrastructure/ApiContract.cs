@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
-using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Mail;
 
 [assembly: AssemblyFixture(typeof(ApiContract))]

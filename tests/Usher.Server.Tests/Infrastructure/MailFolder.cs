@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Server.Tests.Mail;
 
 namespace Usher.Server.Tests.Infrastructure;

@@ -5,6 +5,7 @@ using Usher.Core.ApiKeys;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Tests.Infrastructure;
 

@@ -5,6 +5,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;

@@ -12,7 +12,6 @@ using Microsoft.Extensions.Logging;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Organizations;
-using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Workers;
 
 [assembly: AssemblyFixture(typeof(UsherApp))]

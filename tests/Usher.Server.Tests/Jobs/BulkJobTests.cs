@@ -1,9 +1,11 @@
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
 using static Usher.Server.Tests.Jobs.JobSteps;

@@ -3,6 +3,7 @@ using System.Text;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Jobs;
+using Usher.Core.Roles;
 using static Usher.Server.Tests.Jobs.JobSteps;
 
 namespace Usher.Server.Tests.Jobs;

@@ -489,12 +489,12 @@ public sealed class ImportTests(ClockedApp clocked) : IClassFixture<ClockedApp>,
             s.StreamRowsAsync(other.Owner, jobs[0].Id, null, Ct).ToListAsync(Ct).AsTask()));
 
         var nobody = await org.ActorAsync((await org.JoinedAsync(NewEmail("nobody"))).Member);
-        Assert.Equal(MemberErrors.NotAllowed, (await PageAsync(nobody, null, 10, null)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.CancelAsync(jobs[0], by: nobody)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await PageAsync(nobody, null, 10, null)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await org.CancelAsync(jobs[0], by: nobody)).Error);
         Assert.Equal(
-            MemberErrors.NotAllowed, (await org.TryStartAsync(JobKind.Revoke, new() { All = true }, by: nobody)).Error);
+            CommonErrors.NotAllowed, (await org.TryStartAsync(JobKind.Revoke, new() { All = true }, by: nobody)).Error);
         var body = new Endless("email\n", "a@example.test\n", 1_000_000);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.TryImportAsync(body, by: nobody)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await org.TryImportAsync(body, by: nobody)).Error);
         Assert.Equal(0, body.Given);
 
         Task<Result<IReadOnlyList<Job>>> PageAsync(Actor by, Guid? after, int limit, JobKind? kind) =>

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Outbox;
 using Usher.Server.Tests.Api;

@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
-using Usher.Core.Members;
 using Usher.Core.Outbox;
 using Secret = Usher.Core.Secret;
 

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Usher.Core;
 using Usher.Core.Data;
+using Usher.Core.Data.Sqlite;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Members;

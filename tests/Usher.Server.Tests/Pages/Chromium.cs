@@ -1,7 +1,6 @@
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
-using Usher.Server.Tests.Pages;
 
 [assembly: AssemblyFixture(typeof(Chromium))]
 

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Microsoft.Playwright;
 using Usher.Core.Access;
+using Usher.Core.Guests;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;

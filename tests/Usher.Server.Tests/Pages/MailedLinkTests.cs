@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Playwright;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Server.Pages;
 using Usher.Server.Tests.Infrastructure;

@@ -7,6 +7,7 @@ using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 

@@ -96,7 +96,7 @@ public sealed class ApiKeyTests(UsherApp app)
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/v1/users/whoami", Ct)).StatusCode);
         Assert.Null((await org.UpdateAsync(org.Owner, robot.Id, new() { Suspended = true })).Error);
         Assert.Equal(HttpStatusCode.Forbidden, (await client.GetAsync("/v1/users/whoami", Ct)).StatusCode);
-        Assert.Equal(MemberErrors.NameTaken, (await org.CreateServiceAccountAsync(org.Owner, new("ROBOT"))).Error);
+        Assert.Equal(CommonErrors.NameTaken, (await org.CreateServiceAccountAsync(org.Owner, new("ROBOT"))).Error);
         Assert.Equal(MemberErrors.NameInvalid, (await org.CreateServiceAccountAsync(org.Owner, new("a robot"))).Error);
         Assert.Equal(
             MemberErrors.NoAddress,

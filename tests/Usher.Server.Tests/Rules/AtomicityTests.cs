@@ -1,11 +1,8 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
-using Usher.Core.ApiKeys;
 using Usher.Core.Data;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
-using Usher.Core.Sessions;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 

@@ -5,6 +5,7 @@ using Usher.Core.ApiKeys;
 using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 

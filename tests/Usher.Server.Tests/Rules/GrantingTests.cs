@@ -8,6 +8,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 
@@ -82,7 +83,7 @@ public sealed class GrantingTests(UsherApp app)
         var world = await CreateAsync();
         var email = NewEmail("ada");
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await world.Org.TryInviteAsync(email, row => Refused[what](world, row), by: world.Max)).Error);
         Assert.DoesNotContain(await world.Org.MembersAsync(), m => m.Identifier == email);
         Assert.DoesNotContain(await world.Org.OutboxAsync(), m => m.Recipient == email);
@@ -90,12 +91,12 @@ public sealed class GrantingTests(UsherApp app)
         // Nor by inviting plainly first, or by bringing somebody back.
         var ada = (await world.Org.TryInviteAsync(email, by: world.Max)).Value.Member;
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await world.Org.TryInviteAsync(
                 email, row => Refused[what](world, row), by: world.Max, how: Refresh)).Error);
         Assert.Null((await world.Org.RemoveAsync(world.Max, ada.Id)).Error);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await world.Org.TryInviteAsync(
                 email, row => Refused[what](world, row), by: world.Max, how: Refresh)).Error);
 
@@ -134,9 +135,9 @@ public sealed class GrantingTests(UsherApp app)
             (await org.JoinedAsync(NewEmail("bob"), r => Refused[what](world, r))).Member);
         var events = (await org.EventsAsync()).Count;
         foreach (var id in new[] { plain.Id, world.Max.Id })
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, id, Giving(row))).Error);
+            Assert.Equal(CommonErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, id, Giving(row))).Error);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, holder.Id, Taking(row))).Error);
+            CommonErrors.MoreThanYouHold, (await org.UpdateAsync(world.Max, holder.Id, Taking(row))).Error);
         Assert.Equal(events, (await org.EventsAsync()).Count);
         var members = await org.MembersAsync();
         Assert.All(
@@ -198,10 +199,10 @@ public sealed class GrantingTests(UsherApp app)
                 new() { Roles = SetChange.Add(world.Roles["beyond"]) }),
         ];
         foreach (var (group, change) in refused)
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(max, group, change)).Error);
+            Assert.Equal(CommonErrors.MoreThanYouHold, (await org.UpdateGroupAsync(max, group, change)).Error);
         foreach (var group in new[] { "permission", "admin", "all", "level", "role" })
             Assert.Equal(
-                InvitationErrors.MoreThanYouHold,
+                CommonErrors.MoreThanYouHold,
                 (await org.DeleteGroupAsync(max, world.Groups[group].Id!.Value)).Error);
         Assert.False(
             (await org.ActorAsync(await org.MemberAsync(
@@ -237,8 +238,8 @@ public sealed class GrantingTests(UsherApp app)
             (within, new() { Groups = SetChange.Add(world.Groups["permission"].Id!.Value) }),
         ];
         foreach (var (role, change) in refused)
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(max, role, change)).Error);
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.DeleteRoleAsync(max, beyond)).Error);
+            Assert.Equal(CommonErrors.MoreThanYouHold, (await org.UpdateRoleAsync(max, role, change)).Error);
+        Assert.Equal(CommonErrors.MoreThanYouHold, (await org.DeleteRoleAsync(max, beyond)).Error);
         Assert.Null(
             (await org.UpdateRoleAsync(
                 max, within,
@@ -261,12 +262,12 @@ public sealed class GrantingTests(UsherApp app)
             new() { DefaultGroups = [world.Groups["admin"]] },
         ];
         foreach (var change in refused)
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateAsync(max, change)).Error);
+            Assert.Equal(CommonErrors.MoreThanYouHold, (await org.UpdateAsync(max, change)).Error);
         Assert.Equal("not_allowed", (await org.UpdateAsync(max, new OrganizationChange { Name = "Mine" })).Error?.Code);
         Assert.Null((await org.UpdateAsync(org.Owner, refused[0])).Error);
         // nor taken away
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await org.UpdateAsync(max, new OrganizationChange { DefaultPermissions = [Mine] })).Error);
         Assert.Null((await org.UpdateAsync(org.Owner, new OrganizationChange { DefaultPermissions = [] })).Error);
         Assert.Null(
@@ -289,7 +290,7 @@ public sealed class GrantingTests(UsherApp app)
         ];
         foreach (var given in refused)
             Assert.Equal(
-                InvitationErrors.MoreThanYouHold, (await org.CreateServiceAccountAsync(world.Max, given)).Error);
+                CommonErrors.MoreThanYouHold, (await org.CreateServiceAccountAsync(world.Max, given)).Error);
         Assert.Equal(
             MemberErrors.NotForServiceAccounts,
             (await org.CreateServiceAccountAsync(
@@ -329,7 +330,7 @@ public sealed class GrantingTests(UsherApp app)
         await app.ChangeAsync(
             async db => (await db.Organizations.SingleAsync(o => o.Id == org.Id, Ct)).DefaultPermissions = [NotMine]);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = null }, by: world.Max)).Error);
         Assert.Null(
             (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [] }, by: world.Max)).Error);
@@ -341,7 +342,7 @@ public sealed class GrantingTests(UsherApp app)
 
         await org.CreateGroupAsync(new("Usual") { IsDefault = true, Permissions = [NotMine] });
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = null }, by: world.Max)).Error);
         Assert.Null((await org.TryInviteAsync(NewEmail("ada"), row => row with { Groups = [] }, by: world.Max)).Error);
     }
@@ -362,7 +363,7 @@ public sealed class GrantingTests(UsherApp app)
         // a service account is not in that group
         Assert.Null((await org.TryInviteAsync(NewEmail("ada"), by: robot)).Error);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await org.TryInviteAsync(NewEmail("ada"), row => row with { Permissions = [NotMine] }, by: robot)).Error);
     }
 
@@ -418,16 +419,16 @@ public sealed class GrantingTests(UsherApp app)
         var actor = await org.ActorAsync(plain.Member);
         var other = (await org.TryInviteAsync(NewEmail("bob"))).Value.Member;
 
-        Assert.Equal(MemberErrors.NotAllowed, (await org.TryInviteAsync(NewEmail("eve"), by: actor)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.ResendAsync(actor, other)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.RemoveAsync(actor, other.Id)).Error);
-        Assert.Equal(MemberErrors.NotAllowed, (await org.RemoveAsync(actor, actor.Id)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await org.TryInviteAsync(NewEmail("eve"), by: actor)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await org.ResendAsync(actor, other)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await org.RemoveAsync(actor, other.Id)).Error);
+        Assert.Equal(CommonErrors.NotAllowed, (await org.RemoveAsync(actor, actor.Id)).Error);
         Assert.Equal(
-            MemberErrors.NotAllowed,
+            CommonErrors.NotAllowed,
             (await app.WithAsync<GroupService, Result<GroupView>>(s =>
                 s.CreateAsync(actor, new("G"), new(), Ct))).Error);
         Assert.Equal(
-            MemberErrors.NotAllowed,
+            CommonErrors.NotAllowed,
             (await app.WithAsync<RoleService, Result<Role>>(s => s.CreateAsync(actor, "R", "", [], Ct))).Error);
         Assert.Equal(
             ResourceErrors.NotAllowed,
@@ -448,7 +449,7 @@ public sealed class GrantingTests(UsherApp app)
         ];
         foreach (var group in refused)
             Assert.Equal(
-                InvitationErrors.MoreThanYouHold,
+                CommonErrors.MoreThanYouHold,
                 (await app.WithAsync<GroupService, Result<GroupView>>(s =>
                     s.CreateAsync(world.Max, group, new(), Ct))).Error);
         Assert.Null((await app.WithAsync<GroupService, Result<GroupView>>(s => s.CreateAsync(
@@ -460,7 +461,7 @@ public sealed class GrantingTests(UsherApp app)
             },
             new(), Ct))).Error);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await app.WithAsync<RoleService, Result<Role>>(s =>
                 s.CreateAsync(world.Max, "R", "", [Mine, NotMine], Ct))).Error);
         Assert.Null(

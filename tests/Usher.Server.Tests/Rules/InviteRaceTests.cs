@@ -1,10 +1,11 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
-using Usher.Core.Events;
 using Usher.Core.Access;
+using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
-using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;

@@ -4,9 +4,11 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Events;
 using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 
@@ -291,7 +293,7 @@ public sealed class MemberChangeTests(UsherApp app)
             (await org.UpdateAsync(manager, [new(Id: ada.Id), new(Id: powerful.Id)], taking)).Error);
         Assert.Equal("Ada", (await org.MemberAsync(ada.Identifier)).FirstName);
         Assert.Equal(
-            MemberErrors.TooMany,
+            CommonErrors.TooManyEntries,
             (await org.UpdateAsync(
                 manager, [.. Enumerable.Range(0, 1_001).Select(i => new MemberKey(Number: i))], change)).Error);
     }

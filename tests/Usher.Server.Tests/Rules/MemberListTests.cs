@@ -2,6 +2,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;
 

@@ -1,5 +1,3 @@
-using Usher.Core;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Rules.Steps;

@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;

@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
 using Usher.Core.Events;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;

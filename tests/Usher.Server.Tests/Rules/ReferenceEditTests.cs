@@ -3,8 +3,8 @@ using System.Text.Json;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;
@@ -43,7 +43,7 @@ public sealed class ReferenceEditTests(UsherApp app)
         var manager = await org.ManagerAsync(Held);
         var group = await org.CreateGroupAsync(new("Admins") { IsAdmin = true });
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold, (await org.UpdateGroupAsync(manager, group.Id, GroupEdits[what])).Error);
+            CommonErrors.MoreThanYouHold, (await org.UpdateGroupAsync(manager, group.Id, GroupEdits[what])).Error);
         Assert.Null((await org.UpdateGroupAsync(org.Owner, group.Id, GroupEdits[what])).Error);
     }
 
@@ -70,7 +70,7 @@ public sealed class ReferenceEditTests(UsherApp app)
         };
         var group = await org.CreateGroupAsync(given);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await org.UpdateGroupAsync(manager, group.Id, new() { Name = "Crew" })).Error);
         var within = await org.CreateGroupAsync(new("Within") { Permissions = [Held] });
         Assert.Null((await org.UpdateGroupAsync(manager, within.Id, new() { Name = "Inside" })).Error);
@@ -99,7 +99,7 @@ public sealed class ReferenceEditTests(UsherApp app)
             {
                 new() { Name = "Crew" }, new() { Description = "d" }, new() { Permissions = SetChange.Add(Held) },
             })
-            Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, change)).Error);
+            Assert.Equal(CommonErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, change)).Error);
         Assert.Null((await org.UpdateRoleAsync(org.Owner, role.Id, new() { Name = "Crew" })).Error);
     }
 
@@ -111,10 +111,10 @@ public sealed class ReferenceEditTests(UsherApp app)
         var (role, group) = (
             await org.CreateRoleAsync("Within", Held), await org.CreateGroupAsync(new("Admins") { IsAdmin = true }));
         var change = new RoleChange { Groups = SetChange.Add(group.Id) };
-        Assert.Equal(InvitationErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, change)).Error);
+        Assert.Equal(CommonErrors.MoreThanYouHold, (await org.UpdateRoleAsync(manager, role.Id, change)).Error);
         Assert.Null((await org.UpdateRoleAsync(org.Owner, role.Id, change)).Error);
         Assert.Equal(
-            InvitationErrors.MoreThanYouHold,
+            CommonErrors.MoreThanYouHold,
             (await org.UpdateRoleAsync(manager, role.Id, new() { Groups = SetChange.Remove(group.Id) })).Error);
     }
 

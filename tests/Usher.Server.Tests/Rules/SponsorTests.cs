@@ -6,6 +6,7 @@ using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;

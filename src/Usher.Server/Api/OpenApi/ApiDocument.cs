@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Usher.Core;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
@@ -45,12 +46,12 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
 
     private static readonly Error[] TypicalErrors =
     [
-        HostErrors.NotJson, KeyErrors.Refused, MemberErrors.NotAllowed, OrganizationErrors.NotFound,
-        MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), Precondition.Outdated, HostErrors.TooLarge,
+        HostErrors.NotJson, KeyErrors.Refused, CommonErrors.NotAllowed, OrganizationErrors.NotFound,
+        MemberErrors.LastAdmin, InvitationErrors.Ended(OfferState.Revoked), CommonErrors.Outdated, HostErrors.TooLarge,
         HostErrors.WrongMediaType,
         InvitationErrors.EmailInvalid with
         {
-            Also = [InvitationErrors.FirstNameInvalid, InvitationErrors.PermissionUnknown("flying", "permissions/1")],
+            Also = [InvitationErrors.FirstNameInvalid, CommonErrors.PermissionUnknown("flying", "permissions/1")],
         },
         HostErrors.TooMany, HostErrors.Internal,
         HostErrors.Unavailable,

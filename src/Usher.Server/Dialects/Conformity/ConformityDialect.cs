@@ -3,9 +3,11 @@ using System.Text.RegularExpressions;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using Usher.Server.Json;
@@ -113,7 +115,7 @@ public static partial class ConformityDialect
                 Json(new Document<UserDocument>(UserDocument.Single(new(selection.Members[0], selection.Graph), null))),
             error =>
                 new ErrorResult(
-                    error.Field?.Split('/') is ["levels", var index]
+                    error.Field?.Segments is ["levels", var index]
                         ? ConformityErrors.AccountUnknown($"/data/accessList/{index}/account")
                         : error));
     }

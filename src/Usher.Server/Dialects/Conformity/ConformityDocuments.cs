@@ -2,8 +2,10 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 
 namespace Usher.Server.Dialects.Conformity;

@@ -1,5 +1,5 @@
 using Usher.Core;
-using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
@@ -24,13 +24,13 @@ internal sealed class ConformityErrors : IErrorFormat
     public IResult Write(IReadOnlyList<Error> errors)
     {
         var first = errors[0];
-        if (first.Code == KeyErrors.Missing.Code)
+        if (first.Is(KeyErrors.Missing))
             return Gateway(StatusCodes.Status401Unauthorized, new(null, "Unauthorized"));
-        if (first.Code == KeyErrors.Refused.Code)
+        if (first.Is(KeyErrors.Refused))
             return Gateway(
                 StatusCodes.Status403Forbidden,
                 new("User is not authorized to access this resource with an explicit deny", null));
-        if (first.Code == HostErrors.RouteNotFound.Code || first.Kind is ErrorKind.WrongMethod)
+        if (first.Is(HostErrors.RouteNotFound) || first.Kind is ErrorKind.WrongMethod)
             return Gateway(StatusCodes.Status404NotFound, new("Not Found", null));
         var status = StatusOf(first);
         return TypedResults.Json(

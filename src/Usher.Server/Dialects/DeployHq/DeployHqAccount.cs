@@ -1,6 +1,7 @@
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Users;
@@ -102,7 +103,7 @@ internal static class DeployHqAccount
         return (await keys.CreateAsync(
             caller.Actor, caller.Actor.Id, description!, readOnly is true, expires: null, ct)).Match(
             made => TypedResults.Json(ApiKeyDocument.From(made), DeployHqJson.Default.ApiKeyDocument),
-            error => (IResult)new ErrorResult(error.Field is "name" ? error with { Field = "description" } : error));
+            error => (IResult)new ErrorResult(error.Field == "name" ? error with { Field = "description" } : error));
     }
 
     private static async Task<IResult> DeleteKeyAsync(

@@ -3,9 +3,11 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Resources;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Dialects.DeployHq;
 

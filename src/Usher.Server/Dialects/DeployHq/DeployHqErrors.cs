@@ -26,36 +26,36 @@ internal sealed class DeployHqErrors : IErrorFormat
         var first = errors[0];
         return first.Kind switch
         {
-            ErrorKind.Conflict when first.Code == InvitationErrors.AlreadyJoined.Code =>
+            ErrorKind.Conflict when first.Is(InvitationErrors.AlreadyJoined) =>
                 TypedResults.Json(
                     new StateError("User already activated"), DeployHqJson.Default.StateError,
                     statusCode: StatusCodes.Status422UnprocessableEntity),
-            ErrorKind.Conflict when first.Code == ApiKeyErrors.InUse.Code =>
+            ErrorKind.Conflict when first.Is(ApiKeyErrors.InUse) =>
                 TypedResults.Json(
                     new StateError("The API key used for this request cannot be revoked"),
                     DeployHqJson.Default.StateError, statusCode: StatusCodes.Status422UnprocessableEntity),
-            ErrorKind.Conflict when first.Code == MemberErrors.LastAdmin.Code =>
+            ErrorKind.Conflict when first.Is(MemberErrors.LastAdmin) =>
                 Rule("Cannot remove the last account administrator"),
             ErrorKind.Invalid or ErrorKind.Conflict or ErrorKind.Outdated or ErrorKind.Gone => Fields(errors),
-            ErrorKind.Forbidden when first.Code == InvitationErrors.MoreThanYouHold.Code
-                || first.Code == MemberErrors.AdminsOnly.Code =>
+            ErrorKind.Forbidden when first.Is(CommonErrors.MoreThanYouHold)
+                || first.Is(MemberErrors.AdminsOnly) =>
                 Rule("Only account administrators can change permissions"),
-            ErrorKind.Forbidden when first.Code == MemberErrors.NotCovered.Code =>
+            ErrorKind.Forbidden when first.Is(MemberErrors.NotCovered) =>
                 Rule("You cannot manage a user with more permissions than your own"),
-            ErrorKind.Forbidden when first.Code == MemberErrors.IsAdmin.Code =>
+            ErrorKind.Forbidden when first.Is(MemberErrors.IsAdmin) =>
                 Rule("Cannot remove the account administrator"),
-            ErrorKind.Forbidden when first.Code == MemberErrors.IsSelf.Code => Rule("You cannot remove yourself"),
-            ErrorKind.Forbidden when first.Code == KeyErrors.ReadOnly.Code =>
+            ErrorKind.Forbidden when first.Is(MemberErrors.IsSelf) => Rule("You cannot remove yourself"),
+            ErrorKind.Forbidden when first.Is(KeyErrors.ReadOnly) =>
                 General(403, "This API key is read-only", "api_key_read_only", "Use a key that may write."),
             ErrorKind.Forbidden => General(403, "You are not allowed to access this resource", "forbidden",
-                first == KeyErrors.NotAllowed || first == MemberErrors.NotAllowed
+                first.Is(KeyErrors.NotAllowed) || first.Is(CommonErrors.NotAllowed)
                     ? "This needs an account administrator, or the permission to manage users."
                     : first.Message),
             ErrorKind.Unauthenticated =>
                 new Challenge(General(
                     401, "Unauthorized", "unauthorized",
                     "Authenticate with your e-mail address and an API key by HTTP Basic.")),
-            ErrorKind.NotFound when first.Code == HostErrors.RouteNotFound.Code =>
+            ErrorKind.NotFound when first.Is(HostErrors.RouteNotFound) =>
                 NotFound("No such endpoint", "invalid_api_method", "There is no such endpoint."),
             ErrorKind.WrongMethod =>
                 NotFound("No such endpoint", "invalid_api_method", "This endpoint does not take that method."),

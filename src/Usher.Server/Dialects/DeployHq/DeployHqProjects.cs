@@ -1,5 +1,5 @@
+using Usher.Core;
 using Usher.Core.ApiKeys;
-using Usher.Core.Invitations;
 using Usher.Core.Organizations;
 using Usher.Core.Resources;
 using Usher.Server.Errors;

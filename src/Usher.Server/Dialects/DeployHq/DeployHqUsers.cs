@@ -3,6 +3,7 @@ using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.DeployHq;

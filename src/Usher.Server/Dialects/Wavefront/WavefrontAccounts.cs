@@ -1,8 +1,10 @@
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using static Usher.Server.Dialects.Wavefront.WavefrontAnswers;
@@ -201,6 +203,6 @@ internal static class WavefrontAccounts
                     ServiceAccount.From(selection.Views.First(), caller.OrganizationSlug, catalogue),
                     Without(selection.Ignored)),
             error =>
-                new ErrorResult(error == MemberErrors.NotFound ? WavefrontErrors.ServiceAccountUnknown(id) : error));
+                new ErrorResult(error.Is(MemberErrors.NotFound) ? WavefrontErrors.ServiceAccountUnknown(id) : error));
     }
 }

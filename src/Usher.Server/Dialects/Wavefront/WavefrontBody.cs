@@ -26,7 +26,7 @@ internal sealed record NamedAccounts(IReadOnlyList<(string Text, string? Identif
         WavefrontAnswers.Without(("Invalid accounts", Unknown(selection)));
 
     public Error Describe(Error error) =>
-        error == MemberErrors.NotFound ? WavefrontErrors.UsersUnknown(All.Select(a => a.Text)) : error;
+        error.Is(MemberErrors.NotFound) ? WavefrontErrors.UsersUnknown(All.Select(a => a.Text)) : error;
 }
 
 /// <summary>A service account in a request. Null members were left out.</summary>
@@ -77,7 +77,7 @@ internal static class WavefrontBody
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
         if (!TryTexts(document, out var texts) || (texts is [] && !mayBeEmpty)) return WavefrontErrors.NoIdentifiers;
-        if (texts.Count > MemberService.MaxKeys) return MemberErrors.TooMany;
+        if (texts.Count > MemberService.MaxKeys) return CommonErrors.TooManyEntries;
         return new NamedAccounts(
             [.. texts.Select(text => (text, Identifier(text))).DistinctBy(a => a.Item2 ?? a.text)]);
     }
@@ -87,7 +87,7 @@ internal static class WavefrontBody
     {
         if (!(await JsonBody.ReadAsync(request, ct)).TryGet(out var document, out var refused)) return refused;
         if (!TryTexts(document, out var texts)) return WavefrontErrors.NoIds;
-        return texts.Count > MemberService.MaxKeys ? MemberErrors.TooMany : texts.ConvertAll(Reference);
+        return texts.Count > MemberService.MaxKeys ? CommonErrors.TooManyEntries : texts.ConvertAll(Reference);
     }
 
     /// <summary>

@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Dialects.Wavefront;
 

@@ -2,6 +2,7 @@ using Usher.Core;
 using Usher.Core.ApiKeys;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.Wavefront;
@@ -71,10 +72,10 @@ internal sealed class WavefrontErrors : IErrorFormat
 
     /// <summary>An error about one account, which the message names as the caller wrote it.</summary>
     public static Error About(string id, Error error) =>
-        error == MemberErrors.NotFound ? UserUnknown(id)
-        : error == InvitationErrors.EmailInvalid ? EmailInvalid(id)
-        : error == InvitationErrors.AlreadyInvited || error == InvitationErrors.AlreadyMember
-            || error == MemberErrors.NameTaken
+        error.Is(MemberErrors.NotFound) ? UserUnknown(id)
+        : error.Is(InvitationErrors.EmailInvalid) ? EmailInvalid(id)
+        : error.Is(InvitationErrors.AlreadyInvited) || error.Is(InvitationErrors.AlreadyMember)
+            || error.Is(CommonErrors.NameTaken)
             ? UserExists(id)
         : error;
 

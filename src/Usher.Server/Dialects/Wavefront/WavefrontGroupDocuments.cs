@@ -1,5 +1,6 @@
 using Usher.Core.Access;
 using Usher.Core.Groups;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Dialects.Wavefront;
 

@@ -109,7 +109,7 @@ internal static class WavefrontGroups
         var written = users.ToLookup(WavefrontBody.Key);
         var change = new GroupChange { Members = new([.. written.Select(user => user.Key)], kind) };
         var saved = await groups.UpdateAsync(caller.Actor, groupId, change, Options, ct);
-        if (saved.Error?.Code == MemberErrors.NotFound.Code)
+        if (saved.Error?.Is(MemberErrors.NotFound) is true)
             return new ErrorResult(WavefrontErrors.UserUnknown(users[0]));
         return Answer(
             saved, id, caller, view => Without(("Invalid users", view.UnknownMembers.SelectMany(key => written[key]))));
@@ -144,7 +144,7 @@ internal static class WavefrontGroups
         Result<GroupView> result, string id, Caller caller, Func<GroupView, ResponseStatus>? status = null) =>
         result.Match(
         view => Envelope(UserGroupModel.From(view.Group, view.Graph, caller.OrganizationSlug), status?.Invoke(view)),
-        error => error.Code == GroupErrors.NotFound.Code ? Unknown(id) : new ErrorResult(error));
+        error => error.Is(GroupErrors.NotFound) ? Unknown(id) : new ErrorResult(error));
 
     private static ErrorResult Unknown(string id) => new(WavefrontErrors.GroupUnknown(id));
 }

@@ -2,6 +2,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using Usher.Server.Json;
@@ -145,7 +146,7 @@ internal static class WavefrontRoles
         Result<RoleSelection> result, string id, Caller caller, Func<RoleSelection, ResponseStatus>? status = null) =>
         result.Match(
         found => Envelope(RoleModel.From(found.Roles[0], found.Graph, caller.OrganizationSlug), status?.Invoke(found)),
-        error => error.Code == RoleErrors.NotFound.Code ? Unknown(id) : new ErrorResult(error));
+        error => error.Is(RoleErrors.NotFound) ? Unknown(id) : new ErrorResult(error));
 
     private static ErrorResult Unknown(string id) => new(WavefrontErrors.RoleUnknown(id));
 }

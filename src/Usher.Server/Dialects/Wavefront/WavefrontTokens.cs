@@ -1,6 +1,7 @@
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
+using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Server.Auth;
 using Usher.Server.Errors;

@@ -76,7 +76,7 @@ internal static class WavefrontUsers
         var outcomes = await invitations.InviteAsync(caller.Actor, rows, InviteOthers with { SendMail = true }, ct);
         if (outcomes.FirstOrDefault(o => o.Error is not null) is { Error: { } error })
             return new ErrorResult(
-                error == InvitationErrors.EmailInvalid
+                error.Is(InvitationErrors.EmailInvalid)
                     ? WavefrontErrors.EmailInvalid(rows.Select(r => r.Email).First(e =>
                         !EmailAddress.TryCanonical(e, out _)))
                     : error);

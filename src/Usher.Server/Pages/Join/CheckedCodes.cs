@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.DataProtection;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Server.Auth;
 using Secret = Usher.Core.Secret;
 

@@ -1,4 +1,5 @@
 using Usher.Core;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Limits;
 using Usher.Core.Members;
@@ -115,7 +116,7 @@ internal static class JoinEndpoints
 
         var offer = await guests.LookAsync(code.Link, await http.SignedInUserAsync(), http.RequestAborted);
         // A handed-over link reveals that the address has an account only when the form is submitted.
-        if (error == InvitationErrors.MustSignIn && offer.Viewer is Viewer.Undisclosed)
+        if (error.Is(InvitationErrors.MustSignIn) && offer.Viewer is Viewer.Undisclosed)
             return Show(code, offer with { Viewer = Viewer.MustSignIn }, http, error: error);
         if (error.RetryAfter is { } wait) http.Response.Headers.RetryAfter = ErrorResult.Seconds(wait);
         // If the state has changed since the page was shown, the page explains the new state better than the error.

@@ -28,8 +28,8 @@ internal static class MembershipEndpoints
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var result = await operation(user);
         // A missing membership was answered before; the page then shows the current state.
-        return result.Error is null || result.Error == MemberErrors.NotFound
-            ? PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? done)
-            : PageResults.Error(result.Error.StatusCode, result.Error.Message);
+        return result.Error is { } error && !error.Is(MemberErrors.NotFound)
+            ? PageResults.Error(error.StatusCode, error.Message)
+            : PageResults.SeeOther(LocalPath.OrNull(form["return"]) ?? done);
     }
 }

@@ -42,7 +42,7 @@ internal static class SignInChangeEndpoints
         var confirmed = await sessions.ConfirmAsync(session, form["password"].ToString(), ct);
         if (confirmed.Error is null)
             return PageResults.SeeOther(LocalPath.OrNull(http.Request.Query["return"]) ?? "/me");
-        if (confirmed.Error == AccountErrors.SessionRefused) return MeEndpoints.MustSignIn;
+        if (confirmed.Error?.Is(AccountErrors.SessionRefused) is true) return MeEndpoints.MustSignIn;
         return PageResults.Page<ConfirmSessionPage>(
             new { Session = session, Error = confirmed.Error }, confirmed.Error.StatusCode);
     }
@@ -99,7 +99,7 @@ internal static class SignInChangeEndpoints
 
     // The redirect loses the posted form, which the person then fills in again.
     private static IResult? DetourOf(Error error, string path) =>
-        error == AccountErrors.StepUpNeeded ? PageResults.SeeOther(LocalPath.ConfirmSession(path))
-        : error == AccountErrors.SessionRefused ? MeEndpoints.MustSignIn
+        error.Is(AccountErrors.StepUpNeeded) ? PageResults.SeeOther(LocalPath.ConfirmSession(path))
+        : error.Is(AccountErrors.SessionRefused) ? MeEndpoints.MustSignIn
         : null;
 }

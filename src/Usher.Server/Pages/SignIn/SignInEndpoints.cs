@@ -1,5 +1,5 @@
 using Usher.Core;
-using Usher.Core.Invitations;
+using Usher.Core.Guests;
 using Usher.Core.Limits;
 using Usher.Core.Sessions;
 using Usher.Server.Auth;

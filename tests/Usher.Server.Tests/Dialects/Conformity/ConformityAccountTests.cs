@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 

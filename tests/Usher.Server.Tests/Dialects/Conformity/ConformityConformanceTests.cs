@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Usher.Core;
+using Usher.Core.Guests;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 

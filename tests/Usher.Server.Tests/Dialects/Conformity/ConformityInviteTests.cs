@@ -1,10 +1,12 @@
 using System.Net;
 using System.Text.Json;
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 

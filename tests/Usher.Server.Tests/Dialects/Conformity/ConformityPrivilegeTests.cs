@@ -1,6 +1,6 @@
 using System.Net;
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Invitations;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 

@@ -1,8 +1,11 @@
 using System.Net;
+using Usher.Core;
 using Usher.Core.Access;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;

@@ -1,7 +1,8 @@
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 

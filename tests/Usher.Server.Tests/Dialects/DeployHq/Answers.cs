@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.DeployHq;
 

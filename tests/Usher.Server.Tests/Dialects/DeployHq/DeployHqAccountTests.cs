@@ -1,6 +1,8 @@
 using System.Text;
 using Usher.Core.Access;
+using Usher.Core.Guests;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Dialects.DeployHq.Answers;
 

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Usher.Core.Access;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
 using static Usher.Server.Tests.Dialects.DeployHq.Answers;

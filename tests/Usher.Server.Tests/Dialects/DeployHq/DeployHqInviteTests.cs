@@ -1,8 +1,7 @@
 using Usher.Core.Access;
-using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.DeployHq;

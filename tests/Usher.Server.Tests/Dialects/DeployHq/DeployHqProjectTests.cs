@@ -1,6 +1,5 @@
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Dialects.DeployHq.Answers;
 

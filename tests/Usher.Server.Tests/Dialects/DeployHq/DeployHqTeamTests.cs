@@ -2,7 +2,6 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Dialects.DeployHq.Answers;

@@ -1,6 +1,7 @@
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
 using static Usher.Server.Tests.Dialects.DeployHq.Answers;

@@ -4,6 +4,7 @@ using System.Text;
 using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.DeployHq;

@@ -1,5 +1,4 @@
 using Usher.Core.Access;
-using Usher.Core.Groups;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;

@@ -1,6 +1,5 @@
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.Wavefront;

@@ -2,8 +2,6 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.Wavefront;

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using Usher.Core;
 using Usher.Core.Access;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
 

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
-using Usher.Core.Groups;
+using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;

@@ -1,5 +1,4 @@
 using Usher.Core.Access;
-using Usher.Core.Groups;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.Wavefront;

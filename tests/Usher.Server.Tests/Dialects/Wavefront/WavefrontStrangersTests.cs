@@ -1,5 +1,4 @@
 using System.Text;
-using Usher.Core.Groups;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Dialects.Wavefront;

@@ -1,7 +1,6 @@
 using Microsoft.EntityFrameworkCore;
+using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Server.Tests.Infrastructure;
 

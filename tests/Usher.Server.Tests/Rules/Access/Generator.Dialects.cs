@@ -1,3 +1,6 @@
+using Usher.Core.Guests;
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <content>Calls of Conformity's and DeployHQ's APIs.</content>

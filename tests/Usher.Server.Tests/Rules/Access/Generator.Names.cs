@@ -1,3 +1,5 @@
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <content>What there is to name, in an order that does not depend on ids.</content>

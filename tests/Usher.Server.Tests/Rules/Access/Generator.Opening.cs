@@ -1,3 +1,5 @@
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <content>The first calls: the owner makes groups, roles and members of all kinds.</content>

@@ -1,3 +1,5 @@
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <content>Scenes, which chance alone would seldom bring about: a few calls that belong together, aimed at one rule.

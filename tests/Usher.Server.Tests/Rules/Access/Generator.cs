@@ -1,3 +1,5 @@
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>

@@ -1,3 +1,6 @@
+using Usher.Core.Guests;
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>One accepted call of an active member, judged by what that member held before it.</summary>

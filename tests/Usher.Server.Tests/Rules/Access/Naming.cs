@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Usher.Core.Roles;
 using Usher.Server.Api;
 using Usher.Server.Json;
 

@@ -1,3 +1,6 @@
+using Usher.Core.Guests;
+using Usher.Core.Roles;
+
 namespace Usher.Server.Tests.Rules.Access;
 
 /// <summary>What a step did that the design does not allow.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Usher.Core.Roles;
 
 namespace Usher.Server.Tests.Rules.Access;
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Usher.Core.Data;
+using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Rules.Access;

@@ -58,6 +58,9 @@ public static partial class Text
     /// <summary>The stored form of a name: trimmed, NFC.</summary>
     public static string Name(string text) => text.Trim().Normalize(NormalizationForm.FormC);
 
+    /// <summary>The first 64 characters, so that an error cannot carry arbitrary text of its caller.</summary>
+    public static string Excerpt(string text) => text.Length > 64 ? text[..64] + "…" : text;
+
     /// <summary>The form in which names are compared: trimmed, lower case, NFC.</summary>
     public static string Key(string text) => Name(text).ToLowerInvariant().Normalize(NormalizationForm.FormC);
 

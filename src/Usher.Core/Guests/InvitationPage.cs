@@ -1,6 +1,8 @@
 using Usher.Core.Access;
+using Usher.Core.Invitations;
+using Usher.Core.Roles;
 
-namespace Usher.Core.Invitations;
+namespace Usher.Core.Guests;
 
 /// <summary>The sort order of a list of invitations.</summary>
 public enum InvitationOrder

@@ -55,7 +55,7 @@ public enum ErrorKind
 /// organization.</param>
 /// <param name="Field">The path of the field in the operation's input, such as <c>email</c> or
 /// <c>levels/2/resource</c>; null if the error concerns the whole input.</param>
-public sealed record Error(ErrorKind Kind, string Code, string Message, string? Field = null)
+public sealed record Error(ErrorKind Kind, string Code, string Message, FieldPath? Field = null)
 {
     /// <summary>Further errors in the same input.</summary>
     public IReadOnlyList<Error> Also { get; init; } = [];
@@ -78,6 +78,6 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, string? 
     };
 
     /// <summary>The same error with a path in front of its field, such as <c>rows/3/email</c>.</summary>
-    public Error Under(string path) =>
-        this with { Field = Field is null ? path : $"{path}/{Field}", Also = [.. Also.Select(e => e.Under(path))] };
+    public Error Under(FieldPath path) =>
+        this with { Field = Field?.Under(path) ?? path, Also = [.. Also.Select(e => e.Under(path))] };
 }

@@ -11,10 +11,6 @@ namespace Usher.Core;
 /// </summary>
 public static class Precondition
 {
-    public static readonly Error Outdated = new(
-        ErrorKind.Outdated, "version_mismatch",
-        "It was changed since you read it. Read it again before you change it.");
-
     /// <summary>The version tag of an object. After a change, it is the tag that will be saved.</summary>
     public static string TagOf(IVersioned thing) => $"{thing.Version}";
 
@@ -25,7 +21,7 @@ public static class Precondition
     public static string TagOf(Invitation invitation, Member member) => $"{invitation.Version}.{member.Version}";
 
     internal static Error? Refuses(IReadOnlyCollection<string>? tags, string tag) =>
-        tags is null || tags.Contains(tag, StringComparer.Ordinal) ? null : Outdated;
+        tags is null || tags.Contains(tag, StringComparer.Ordinal) ? null : CommonErrors.Outdated;
 
     internal static Error? Refuses(IReadOnlyCollection<string>? tags, IVersioned thing) => Refuses(tags, TagOf(thing));
 

@@ -1,3 +1,4 @@
+using Usher.Core.Invitations;
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
@@ -10,7 +11,7 @@ using Usher.Core.Outbox;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 
-namespace Usher.Core.Invitations;
+namespace Usher.Core.Guests;
 
 /// <summary>
 /// Operations of an invited person: view, join, accept, decline and request a new link. Viewing a link does not use it
@@ -76,7 +77,9 @@ public sealed partial class GuestService(
         // Concurrent submissions of the same form: all but one find that this person has already accepted, or that the
         // account now exists.
         if (await RepeatedAsync(joined, link, person.Password, device, ct) is { } again) return again;
-        return handedOver && joined.Error == InvitationErrors.MustSignIn ? await DiscloseAsync(before, ct) : joined;
+        return handedOver && joined.Error?.Is(InvitationErrors.MustSignIn) is true
+            ? await DiscloseAsync(before, ct)
+            : joined;
 
         async Task<Result<Joined>> OnceAsync(Unit unit)
         {
@@ -305,17 +308,23 @@ public sealed partial class GuestService(
             return null;
         }
 
-
         graph.Track(unit, [member.Identifier]);
         found.Take(member, invitation);
         return graph;
     }
 
+    // The refusals that a second acceptance of the same invitation can meet.
+    private static readonly Error[] SecondAcceptance =
+    [
+        InvitationErrors.Ended(OfferState.Used), InvitationErrors.MustSignIn, InvitationErrors.AccountUnproven,
+        SessionService.Wrong,
+    ];
+
     // If the operation found that the same person has accepted in the meantime, returns the result of the first
     // acceptance. Otherwise null.
     private async Task<Result<Joined>?> RepeatedAsync(
         Result<Joined> joined, InvitationLink link, string password, string? device, CancellationToken ct) =>
-        joined.Error?.Code is "invitation_used" or "must_sign_in" or "credentials_wrong" or "account_unproven"
+        joined.Error is { } error && SecondAcceptance.Any(error.Is)
         && await FindAsync(link, ct) is { Invitation.Status: InvitationStatus.Accepted } after
             ? await RepeatAsync(after, password, device, ct)
             : (Result<Joined>?)null;

@@ -1,9 +1,10 @@
+using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Groups;
-using Usher.Core.Members;
 using Usher.Core.Organizations;
+using Usher.Core.Roles;
 
-namespace Usher.Core.Access;
+namespace Usher.Core.Members;
 
 /// <summary>
 /// The conditions of a <see cref="MemberFilter"/> that go beyond the member's own row, prepared for SQL. The groups and

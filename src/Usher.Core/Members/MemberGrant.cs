@@ -1,8 +1,9 @@
+using Usher.Core.Access;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Data;
 
-namespace Usher.Core.Access;
+namespace Usher.Core.Members;
 
 /// <summary>
 /// One grant of one member, for searching and counting: the members that are in a group, hold a role or hold a

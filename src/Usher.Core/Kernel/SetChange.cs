@@ -1,4 +1,4 @@
-namespace Usher.Core.Access;
+namespace Usher.Core;
 
 /// <summary>
 /// A change to a set: replace it, or add or remove elements. Adding an element that is present, or removing one that is

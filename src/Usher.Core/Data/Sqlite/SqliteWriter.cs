@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
 
-namespace Usher.Core.Data;
+namespace Usher.Core.Data.Sqlite;
 
 /// <summary>
 /// Writes the rows of units to SQLite on one connection, with a prepared statement for each table and kind of change.

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace Usher.Core.Data;
+namespace Usher.Core.Data.Postgres;
 
 /// <summary>
 /// Writes the rows of a unit to PostgreSQL in one batch, which is one round trip. Outside of a transaction, the batch

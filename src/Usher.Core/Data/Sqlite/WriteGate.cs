@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 
-namespace Usher.Core.Data;
+namespace Usher.Core.Data.Sqlite;
 
 /// <summary>
 /// Allows one writer at a time on SQLite. Callers wait asynchronously; the driver's own busy handling would block

@@ -1,6 +1,6 @@
 using Usher.Core.Sessions;
 
-namespace Usher.Core.Invitations;
+namespace Usher.Core.Guests;
 
 /// <summary>The state of an offer, as the holder of a link sees it.</summary>
 public enum OfferState

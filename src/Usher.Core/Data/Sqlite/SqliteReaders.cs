@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 
-namespace Usher.Core.Data;
+namespace Usher.Core.Data.Sqlite;
 
 /// <summary>
 /// A pool of read-only connections for hand-written statements. They stay open and keep their statements prepared,

@@ -1,4 +1,5 @@
-namespace Usher.Core.Data;
+using Usher.Core.Data;
+namespace Usher.Core;
 
 /// <summary>
 /// Creates version 7 UUIDs. Those of one process are in order of creation, even within a millisecond, so that ordering

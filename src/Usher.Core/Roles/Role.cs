@@ -1,10 +1,11 @@
+using Usher.Core.Access;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Data;
 using Usher.Core.Groups;
 using Usher.Core.Members;
 
-namespace Usher.Core.Access;
+namespace Usher.Core.Roles;
 
 /// <summary>A named set of permissions of one organization, held by members and groups.</summary>
 public sealed class Role : IVersioned, INamed

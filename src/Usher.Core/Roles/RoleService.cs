@@ -1,45 +1,11 @@
 using Microsoft.EntityFrameworkCore;
+using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 
-namespace Usher.Core.Access;
-
-/// <summary>
-/// Errors of creating or changing a role, besides the errors in <see cref="GroupErrors"/> about its name.
-/// </summary>
-public static class RoleErrors
-{
-    public static readonly Error NotFound = new(ErrorKind.NotFound, "role_not_found", "There is no such role.");
-    public static readonly Error HolderUnknown = new(
-        ErrorKind.NotFound, "role_holder_not_found", "A named member or group does not exist in this organization.");
-}
-
-/// <summary>Changes to one or more roles. A null value means no change.</summary>
-public sealed record RoleChange
-{
-    /// <summary>1 to 120 characters, unique in the organization, ignoring case. Valid only for a single role.</summary>
-    public string? Name { get; init; }
-
-    /// <summary>0 to 1,000 characters.</summary>
-    public string? Description { get; init; }
-
-    public SetChange<string>? Permissions { get; init; }
-
-    /// <summary>The members that hold it directly. Only additions and removals, at most 1,000 at a time.</summary>
-    public SetChange<MemberKey>? Members { get; init; }
-
-    /// <summary>The groups that hold it. Only additions and removals, at most 1,000 at a time.</summary>
-    public SetChange<Guid>? Groups { get; init; }
-}
-
-/// <summary>The roles that a call named, without duplicates, in the order of the call.</summary>
-/// <param name="Roles">The roles that exist.</param>
-/// <param name="Unknown">The ids that match no role.</param>
-/// <param name="Graph">The access graph used to show the roles.</param>
-public sealed record RoleSelection(IReadOnlyList<Role> Roles, IReadOnlyList<Guid> Unknown, AccessGraph Graph);
+namespace Usher.Core.Roles;
 
 /// <summary>Manages the roles of an organization.</summary>
 public sealed class RoleService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
@@ -53,10 +19,10 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
             if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph)
                 return MemberErrors.NotFound;
             var today = graph.Today(actor);
-            if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var conferred = new EffectiveAccess.Builder().Add(permissions).Build();
-            if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(conferred))) return InvitationErrors.MoreThanYouHold;
-            if (await IsTakenAsync(actor, name, null, ct)) return GroupErrors.NameTaken;
+            if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(conferred))) return CommonErrors.MoreThanYouHold;
+            if (await IsTakenAsync(actor, name, null, ct)) return CommonErrors.NameTaken;
 
             var now = clock.Now();
             var role = new Role
@@ -88,7 +54,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
     {
         if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys
                 || change.Groups?.Elements.Count > MemberService.MaxKeys)
-            return MemberErrors.TooMany;
+            return CommonErrors.TooManyEntries;
         if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault)
             return fault;
         var query = Query(
@@ -96,7 +62,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
             [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
         if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return MemberErrors.NotFound;
         var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
         var selection = Select(graph, roleIds);
         if (selection.Roles is []) return RoleErrors.NotFound;
         if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r))
@@ -108,7 +74,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         List<MemberPlan> hands = [];
         foreach (var role in selection.Roles)
         {
-            if (!MayEdit(role)) return InvitationErrors.MoreThanYouHold;
+            if (!MayEdit(role)) return CommonErrors.MoreThanYouHold;
             var less = MemberService.Select(graph, change.Members?.Less ?? [], []).Members;
             foreach (var member in holders.Members)
             {
@@ -124,7 +90,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
             }
 
             if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct))
-                return GroupErrors.NameTaken;
+                return CommonErrors.NameTaken;
         }
 
         var now = clock.Now();
@@ -193,11 +159,11 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         if (await AccessGraph.TrackAsync(unit, Query(actor, [roleId], details), ct) is not { } graph)
             return RoleErrors.NotFound;
         var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return MemberErrors.NotAllowed;
+        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
         if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
         if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
         if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role))))
-            return InvitationErrors.MoreThanYouHold;
+            return CommonErrors.MoreThanYouHold;
         unit.Remove(role.Copy());
         unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
         unit.Add(UsherEvent.Record(
@@ -212,7 +178,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
     public async Task<Result<RoleSelection>> GetAsync(
         Actor actor, Guid roleId, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [roleId], details), ct);
         return graph?.Role(roleId) is { } role ? new RoleSelection([role], [], graph) : RoleErrors.NotFound;
     }
@@ -221,7 +187,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
     public async Task<Result<RoleSelection>> PageAsync(
         Actor actor, DefinitionRun run, MemberDetails details, CancellationToken ct)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(db, Query(actor, [], details) with { RoleRun = run }, ct);
         return graph is null ? RoleErrors.NotFound : new RoleSelection([.. graph.RunOfRoles], [], graph);
     }
@@ -233,7 +199,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
     public async Task<Result<RoleSelection>> ListAsync(
         Actor actor, MemberDetails details, CancellationToken ct, IReadOnlyList<MemberCondition>? holders = null)
     {
-        if (!actor.MayReadDirectory) return MemberErrors.NotAllowed;
+        if (!actor.MayReadDirectory) return CommonErrors.NotAllowed;
         var graph = await AccessGraph.ReadAsync(
             db, Query(actor, [], details) with { AllDefinitions = true, Holders = holders ?? [] }, ct);
         return graph is null
@@ -254,8 +220,8 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
     /// <summary>Validates the name, description and permissions of a role. Returns all errors found.</summary>
     public IEnumerable<Error> Faults(string? name, string? description, IEnumerable<string> permissions)
     {
-        if (name is not null && !Text.IsFilledName(name)) yield return GroupErrors.NameInvalid;
-        if (description is not null && !Text.IsDescription(description)) yield return GroupErrors.DescriptionInvalid;
+        if (name is not null && !Text.IsFilledName(name)) yield return CommonErrors.NameInvalid;
+        if (description is not null && !Text.IsDescription(description)) yield return CommonErrors.DescriptionInvalid;
         foreach (var fault in catalogue.Faults(permissions)) yield return fault;
     }
 

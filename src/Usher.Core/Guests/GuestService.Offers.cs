@@ -1,16 +1,14 @@
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
-using Usher.Core.Limits;
+using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
-using Usher.Core.Sessions;
 using Usher.Core.Users;
 
-namespace Usher.Core.Invitations;
+namespace Usher.Core.Guests;
 
 /// <summary>What a link shows to its holder.</summary>
 public sealed partial class GuestService
