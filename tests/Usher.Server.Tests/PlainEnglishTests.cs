@@ -32,21 +32,21 @@ public sealed partial class PlainEnglishTests
            select (entry.Code, message),
     ];
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [MemberData(nameof(Messages))]
     public void Error_messages_name_people_by_their_role(string code, string message) =>
         Assert.False(IsObscure(message), $"{code}: {message}");
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Source_and_documents_name_people_by_their_role() => Assert.Empty(
         Lines(Checked, ".cs", ".razor", ".md").Where(line => IsObscure(line.Text)).Select(line => line.ToString()));
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Lines_of_the_source_have_at_most_120_columns() => Assert.Empty(
         Lines(Source, ".cs", ".razor", ".css", ".js").Where(line => line.Text.Length > MaxColumns)
             .Select(line => $"{line.File}:{line.Number}: {line.Text.Length} columns"));
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void The_files_are_found()
     {
         var files = Lines([.. Checked, .. Source], ".cs", ".razor", ".css", ".js", ".md").Select(line => line.File)

@@ -200,7 +200,9 @@ public sealed class RoundTripTests
     {
         await using var app = await StartAsync();
         var org = await CreateWarmAsync(app);
-        var body = $"[{string.Join(',', Enumerable.Range(0, 1000).Select(i => $$"""{"emailAddress":"bulk{{i}}@example.test","groups":[]}"""))}]";
+        var body = $"[{string.Join(',', Enumerable.Range(0, 1000).Select(i => $$"""
+            {"emailAddress":"bulk{{i}}@example.test","groups":[]}
+            """))}]";
         var cost = await CostAsync(app, () => org.Admin.PostTextAsync("/api/v2/user/invite", body), HttpStatusCode.OK);
         // The other commit, where there is one, reserves a block of numbers.
         Assert.True(cost is { Reads: <= 3, Commits: 1 or 2 }, $"{cost}");

@@ -1,13 +1,14 @@
 using Usher.Server.Api;
 using Usher.Server.Errors;
 using Usher.Server.Tests.Golden;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Api;
 
 /// <summary>The catalogue of error codes.</summary>
 public sealed class ErrorCatalogueTests
 {
-    [Fact]
+    [FactIn(Runs.Once)]
     public Task The_committed_list_is_the_one_in_the_code()
     {
         var rows =
@@ -33,14 +34,14 @@ public sealed class ErrorCatalogueTests
     private static string Cell(string text) =>
         text.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Codes_are_written_alike_and_speak_for_themselves() => Assert.All(ErrorCatalogue.All, entry =>
     {
         Assert.Matches("^[a-z]+(_[a-z0-9]+)*$", entry.Code);
         Assert.All(entry.Variants, variant => Assert.NotEmpty(variant.Error.Message));
     });
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Lists_of_refusals_made_by_methods_and_by_fields_are_found()
     {
         var codes = ErrorCatalogue.All.Select(e => e.Code).ToList();

@@ -122,7 +122,9 @@ public sealed class OneTruthTests(UsherApp app)
         string flag, string permission)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.PostTextAsync("/users", $$"""{ "user": { "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": true } }""").OkAsync(201);
+        await org.Admin.PostTextAsync("/users", $$"""
+            { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": true } }
+            """).OkAsync(201);
         var seen = await SeeAsync(org, "noor@acme.test");
         Assert.Equal($"""["{permission}"]""", seen.Wavefront.At("groups").GetRawText());
         // which has no word for it
@@ -146,7 +148,10 @@ public sealed class OneTruthTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var mara = await org.ActiveAsync("mara@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
         await org.Admin.SendTextAsync(
-            HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Member.Id), $$"""{ "data": { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "{{level}}" }] } }""").OkAsync();
+            HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Member.Id), $$"""
+                { "data": { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}",
+                "level": "{{level}}" }] } }
+                """).OkAsync();
         var projects = await mara.Client.GetAsync("/projects", Ct).OkAsync();
         Assert.Equal(visible ? ["Production"] : [], projects.EnumerateArray().Select(p => p.TextAt("name")!));
 
@@ -192,7 +197,9 @@ public sealed class OneTruthTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.ActiveAsync("mara@acme.test");
-        var team = await org.Admin.PostTextAsync("/teams", $$"""{ "team": { "name": "Crew", "can_manage_users": true, "user_ids": [{{mara.Member.Number}}] } }""").OkAsync(201);
+        var team = await org.Admin.PostTextAsync("/teams", $$"""
+            { "team": { "name": "Crew", "can_manage_users": true, "user_ids": [{{mara.Member.Number}}] } }
+            """).OkAsync(201);
         var seen = await SeeAsync(org, "mara@acme.test");
         Assert.Equal(
             ["Everyone", "Crew"], seen.Wavefront.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));

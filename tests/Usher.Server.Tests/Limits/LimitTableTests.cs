@@ -1,11 +1,12 @@
 using Usher.Server.Limits;
 using Usher.Server.Tests.Golden;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Limits;
 
 public sealed class LimitTableTests
 {
-    [Fact]
+    [FactIn(Runs.Once)]
     public Task The_page_of_limits_lists_the_limits_in_the_code() => Written.AssertAsync("docs/limits.md", $"""
         # Limits
 
@@ -39,7 +40,7 @@ public sealed class LimitTableTests
 
         """);
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Every_limit_is_listed_once() =>
         Assert.Distinct(LimitTable.Sizes.Concat(LimitTable.Rates).Select(r => (r.Counted, r.Per)));
 }

@@ -57,7 +57,9 @@ public sealed class ConformityAccountTests(UsherApp app)
                 "attributes": { "created-date": {{key.CreatedAt.ToUnixTimeMilliseconds()}}, "status": "ENABLED", "last-used-date": null }, "relationships": {} } }
             """);
 
-        const string NoSuchKey = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such API key" }] }""";
+        const string NoSuchKey = """
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such API key" }] }
+            """;
         await org.Admin.GetAsync("/v1/api-keys/" + ShortId.Of(key.Id), Ct).AssertAsync(422, NoSuchKey);
         await mara.Client.GetAsync("/v1/api-keys/Zt4mWq8LsB0c", Ct).AssertAsync(422, NoSuchKey);
     }
@@ -108,7 +110,10 @@ public sealed class ConformityAccountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await AddAsync(org.Admin, """{ "name": " PRODUCTION " }""")
-            .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/name" }, "details": "Name is already in use" }] }""");
+            .AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/name" },
+                "details": "Name is already in use" }] }
+                """);
         Assert.Equal(3, (await org.Admin.GetAsync("/v1/accounts", Ct).OkAsync()).At("data").GetArrayLength());
     }
 
@@ -165,7 +170,10 @@ public sealed class ConformityAccountTests(UsherApp app)
         foreach (var id in new[] { org.Accounts[1], org.Accounts[2], other.Accounts[0], "nope" })
             await some.Client.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(401, NotAuthorized);
         foreach (var id in new[] { other.Accounts[0], "nope" })
-            await org.Admin.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such account" }] }""");
+            await org.Admin.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+                "details": "No such account" }] }
+                """);
     }
 
     private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) =>

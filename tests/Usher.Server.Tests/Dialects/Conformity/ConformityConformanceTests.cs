@@ -118,7 +118,9 @@ public sealed class ConformityConformanceTests(UsherApp app)
     public async Task Item_6_an_unknown_user_is_a_422_no_such_user()
     {
         var org = await app.CreateOrganizationAsync();
-        const string expected = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }""";
+        const string expected = """
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }
+            """;
         foreach (var id in new[]
             {
                 "Kq7_dR2xw", ShortId.Of(Guid.NewGuid()),
@@ -160,7 +162,9 @@ public sealed class ConformityConformanceTests(UsherApp app)
             { "data": { "id": null, "meta": { "IsApiKeyUser": false }, "relationships": { "accountAccessList": null },
               "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "IsCloudOneUser": false, "summary_email_opt_out": true, "accessList": null } } }
             """).OkAsync()).TextAt("data/id");
-        await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """{ "data": { "role": "USER", "accessList": [], "firstName": "Other", "email": "x", "attributes": [] } }""").OkAsync();
+        await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + id, """
+            { "data": { "role": "USER", "accessList": [], "firstName": "Other", "email": "x", "attributes": [] } }
+            """).OkAsync();
         Assert.Equal(
             "Mara", (await org.Admin.GetAsync("/v1/users/" + id, Ct).OkAsync()).TextAt("data/attributes/first-name"));
     }

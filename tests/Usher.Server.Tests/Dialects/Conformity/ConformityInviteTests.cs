@@ -26,7 +26,9 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task A_new_user_without_a_list_has_no_access_to_any_account(string list)
     {
         var org = await app.CreateOrganizationAsync();
-        var invited = await InviteAsync(org, $$"""{ "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test"{{list}} }""").OkAsync();
+        var invited = await InviteAsync(org, $$"""
+            { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test"{{list}} }
+            """).OkAsync();
 
         Assert.Equal(["NONE", "NONE", "NONE"], await LevelsAsync(org, invited));
     }
@@ -119,7 +121,10 @@ public sealed class ConformityInviteTests(UsherApp app)
         var caller = await org.ActiveAsync("mara@acme.test");
         await org.SetStatusAsync(caller.Member, status);
         await InviteAsync(org, User(" Mara@ACME.test ", "ADMIN"))
-            .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "User already exists" }] }""");
+            .AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" },
+                "details": "User already exists" }] }
+                """);
 
         var member = await org.MemberAsync("mara@acme.test");
         Assert.Equal((BuiltInRole.User, status, "Ada"), (member.Role, member.Status, member.FirstName));
@@ -210,7 +215,10 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await InviteAsync(org, User("mara@acme.test", role))
-            .AssertAsync(422, $$"""{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/role" }, "details": "{{details}}" }] }""");
+            .AssertAsync(422, $$"""
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/role" },
+                "details": "{{details}}" }] }
+                """);
         Assert.Single(await org.MembersAsync());
     }
 
@@ -218,7 +226,9 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task Every_problem_is_told_at_once_in_the_order_of_the_documentation()
     {
         var org = await app.CreateOrganizationAsync();
-        await InviteAsync(org, $$"""{ "accessList": [{ "level": "FULL" }, {{Entry(org, 0, "full")}}, {}], "role": null, "lastName": " " }""").AssertAsync(422, """
+        await InviteAsync(org, $$"""
+            { "accessList": [{ "level": "FULL" }, {{Entry(org, 0, "full")}}, {}], "role": null, "lastName": " " }
+            """).AssertAsync(422, """
             { "errors": [
                 { "status": 422, "source": { "pointer": "/data/attributes/firstName" }, "details": "First name is required" },
                 { "status": 422, "source": { "pointer": "/data/attributes/lastName" }, "details": "Last name is required" },
@@ -240,7 +250,9 @@ public sealed class ConformityInviteTests(UsherApp app)
                 other.Accounts[0], ShortId.Of(Guid.NewGuid()), "acA7-x_91", org.Created.Resources[0].Id.ToString(),
             })
         {
-            await InviteAsync(org, User("mara@acme.test", list: $$"""{{Entry(org, 0, "FULL")}}, { "account": "{{account}}", "level": "FULL" }""")).AssertAsync(422, """
+            await InviteAsync(org, User("mara@acme.test", list: $$"""
+                {{Entry(org, 0, "FULL")}}, { "account": "{{account}}", "level": "FULL" }
+                """)).AssertAsync(422, """
                 { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/accessList/1/account" }, "details": "Account not found" }] }
                 """);
         }
@@ -349,7 +361,10 @@ public sealed class ConformityInviteTests(UsherApp app)
 
     private static string User(
         string email, string role = "USER", string first = "Mara", string last = "Lind", string list = "") =>
-        $$"""{ "firstName": "{{first}}", "lastName": "{{last}}", "role": "{{role}}", "email": "{{email}}", "accessList": [{{list}}] }""";
+        $$"""
+        { "firstName": "{{first}}", "lastName": "{{last}}", "role": "{{role}}", "email": "{{email}}",
+        "accessList": [{{list}}] }
+        """;
 
     private static Task<HttpResponseMessage> InviteAsync(TestOrganization org, string attributes) =>
         PostAsync(org.Admin, attributes);

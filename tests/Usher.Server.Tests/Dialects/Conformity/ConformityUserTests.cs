@@ -47,7 +47,10 @@ public sealed class ConformityUserTests(UsherApp app)
         Assert.Equal(
             $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"}]""", await ListAsync(mara.Client, path));
         Assert.Equal(
-            $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"},{"account":"{{org.Accounts[1]}}","level":"NONE"},{"account":"{{org.Accounts[2]}}","level":"NONE"}]""",
+            $$"""
+            [{"account":"{{org.Accounts[0]}}","level":"READONLY"},{"account":"{{org.Accounts[1]}}","level":"NONE"},
+            {"account":"{{org.Accounts[2]}}","level":"NONE"}]
+            """,
             await ListAsync(org.Admin, path));
     }
 
@@ -156,7 +159,9 @@ public sealed class ConformityUserTests(UsherApp app)
         {
             var caller = await org.ActiveAsync(name + "@acme.test", change);
             await caller.Client.GetAsync("/v1/users", Ct)
-                .AssertAsync(401, """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""");
+                .AssertAsync(401, """
+                    { "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }
+                    """);
         }
     }
 

@@ -145,7 +145,9 @@ public sealed class DeployHqAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
         await noor.Client.GetAsync("/account/billing_status.json", Ct)
-            .AssertAsync(200, """{ "package": null, "frequency": 1, "trialling": false, "suspended": false, "scheduled_change": null }""");
+            .AssertAsync(200, """
+                { "package": null, "frequency": 1, "trialling": false, "suspended": false, "scheduled_change": null }
+                """);
     }
 
     [Fact]

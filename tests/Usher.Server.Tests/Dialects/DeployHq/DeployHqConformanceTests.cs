@@ -183,7 +183,10 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         foreach (var path in new[] { "/users/1/2/3", "/teams/a/b", "/security", "/nothing" })
         {
             await org.Admin.GetAsync(path, Ct)
-                .AssertAsync(404, """{ "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }""");
+                .AssertAsync(404, """
+                    { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method",
+                    "hint": "There is no such endpoint." }
+                    """);
         }
     }
 
@@ -236,7 +239,9 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ActiveAsync(
             "manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
-        await manager.Client.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_billing": true } }""").AssertAsync(403, AdminsOnly);
+        await manager.Client.PostTextAsync("/users", """
+            { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_billing": true } }
+            """).AssertAsync(403, AdminsOnly);
         await manager.Client.PostTextAsync(
             "/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
     }
@@ -258,7 +263,9 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
-        var team = await org.Admin.PostTeamAsync("""{ "name": "Crew", "project_assignments": [{ "identifier": "staging", "can_update_config": true }] }""").OkAsync(201);
+        var team = await org.Admin.PostTeamAsync("""
+            { "name": "Crew", "project_assignments": [{ "identifier": "staging", "can_update_config": true }] }
+            """).OkAsync(201);
         await org.Admin.PutUserAsync(
             noor.Member.Id, "{}",
             $", \"project_assignments\": {team.At("project_assignments").GetRawText()}").OkAsync();

@@ -35,7 +35,9 @@ public sealed class DeployHqInviteTests(UsherApp app)
     public async Task Members_that_are_null_count_as_not_given()
     {
         var org = await app.CreateOrganizationAsync();
-        var user = await InviteAsync(org.Admin, """{ "first_name": "Noor", "last_name": null, "email_address": "noor@acme.test", "time_zone": null }""").OkAsync(201);
+        var user = await InviteAsync(org.Admin, """
+            { "first_name": "Noor", "last_name": null, "email_address": "noor@acme.test", "time_zone": null }
+            """).OkAsync(201);
 
         Assert.Equal(("", "Etc/UTC"), (user.TextAt("last_name"), user.TextAt("time_zone")));
     }
@@ -201,7 +203,9 @@ public sealed class DeployHqInviteTests(UsherApp app)
 
         await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "Pending@Acme.test" }""")
             .AssertAsync(422, Taken);
-        await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "active@acme.test", "account_administrator": true }""").AssertAsync(422, Taken);
+        await InviteAsync(org.Admin, """
+            { "first_name": "Noor", "email_address": "active@acme.test", "account_administrator": true }
+            """).AssertAsync(422, Taken);
         Assert.Equal(3, (await org.MembersAsync()).Count);
         Assert.Empty(await org.OutboxAsync());
     }
@@ -248,7 +252,10 @@ public sealed class DeployHqInviteTests(UsherApp app)
                 "account_administrator", "can_manage_billing", "can_manage_agents", "all_projects_allowed",
             })
         {
-            await InviteAsync(manager.Client, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "{{flag}}": true }""")
+            await InviteAsync(manager.Client, $$"""
+                { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true,
+                "{{flag}}": true }
+                """)
                 .AssertAsync(403, MoreThanHeld);
         }
 

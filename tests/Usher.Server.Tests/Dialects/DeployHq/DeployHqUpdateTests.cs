@@ -203,7 +203,10 @@ public sealed class DeployHqUpdateTests(UsherApp app)
             sendMail: false);
         var shown = await manager.Client.GetAsync($"/users/{noor.Id}", Ct).OkAsync();
         await manager.Client.PutUserAsync(noor.Id, shown.GetRawText(), ""","project_assignments": [{ "identifier": "production", "can_deploy_all": 1, "can_update_config": 1, "can_manage_config_files": 1 }]""").OkAsync();
-        await manager.Client.PutUserAsync(noor.Id, """{ "first_name": "Nora", "can_create_projects": true, "can_manage_users": false, "all_projects_allowed": false }""").OkAsync();
+        await manager.Client.PutUserAsync(noor.Id, """
+            { "first_name": "Nora", "can_create_projects": true, "can_manage_users": false,
+            "all_projects_allowed": false }
+            """).OkAsync();
         // an administrator's flags, too, as they are shown
         foreach (var owner in new[] { $"/users/{org.Created.Owner.Id}" })
             await manager.Client.AskAsync(

@@ -176,14 +176,19 @@ public sealed class DeployHqUserTests(UsherApp app)
         await manager.Client.PostAsync($"/users/{less.Id}/resend_invitation", null, Ct)
             .AssertAsync(200, """{ "status": "ok" }""");
         await manager.Client.PostAsync($"/users/{more.Id}/resend_invitation", null, Ct)
-            .AssertAsync(403, """{ "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }""");
+            .AssertAsync(403, """
+                { "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }
+                """);
         Assert.Single(await org.OutboxAsync(), m => m.Recipient == "more@acme.test");
     }
 
     [Fact]
     public async Task A_read_only_key_reads_and_nothing_else()
     {
-        const string ReadOnly = """{ "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only", "hint": "Use a key that may write." }""";
+        const string ReadOnly = """
+            { "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only",
+            "hint": "Use a key that may write." }
+            """;
         var org = await app.CreateOrganizationAsync();
         var reader = await org.ActiveAsync(
             "reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);

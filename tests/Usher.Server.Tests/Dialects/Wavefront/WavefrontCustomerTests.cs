@@ -86,7 +86,9 @@ public sealed class WavefrontCustomerTests(UsherApp app)
 
     [Theory]
     [InlineData("""{ "invitePermissions": ["nonsense"] }""")]
-    [InlineData("""{ "invitePermissions": ["ingestion"], "defaultUserGroups": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""")]
+    [InlineData("""
+        { "invitePermissions": ["ingestion"], "defaultUserGroups": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }
+        """)]
     [InlineData("""{ "invitePermissions": "ingestion" }""")]
     [InlineData("""["ingestion"]""")]
     public async Task What_cannot_be_set_is_a_400_and_nothing_is_set(string body)
@@ -104,7 +106,10 @@ public sealed class WavefrontCustomerTests(UsherApp app)
             "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         var more = await org.GroupAsync(
             new("More") { Roles = [Reference.To((await org.RoleAsync("R", "ingestion")).Id)] });
-        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
+        var refused = """
+            { "status": { "result": "ERROR",
+            "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }
+            """;
         await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["ingestion"] }""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync(Preferences, $$"""{ "defaultUserGroups": ["{{more.Id}}"] }""")

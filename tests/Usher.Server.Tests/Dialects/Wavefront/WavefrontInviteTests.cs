@@ -40,7 +40,10 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var kim = $$"""
             "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": [], "userGroups": [{{everyone}}], "roles": [{{Json(org, reader, groups: 0, members: 1)}}]
             """;
-        await answer.AssertAsync(200, $$"""{ {{sam}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": [{ {{sam}} }, { {{kim}} }] }""");
+        await answer.AssertAsync(200, $$"""
+            { {{sam}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": [{ {{sam}} },
+            { {{kim}} }] }
+            """);
         Assert.Equal(["sam@example.com", "kim@example.com"], (await org.OutboxAsync()).Select(m => m.Recipient));
     }
 
@@ -109,7 +112,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.GroupAsync(new("Newcomers") { IsDefault = true });
         var (ops, everyone) = (await org.GroupAsync(new("Ops")), await org.EveryoneAsync());
-        var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "userGroups": ["{{ops.Id}}", "{{everyone}}", "{{ops.Id}}"] }]""").OkAsync();
+        var answer = await InviteAsync(org.Admin, $$"""
+            [{ "emailAddress": "sam@example.com", "userGroups": ["{{ops.Id}}", "{{everyone}}", "{{ops.Id}}"] }]
+            """).OkAsync();
 
         Assert.Equal(["Everyone", "Ops"], answer.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
     }
@@ -118,7 +123,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task Browse_is_taken_and_not_kept_and_a_permission_named_twice_is_had_once()
     {
         var org = await app.CreateOrganizationAsync();
-        var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": ["browse", "ingestion", "browse", "ingestion"] }]""").OkAsync();
+        var answer = await InviteAsync(org.Admin, """
+            [{ "emailAddress": "sam@example.com", "groups": ["browse", "ingestion", "browse", "ingestion"] }]
+            """).OkAsync();
 
         Assert.Equal("""["ingestion"]""", answer.At("groups").GetRawText());
         Assert.Equal("ingestion", Assert.Single((await org.MemberAsync("sam@example.com")).Permissions));
@@ -146,7 +153,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "{{address}}" }]""")
-            .AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{address}} is not an e-mail address", "code": 400 } }""");
+            .AssertAsync(400, $$"""
+                { "status": { "result": "ERROR", "message": "{{address}} is not an e-mail address", "code": 400 } }
+                """);
         await AssertNobodyCameAsync(org);
     }
 
@@ -162,7 +171,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
             """).OkAsync(202);
 
         Assert.Equal(
-            """{"result":"OK","message":"Existing users found and ignored [Ann@example.com, bob@example.com]","code":202}""",
+            """
+            {"result":"OK","message":"Existing users found and ignored [Ann@example.com, bob@example.com]","code":202}
+            """,
             Wire.Compact(answer.At("status").GetRawText()));
         Assert.Equal("sam@example.com", answer.TextAt("identifier"));
         Assert.Equal(
@@ -178,8 +189,13 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("ann@example.com");
         await org.InviteAsync("bob@example.com", sendMail: false);
-        await InviteAsync(org.Admin, """[{ "emailAddress": "Bob@Example.com", "groups": ["ingestion"] }, { "emailAddress": "ann@example.com" }]""")
-            .AssertAsync(409, """{ "status": { "result": "ERROR", "message": "User with id Bob@Example.com is already created in our system.", "code": 409 } }""");
+        await InviteAsync(org.Admin, """
+            [{ "emailAddress": "Bob@Example.com", "groups": ["ingestion"] }, { "emailAddress": "ann@example.com" }]
+            """)
+            .AssertAsync(409, """
+                { "status": { "result": "ERROR",
+                "message": "User with id Bob@Example.com is already created in our system.", "code": 409 } }
+                """);
         Assert.All(await org.MembersAsync(), m => Assert.Empty(m.Permissions));
         Assert.Empty(await org.OutboxAsync());
     }
@@ -211,7 +227,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task A_name_that_is_very_long_is_repeated_cut()
     {
         var org = await app.CreateOrganizationAsync();
-        var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "userGroups": ["{{new string('x', 1024 * 1024)}}"] }]""").OkAsync(202);
+        var answer = await InviteAsync(org.Admin, $$"""
+            [{ "emailAddress": "sam@example.com", "userGroups": ["{{new string('x', 1024 * 1024)}}"] }]
+            """).OkAsync(202);
 
         Assert.Equal(
             $"Invalid user groups found and ignored [{new string('x', 255)}]", answer.TextAt("status/message"));
@@ -254,7 +272,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var ops = await org.GroupAsync(new("Ops"));
-        await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }]""").OkAsync();
+        await InviteAsync(org.Admin, $$"""
+            [{ "emailAddress": "sam@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }]
+            """).OkAsync();
         var old = await org.MemberAsync("sam@example.com");
         await org.RemoveAsync("sam@example.com");
         var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": [] }]""")
@@ -304,7 +324,10 @@ public sealed class WavefrontInviteTests(UsherApp app)
             await InviteAsync(
                 manager.Client,
                 $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com", {{grant}} }]""")
-                .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""");
+                .AssertAsync(403, """
+                    { "status": { "result": "ERROR",
+                    "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }
+                    """);
         }
 
         Assert.Equal(2, (await org.MembersAsync()).Count);
@@ -331,12 +354,17 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["example.com"]);
         await InviteAsync(
             org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@elsewhere.test" }]""")
-            .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "The organization does not allow addresses of this domain.", "code": 400 } }""");
+            .AssertAsync(400, """
+                { "status": { "result": "ERROR", "message": "The organization does not allow addresses of this domain.",
+                "code": 400 } }
+                """);
         await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
             s.SetSeatLimitAsync(org.System, 2, Ct));
         await InviteAsync(
             org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com" }]""")
-            .AssertAsync(409, """{ "status": { "result": "ERROR", "message": "The organization has no free seat.", "code": 409 } }""");
+            .AssertAsync(409, """
+                { "status": { "result": "ERROR", "message": "The organization has no free seat.", "code": 409 } }
+                """);
         await AssertNobodyCameAsync(org);
     }
 
@@ -348,7 +376,10 @@ public sealed class WavefrontInviteTests(UsherApp app)
             org.Admin,
             JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i =>
                 new { emailAddress = $"user{i}@example.com" })))
-            .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "At most 1,000 people can be invited in one call.", "code": 400 } }""");
+            .AssertAsync(400, """
+                { "status": { "result": "ERROR", "message": "At most 1,000 people can be invited in one call.",
+                "code": 400 } }
+                """);
         await AssertNobodyCameAsync(org);
     }
 

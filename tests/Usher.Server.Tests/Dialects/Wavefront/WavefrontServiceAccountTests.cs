@@ -37,7 +37,9 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
             Wire.Compact(
                 (await org.Admin.AskAsync("/account/serviceaccount").OkAsync()).At("response/0").GetRawText()));
 
-        var bare = (await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "plain", "groups": null, "userGroups": null, "active": null }""").OkAsync()).At("response");
+        var bare = (await org.Admin.SendAsync("/account/serviceaccount", """
+            { "identifier": "plain", "groups": null, "userGroups": null, "active": null }
+            """).OkAsync()).At("response");
         Assert.Equal(
             ("sa::plain", true, "[]"),
             (bare.TextAt("identifier"), bare.At("active").GetBoolean(), bare.At("unitedPermissions").GetRawText()));
@@ -71,7 +73,9 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     public async Task Groups_and_roles_that_are_not_there_are_left_out_and_named()
     {
         var org = await app.CreateOrganizationAsync();
-        var made = await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "userGroups": ["none"], "roles": ["7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11"] }""").OkAsync(202);
+        var made = await org.Admin.SendAsync("/account/serviceaccount", """
+            { "identifier": "sa::bot", "userGroups": ["none"], "roles": ["7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11"] }
+            """).OkAsync(202);
         Assert.Equal(
             (
                 "OK",

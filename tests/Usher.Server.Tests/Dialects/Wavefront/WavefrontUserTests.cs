@@ -128,7 +128,9 @@ public sealed class WavefrontUserTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.Admin.GetAsync(Wire.Raw(app.Url, "/api/v2/user/" + written), Ct)
-            .AssertAsync(404, $$"""{ "status": { "result": "ERROR", "message": "User with id {{shown}} does not exist", "code": 404 } }""");
+            .AssertAsync(404, $$"""
+                { "status": { "result": "ERROR", "message": "User with id {{shown}} does not exist", "code": 404 } }
+                """);
     }
 
     [Fact]
@@ -139,7 +141,10 @@ public sealed class WavefrontUserTests(UsherApp app)
         await org.RemoveAsync("pat@example.com");
 
         await org.Admin.GetAsync("/api/v2/user/pat@example.com", Ct)
-            .AssertAsync(404, """{ "status": { "result": "ERROR", "message": "User with id pat@example.com does not exist", "code": 404 } }""");
+            .AssertAsync(404, """
+                { "status": { "result": "ERROR", "message": "User with id pat@example.com does not exist",
+                "code": 404 } }
+                """);
     }
 
     [Fact]
