@@ -429,7 +429,8 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
                     break;
                 default:
                     await answer.AssertAsync(404, """
-                        {"status":"not_found","error":"Record not found","error_code":"record_not_found","hint":"There is no such record in this account."}
+                        {"status":"not_found","error":"Record not found","error_code":"record_not_found",
+                          "hint":"There is no such record in this account."}
                         """);
                     break;
             }

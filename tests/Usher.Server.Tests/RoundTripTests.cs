@@ -76,7 +76,8 @@ public sealed class RoundTripTests
     {
         await using var app = await StartAsync();
         var org = await CreateWarmAsync(app);
-        var role = "{{\"data\":{{\"attributes\":{{\"firstName\":\"A\",\"lastName\":\"B\",\"role\":\"USER\",\"email\":\"{0}\",\"accessList\":[{{\"account\":\"" + org.Accounts[0] + "\",\"level\":\"FULL\"}}]}}}}}}";
+        var role = "{{\"data\":{{\"attributes\":{{\"firstName\":\"A\",\"lastName\":\"B\",\"role\":\"USER\","
+            + "\"email\":\"{0}\",\"accessList\":[{{\"account\":\"" + org.Accounts[0] + "\",\"level\":\"FULL\"}}]}}}}}}";
         string Conformity(string email) =>
             string.Format(System.Globalization.CultureInfo.InvariantCulture, role, email);
         // Resources that are named, and how many members each group has, need a read of their own.

@@ -19,9 +19,9 @@ public sealed class ErrorCatalogueTests
         return Written.AssertAsync("docs/errors.md", $"""
             # Error codes
 
-            Usher's own API answers errors as problem details (RFC 9457). Programs compare the `code`, which is permanent; the
-            messages may change. Braces stand for parts that differ from case to case. *Points at* is the `pointer` into the body
-            or, with a `?`, the `parameter` of the query.
+            Usher's own API answers errors as problem details (RFC 9457). Programs compare the `code`, which is
+            permanent; the messages may change. Braces stand for parts that differ from case to case. *Points at* is
+            the `pointer` into the body or, with a `?`, the `parameter` of the query.
 
             This file is generated from the code by a test. The server shows the same list at `/docs/errors`.
 

@@ -109,7 +109,8 @@ public sealed class AuthenticationTests(UsherApp app)
                     { "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }
                     """);
             await SendAsync("/users/a/b/c", "X-AUTH-TOKEN", key).AssertAsync(404, """
-                { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }
+                { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method",
+                  "hint": "There is no such endpoint." }
                 """);
         }
     }
@@ -145,7 +146,8 @@ public sealed class AuthenticationTests(UsherApp app)
     }
 
     private const string DeployHqRefusal = """
-        { "status": 401, "error": "Unauthorized", "error_code": "unauthorized", "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
+        { "status": 401, "error": "Unauthorized", "error_code": "unauthorized",
+          "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
         """;
 
     private async Task AssertRefusedAsync(string header, string value)

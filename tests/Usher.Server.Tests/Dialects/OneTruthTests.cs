@@ -157,7 +157,8 @@ public sealed class OneTruthTests(UsherApp app)
 
         // Handing on what he has shows how far it goes.
         var team = await mara.Client.PostTextAsync("/teams", """
-            { "team": { "name": "Crew", "project_assignments": [{ "identifier": "production", "can_deploy_all": true, "can_update_config": true, "can_manage_config_files": true }] } }
+            { "team": { "name": "Crew", "project_assignments": [{ "identifier": "production", "can_deploy_all": true,
+              "can_update_config": true, "can_manage_config_files": true }] } }
             """);
         Assert.Equal(may, team.IsSuccessStatusCode);
     }
@@ -172,7 +173,8 @@ public sealed class OneTruthTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var member = await org.InviteAsync("mara@acme.test", sendMail: false);
         await org.Admin.SendTextAsync(HttpMethod.Put, $"/users/{member.Id}", $$"""
-            { "user": {}, "project_assignments": [{ "identifier": "staging", "can_deploy_all": {{(deploy ? 1 : 0)}}, "can_update_config": {{(config ? 1 : 0)}}, "can_manage_config_files": {{(files ? 1 : 0)}} }] }
+            { "user": {}, "project_assignments": [{ "identifier": "staging", "can_deploy_all": {{(deploy ? 1 : 0)}},
+              "can_update_config": {{(config ? 1 : 0)}}, "can_manage_config_files": {{(files ? 1 : 0)}} }] }
             """).OkAsync();
         var levels = (await SeeAsync(org, "mara@acme.test")).Conformity.At("data/relationships/accountAccessList")
             .EnumerateArray().Select(e => e.TextAt("level")!);

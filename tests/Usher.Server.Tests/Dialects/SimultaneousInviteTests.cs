@@ -83,7 +83,8 @@ public sealed class SimultaneousInviteTests(UsherApp app)
 
     private static Task<HttpResponseMessage> ConformityAsync(TestOrganization org, int i) =>
         org.Admin.PostTextAsync("/v1/users", $$"""
-        { "data": { "attributes": { "firstName": "Ada", "lastName": "Lovelace", "role": "USER", "email": "{{Address(i)}}",
+        { "data": { "attributes": { "firstName": "Ada", "lastName": "Lovelace", "role": "USER",
+          "email": "{{Address(i)}}",
             "accessList": [{ "account": "{{org.Accounts[i % 3]}}", "level": "READONLY" }] } } }
         """, "application/vnd.api+json");
 

@@ -64,7 +64,8 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
     private static List<(string Name, string Sql)> Tables(UsherDb db)
     {
         List<(string Name, string Sql)> tables = [];
-        foreach (var entity in db.Model.GetEntityTypes().Where(e => e.GetTableName() is not null && !e.IsMappedToJson()))
+        foreach (var entity in db.Model.GetEntityTypes()
+                .Where(e => e.GetTableName() is not null && !e.IsMappedToJson()))
         {
             var table = entity.GetTableName();
             var key = entity.ClrType == typeof(Organization)

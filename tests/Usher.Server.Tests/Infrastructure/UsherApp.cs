@@ -166,7 +166,8 @@ public sealed class UsherApp : IAsyncLifetime
         app.MapUsher();
         await app.PrepareUsherAsync();
         await app.StartAsync();
-        Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
+        Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>()
+            .Addresses.Single();
         Mail = new(Path.Combine(database.Directory, "mail"));
     }
 

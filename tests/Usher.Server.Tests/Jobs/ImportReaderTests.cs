@@ -20,7 +20,8 @@ public sealed class ImportReaderTests
     public async Task A_csv_row_says_all_that_an_invitation_can()
     {
         var row = Assert.Single(await RowsAsync(
-            "email,firstName,last_name,ROLE,permissions,groups,roles,levels,allResources,locale,Time_Zone,metadata.Cost Center\n"
+            "email,firstName,last_name,ROLE,permissions,groups,roles,levels,allResources,locale,Time_Zone,"
+            + "metadata.Cost Center\n"
             + "ada@example.test,Ada,Lovelace,Power_User,ingestion; "
                 + "log_management,Ops;grp_known,rol_known;Reader,production=full; "
                 + "staging=read_only+deploy_all;res_known=none,TRUE,de,Europe/Berlin,42\n"));
@@ -48,8 +49,11 @@ public sealed class ImportReaderTests
     public async Task A_json_row_says_the_same()
     {
         const string row = """
-            {"email":"ada@example.test","first_name":"Ada","lastName":"Lovelace","role":"power_user","permissions":["ingestion"],"groups":["Ops","grp_known"],"roles":[],
-             "levels":[{"resource":"staging","level":"read_only","capabilities":["deploy_all"]},{"resource":"res_known","level":"full"}],"allResources":false,"locale":null,"timeZone":"Etc/UTC","metadata":{"Cost Center":"42"}}
+            {"email":"ada@example.test","first_name":"Ada","lastName":"Lovelace","role":"power_user",
+             "permissions":["ingestion"],"groups":["Ops","grp_known"],"roles":[],
+             "levels":[{"resource":"staging","level":"read_only","capabilities":["deploy_all"]},
+             {"resource":"res_known","level":"full"}],
+             "allResources":false,"locale":null,"timeZone":"Etc/UTC","metadata":{"Cost Center":"42"}}
             """;
         foreach (var body in new[] { $"[{row}]", $"{{\"rows\":[{row}]}}", $" \uFEFF".Trim() + $"[{row}] \n" })
         {
@@ -181,9 +185,14 @@ public sealed class ImportReaderTests
     {
         var rows = await RowsAsync(
             $$$"""
-            [{"email":"a@example.test"}, 7, {"email":["b@example.test"]}, {"email":"c@example.test","groups":"Ops","permissions":["x",1]}, {"email":"d@example.test","nick":"x"},
-             {"email":"e@example.test","firstName":"\ud800"}, {"email":"f@example.test","firstName":"{{{new string('x', 1_000_000)}}}"}, {"email":"g@example.test","levels":[{"resource":"a","level":"most"},{"level":"full"},"b"]},
-             {"email":"h@example.test","metadata":{"a":1}}, {"email":"i@example.test","allResources":"true"}, {"email":"j@example.test"}]
+            [{"email":"a@example.test"}, 7, {"email":["b@example.test"]},
+             {"email":"c@example.test","groups":"Ops","permissions":["x",1]},
+             {"email":"d@example.test","nick":"x"},
+             {"email":"e@example.test","firstName":"\ud800"},
+             {"email":"f@example.test","firstName":"{{{new string('x', 1_000_000)}}}"},
+             {"email":"g@example.test","levels":[{"resource":"a","level":"most"},{"level":"full"},"b"]},
+             {"email":"h@example.test","metadata":{"a":1}}, {"email":"i@example.test","allResources":"true"},
+             {"email":"j@example.test"}]
             """, ImportFormat.Json);
         Assert.Equal(
             [

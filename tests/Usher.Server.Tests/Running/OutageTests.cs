@@ -19,7 +19,7 @@ public sealed class OutageTests(UsherApp shared)
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task While_the_database_is_away_every_surface_answers_503_in_its_own_form_and_afterwards_the_same_server_works()
+    public async Task While_the_database_is_away_every_surface_answers_503_in_its_own_form_and_then_works_again()
     {
         await using var database = await BreakableDatabase.CreateAsync();
         await using var app = await UsherApp.StartAsync(database.Settings, database: database.Database);

@@ -173,7 +173,8 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var invited = await InviteAsync(org, """
-            { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "role": "USER", "firstName": "Marah" }
+            { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "role": "USER",
+              "firstName": "Marah" }
             """).OkAsync();
 
         Assert.Equal(
@@ -193,9 +194,11 @@ public sealed class ConformityInviteTests(UsherApp app)
             Content = new StringContent($$"""
                 { "data": {
                     "type": "", "id": "",
-                    "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "IsCloudOneUser": false,
+                    "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER",
+                      "email": "mara@acme.test", "IsCloudOneUser": false,
                         "summary_email_opt_out": false, "mfa": false, "accessList": [{{Entry(org, 0, "FULL")}}] },
-                    "relationships": { "organisation": { "data": { "type": "", "id": "" } }, "accountAccessList": null },
+                    "relationships": { "organisation": { "data": { "type": "", "id": "" } },
+                      "accountAccessList": null },
                     "meta": { "IsApiKeyUser": false } } }
                 """, new System.Net.Http.Headers.MediaTypeHeaderValue("application/vnd.api+json")),
         };
@@ -230,14 +233,20 @@ public sealed class ConformityInviteTests(UsherApp app)
             { "accessList": [{ "level": "FULL" }, {{Entry(org, 0, "full")}}, {}], "role": null, "lastName": " " }
             """).AssertAsync(422, """
             { "errors": [
-                { "status": 422, "source": { "pointer": "/data/attributes/firstName" }, "details": "First name is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/lastName" }, "details": "Last name is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/firstName" },
+                  "details": "First name is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/lastName" },
+                  "details": "Last name is required" },
                 { "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "Email is required" },
                 { "status": 422, "source": { "pointer": "/data/attributes/role" }, "details": "Role is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/0/account" }, "details": "Account is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/1/level" }, "details": "Level is invalid" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/account" }, "details": "Account is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/level" }, "details": "Level is invalid" }] }
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/0/account" },
+                  "details": "Account is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/1/level" },
+                  "details": "Level is invalid" },
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/account" },
+                  "details": "Account is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/level" },
+                  "details": "Level is invalid" }] }
             """);
     }
 
@@ -253,7 +262,8 @@ public sealed class ConformityInviteTests(UsherApp app)
             await InviteAsync(org, User("mara@acme.test", list: $$"""
                 {{Entry(org, 0, "FULL")}}, { "account": "{{account}}", "level": "FULL" }
                 """)).AssertAsync(422, """
-                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/accessList/1/account" }, "details": "Account not found" }] }
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/accessList/1/account" },
+                  "details": "Account not found" }] }
                 """);
         }
 
@@ -337,12 +347,14 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["acme.test"]);
         await InviteAsync(org, User("mara@elsewhere.test")).AssertAsync(422, """
-            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "The organization does not allow addresses of this domain." }] }
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" },
+              "details": "The organization does not allow addresses of this domain." }] }
             """);
         await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
             s.SetSeatLimitAsync(org.System, 1, Ct));
         await InviteAsync(org, User("mara@acme.test")).AssertAsync(422, """
-            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "The organization has no free seat." }] }
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+              "details": "The organization has no free seat." }] }
             """);
     }
 

@@ -28,9 +28,12 @@ public sealed class ConformityUpdateTests(UsherApp app)
             { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "READONLY" }] }
             """).AssertAsync(200, $$"""
             { "data": { "type": "users", "id": "{{ShortId.Of(mara.Id)}}",
-                "attributes": { "first-name": "Mara", "last-name": "Lind", "role": "USER", "email": "mara@acme.test", "status": "INVITED", "last-login-date": null,
-                    "created-date": {{mara.CreatedAt.ToUnixTimeMilliseconds()}}, "mfa": false, "summary-email-opt-out": false },
-                "relationships": { "organisation": { "data": { "type": "organisations", "id": "{{ShortId.Of(org.Id)}}" } } } } }
+                "attributes": { "first-name": "Mara", "last-name": "Lind", "role": "USER", "email": "mara@acme.test",
+                  "status": "INVITED", "last-login-date": null,
+                    "created-date": {{mara.CreatedAt.ToUnixTimeMilliseconds()}}, "mfa": false,
+                      "summary-email-opt-out": false },
+                "relationships": { "organisation": { "data": { "type": "organisations",
+                  "id": "{{ShortId.Of(org.Id)}}" } } } } }
             """);
         Assert.Equal(["READONLY", "NONE", "NONE"], await LevelsAsync(org, mara));
     }
@@ -174,7 +177,8 @@ public sealed class ConformityUpdateTests(UsherApp app)
         await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(mara.Id), Ct)
             .AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
         var back = await org.Admin.PostTextAsync("/v1/users", $$"""
-            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "READONLY" }] } } }
+            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER",
+              "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "READONLY" }] } } }
             """).OkAsync();
         Assert.Equal((ShortId.Of(mara.Id), "INVITED"), (back.TextAt("data/id"), back.TextAt("data/attributes/status")));
         Assert.Equal(["FULL", "READONLY", "NONE"], await LevelsAsync(org, mara));
@@ -185,7 +189,8 @@ public sealed class ConformityUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var body = $$"""
-            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[2]}}", "level": "FULL" }] } } }
+            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER",
+              "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[2]}}", "level": "FULL" }] } } }
             """;
         await org.Admin.PostTextAsync("/v1/users/sso", body).AssertAsync(
             422, """

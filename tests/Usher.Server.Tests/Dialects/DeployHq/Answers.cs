@@ -17,7 +17,8 @@ internal static class Answers
         """;
 
     public const string NotFound = """
-        { "status": "not_found", "error": "Record not found", "error_code": "record_not_found", "hint": "There is no such record in this account." }
+        { "status": "not_found", "error": "Record not found", "error_code": "record_not_found",
+          "hint": "There is no such record in this account." }
         """;
 
     public static readonly string[] Flags =

@@ -21,17 +21,23 @@ public sealed class DeployHqTeamTests(UsherApp app)
         var answer = await org.Admin.PostTeamAsync($$"""
             { "name": " Release crew ", "can_create_projects": "1", "user_ids": ["{{noor.Number}}", {{noor.Number}}],
               "project_assignments": [{ "identifier": "staging", "can_deploy_all": 1 },
-                { "identifier": "{{org.Created.Resources[0].Id}}", "can_deploy_all": true, "can_update_config": true, "can_manage_config_files": true }, { "identifier": "sandbox" }] }
+                { "identifier": "{{org.Created.Resources[0].Id}}", "can_deploy_all": true, "can_update_config": true,
+                  "can_manage_config_files": true }, { "identifier": "sandbox" }] }
             """);
         var id = (await answer.JsonAsync()).TextAt("identifier");
         var shown = $$"""
-            { "identifier": "{{id}}", "name": "Release crew", "is_admin": false, "can_manage_users": false, "can_manage_billing": false, "can_manage_agents": false,
+            { "identifier": "{{id}}", "name": "Release crew", "is_admin": false, "can_manage_users": false,
+              "can_manage_billing": false, "can_manage_agents": false,
               "can_create_projects": true, "all_projects_allowed": false,
-              "members": [{ "id": {{noor.Number}}, "identifier": "{{noor.Id}}", "first_name": "Ada", "last_name": "Lovelace", "email_address": "noor@acme.test" }],
+              "members": [{ "id": {{noor.Number}}, "identifier": "{{noor.Id}}", "first_name": "Ada",
+                "last_name": "Lovelace", "email_address": "noor@acme.test" }],
               "project_assignments": [
-                { "name": "Production", "identifier": "production", "can_deploy_all": true, "can_update_config": true, "can_manage_config_files": true },
-                { "name": "Sandbox", "identifier": "sandbox", "can_deploy_all": false, "can_update_config": false, "can_manage_config_files": false },
-                { "name": "Staging", "identifier": "staging", "can_deploy_all": true, "can_update_config": false, "can_manage_config_files": false }] }
+                { "name": "Production", "identifier": "production", "can_deploy_all": true, "can_update_config": true,
+                  "can_manage_config_files": true },
+                { "name": "Sandbox", "identifier": "sandbox", "can_deploy_all": false, "can_update_config": false,
+                  "can_manage_config_files": false },
+                { "name": "Staging", "identifier": "staging", "can_deploy_all": true, "can_update_config": false,
+                  "can_manage_config_files": false }] }
             """;
         await answer.AssertAsync(201, shown);
         await org.Admin.GetAsync($"/teams/{id}.json", Ct).AssertAsync(200, shown);

@@ -28,7 +28,8 @@ public sealed class WavefrontCustomerTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var fresh = $$"""
-            "customerId": "{{org.Slug}}", "invitePermissions": [], "defaultUserGroups": [], "hiddenMetricPrefixes": {}, "grantModifyAccessToEveryone": false,
+            "customerId": "{{org.Slug}}", "invitePermissions": [], "defaultUserGroups": [],
+              "hiddenMetricPrefixes": {}, "grantModifyAccessToEveryone": false,
             "hideTSWhenQuerybuilderShown": false, "showOnboarding": false, "showQuerybuilderByDefault": false
             """;
         await org.Admin.GetAsync(Preferences, Ct).AssertAsync(
@@ -45,8 +46,10 @@ public sealed class WavefrontCustomerTests(UsherApp app)
         var role = await org.RoleAsync("Reader", "embedded_charts");
         var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(role.Id)] });
         var set = await org.Admin.PostTextAsync(Preferences, $$"""
-            { "invitePermissions": ["ingestion", "alerts_management", "browse"], "defaultUserGroups": ["{{ops.Id}}", "{{await org.EveryoneAsync()}}"], "showOnboarding": true,
-              "grantModifyAccessToEveryone": true, "hideTSWhenQuerybuilderShown": true, "showQuerybuilderByDefault": true, "landingDashboardSlug": "x" }
+            { "invitePermissions": ["ingestion", "alerts_management", "browse"], "defaultUserGroups": ["{{ops.Id}}",
+              "{{await org.EveryoneAsync()}}"], "showOnboarding": true,
+              "grantModifyAccessToEveryone": true, "hideTSWhenQuerybuilderShown": true,
+                "showQuerybuilderByDefault": true, "landingDashboardSlug": "x" }
             """).OkAsync();
         Assert.Equal("""["alerts_management","ingestion"]""", set.At("invitePermissions").GetRawText());
         Assert.Equal(

@@ -26,12 +26,18 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var made = await AnswerAsync(answer);
         await answer.AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": {
-              "id": "{{made.TextAt("id")}}", "name": "Ops", "description": "On call", "customer": "{{org.Slug}}", "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}},
-              "users": [], "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true }, "roleCount": 1,
-              "roles": [{ "id": "{{role.Id}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}", "permissions": ["alerts_management"], "restrictedPermissions": [],
-                "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
-                "linkedGroupsCount": 1, "linkedAccountsCount": 0, "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
-                "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "{{role.UpdatedBy}}" }] } }
+              "id": "{{made.TextAt("id")}}", "name": "Ops", "description": "On call", "customer": "{{org.Slug}}",
+                "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}},
+              "users": [], "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true,
+                "rolesEditable": true }, "roleCount": 1,
+              "roles": [{ "id": "{{role.Id}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}",
+                "permissions": ["alerts_management"], "restrictedPermissions": [],
+                "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true,
+                  "permsEditable": true, "deletable": true },
+                "linkedGroupsCount": 1, "linkedAccountsCount": 0,
+                  "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
+                "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}},
+                  "lastUpdatedAccountId": "{{role.UpdatedBy}}" }] } }
             """);
         Assert.Equal(
             await answer.BodyAsync(),
@@ -130,7 +136,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", """["pat@example.com"]""").OkAsync();
 
         var same = await AnswerAsync(await PutAsync(org, ops, $$"""
-            { "id": "{{Guid.NewGuid()}}", "description": "New", "users": [], "userCount": 0, "customer": "other", "createdEpochMillis": 1, "Roles": [], "roles": [], "roleCount": 0,
+            { "id": "{{Guid.NewGuid()}}", "description": "New", "users": [], "userCount": 0, "customer": "other",
+              "createdEpochMillis": 1, "Roles": [], "roles": [], "roleCount": 0,
               "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": false } }
             """));
         Assert.Equal(

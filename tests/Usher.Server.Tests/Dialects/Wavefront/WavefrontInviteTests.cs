@@ -23,22 +23,27 @@ public sealed class WavefrontInviteTests(UsherApp app)
             await org.GroupAsync(new("Ops") { Description = "On call" }),
             await org.RoleAsync("Reader", "alerts_management"));
         var answer = await InviteAsync(org.Admin, $$"""
-            [{ "emailAddress": "Sam@example.com", "groups": ["events_management", "dashboard_management"], "userGroups": ["{{ops.Id}}"], "roles": [] },
+            [{ "emailAddress": "Sam@example.com", "groups": ["events_management", "dashboard_management"],
+              "userGroups": ["{{ops.Id}}"], "roles": [] },
              { "emailAddress": "kim@example.com", "groups": [], "userGroups": [], "roles": ["{{reader.Id}}"] }]
             """);
 
         var everyone = $$"""
-            { "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}", "description": "System group which contains all users", "userCount": 3,
+            { "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}",
+              "description": "System group which contains all users", "userCount": 3,
               "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": true }, "roles": [] }
             """;
         var sam = $$"""
-            "identifier": "Sam@example.com", "customer": "{{org.Slug}}", "groups": ["dashboard_management", "events_management"],
-            "userGroups": [{{everyone}}, { "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}", "description": "On call", "userCount": 1,
+            "identifier": "Sam@example.com", "customer": "{{org.Slug}}", "groups": ["dashboard_management",
+              "events_management"],
+            "userGroups": [{{everyone}}, { "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}",
+              "description": "On call", "userCount": 1,
                 "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true }, "roles": [] }],
             "roles": []
             """;
         var kim = $$"""
-            "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": [], "userGroups": [{{everyone}}], "roles": [{{Json(org, reader, groups: 0, members: 1)}}]
+            "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": [], "userGroups": [{{everyone}}],
+              "roles": [{{Json(org, reader, groups: 0, members: 1)}}]
             """;
         await answer.AssertAsync(200, $$"""
             { {{sam}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": [{ {{sam}} },
@@ -54,7 +59,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var reader = await org.RoleAsync("Reader", "metrics_management", "alerts_management");
         var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(reader.Id)] });
         var answer = await InviteAsync(org.Admin, $$"""
-            [{ "emailAddress": "sam@example.com", "groups": [], "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"] }]
+            [{ "emailAddress": "sam@example.com", "groups": [], "userGroups": ["{{ops.Id}}"],
+              "roles": ["{{reader.Id}}"] }]
             """).OkAsync();
 
         var role = Wire.Compact(Json(org, reader, groups: 1, members: 1));
@@ -139,7 +145,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await InviteAsync(org.Admin, $$"""
-            [{ "emailAddress": "sam@example.com", "groups": ["ingestion"] }, { "emailAddress": "kim@example.com", "groups": ["ingestion", "{{permission}}"] }]
+            [{ "emailAddress": "sam@example.com", "groups": ["ingestion"] }, { "emailAddress": "kim@example.com",
+              "groups": ["ingestion", "{{permission}}"] }]
             """).AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
         await AssertNobodyCameAsync(org);
     }
@@ -166,7 +173,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         await org.ActiveAsync("ann@example.com");
         await org.InviteAsync("bob@example.com", sendMail: false);
         var answer = await InviteAsync(org.Admin, """
-            [{ "emailAddress": "Ann@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" }, { "emailAddress": "bob@example.com", "groups": ["ingestion"] },
+            [{ "emailAddress": "Ann@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" },
+              { "emailAddress": "bob@example.com", "groups": ["ingestion"] },
              { "emailAddress": "kim@example.com" }]
             """).OkAsync(202);
 
@@ -210,7 +218,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         await org.InviteAsync("bob@example.com", sendMail: false);
         var answer = await InviteAsync(org.Admin, $$"""
             [{ "emailAddress": "bob@example.com", "userGroups": ["left-alone"] },
-             { "emailAddress": "sam@example.com", "userGroups": ["{{theirs.Id}}", "{{ops.Id}}", "Ops"], "roles": ["{{foreign.Id}}", "{{reader.Id}}"] },
+             { "emailAddress": "sam@example.com", "userGroups": ["{{theirs.Id}}", "{{ops.Id}}", "Ops"],
+               "roles": ["{{foreign.Id}}", "{{reader.Id}}"] },
              { "emailAddress": "kim@example.com", "userGroups": ["{{theirs.Id}}"], "roles": [""] }]
             """).OkAsync(202);
 
@@ -258,7 +267,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v2/user/invite");
         request.Headers.TransferEncodingChunked = true;
         request.Content = new StringContent("""
-            [{ "emailAddress": "sam@example.com", "identifier": "other@example.com", "customer": "elsewhere", "ingestionPolicyId": "x", "ingestionPolicies": [], "Roles": null,
+            [{ "emailAddress": "sam@example.com", "identifier": "other@example.com", "customer": "elsewhere",
+              "ingestionPolicyId": "x", "ingestionPolicies": [], "Roles": null,
                "lastSuccessfulLogin": 7, "unknown": { "groups": ["user_management"] } }]
             """, Encoding.UTF8, "application/json");
         var answer = await org.Admin.SendAsync(request, Ct).OkAsync();
@@ -394,9 +404,12 @@ public sealed class WavefrontInviteTests(UsherApp app)
 
     private static string Json(TestOrganization org, Role role, int groups, int members) => $$"""
         { "id": "{{role.Id}}", "name": "{{role.Name}}", "description": "", "customer": "{{org.Slug}}",
-          "permissions": [{{string.Join(", ", role.Permissions.Select(p => $"\"{p}\"").Order(StringComparer.Ordinal))}}], "restrictedPermissions": [],
-          "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
+          "permissions": [{{string.Join(", ",
+            role.Permissions.Select(p => $"\"{p}\"").Order(StringComparer.Ordinal))}}], "restrictedPermissions": [],
+          "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true,
+            "deletable": true },
           "linkedGroupsCount": {{groups}}, "linkedAccountsCount": {{members}},
-          "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "Usher" }
+          "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
+            "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "Usher" }
         """;
 }

@@ -216,7 +216,7 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     }
 
     [Fact]
-    public async Task A_client_that_reads_only_response_after_a_write_and_only_the_top_after_a_read_manages_a_users_life()
+    public async Task A_client_that_reads_response_after_a_write_and_the_top_after_a_read_manages_a_users_life()
     {
         var org = await app.CreateOrganizationAsync();
         var (ops, dev) = (await org.GroupAsync(new("Ops")), await org.GroupAsync(new("Dev")));

@@ -28,10 +28,14 @@ public sealed class WavefrontRoleTests(UsherApp app)
         var made = (await Task.FromResult(answer).OkAsync()).At("response");
         await answer.AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": {
-              "id": "{{made.TextAt("id")}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}", "permissions": ["alerts_management", "ingestion"], "restrictedPermissions": [],
-              "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
+              "id": "{{made.TextAt("id")}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}",
+                "permissions": ["alerts_management", "ingestion"], "restrictedPermissions": [],
+              "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true,
+                "permsEditable": true, "deletable": true },
               "sampleLinkedGroups": [], "linkedGroupsCount": 0, "sampleLinkedAccounts": [], "linkedAccountsCount": 0,
-              "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}}, "lastUpdatedMs": {{made.At("createdEpochMillis").GetInt64()}}, "lastUpdatedAccountId": "{{org.Created.Owner.Identifier}}" } }
+              "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}},
+                "lastUpdatedMs": {{made.At("createdEpochMillis").GetInt64()}},
+                "lastUpdatedAccountId": "{{org.Created.Owner.Identifier}}" } }
             """);
         Assert.Equal(
             await answer.BodyAsync(),
@@ -79,8 +83,10 @@ public sealed class WavefrontRoleTests(UsherApp app)
         Assert.Equal(org.Created.Owner.Identifier, renamed.TextAt("lastUpdatedAccountId"));
 
         var replaced = await AnswerAsync(PutAsync(org, role.Id, """
-            { "id": "x", "name": "Viewer", "description": "Looks", "customer": "o", "permissions": ["ingestion"], "restrictedPermissions": ["ingestion"], "properties": { "nameEditable": false },
-              "sampleLinkedGroups": [{}], "linkedGroupsCount": 9, "sampleLinkedAccounts": ["x"], "linkedAccountsCount": 9, "createdEpochMillis": 1, "lastUpdatedMs": 1, "lastUpdatedAccountId": "x" }
+            { "id": "x", "name": "Viewer", "description": "Looks", "customer": "o", "permissions": ["ingestion"],
+              "restrictedPermissions": ["ingestion"], "properties": { "nameEditable": false },
+              "sampleLinkedGroups": [{}], "linkedGroupsCount": 9, "sampleLinkedAccounts": ["x"],
+                "linkedAccountsCount": 9, "createdEpochMillis": 1, "lastUpdatedMs": 1, "lastUpdatedAccountId": "x" }
             """));
         Assert.Equal("""["ingestion"]""", replaced.At("permissions").GetRawText());
         Assert.Equal(
@@ -165,7 +171,7 @@ public sealed class WavefrontRoleTests(UsherApp app)
     }
 
     [Fact]
-    public async Task A_permission_is_granted_to_and_revoked_from_several_roles_and_unknown_roles_are_ignored_with_a_202()
+    public async Task A_permission_is_granted_to_and_revoked_from_several_roles_and_unknown_roles_are_ignored_with_202()
     {
         var org = await app.CreateOrganizationAsync();
         var (a, b, unknown) = (await org.RoleAsync("A"), await org.RoleAsync("B", "ingestion"), Guid.NewGuid());

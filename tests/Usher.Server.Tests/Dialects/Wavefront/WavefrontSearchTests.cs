@@ -30,9 +30,12 @@ public sealed class WavefrontSearchTests(UsherApp app)
             { "query": [{ "key": "id", "value": "kim", "matchingMethod": "STARTSWITH" }], "limit": 10 }
             """).AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": { "items": [
-              { "id": "Kim+x@example.com", "identifier": "Kim+x@example.com", "escapedIdentifier": "Kim%2Bx%40example.com", "customer": "{{org.Slug}}", "self": false,
-                "groups": ["ingestion"], "userGroups": ["{{await org.EveryoneAsync()}}"], "unitedRoles": [], "unitedPermissions": ["ingestion"], "lastSuccessfulLogin": 1718000000000 }],
-              "offset": 0, "limit": 10, "totalItems": 1, "moreItems": false, "sort": { "ascending": true, "field": "id", "default": true } } }
+              { "id": "Kim+x@example.com", "identifier": "Kim+x@example.com",
+                "escapedIdentifier": "Kim%2Bx%40example.com", "customer": "{{org.Slug}}", "self": false,
+                "groups": ["ingestion"], "userGroups": ["{{await org.EveryoneAsync()}}"], "unitedRoles": [],
+                  "unitedPermissions": ["ingestion"], "lastSuccessfulLogin": 1718000000000 }],
+              "offset": 0, "limit": 10, "totalItems": 1, "moreItems": false, "sort": { "ascending": true,
+                "field": "id", "default": true } } }
             """);
     }
 

@@ -11,7 +11,8 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync(o => o.DefaultPermissions = ["ingestion"]);
         var (ops, reader) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader", "alerts_management"));
         var made = (await org.Admin.SendAsync("/account/serviceaccount", $$"""
-            { "identifier": "sa::Bot", "active": true, "description": "Builds", "groups": ["log_management"], "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"], "tokens": [] }
+            { "identifier": "sa::Bot", "active": true, "description": "Builds", "groups": ["log_management"],
+              "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"], "tokens": [] }
             """).OkAsync()).At("response");
 
         Assert.Equal(

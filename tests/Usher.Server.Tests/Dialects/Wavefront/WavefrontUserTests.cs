@@ -18,8 +18,10 @@ public sealed class WavefrontUserTests(UsherApp app)
         await org.InviteAsync("Pat@example.com", r => r with { Permissions = ["alerts_management"] }, sendMail: false);
         await org.Admin.GetAsync("/api/v2/user/pat@example.com", Ct).AssertAsync(200, $$"""
             { "identifier": "Pat@example.com", "customer": "{{org.Slug}}", "groups": ["alerts_management"],
-              "userGroups": [{ "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}", "description": "System group which contains all users",
-                "userCount": 2, "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": true }, "roles": [] }],
+              "userGroups": [{ "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}",
+                "description": "System group which contains all users",
+                "userCount": 2, "properties": { "nameEditable": false, "usersEditable": false,
+                  "rolesEditable": true }, "roles": [] }],
               "roles": [] }
             """);
     }
