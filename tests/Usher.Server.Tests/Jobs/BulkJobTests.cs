@@ -61,7 +61,7 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         await org.DoneAsync(await org.ImportAsync(
             "email,permissions",
             ["a@example.test,ingestion", "b@example.test,log_management", "c@example.test,ingestion"]));
-        (JobKind, string)[] kinds = [(JobKind.Resend, RowOutcome.Resent), (JobKind.Revoke, RowOutcome.Revoked)];
+        (JobKind, RowOutcome)[] kinds = [(JobKind.Resend, RowOutcome.Resent), (JobKind.Revoke, RowOutcome.Revoked)];
         foreach (var (kind, done) in kinds)
         {
             var rows = await org.DoneAsync((await org.TryStartAsync(kind, Others, by: manager)).Value);

@@ -19,12 +19,17 @@ namespace Usher.Server.Tests.RouteTable;
 /// </summary>
 public sealed class RouteWorld : IAsyncLifetime
 {
+    // The rows that thousands of calls make would have to be read after each of the following calls.
+    private const int BetweenSweeps = 10;
+
     private readonly Dictionary<Caller, string?> keys = [];
     private UsherApp app = null!;
     private TestOrganization org = null!;
     private OrganizationDigest digest = null!;
     private WriteSignal writes = null!;
     private HashSet<Guid> kept = [];
+    private Things? things;
+    private bool isChanged;
     private int built;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -81,13 +86,20 @@ public sealed class RouteWorld : IAsyncLifetime
     /// <summary>
     /// Whether all is as it was when this was asked last. The rows are only read when something was written.
     /// </summary>
-    public async Task<bool> IsUnchangedAsync() =>
-        !await writes.MayHaveChangedAsync() || await digest.IsUnchangedAsync();
+    public async Task<bool> IsUnchangedAsync()
+    {
+        var unchanged = !await writes.MayHaveChangedAsync() || await digest.IsUnchangedAsync();
+        isChanged |= !unchanged;
+        return unchanged;
+    }
 
-    /// <summary>Makes new things to reach for, when a call may have used up the old ones.</summary>
+    /// <summary>Makes new things to reach for in place of those that a call changed or used up.</summary>
     public async Task RebuildIfChangedAsync()
     {
-        if (!await IsUnchangedAsync()) await RebuildAsync();
+        var wasChanged = isChanged;
+        await IsUnchangedAsync();
+        if (wasChanged) things = null; // by a call that should not have: which of them is not known any more
+        if (isChanged) await RebuildAsync();
     }
 
     private async Task MakeCallersAsync(TestOrganization other)
@@ -112,7 +124,6 @@ public sealed class RouteWorld : IAsyncLifetime
     private async Task<string> MakeAsync(string name, Func<NewInvitation, NewInvitation> change) =>
         (await org.ActiveAsync($"quokka-{name.Replace(' ', '-')}@example.test", change)).Key;
 
-    // Thousands of calls make rows that would have to be read after each of the following calls.
     private Task<int> SweepAsync() => app.QueryAsync(async db =>
     {
         await db.ApiKeys.Where(k => k.OrganizationId == org.Id && !kept.Contains(k.Id)).ExecuteDeleteAsync(Ct);
@@ -128,29 +139,54 @@ public sealed class RouteWorld : IAsyncLifetime
             .ExecuteDeleteAsync(Ct);
     });
 
-    // A caller who manages users covers them: group and role grant nothing.
     private async Task RebuildAsync()
     {
-        await SweepAsync();
-        var name = $"quokka{++built}";
-        var (group, role) = (await org.GroupAsync(new(name)), await org.RoleAsync(name));
-        var member = await org.InviteAsync(name + "@example.test", row => row with
+        if (built++ % BetweenSweeps is 0)
         {
-            FirstName = name, LastName = "Quokka", Groups = [Reference.To(group.Id)],
-            Roles = [Reference.To(role.Id)],
-        });
-        var resource = (await app.WithAsync<ResourceService, Result<Resource>>(s =>
-            s.CreateAsync(org.System, name, new Dictionary<string, string>(), Ct))).Value;
-        var bot = await org.ServiceAccountAsync(name);
-        var key = (await app.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s =>
-            s.CreateAsync(org.System, bot.Member.Id, name, false, null, Ct))).Value.Key;
-        var job = (await app.WithAsync<JobService, Result<Job>>(s =>
-            s.ResendAllAsync(org.System, new() { GroupId = group.Id }, dryRun: false, Ct))).Value;
+            await SweepAsync();
+            things = null;
+        }
+
+        things = await MakeAsync(things, $"quokka{built}");
+        var (group, role, member, resource, bot, key, job) = things;
         Ids = Forms(
             org.Slug, member.Id, member.Number, member.Identifier, member.Invitations[0].Id, group.Id, role.Id,
-            resource.Id, key.Id, bot.Member.Identifier, bot.Member.Id, job.Id);
+            resource.Id, key.Id, bot.Identifier, bot.Id, job.Id);
         await IsUnchangedAsync();
+        isChanged = false;
     }
+
+    // Makes again what a call changed. A caller who manages users covers them: group and role grant nothing.
+    private async Task<Things> MakeAsync(Things? before, string name)
+    {
+        var group = IsAsItWas(before?.Group.Id) ? before!.Group : await org.GroupAsync(new(name));
+        var role = IsAsItWas(before?.Role.Id) ? before!.Role : await org.RoleAsync(name);
+        var member = before?.Member;
+        if (!IsAsItWas(member?.Id) || group != before!.Group || role != before.Role)
+            member = await org.InviteAsync(name + "@example.test", row => row with
+            {
+                FirstName = name, LastName = "Quokka", Groups = [Reference.To(group.Id)],
+                Roles = [Reference.To(role.Id)],
+            });
+        var resource = IsAsItWas(before?.Resource.Id)
+            ? before!.Resource
+            : (await app.WithAsync<ResourceService, Result<Resource>>(s =>
+                s.CreateAsync(org.System, name, new Dictionary<string, string>(), Ct))).Value;
+        var bot = IsAsItWas(before?.Bot.Id) ? before!.Bot : (await org.ServiceAccountAsync(name)).Member;
+        var key = IsAsItWas(before?.Key.Id) && bot == before!.Bot
+            ? before.Key
+            : (await app.WithAsync<ApiKeyService, Result<CreatedApiKey>>(s =>
+                s.CreateAsync(org.System, bot.Id, name, false, null, Ct))).Value.Key;
+        var job = IsAsItWas(before?.Job.Id) && group == before!.Group
+            ? before.Job
+            : (await app.WithAsync<JobService, Result<Job>>(s =>
+                s.ResendAllAsync(org.System, new() { GroupId = group.Id }, dryRun: false, Ct))).Value;
+        return new(group, role, member!, resource, bot, key, job);
+    }
+
+    // No row with this id came, went or changed.
+    private bool IsAsItWas(Guid? id) =>
+        id is { } known && !digest.Difference.Any(row => row.Contains($"{known}", StringComparison.Ordinal));
 
     private static Dictionary<string, string> Forms(
         string organization, Guid member, long number, string email, Guid invitation, Guid group, Guid role,
@@ -169,4 +205,7 @@ public sealed class RouteWorld : IAsyncLifetime
         ["{user.id}"] = "usr_" + ShortId.Of(member), ["{session.id}"] = "ses_" + ShortId.Of(member),
         ["{reset.id}"] = "rst_" + ShortId.Of(member), ["{change.id}"] = "adc_" + ShortId.Of(member),
     };
+
+    private sealed record Things(
+        Group Group, Role Role, Member Member, Resource Resource, Member Bot, ApiKey Key, Job Job);
 }
