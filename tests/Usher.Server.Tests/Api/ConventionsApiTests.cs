@@ -11,7 +11,7 @@ using Usher.Core.Guests;
 using Usher.Core.Idempotency;
 using Usher.Core.Members;
 using Usher.Core.Roles;
-using Usher.Server.Api;
+using Usher.Server.Api.Http;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Jobs;
