@@ -25,6 +25,7 @@ internal static class AuthExtensions
         services.AddScoped(s => s.GetRequiredService<Caller>().Actor);
     }
 
-    private static T FeatureOf<T>(IServiceProvider services) =>
+    private static T FeatureOf<T>(IServiceProvider services)
+        where T : class =>
         services.GetRequiredService<IHttpContextAccessor>().HttpContext!.Features.GetRequiredFeature<T>();
 }

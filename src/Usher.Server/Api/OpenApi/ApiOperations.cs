@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.OpenApi;
 using Usher.Core;
 using Usher.Server.Api.Http;
+using Usher.Server.Errors;
 
 namespace Usher.Server.Api.OpenApi;
 

@@ -4,6 +4,7 @@ using Usher.Core;
 using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Users;
+using Usher.Server.Api.Http;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 
