@@ -878,8 +878,8 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
             var (group, role) = (await org.GroupAsync(new(name)), await org.RoleAsync(name));
             var member = await org.InviteAsync(name + "@example.test", row => row with
             {
-                FirstName = name, LastName = "Quokka", Groups = [Core.Invitations.Reference.To(group.Id)],
-                Roles = [Core.Invitations.Reference.To(role.Id)],
+                FirstName = name, LastName = "Quokka", Groups = [Core.Reference.To(group.Id)],
+                Roles = [Core.Reference.To(role.Id)],
             });
             var resource = (await app.WithAsync<ResourceService, Core.Result<Resource>>(s =>
                 s.CreateAsync(org.System, name, new Dictionary<string, string>(), Ct))).Value;

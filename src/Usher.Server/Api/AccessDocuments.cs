@@ -1,12 +1,8 @@
 using System.Text.Json.Serialization;
-using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Data;
 using Usher.Core.Members;
 using Usher.Core.Roles;
 using Usher.Server.Api.Http;
-using Usher.Server.Auth;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

@@ -1,9 +1,6 @@
-using System.Text.Json.Serialization;
 using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Data;
 using Usher.Core.Members;
-using Usher.Core.Roles;
 using Usher.Server.Api.Http;
 using Usher.Server.Api.OpenApi;
 using Usher.Server.Auth;

@@ -1,8 +1,6 @@
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Server.Api.Http;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

@@ -4,7 +4,6 @@ using Usher.Core.Groups;
 using Usher.Core.Members;
 using Usher.Core.Roles;
 using Usher.Server.Api.Http;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

@@ -2,7 +2,6 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Groups;
 using Usher.Core.Members;
-using Usher.Core.Roles;
 using Usher.Server.Api.Http;
 using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;

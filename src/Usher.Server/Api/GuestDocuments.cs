@@ -1,14 +1,8 @@
 using Usher.Core;
 using Usher.Core.Guests;
-using Usher.Core.Invitations;
-using Usher.Core.Limits;
-using Usher.Core.Organizations;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Auth;
-using Usher.Server.Errors;
-using Usher.Server.Limits;
-using Usher.Server.Pages;
 
 namespace Usher.Server.Api;
 

@@ -1,6 +1,5 @@
 using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Data;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Roles;

@@ -1,18 +1,9 @@
-using System.Globalization;
-using CsvHelper;
-using CsvHelper.Configuration;
-using Microsoft.AspNetCore.Http.Metadata;
-using Microsoft.AspNetCore.Mvc;
-using Microsoft.Net.Http.Headers;
 using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Data;
-using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Roles;
 using Usher.Server.Api.Http;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

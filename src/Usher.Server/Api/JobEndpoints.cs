@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;

@@ -1,10 +1,7 @@
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Server.Api.Http;
-using Usher.Server.Auth;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

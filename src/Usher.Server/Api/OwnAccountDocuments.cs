@@ -6,8 +6,6 @@ using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Api.Http;
 using Usher.Server.Auth;
-using Usher.Server.Errors;
-using Usher.Server.Pages;
 
 namespace Usher.Server.Api;
 

@@ -1,7 +1,5 @@
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.Members;
-using Usher.Core.Roles;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 using Usher.Server.Api.Http;

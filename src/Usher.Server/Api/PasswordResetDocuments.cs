@@ -1,11 +1,4 @@
-using Usher.Core;
-using Usher.Core.Invitations;
-using Usher.Core.Limits;
 using Usher.Core.Users;
-using Usher.Server.Auth;
-using Usher.Server.Errors;
-using Usher.Server.Limits;
-using Usher.Server.Pages;
 
 namespace Usher.Server.Api;
 

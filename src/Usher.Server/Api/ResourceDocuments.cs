@@ -1,11 +1,7 @@
-using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Groups;
-using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
 using Usher.Server.Api.Http;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

@@ -1,8 +1,5 @@
-using Usher.Core;
 using Usher.Core.Users;
 using Usher.Server.Api.Http;
-using Usher.Server.Auth;
-using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
 

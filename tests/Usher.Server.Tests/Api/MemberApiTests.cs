@@ -90,9 +90,9 @@ public sealed class MemberApiTests(UsherApp app)
         var (group, role) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader"));
         await org.ActiveAsync(
             "ada@example.test",
-            row => row with { Role = BuiltInRole.ReadOnly, Groups = [Core.Invitations.Reference.To(group.Id)] });
+            row => row with { Role = BuiltInRole.ReadOnly, Groups = [Core.Reference.To(group.Id)] });
         await org.InviteAsync(
-            "adam@example.test", row => row with { Roles = [Core.Invitations.Reference.To(role.Id)] });
+            "adam@example.test", row => row with { Roles = [Core.Reference.To(role.Id)] });
         await org.ServiceAccountAsync("ada-bot");
         foreach (var (query, expected) in new (string Query, string[] Expected)[]
         {

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Usher.Server.Tests.Infrastructure;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Organizations;

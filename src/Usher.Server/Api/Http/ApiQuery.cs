@@ -1,7 +1,4 @@
-using System.Buffers.Text;
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Server.Errors;

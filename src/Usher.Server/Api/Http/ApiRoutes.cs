@@ -4,7 +4,6 @@ using Usher.Core.Data;
 using Usher.Core.Idempotency;
 using Usher.Core.Organizations;
 using Usher.Core.Sessions;
-using Usher.Server.Auth;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api.Http;

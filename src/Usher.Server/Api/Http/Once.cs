@@ -1,7 +1,6 @@
 using Usher.Core;
 using Usher.Core.ApiKeys;
 using Usher.Core.Idempotency;
-using Usher.Server.Auth;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api.Http;

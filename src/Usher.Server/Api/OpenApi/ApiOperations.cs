@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.OpenApi;
-using Usher.Core;
 using Usher.Server.Api.Http;
 using Usher.Server.Errors;
 

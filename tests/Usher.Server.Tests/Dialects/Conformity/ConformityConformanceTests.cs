@@ -99,7 +99,7 @@ public sealed class ConformityConformanceTests(UsherApp app)
                 {
                     Levels = [
                         new(
-                            Core.Invitations.Reference.To(org.Created.Resources[0].Id),
+                            Core.Reference.To(org.Created.Resources[0].Id),
                             Core.Access.AccessLevel.ReadOnly)],
                 });
         Assert.Equal(
