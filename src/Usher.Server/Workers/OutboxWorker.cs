@@ -75,15 +75,21 @@ public sealed partial class OutboxWorker(
         }
     }
 
-    // Waits until the other side has taken the mails. When the server stops, the rest is released.
+    // Returns when all mails are being sent or about to be. When the server stops, the rest is released.
     private async Task HandOutAsync(
         IReadOnlyList<OutboxMessage> claimed, ChannelWriter<ClaimedMail> mails, ChannelWriter<MailResult> results,
         CancellationToken stopping)
     {
-        var waiting = new Queue<ClaimedMail>(await CheckAsync(claimed));
-        while (waiting.TryDequeue(out var mail))
+        Queue<ClaimedMail> waiting = new(await CheckAsync(claimed));
+        while (waiting.TryPeek(out var mail))
         {
-            if (mails.TryWrite(mail)) continue;
+            if (mail.Opened is not null && !IsFresh(mail))
+            {
+                waiting = new(await CheckAsync([.. waiting.Select(w => w.Message)]));
+                if (!waiting.TryPeek(out mail)) return;
+            }
+
+            waiting.Dequeue();
             try
             {
                 await mails.WriteAsync(mail, stopping);
@@ -95,21 +101,21 @@ public sealed partial class OutboxWorker(
         }
     }
 
-    // Checks all claimed mails in one read. If that fails, each mail is checked on its own when it is sent.
-    private async Task<IEnumerable<ClaimedMail>> CheckAsync(IReadOnlyList<OutboxMessage> claimed)
+    // Checks mails in one read. If that fails, each mail is checked on its own when it is sent.
+    private async Task<IEnumerable<ClaimedMail>> CheckAsync(IReadOnlyList<OutboxMessage> messages)
     {
         try
         {
-            var opened = await WithQueueAsync(queue => queue.OpenAsync(claimed, CancellationToken.None));
+            var opened = await WithQueueAsync(queue => queue.OpenAsync(messages, CancellationToken.None));
             var checkedAt = clock.GetTimestamp();
-            foreach (var message in claimed.Except(opened.Select(o => o.Message)))
+            foreach (var message in messages.Except(opened.Select(o => o.Message)))
                 Log.NotSent(logger, message.Id, message.OrganizationId);
             return opened.Select(o => new ClaimedMail(o.Message, o, checkedAt));
         }
         catch (Exception e)
         {
             Log.Broken(logger, e);
-            return claimed.Select(message => new ClaimedMail(message, null, 0));
+            return messages.Select(message => new ClaimedMail(message, null, 0));
         }
     }
 
@@ -136,8 +142,8 @@ public sealed partial class OutboxWorker(
         await using var hurry = stopping.Register(() => limit.CancelAfter(StopTimeout));
         try
         {
-            var opened = mail.Opened is { } known && clock.GetElapsedTime(mail.CheckedAt) < FreshFor
-                ? known
+            var opened = IsFresh(mail)
+                ? mail.Opened
                 : (await WithQueueAsync(queue => queue.OpenAsync([message], limit.Token))).SingleOrDefault();
             if (opened is not null) return await SendAsync(opened, limit.Token);
             Log.NotSent(logger, message.Id, message.OrganizationId);
@@ -181,6 +187,9 @@ public sealed partial class OutboxWorker(
         await using var scope = scopes.CreateAsyncScope();
         return await work(scope.ServiceProvider.GetRequiredService<OutboxQueue>());
     }
+
+    private bool IsFresh(ClaimedMail mail) =>
+        mail.Opened is not null && clock.GetElapsedTime(mail.CheckedAt) < FreshFor;
 
     private static MailResult Release(OutboxMessage message) => new(new(message, OutboxOutcome.Released));
 
