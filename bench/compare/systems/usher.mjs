@@ -136,7 +136,7 @@ export class Usher {
     const mail = "'member' || i || '@bench.example.com'";
 
     multiply(store, "users", "email = 'owner@bench.example.com'", store.series(1, members + persons),
-      { id: idOf("002"), user_name: hexOf("002"), normalized_user_name: hexOf("002"), email: mail, normalized_email: mail });
+      { id: idOf("002"), email: mail });
     multiply(store, "members", `${organization} and identifier = 'template@bench.example.com'`, store.series(1, members),
       { id: idOf("001"), number: "2000 + i", identifier: mail, email: mail, user_id: idOf("002") });
     // New members get the numbers after these.
