@@ -588,7 +588,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
 
     private static Row? RowOf(ApiRoute route) => Rows.GetValueOrDefault(route.Name);
 
-    internal static bool IsForGuests(ApiRoute route) => RowOf(route)?.Guest is not null;
+    private static bool IsForGuests(ApiRoute route) => RowOf(route)?.Guest is not null;
 
     // Somebody of another organization tries both: to enter this one, and to reach from his own into it.
     private IEnumerable<string> Templates(ApiRoute route, Caller caller) =>
@@ -597,8 +597,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
                 ? [t, t.Replace("{organization}", world.ForeignSlug, StringComparison.Ordinal)]
                 : new[] { t });
 
-    /// <summary>The paths of a route, one for each kind of id that it takes.</summary>
-    internal static IEnumerable<string> Templates(ApiRoute route)
+    private static IEnumerable<string> Templates(ApiRoute route)
     {
         var pattern = route.Pattern.Replace("{permission}", Permissions.UserManagement, StringComparison.Ordinal);
         if (!Parameter().IsMatch(pattern)) return [pattern];
@@ -614,26 +613,13 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
 
     private async Task<Call> SendAsync(ApiRoute route, Caller caller, string template, Dictionary<string, string> ids)
     {
-        var (request, sent) = RequestOf(route, caller.Key, template, ids);
-        using var sending = request;
-        using var answer = await world.Http.SendAsync(request, Ct);
-        return new(
-            route.Surface, template, answer.StatusCode, await answer.Content.ReadAsStringAsync(Ct), sent,
-            answer.Headers.WwwAuthenticate.ToString());
-    }
-
-    /// <summary>The request of a route with the body of its row.</summary>
-    /// <returns>The request, and the ids in it by their names.</returns>
-    internal static (HttpRequestMessage Request, Dictionary<string, string> Ids) RequestOf(
-        ApiRoute route, string? key, string template, Dictionary<string, string> ids)
-    {
         Dictionary<string, string> all = new(ids)
         {
             ["{new}"] = $"{Guid.NewGuid():N}@example.test", ["{name}"] = $"n{Guid.NewGuid():N}",
         };
         Dictionary<string, string> sent = [];
-        var request = new HttpRequestMessage(new(route.Method), Fill(template));
-        if (key is not null) request.Headers.Add("X-AUTH-TOKEN", key);
+        using var request = new HttpRequestMessage(new(route.Method), Fill(template));
+        if (caller.Key is not null) request.Headers.Add("X-AUTH-TOKEN", caller.Key);
         if (!route.Reads)
         {
             var body = RowOf(route)?.Body ?? "{}";
@@ -642,7 +628,10 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
                 body is ['{' or '[', ..] ? "application/json" : "application/x-www-form-urlencoded");
         }
 
-        return (request, sent);
+        using var answer = await world.Http.SendAsync(request, Ct);
+        return new(
+            route.Surface, template, answer.StatusCode, await answer.Content.ReadAsStringAsync(Ct), sent,
+            answer.Headers.WwwAuthenticate.ToString());
 
         string Fill(string text) =>
             Token().Replace(
@@ -773,8 +762,6 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
 
         public string Slug => org.Slug;
 
-        public TestOrganization Organization => org;
-
         public string ForeignSlug { get; private set; } = "";
 
         public List<ApiRoute> Routes { get; private set; } = [];
@@ -800,7 +787,7 @@ public sealed partial class RouteTableTests(RouteTableTests.World world) : IClas
 
         public async ValueTask InitializeAsync()
         {
-            app = await UsherApp.StartAsync(Api.OperatedApp.Settings, workers: false);
+            app = await UsherApp.StartAsync([], workers: false);
             (Http, Routes) = (app.CreateClient(), ApiRoute.Of(app));
             (org, var other) =
                 (await app.CreateOrganizationAsync(o => o.Name = "Quokka Inc"), await app.CreateOrganizationAsync());
