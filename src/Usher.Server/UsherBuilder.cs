@@ -193,9 +193,10 @@ public static class UsherBuilder
             if (database.IsSqlite) database.MakeDataDirectory();
             return MasterKey.Open(database.MasterKeyFile, mayCreate: database.IsSqlite);
         });
-        services.AddDataProtection().SetApplicationName("Usher");
-        services.AddOptions<KeyManagementOptions>().Configure<IServiceScopeFactory, MasterKey>((keys, scopes, master) =>
-            (keys.XmlRepository, keys.XmlEncryptor) = (new KeyRepository(scopes), new MasterKeyEncryptor(master)));
+        // All nodes share the keys.
+        services.AddDataProtection().SetApplicationName("Usher").PersistKeysToDbContext<UsherDb>();
+        services.AddOptions<KeyManagementOptions>().Configure<MasterKey>((keys, master) =>
+            keys.XmlEncryptor = new MasterKeyEncryptor(master));
     }
 
     // Ready when the start-up is complete and the database answers.

@@ -328,11 +328,10 @@ class Rows {
     Object.assign(this, { store, began });
   }
 
-  #hexOf(kind) {
-    return `${this.store.hex(`${this.began} + i`, 12)} || '7${kind}8000' || ${this.store.hex("i", 12)}`;
+  #idOf(kind) {
+    const { store, began } = this;
+    return store.uuid(`${store.hex(`${began} + i`, 12)} || '7${kind}8000' || ${store.hex("i", 12)}`);
   }
-
-  #idOf(kind) { return this.store.uuid(this.#hexOf(kind)); }
 
   id(kind, i) {
     const hex = (number) => number.toString(16).padStart(12, "0");
@@ -340,9 +339,9 @@ class Rows {
   }
 
   addMembers({ members, persons }) {
-    const mail = "'member' || i || '@bench.example.com'", name = this.#hexOf("002");
+    const mail = "'member' || i || '@bench.example.com'";
     multiply(this.store, "users", "email = 'owner@bench.example.com'", this.store.series(1, members + persons),
-      { id: this.#idOf("002"), user_name: name, normalized_user_name: name, email: mail, normalized_email: mail });
+      { id: this.#idOf("002"), email: mail });
     multiply(this.store, "members", `${acme} and identifier = 'template@bench.example.com'`,
       this.store.series(1, members),
       { id: this.#idOf("001"), number: "2000 + i", identifier: mail, email: mail, user_id: this.#idOf("002") });

@@ -51,6 +51,7 @@ public sealed class ApiKey : IVersioned
         {
             builder.ToTable("api_keys");
             builder.HasKey(k => k.Hash);
+            // Reading and revoking one key, a member's keys, and the list of an organization's keys.
             builder.HasIndex(k => k.Id).IsUnique();
             builder.HasIndex(k => new { k.OrganizationId, k.MemberId });
             builder.HasIndex(k => new { k.OrganizationId, k.Id });

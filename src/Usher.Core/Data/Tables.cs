@@ -29,7 +29,7 @@ internal static class Tables
     {
         Table[] all =
         [
-            UserRows, DeletedGrantRows, MemberGrantRows, RoleRows, ApiKeyRows, KeyRingRows, EventRows,
+            UserRows, DeletedGrantRows, MemberGrantRows, RoleRows, ApiKeyRows, EventRows,
             GroupRows, AnswerRows, MemberRows, InvitationRows, SecretRows, JobRows,
             JobBatchRows, NumberBlockRows, OrganizationRows, OutboxRows, ResourceRows, LevelRows,
             SessionRows, SignInCodeRows, AddressChangeRows, PasswordResetRows, UserAddressRows,
@@ -61,17 +61,12 @@ internal static class Tables
     };
 
     private static readonly Table<User> UserRows = New<User>("users", keys: 1)
-        .Id("id", u => u.Id).Text("user_name", u => u.UserName)
-        .Text("normalized_user_name", u => u.NormalizedUserName).Text("email", u => u.Email)
-        .Text("normalized_email", u => u.NormalizedEmail).Flag("email_confirmed", u => u.EmailConfirmed)
-        .Text("password_hash", u => u.PasswordHash).Text("security_stamp", u => u.SecurityStamp)
-        .Text("concurrency_stamp", u => u.ConcurrencyStamp).Guards().Text("phone_number", u => u.PhoneNumber)
-        .Flag("phone_number_confirmed", u => u.PhoneNumberConfirmed)
-        .Flag("two_factor_enabled", u => u.TwoFactorEnabled).Instant("lockout_end", u => u.LockoutEnd)
-        .Flag("lockout_enabled", u => u.LockoutEnabled).Int("access_failed_count", u => u.AccessFailedCount)
+        .Id("id", u => u.Id).Text("email", u => u.Email).Instant("email_proved_at", u => u.EmailProvedAt)
         .Text("first_name", u => u.FirstName).Text("last_name", u => u.LastName).Text("time_zone", u => u.TimeZone)
-        .Text("locale", u => u.Locale).Instant("email_proved_at", u => u.EmailProvedAt)
-        .Instant("created_at", u => u.CreatedAt).Instant("last_sign_in_at", u => u.LastSignInAt);
+        .Text("locale", u => u.Locale).Text("password_hash", u => u.PasswordHash)
+        .Text("security_stamp", u => u.SecurityStamp).Text("concurrency_stamp", u => u.ConcurrencyStamp).Guards()
+        .Flag("two_factor_enabled", u => u.TwoFactorEnabled).Instant("created_at", u => u.CreatedAt)
+        .Instant("last_sign_in_at", u => u.LastSignInAt);
 
     private static readonly Table<DeletedGrant> DeletedGrantRows = New<DeletedGrant>("deleted_grants", keys: 3)
         .Id("organization_id", d => d.OrganizationId).Enum("kind", d => d.Kind).Text("target", d => d.Target);
@@ -92,10 +87,6 @@ internal static class Tables
         .Id("member_id", k => k.MemberId).Text("hint", k => k.Hint).Text("name", k => k.Name)
         .Flag("read_only", k => k.ReadOnly).Enum("status", k => k.Status).Instant("created_at", k => k.CreatedAt)
         .Instant("expires_at", k => k.ExpiresAt).Instant("last_used_at", k => k.LastUsedAt).Apart().Version();
-
-    private static readonly Table<DataProtectionKey> KeyRingRows =
-        New<DataProtectionKey>("data_protection_keys", keys: 1)
-        .Text("name", d => d.Name).Text("xml", d => d.Xml);
 
     private static readonly Table<UsherEvent> EventRows = New<UsherEvent>("events", keys: 2)
         .Id("organization_id", u => u.OrganizationId).Id("id", u => u.Id).Text("type", u => u.Type)

@@ -105,7 +105,7 @@ public sealed partial class Unit
     {
         if (!IsLocked || Db.IsSqlite) return;
         await Db.Database.ExecuteSqlAsync(
-            $"SELECT 1 FROM users WHERE normalized_email = {address} FOR NO KEY UPDATE", ct);
+            $"SELECT 1 FROM users WHERE email = {address} FOR NO KEY UPDATE", ct);
     }
 
     /// <summary>

@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Microsoft.AspNetCore.Identity;
-using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.Options;
@@ -26,12 +25,14 @@ namespace Usher.Core.Data;
 /// The schema, and the context for reads. Writes go through a <see cref="Unit"/>, which <see cref="Data.Database"/>
 /// creates. Contexts are pooled, so they keep no state of a request.
 /// </summary>
-public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserContext<User, Guid>(options)
+public sealed class UsherDb(DbContextOptions<UsherDb> options) : DbContext(options), IDataProtectionKeyContext
 {
     private UsherDbRuntime? runtime;
     private bool? isSqlite;
 
     public DbSet<Organization> Organizations => Set<Organization>();
+
+    public DbSet<User> Users => Set<User>();
 
     public DbSet<Session> Sessions => Set<Session>();
 
@@ -112,9 +113,6 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
             ? $"SELECT unhex(value) AS value FROM json_each({parameter})"
             : $"SELECT value FROM json_each({parameter})";
 
-    /// <summary>Includes the passkey table even if the host has not configured Identity.</summary>
-    protected override Version SchemaVersion => IdentitySchemaVersions.Version3;
-
     internal UsherDbRuntime Runtime => runtime ??= this.GetService<UsherDbRuntime>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -123,11 +121,11 @@ public sealed class UsherDb(DbContextOptions<UsherDb> options) : IdentityUserCon
         Conventions.ConfigureValues(configurationBuilder, IsSqlite);
     }
 
-    protected override void OnModelCreating(ModelBuilder builder)
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        base.OnModelCreating(builder);
-        builder.ApplyConfigurationsFromAssembly(typeof(UsherDb).Assembly);
-        Conventions.Apply(builder, postgres: Database.IsNpgsql());
+        base.OnModelCreating(modelBuilder);
+        modelBuilder.ApplyConfigurationsFromAssembly(typeof(UsherDb).Assembly);
+        Conventions.Apply(modelBuilder, postgres: Database.IsNpgsql());
     }
 }
 

@@ -89,8 +89,8 @@ public sealed class Group : IVersioned, INamed
             builder.HasKey(g => new { g.OrganizationId, g.Id });
             builder.Property(g => g.NameKey).IsKeyText();
             builder.Ignore(g => g.Permissions).Ignore(g => g.Roles);
+            // A group's name and a system group's kind are unique.
             builder.HasIndex(g => new { g.OrganizationId, g.NameKey }).IsUnique();
-            builder.HasIndex(g => g.OrganizationId).HasDatabaseName("ix_groups_default").HasFilter("is_default");
             builder.HasIndex(g => new { g.OrganizationId, g.SystemKind }).IsUnique().HasFilter("system_kind <> 'none'");
         }
     }

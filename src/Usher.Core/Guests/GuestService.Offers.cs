@@ -140,5 +140,5 @@ public sealed partial class GuestService
     private static bool IsOpen(Found found, DateTimeOffset now, out OfferState state) =>
         (state = StateOf(found, now)) is OfferState.Open or OfferState.Blocked;
 
-    private static bool HasAddress(Found found, User user) => user.NormalizedEmail == found.Member.Identifier;
+    private static bool HasAddress(Found found, User user) => user.Email == found.Member.Identifier;
 }

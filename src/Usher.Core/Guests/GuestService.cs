@@ -142,7 +142,7 @@ public sealed partial class GuestService(
         if (!IsOpen(before, clock.Now(), out var ended)) return InvitationErrors.Ended(ended);
         if (!before.Used.ProvesAddress) return InvitationErrors.MustSignIn;
         var address = before.Member.Identifier;
-        var account = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
+        var account = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Email == address, ct);
         if (account?.EmailProvedAt is not null) return InvitationErrors.MustSignIn;
         if (!(await sessions.CheckAsync(account, address, password, ct)).TryGet(out var known, out var refused))
             return refused;
@@ -240,7 +240,7 @@ public sealed partial class GuestService(
     private Task<List<Account>> AccountsAsync(Found found, Guid? signedInUser, CancellationToken ct)
     {
         var (organization, member, email) = (found.Organization.Id, found.Member.Id, found.Member.Identifier);
-        return db.Users.AsNoTracking().Where(u => u.NormalizedEmail == email || u.Id == signedInUser)
+        return db.Users.AsNoTracking().Where(u => u.Email == email || u.Id == signedInUser)
             .Select(u =>
                 new Account(
                     u,
@@ -334,7 +334,7 @@ public sealed partial class GuestService(
     private async Task<Result<Joined>> RepeatAsync(Found found, string password, string? device, CancellationToken ct)
     {
         var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == found.Invitation.AcceptedBy, ct);
-        if (user?.NormalizedEmail != found.Member.Identifier || !found.Member.IsLive)
+        if (user?.Email != found.Member.Identifier || !found.Member.IsLive)
             return InvitationErrors.Ended(OfferState.Used);
         var again = await sessions.SignInAsync(user, password, device, ct);
         if (again.TryGet(out var session, out var refused)) return new Joined(found.Organization.Name, session);
@@ -361,7 +361,7 @@ public sealed partial class GuestService(
         var yesterday = clock.Now().AddDays(-1);
         return db.Events.CountAsync(
             e =>
-                e.OrganizationId == organization && e.SubjectId == organization
+                e.OrganizationId == organization && e.SubjectId == e.OrganizationId
                     && e.Type == EventTypes.InvitationAccountDisclosed
                 && e.OccurredAt > yesterday, ct);
     }

@@ -38,7 +38,7 @@ public sealed class IdempotencyRecord
         {
             builder.ToTable("idempotency_records");
             builder.HasKey(r => new { r.OrganizationId, r.KeyHash });
-            builder.HasIndex(r => r.ExpiresAt);
+            builder.HasIndex(r => r.ExpiresAt); // the sweep
         }
     }
 }

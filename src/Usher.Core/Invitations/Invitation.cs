@@ -218,11 +218,14 @@ public sealed partial class Invitation : IVersioned
             builder.Ignore(i => i.Secrets);
             builder.HasOne(i => i.Member).WithMany(m => m.Invitations)
                 .HasForeignKey(i => new { i.OrganizationId, i.MemberId }).OnDelete(DeleteBehavior.Cascade);
+            // A member has at most one open invitation; every read of a member joins it.
             builder.HasIndex(i => new { i.OrganizationId, i.MemberId }).HasDatabaseName("ix_invitations_open")
                 .IsUnique().HasFilter("status IN ('pending', 'expired')");
+            // A member's invitations, the newest first.
             builder.HasIndex(i => new { i.OrganizationId, i.MemberId, i.CreatedAt });
+            // The sweep that marks expired invitations.
             builder.HasIndex(i => i.ExpiresAt).HasFilter("status = 'pending'");
-            // For the filters and orders of lists.
+            // The lists by status, by sponsor and by expiry, each in the order of its pages.
             builder.HasIndex(i => new { i.OrganizationId, i.Status, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.SponsorId, i.Id });
             builder.HasIndex(i => new { i.OrganizationId, i.ExpiresAt, i.Id });

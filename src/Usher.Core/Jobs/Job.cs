@@ -138,6 +138,7 @@ public sealed class Job : IVersioned
         {
             builder.ToTable("jobs");
             builder.HasKey(j => new { j.OrganizationId, j.Id });
+            // The worker's next job, and the sweep of finished jobs.
             builder.HasIndex(j => j.ClaimedUntil).HasFilter("status IN ('queued', 'running')");
             builder.HasIndex(j => j.FinishedAt).HasFilter("finished_at IS NOT NULL");
         }

@@ -252,13 +252,17 @@ public sealed partial class Member : IVersioned
             builder.HasKey(m => new { m.OrganizationId, m.Id });
             builder.Property(m => m.Identifier).IsKeyText();
             builder.Ignore(m => m.Permissions).Ignore(m => m.Groups).Ignore(m => m.Roles);
+            // An identifier and a user have at most one member that is not removed.
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }).HasDatabaseName("ix_members_live_identifier")
                 .IsUnique().HasFilter("status <> 'removed'");
             builder.HasIndex(m => new { m.OrganizationId, m.UserId }).HasDatabaseName("ix_members_live_user").IsUnique()
                 .HasFilter("status <> 'removed' AND user_id IS NOT NULL");
+            // Members by number and by identifier, removed ones too, and lists in these orders.
             builder.HasIndex(m => new { m.OrganizationId, m.Number }).IsUnique();
             builder.HasIndex(m => new { m.OrganizationId, m.Identifier }, "ix_members_identifier");
-            builder.HasIndex(m => m.UserId);
+            // A user's memberships in all organizations.
+            builder.HasIndex(m => m.UserId).HasFilter("user_id IS NOT NULL");
+            // The lists by status, in the order of creation.
             builder.HasIndex(m => new { m.OrganizationId, m.Status, m.Id });
             // An index without the organization: a request for a link and a sign-in look an address up in all
             // organizations.

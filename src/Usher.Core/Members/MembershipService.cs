@@ -89,7 +89,7 @@ public sealed class MembershipService(UsherDb db, Database database, MemberServi
     // Only an address that the account has proven counts. A name from an identity provider does not.
     private IQueryable<Member> Offered(Guid userId) =>
         from user in db.Users
-        join member in db.Members on user.NormalizedEmail equals member.Identifier
+        join member in db.Members on user.Email equals member.Identifier
         join organization in db.Organizations on member.OrganizationId equals organization.Id
         where user.Id == userId && user.EmailProvedAt != null
             && member.UserId == null && member.Kind == MemberKind.Person && member.Status == MemberStatus.Active

@@ -82,7 +82,7 @@ public sealed class Organization : IVersioned
             builder.ToTable("organizations");
             builder.HasKey(o => o.Id);
             builder.Property(o => o.Slug).IsKeyText();
-            builder.HasIndex(o => o.Slug).IsUnique();
+            builder.HasIndex(o => o.Slug).IsUnique(); // links and host names
         }
     }
 }

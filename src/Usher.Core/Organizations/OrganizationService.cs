@@ -73,7 +73,7 @@ public sealed partial class OrganizationService(
             owner.SponsoredBy(by);
             // The password creates an account only if the address has none. The owner of an existing account joins by
             // the link.
-            var makesAccount = hash is not null && !await db.Users.AnyAsync(u => u.NormalizedEmail == email, ct);
+            var makesAccount = hash is not null && !await db.Users.AnyAsync(u => u.Email == email, ct);
             if (makesAccount)
                 owner.Bind(unit.Add(User.Create(email, proven: true, owner.FirstName, owner.LastName, hash!, now)).Id);
             var link = makesAccount ? null : mails.Mint(unit, organization, owner, provesAddress: true, now);

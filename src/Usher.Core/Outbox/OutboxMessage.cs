@@ -106,6 +106,7 @@ public sealed class OutboxMessage
         {
             builder.ToTable("outbox_messages");
             builder.HasKey(m => new { m.OrganizationId, m.Id });
+            // The worker's next messages, and the unsent messages of an invitation.
             builder.HasIndex(m => m.NextAttemptAt).HasFilter("state = 'queued'");
             builder.HasIndex(m => new { m.OrganizationId, m.InvitationId });
         }

@@ -40,6 +40,7 @@ public sealed class Resource : IVersioned, INamed
             builder.HasKey(r => new { r.OrganizationId, r.Id });
             builder.Property(r => r.NameKey).IsKeyText();
             builder.Property(r => r.Slug).IsKeyText();
+            // A resource's name and slug are unique.
             builder.HasIndex(r => new { r.OrganizationId, r.NameKey }).IsUnique();
             builder.HasIndex(r => new { r.OrganizationId, r.Slug }).IsUnique();
         }
@@ -87,6 +88,7 @@ public sealed class ResourceAccess
                     t.HasCheckConstraint("ck_resource_access_one_holder", "(member_id IS NULL) <> (group_id IS NULL)"));
             builder.HasKey(a => new { a.OrganizationId, a.Id });
             builder.Ignore(a => a.Reach);
+            // The levels of a member, and those of a group: one for each resource.
             builder.HasIndex(a => new { a.OrganizationId, a.MemberId, a.ResourceId }).IsUnique()
                 .HasFilter("member_id IS NOT NULL");
             builder.HasIndex(a => new { a.OrganizationId, a.GroupId, a.ResourceId }).IsUnique()

@@ -66,6 +66,7 @@ public sealed class Role : IVersioned, INamed
             builder.HasKey(r => new { r.OrganizationId, r.Id });
             builder.Ignore(r => r.Permissions);
             builder.Property(r => r.NameKey).IsKeyText();
+            // A role's name is unique.
             builder.HasIndex(r => new { r.OrganizationId, r.NameKey }).IsUnique();
         }
     }

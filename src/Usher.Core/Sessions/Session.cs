@@ -43,8 +43,8 @@ public sealed class Session
             builder.ToTable("sessions");
             builder.HasKey(s => s.Hash);
             builder.HasOne<Users.User>().WithMany().HasForeignKey(s => s.UserId).OnDelete(DeleteBehavior.Cascade);
-            builder.HasIndex(s => s.ExpiresAt);
-            builder.HasIndex(s => new { s.UserId, s.Id }).IsUnique();
+            builder.HasIndex(s => s.ExpiresAt); // the sweep
+            builder.HasIndex(s => new { s.UserId, s.Id }).IsUnique(); // a user's list of sessions
         }
     }
 }

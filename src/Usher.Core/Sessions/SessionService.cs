@@ -69,7 +69,7 @@ public sealed class SessionService(
         if (!guard.Begin(canonical, proof).TryGet(out var attempt, out var refused)) return refused;
         var user = canonical is null
             ? null
-            : await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == canonical, ct);
+            : await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Email == canonical, ct);
         return (await CheckAsync(attempt, user, password, ct)).TryGet(out var known, out var wrong)
             ? await BeginAsync(known, attempt.Address, password, device, ct) : wrong;
     }
@@ -77,9 +77,9 @@ public sealed class SessionService(
     /// <summary>The same for a known account.</summary>
     internal async Task<Result<SignedIn>> SignInAsync(User user, string password, string? device, CancellationToken ct)
     {
-        if (!guard.Begin(user.NormalizedEmail, proof: null).TryGet(out var attempt, out var refused)) return refused;
+        if (!guard.Begin(user.Email, proof: null).TryGet(out var attempt, out var refused)) return refused;
         return (await CheckAsync(attempt, user, password, ct)).TryGet(out var known, out var wrong)
-            ? await BeginAsync(known, user.NormalizedEmail, password, device, ct) : wrong;
+            ? await BeginAsync(known, user.Email, password, device, ct) : wrong;
     }
 
     /// <summary>

@@ -30,7 +30,7 @@ public sealed class SignInCode
             builder.ToTable("sign_in_codes");
             builder.HasKey(c => c.Address);
             builder.Property(c => c.Address).IsKeyText();
-            builder.HasIndex(c => c.ExpiresAt);
+            builder.HasIndex(c => c.ExpiresAt); // the sweep
         }
     }
 }

@@ -27,7 +27,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
         parameters[OutboxParameters.Reset] = reset.Id.ToString();
         parameters[OutboxParameters.Expires] = reset.ExpiresAt.ToString("O", CultureInfo.InvariantCulture);
         if (returnTo is not null) parameters[OutboxParameters.ReturnTo] = returnTo;
-        unit.Add(To(user.NormalizedEmail!, OutboxKind.PasswordReset, user, parameters, now, secrets.Protect(secret)));
+        unit.Add(To(user.Email!, OutboxKind.PasswordReset, user, parameters, now, secrets.Protect(secret)));
     }
 
     /// <summary>Queues the confirmation link for a new address, sent to that address.</summary>
@@ -46,7 +46,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
     /// <summary>Notifies the account's address, if any, that the password has changed.</summary>
     public static void TellPasswordChanged(Unit unit, User user, DateTimeOffset now)
     {
-        if (user.NormalizedEmail is { } address)
+        if (user.Email is { } address)
             unit.Add(To(address, OutboxKind.PasswordChanged, user, About(user), now));
     }
 
@@ -56,7 +56,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
     /// </summary>
     public static async Task TellLinkHandedOverAsync(Unit unit, User user, DateTimeOffset now, CancellationToken ct)
     {
-        if (user.NormalizedEmail is { } address)
+        if (user.Email is { } address)
             unit.Add(To(address, OutboxKind.ResetLinkHandedOver, user, About(user), now));
         var places = await (
             from member in unit.Db.Members
@@ -87,7 +87,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
 
     private static Dictionary<string, string> About(User user, string? email = null) => new()
     {
-        [OutboxParameters.FirstName] = user.FirstName, [OutboxParameters.Email] = email ?? user.NormalizedEmail ?? "",
+        [OutboxParameters.FirstName] = user.FirstName, [OutboxParameters.Email] = email ?? user.Email ?? "",
     };
 
     private static OutboxMessage To(

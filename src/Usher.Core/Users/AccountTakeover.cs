@@ -38,15 +38,12 @@ public sealed class AccountTakeover(UsherDb db, TimeProvider clock)
         user.TakeOver(passwordHash, now);
         unit.Add(UsherEvent.Record(
             EventTypes.UserTakenOver, Actor.System(Organization.Installation), "user", user.Id, now,
-            new() { ["email"] = user.NormalizedEmail! }));
+            new() { ["email"] = user.Email! }));
     }
 
     private async Task EndCredentialsAsync(Guid user, DateTimeOffset now, CancellationToken ct)
     {
         await db.Sessions.Where(s => s.UserId == user).ExecuteDeleteAsync(ct);
-        await db.UserLogins.Where(l => l.UserId == user).ExecuteDeleteAsync(ct);
-        await db.UserTokens.Where(t => t.UserId == user).ExecuteDeleteAsync(ct);
-        await db.UserClaims.Where(c => c.UserId == user).ExecuteDeleteAsync(ct);
         await db.PasswordResets.Where(r => r.UserId == user).ExecuteDeleteAsync(ct);
         await db.UserAddressChanges.Where(c => c.UserId == user && c.Status == AddressChangeStatus.Pending)
             .ExecuteUpdateAsync(

@@ -94,8 +94,10 @@ public sealed class AddressChange
             // confirmations.
             builder.HasOne<Member>().WithMany(m => m.AddressChanges)
                 .HasForeignKey(c => new { c.OrganizationId, c.MemberId }).OnDelete(DeleteBehavior.Cascade);
+            // A member has at most one pending change.
             builder.HasIndex(c => new { c.OrganizationId, c.MemberId })
                 .HasDatabaseName("ix_address_changes_one_pending").IsUnique().HasFilter("status = 'pending'");
+            // The changes that a member asked for in the last day.
             builder.HasIndex(c => new { c.OrganizationId, c.MemberId, c.CreatedAt });
         }
     }

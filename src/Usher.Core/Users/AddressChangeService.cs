@@ -122,7 +122,7 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
                         && m.Status != MemberStatus.Removed && m.Id != member.Id),
                 HasOtherUser = member.UserId != null
                     && db.Users.Any(u =>
-                           u.NormalizedEmail == change.NewIdentifier && u.EmailProvedAt != null
+                           u.Email == change.NewIdentifier && u.EmailProvedAt != null
                                && u.Id != member.UserId),
             };
         var row = await (unit is not null ? rows : rows.AsNoTracking()).SingleOrDefaultAsync(ct);

@@ -45,7 +45,7 @@ public sealed class PasswordReset
         var (secret, hash) = Secret.Create(Secret.ResetPrefix);
         return (new()
         {
-            Hash = hash, Id = Uuid.Create(now), UserId = user.Id, Address = user.NormalizedEmail,
+            Hash = hash, Id = Uuid.Create(now), UserId = user.Id, Address = user.Email,
             HandedOver = handedOver,
             CreatedAt = now, ExpiresAt = now + (handedOver ? HandedOverLifetime : MailedLifetime),
         }, secret);
@@ -57,9 +57,9 @@ public sealed class PasswordReset
         {
             builder.ToTable("password_resets");
             builder.HasKey(r => r.Hash);
-            builder.HasIndex(r => r.Id).IsUnique();
-            builder.HasIndex(r => r.UserId);
-            builder.HasIndex(r => r.ExpiresAt);
+            builder.HasIndex(r => r.Id).IsUnique(); // the link
+            builder.HasIndex(r => r.UserId); // ending an account's other links
+            builder.HasIndex(r => r.ExpiresAt); // the sweep
             builder.HasOne<User>().WithMany().HasForeignKey(r => r.UserId).OnDelete(DeleteBehavior.Cascade);
         }
     }

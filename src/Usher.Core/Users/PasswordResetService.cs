@@ -78,7 +78,7 @@ public sealed class PasswordResetService(
         var known = await database.RunAsync(async unit =>
         {
             var now = clock.Now();
-            var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == address, ct);
+            var user = await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Email == address, ct);
             if (user is not null && (may ??= limits.MaySendTo(address)))
             {
                 var (reset, secret) = PasswordReset.Create(user, handedOver: false, now);
@@ -137,7 +137,7 @@ public sealed class PasswordResetService(
         if (StateOf(before, clock.Now()) is PasswordResetState.Used)
             return await RepeatAsync(link, password, device, ct);
         if (ErrorOf(StateOf(before, clock.Now())) is { } ended) return ended;
-        if (PasswordRules.Check(password, before.User.NormalizedEmail) is { } weak) return weak;
+        if (PasswordRules.Check(password, before.User.Email) is { } weak) return weak;
         if (!(await passwords.HashAsync(password, ct)).TryGet(out var hash, out var busy)) return busy;
 
         var done = await database.RunLockedAsync<Result<SignedIn>>(async unit =>
@@ -231,7 +231,7 @@ public sealed class PasswordResetService(
         var (reset, user) = (found.Reset, found.User);
         if (reset.UsedAt is not null) return PasswordResetState.Used;
         if (found.HasNewer) return PasswordResetState.Replaced;
-        if (reset.Address != user.NormalizedEmail) return PasswordResetState.Void;
+        if (reset.Address != user.Email) return PasswordResetState.Void;
         return now < reset.ExpiresAt ? PasswordResetState.Open : PasswordResetState.Expired;
     }
 

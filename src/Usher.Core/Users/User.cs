@@ -1,16 +1,26 @@
-using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Usher.Core.Data;
 
 namespace Usher.Core.Users;
 
-/// <summary>
-/// A person's own account. Accounts are global, and no organization can change them. ASP.NET Core Identity stores
-/// password, lockout, passkeys and second factor. The user name is the id.
-/// </summary>
-public sealed class User : IdentityUser<Guid>
+/// <summary>A person's own account. Accounts are global, and no organization can change them.</summary>
+public sealed class User
 {
+    public Guid Id { get; init; }
+
+    /// <summary>
+    /// The canonical address; see <see cref="EmailAddress"/>. Null after another account has proved the address. An
+    /// address has at most one account, proven or not.
+    /// </summary>
+    public string? Email { get; set; }
+
+    /// <summary>
+    /// When the person proved access to the address's mailbox. Null: not proven. The account can then be taken over by
+    /// the person who proves it.
+    /// </summary>
+    public DateTimeOffset? EmailProvedAt { get; set; }
+
     public string FirstName { get; set; } = "";
 
     public string LastName { get; set; } = "";
@@ -20,11 +30,18 @@ public sealed class User : IdentityUser<Guid>
 
     public string? Locale { get; set; }
 
+    /// <summary>The password as hashed by Identity's hasher; null for an account without a password.</summary>
+    public string? PasswordHash { get; set; }
+
     /// <summary>
-    /// When the person proved access to the address's mailbox. Null: not proven. The account can then be taken over by
-    /// the person who proves it.
+    /// Changes with the password. A device cookie or a sign-in in progress that knows another stamp is not valid.
     /// </summary>
-    public DateTimeOffset? EmailProvedAt { get; set; }
+    public string SecurityStamp { get; set; } = NewStamp();
+
+    /// <summary>Changes with <see cref="Stamp"/>. Saving the account depends on it.</summary>
+    public string ConcurrencyStamp { get; set; } = NewStamp();
+
+    public bool TwoFactorEnabled { get; set; }
 
     public DateTimeOffset CreatedAt { get; init; }
 
@@ -33,26 +50,18 @@ public sealed class User : IdentityUser<Guid>
     /// <summary>The full name, or the address if there is no name.</summary>
     public string DisplayName => $"{FirstName} {LastName}".Trim() is { Length: > 0 } name ? name : Email ?? "";
 
-    /// <summary>Creates an account. An address has at most one account, proven or not.</summary>
+    /// <summary>Creates an account.</summary>
     public static User Create(
-        string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now)
+        string email, bool proven, string firstName, string lastName, string passwordHash, DateTimeOffset now) => new()
     {
-        var id = Uuid.Create(now);
-        return new()
-        {
-            Id = id, UserName = id.ToString("N"), NormalizedUserName = id.ToString("N"), Email = email,
-            NormalizedEmail = email, EmailConfirmed = proven,
-            EmailProvedAt = proven
-                ? now
-                : null, FirstName = firstName, LastName = lastName, PasswordHash = passwordHash,
-            SecurityStamp = Guid.NewGuid().ToString("N"), CreatedAt = now,
-        };
-    }
+        Id = Uuid.Create(now), Email = email, EmailProvedAt = proven ? now : null, FirstName = firstName,
+        LastName = lastName, PasswordHash = passwordHash, CreatedAt = now,
+    };
 
     /// <summary>Sets the proven address. The person signs in with it.</summary>
     public void Prove(string email, DateTimeOffset now)
     {
-        (Email, NormalizedEmail, EmailConfirmed, EmailProvedAt) = (email, email, true, now);
+        (Email, EmailProvedAt) = (email, now);
         Stamp();
     }
 
@@ -62,10 +71,9 @@ public sealed class User : IdentityUser<Guid>
     /// </summary>
     public void TakeOver(string passwordHash, DateTimeOffset now)
     {
-        (PasswordHash, SecurityStamp) = (passwordHash, Guid.NewGuid().ToString("N"));
-        (TwoFactorEnabled, PhoneNumber, PhoneNumberConfirmed) = (false, null, false);
-        (AccessFailedCount, LockoutEnd) = (0, null);
-        Prove(NormalizedEmail!, now);
+        SetPassword(passwordHash);
+        TwoFactorEnabled = false;
+        Prove(Email!, now);
     }
 
     /// <summary>
@@ -77,14 +85,14 @@ public sealed class User : IdentityUser<Guid>
     /// </remarks>
     public void SetPassword(string hash)
     {
-        (PasswordHash, SecurityStamp) = (hash, Guid.NewGuid().ToString("N"));
+        (PasswordHash, SecurityStamp) = (hash, NewStamp());
         Stamp();
     }
 
     /// <summary>Removes an unproven address, because another account has proven it.</summary>
     public void GiveUpAddress()
     {
-        (Email, NormalizedEmail, EmailConfirmed) = (null, null, false);
+        Email = null;
         Stamp();
     }
 
@@ -92,16 +100,18 @@ public sealed class User : IdentityUser<Guid>
     /// Changes the concurrency stamp. An operation that read the account before and saves it after this change fails
     /// and runs again.
     /// </summary>
-    public void Stamp() => ConcurrencyStamp = Guid.NewGuid().ToString();
+    public void Stamp() => ConcurrencyStamp = NewStamp();
+
+    private static string NewStamp() => Guid.NewGuid().ToString("N");
 
     internal sealed class Mapping : IEntityTypeConfiguration<User>
     {
         public void Configure(EntityTypeBuilder<User> builder)
         {
-            builder.Property(u => u.NormalizedEmail).IsKeyText();
-            // Identity's own index is not unique. An address has at most one account, proven or not.
-            builder.Metadata.RemoveIndex([builder.Metadata.FindProperty(nameof(NormalizedEmail))!]);
-            builder.HasIndex(u => u.NormalizedEmail, "ix_users_email").IsUnique();
+            builder.ToTable("users");
+            builder.Property(u => u.Email).IsKeyText();
+            builder.Property(u => u.ConcurrencyStamp).IsConcurrencyToken();
+            builder.HasIndex(u => u.Email, "ix_users_email").IsUnique(); // signing in and joining
         }
     }
 }

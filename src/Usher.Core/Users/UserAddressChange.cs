@@ -57,10 +57,11 @@ public sealed class UserAddressChange
         {
             builder.ToTable("user_address_changes");
             builder.HasKey(c => c.Id);
+            // An account has at most one pending change.
             builder.HasIndex(c => c.UserId).HasDatabaseName("ix_user_address_changes_one_pending").IsUnique()
                 .HasFilter("status = 'pending'");
-            builder.HasIndex(c => new { c.UserId, c.CreatedAt });
-            builder.HasIndex(c => c.ExpiresAt);
+            builder.HasIndex(c => new { c.UserId, c.CreatedAt }); // the changes asked for in the last day
+            builder.HasIndex(c => c.ExpiresAt); // the sweep
             builder.HasOne<User>().WithMany().HasForeignKey(c => c.UserId).OnDelete(DeleteBehavior.Cascade);
         }
     }

@@ -63,9 +63,9 @@ public sealed class UserAddressService(
             await unit.LockUserAsync(session.UserId, ct);
             var now = clock.Now();
             if (await OwnSession.FindAsync(db, session, now, ct) is not { } own) return AccountErrors.SessionRefused;
-            if (address == own.User.NormalizedEmail && own.User.EmailProvedAt is not null)
+            if (address == own.User.Email && own.User.EmailProvedAt is not null)
                 return AccountErrors.EmailUnchanged;
-            if (address != own.User.NormalizedEmail && own.Refusal(now) is { } refusal) return refusal;
+            if (address != own.User.Email && own.Refusal(now) is { } refusal) return refusal;
             var lately = await db.UserAddressChanges.Where(c =>
                 c.UserId == session.UserId && c.CreatedAt > now.AddDays(-1)).ToListAsync(ct);
             if (lately.Count >= MaxAskedADay) return AccountErrors.TooManyAddressChanges;
@@ -76,7 +76,7 @@ public sealed class UserAddressService(
             var (change, secret) = UserAddressChange.Create(session.UserId, address, now);
             unit.Add(change);
             mails.SendAddressChange(unit, own.User, change, secret, now);
-            Record(unit, EventTypes.UserAddressChangeRequested, session.UserId, now, own.User.NormalizedEmail, address);
+            Record(unit, EventTypes.UserAddressChangeRequested, session.UserId, now, own.User.Email, address);
             return change;
         }, ct);
     }
@@ -130,7 +130,7 @@ public sealed class UserAddressService(
 
     private static void Apply(Unit unit, Found found, DateTimeOffset now)
     {
-        var (change, user, old) = (found.Change, found.User, found.User.NormalizedEmail);
+        var (change, user, old) = (found.Change, found.User, found.User.Email);
         found.Other?.GiveUpAddress();
         user.Prove(change.NewAddress, now);
         (change.Status, change.EndedAt) = (AddressChangeStatus.Used, now);
@@ -148,7 +148,7 @@ public sealed class UserAddressService(
         var rows =
             from change in db.UserAddressChanges
             join user in db.Users on change.UserId equals user.Id
-            from other in db.Users.Where(o => o.NormalizedEmail == change.NewAddress && o.Id != change.UserId)
+            from other in db.Users.Where(o => o.Email == change.NewAddress && o.Id != change.UserId)
                 .DefaultIfEmpty()
             where change.Id == link.Id
             select new
@@ -184,8 +184,8 @@ public sealed class UserAddressService(
     private static NewUserAddress Describe(Found found, DateTimeOffset now) => new(StateOf(found, now))
     {
         Email = found.Change.NewAddress, ExpiresAt = found.Change.ExpiresAt,
-        OnlyProves = found.User.NormalizedEmail == found.Change.NewAddress,
-        GuessSubject = found.User.NormalizedEmail ?? found.User.Id.ToString(),
+        OnlyProves = found.User.Email == found.Change.NewAddress,
+        GuessSubject = found.User.Email ?? found.User.Id.ToString(),
     };
 
     private static void Record(

@@ -71,7 +71,7 @@ public sealed class UserService(UsherDb db, Database database, PasswordService p
     public async Task<Result<FoundUser>> FindAsync(Actor actor, string canonical, CancellationToken ct)
     {
         if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
-        var id = await db.Users.Where(u => u.NormalizedEmail == canonical).Select(u => (Guid?)u.Id)
+        var id = await db.Users.Where(u => u.Email == canonical).Select(u => (Guid?)u.Id)
             .SingleOrDefaultAsync(ct);
         return new FoundUser(id is null ? null : await MeAsync(id.Value, ct));
     }

@@ -6,6 +6,7 @@ using Microsoft.EntityFrameworkCore.Metadata;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Members;
 
 #pragma warning disable 219, 612, 618
 #nullable disable
@@ -18,7 +19,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
         public static RuntimeEntityType Create(RuntimeModel model, RuntimeEntityType baseEntityType = null)
         {
             var runtimeEntityType = model.AddEntityType(
-                "Usher.Core.Access.DeletedGrant",
+                "Usher.Core.Members.DeletedGrant",
                 typeof(DeletedGrant),
                 baseEntityType,
                 propertyCount: 3,

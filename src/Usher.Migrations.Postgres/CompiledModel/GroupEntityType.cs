@@ -23,7 +23,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
                 typeof(Group),
                 baseEntityType,
                 propertyCount: 18,
-                unnamedIndexCount: 3,
+                unnamedIndexCount: 2,
                 keyCount: 1);
 
             var organizationId = runtimeEntityType.AddProperty(
@@ -195,20 +195,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
             key.AddAnnotation("Relational:Name", "pk_groups");
 
             var index = runtimeEntityType.AddIndex(
-                new[] { organizationId });
-            index.AddAnnotation("Relational:Filter", "is_default");
-            index.AddAnnotation("Relational:Name", "ix_groups_default");
-
-            var index0 = runtimeEntityType.AddIndex(
                 new[] { organizationId, nameKey },
                 unique: true);
-            index0.AddAnnotation("Relational:Name", "ix_groups_organization_id_name_key");
+            index.AddAnnotation("Relational:Name", "ix_groups_organization_id_name_key");
 
-            var index1 = runtimeEntityType.AddIndex(
+            var index0 = runtimeEntityType.AddIndex(
                 new[] { organizationId, systemKind },
                 unique: true);
-            index1.AddAnnotation("Relational:Filter", "system_kind <> 'none'");
-            index1.AddAnnotation("Relational:Name", "ix_groups_organization_id_system_kind");
+            index0.AddAnnotation("Relational:Filter", "system_kind <> 'none'");
+            index0.AddAnnotation("Relational:Name", "ix_groups_organization_id_system_kind");
 
             return runtimeEntityType;
         }

@@ -324,6 +324,7 @@ namespace Usher.Migrations.Postgres.CompiledModel
 
             var index0 = runtimeEntityType.AddIndex(
                 new[] { userId });
+            index0.AddAnnotation("Relational:Filter", "user_id IS NOT NULL");
             index0.AddAnnotation("Relational:Name", "ix_members_user_id");
 
             var index1 = runtimeEntityType.AddIndex(

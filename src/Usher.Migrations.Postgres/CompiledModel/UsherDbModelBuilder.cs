@@ -12,20 +12,14 @@ namespace Usher.Migrations.Postgres.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("8b1f128d-885e-45d3-b302-4f2fe56539af"), entityTypeCount: 27)
+            : base(skipDetectChanges: false, modelId: new Guid("cc19cd04-ceaf-4ec6-9070-41583a2d0e9c"), entityTypeCount: 24)
         {
         }
 
         partial void Initialize()
         {
-            var identityUserClaim = IdentityUserClaimEntityType.Create(this);
-            var identityUserLogin = IdentityUserLoginEntityType.Create(this);
-            var identityUserToken = IdentityUserTokenEntityType.Create(this);
-            var deletedGrant = DeletedGrantEntityType.Create(this);
-            var memberGrant = MemberGrantEntityType.Create(this);
-            var role = RoleEntityType.Create(this);
-            var apiKey = ApiKeyEntityType.Create(this);
             var dataProtectionKey = DataProtectionKeyEntityType.Create(this);
+            var apiKey = ApiKeyEntityType.Create(this);
             var usherEvent = UsherEventEntityType.Create(this);
             var group = GroupEntityType.Create(this);
             var idempotencyRecord = IdempotencyRecordEntityType.Create(this);
@@ -33,12 +27,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var invitationSecret = InvitationSecretEntityType.Create(this);
             var job = JobEntityType.Create(this);
             var jobBatch = JobBatchEntityType.Create(this);
+            var deletedGrant = DeletedGrantEntityType.Create(this);
             var member = MemberEntityType.Create(this);
+            var memberGrant = MemberGrantEntityType.Create(this);
             var numberBlock = NumberBlockEntityType.Create(this);
             var organization = OrganizationEntityType.Create(this);
             var outboxMessage = OutboxMessageEntityType.Create(this);
             var resource = ResourceEntityType.Create(this);
             var resourceAccess = ResourceAccessEntityType.Create(this);
+            var role = RoleEntityType.Create(this);
             var session = SessionEntityType.Create(this);
             var signInCode = SignInCodeEntityType.Create(this);
             var addressChange = AddressChangeEntityType.Create(this);
@@ -46,9 +43,6 @@ namespace Usher.Migrations.Postgres.CompiledModel
             var user = UserEntityType.Create(this);
             var userAddressChange = UserAddressChangeEntityType.Create(this);
 
-            IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
-            IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
-            IdentityUserTokenEntityType.CreateForeignKey1(identityUserToken, user);
             InvitationEntityType.CreateForeignKey1(invitation, member);
             InvitationSecretEntityType.CreateForeignKey1(invitationSecret, invitation);
             JobBatchEntityType.CreateForeignKey1(jobBatch, job);
@@ -60,14 +54,8 @@ namespace Usher.Migrations.Postgres.CompiledModel
             PasswordResetEntityType.CreateForeignKey1(passwordReset, user);
             UserAddressChangeEntityType.CreateForeignKey1(userAddressChange, user);
 
-            IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
-            IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
-            IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
-            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
-            MemberGrantEntityType.CreateAnnotations(memberGrant);
-            RoleEntityType.CreateAnnotations(role);
-            ApiKeyEntityType.CreateAnnotations(apiKey);
             DataProtectionKeyEntityType.CreateAnnotations(dataProtectionKey);
+            ApiKeyEntityType.CreateAnnotations(apiKey);
             UsherEventEntityType.CreateAnnotations(usherEvent);
             GroupEntityType.CreateAnnotations(group);
             IdempotencyRecordEntityType.CreateAnnotations(idempotencyRecord);
@@ -75,12 +63,15 @@ namespace Usher.Migrations.Postgres.CompiledModel
             InvitationSecretEntityType.CreateAnnotations(invitationSecret);
             JobEntityType.CreateAnnotations(job);
             JobBatchEntityType.CreateAnnotations(jobBatch);
+            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
             MemberEntityType.CreateAnnotations(member);
+            MemberGrantEntityType.CreateAnnotations(memberGrant);
             NumberBlockEntityType.CreateAnnotations(numberBlock);
             OrganizationEntityType.CreateAnnotations(organization);
             OutboxMessageEntityType.CreateAnnotations(outboxMessage);
             ResourceEntityType.CreateAnnotations(resource);
             ResourceAccessEntityType.CreateAnnotations(resourceAccess);
+            RoleEntityType.CreateAnnotations(role);
             SessionEntityType.CreateAnnotations(session);
             SignInCodeEntityType.CreateAnnotations(signInCode);
             AddressChangeEntityType.CreateAnnotations(addressChange);

@@ -23,7 +23,7 @@ namespace Usher.Migrations.Postgres.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
+            modelBuilder.Entity("Microsoft.AspNetCore.DataProtection.EntityFrameworkCore.DataProtectionKey", b =>
                 {
                     b.Property<int>("Id")
                         .ValueGeneratedOnAdd()
@@ -32,186 +32,18 @@ namespace Usher.Migrations.Postgres.Migrations
 
                     NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<int>("Id"));
 
-                    b.Property<string>("ClaimType")
+                    b.Property<string>("FriendlyName")
                         .HasColumnType("text")
-                        .HasColumnName("claim_type");
+                        .HasColumnName("friendly_name");
 
-                    b.Property<string>("ClaimValue")
+                    b.Property<string>("Xml")
                         .HasColumnType("text")
-                        .HasColumnName("claim_value");
-
-                    b.Property<Guid>("UserId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("user_id");
+                        .HasColumnName("xml");
 
                     b.HasKey("Id")
-                        .HasName("pk_user_claims");
+                        .HasName("pk_data_protection_keys");
 
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_user_claims_user_id");
-
-                    b.ToTable("user_claims", (string)null);
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserLogin<System.Guid>", b =>
-                {
-                    b.Property<string>("LoginProvider")
-                        .HasColumnType("text")
-                        .HasColumnName("login_provider");
-
-                    b.Property<string>("ProviderKey")
-                        .HasColumnType("text")
-                        .HasColumnName("provider_key");
-
-                    b.Property<string>("ProviderDisplayName")
-                        .HasColumnType("text")
-                        .HasColumnName("provider_display_name");
-
-                    b.Property<Guid>("UserId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("user_id");
-
-                    b.HasKey("LoginProvider", "ProviderKey")
-                        .HasName("pk_user_logins");
-
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_user_logins_user_id");
-
-                    b.ToTable("user_logins", (string)null);
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserToken<System.Guid>", b =>
-                {
-                    b.Property<Guid>("UserId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("user_id");
-
-                    b.Property<string>("LoginProvider")
-                        .HasColumnType("text")
-                        .HasColumnName("login_provider");
-
-                    b.Property<string>("Name")
-                        .HasColumnType("text")
-                        .HasColumnName("name");
-
-                    b.Property<string>("Value")
-                        .HasColumnType("text")
-                        .HasColumnName("value");
-
-                    b.HasKey("UserId", "LoginProvider", "Name")
-                        .HasName("pk_user_tokens");
-
-                    b.ToTable("user_tokens", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Kind")
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("Target")
-                        .HasColumnType("text")
-                        .HasColumnName("target")
-                        .UseCollation("C");
-
-                    b.HasKey("OrganizationId", "Kind", "Target")
-                        .HasName("pk_deleted_grants");
-
-                    b.ToTable("deleted_grants", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Kind")
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("Target")
-                        .HasColumnType("text")
-                        .HasColumnName("target")
-                        .UseCollation("C");
-
-                    b.Property<Guid>("MemberId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("member_id");
-
-                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
-                        .HasName("pk_member_grants");
-
-                    b.ToTable("member_grants", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.Role", b =>
-                {
-                    b.Property<Guid>("OrganizationId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("organization_id");
-
-                    b.Property<Guid>("Id")
-                        .HasColumnType("uuid")
-                        .HasColumnName("id");
-
-                    b.Property<DateTimeOffset>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("created_at");
-
-                    b.Property<string>("Description")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("description");
-
-                    b.Property<string>("GrantLog")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("grant_log");
-
-                    b.Property<string>("Grants")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("grants");
-
-                    b.Property<string>("Name")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("name");
-
-                    b.Property<string>("NameKey")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("name_key")
-                        .UseCollation("C");
-
-                    b.Property<DateTimeOffset>("UpdatedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("updated_at");
-
-                    b.Property<string>("UpdatedBy")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("updated_by");
-
-                    b.Property<int>("Version")
-                        .IsConcurrencyToken()
-                        .HasColumnType("integer")
-                        .HasColumnName("version");
-
-                    b.HasKey("OrganizationId", "Id")
-                        .HasName("pk_roles");
-
-                    b.HasIndex("OrganizationId", "NameKey")
-                        .IsUnique()
-                        .HasDatabaseName("ix_roles_organization_id_name_key");
-
-                    b.ToTable("roles", (string)null);
+                    b.ToTable("data_protection_keys");
                 });
 
             modelBuilder.Entity("Usher.Core.ApiKeys.ApiKey", b =>
@@ -284,23 +116,6 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("api_keys", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Data.DataProtectionKey", b =>
-                {
-                    b.Property<string>("Name")
-                        .HasColumnType("text")
-                        .HasColumnName("name");
-
-                    b.Property<string>("Xml")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("xml");
-
-                    b.HasKey("Name")
-                        .HasName("pk_data_protection_keys");
-
-                    b.ToTable("data_protection_keys", (string)null);
-                });
-
             modelBuilder.Entity("Usher.Core.Events.UsherEvent", b =>
                 {
                     b.Property<Guid>("OrganizationId")
@@ -361,13 +176,14 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.HasKey("OrganizationId", "Id")
                         .HasName("pk_events");
 
+                    b.HasIndex("OrganizationId", "OccurredAt")
+                        .HasDatabaseName("ix_events_own")
+                        .HasFilter("subject_id = organization_id");
+
                     b.HasIndex("OrganizationId", "Position")
                         .IsUnique()
                         .HasDatabaseName("ix_events_organization_id_position")
                         .HasFilter("position IS NOT NULL");
-
-                    b.HasIndex("OrganizationId", "SubjectId")
-                        .HasDatabaseName("ix_events_organization_id_subject_id");
 
                     b.ToTable("events", (string)null);
                 });
@@ -456,10 +272,6 @@ namespace Usher.Migrations.Postgres.Migrations
 
                     b.HasKey("OrganizationId", "Id")
                         .HasName("pk_groups");
-
-                    b.HasIndex("OrganizationId")
-                        .HasDatabaseName("ix_groups_default")
-                        .HasFilter("is_default");
 
                     b.HasIndex("OrganizationId", "NameKey")
                         .IsUnique()
@@ -813,6 +625,27 @@ namespace Usher.Migrations.Postgres.Migrations
                     b.ToTable("job_batches", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Members.DeletedGrant", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target")
+                        .UseCollation("C");
+
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
                     b.Property<Guid>("OrganizationId")
@@ -961,7 +794,8 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
 
                     b.HasIndex("UserId")
-                        .HasDatabaseName("ix_members_user_id");
+                        .HasDatabaseName("ix_members_user_id")
+                        .HasFilter("user_id IS NOT NULL");
 
                     b.HasIndex("OrganizationId", "Identifier")
                         .IsUnique()
@@ -984,6 +818,31 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_members_identifier");
 
                     b.ToTable("members", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Members.MemberGrant", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("text")
+                        .HasColumnName("target")
+                        .UseCollation("C");
+
+                    b.Property<Guid>("MemberId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("member_id");
+
+                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
+                        .HasName("pk_member_grants");
+
+                    b.ToTable("member_grants", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Members.NumberBlock", b =>
@@ -1275,6 +1134,70 @@ namespace Usher.Migrations.Postgres.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Usher.Core.Roles.Role", b =>
+                {
+                    b.Property<Guid>("OrganizationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("organization_id");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Description")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("grants");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("NameKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name_key")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UpdatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("updated_by");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_roles");
+
+                    b.HasIndex("OrganizationId", "NameKey")
+                        .IsUnique()
+                        .HasDatabaseName("ix_roles_organization_id_name_key");
+
+                    b.ToTable("roles", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Sessions.Session", b =>
                 {
                     b.Property<byte[]>("Hash")
@@ -1476,12 +1399,9 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
-                    b.Property<int>("AccessFailedCount")
-                        .HasColumnType("integer")
-                        .HasColumnName("access_failed_count");
-
                     b.Property<string>("ConcurrencyStamp")
                         .IsConcurrencyToken()
+                        .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("concurrency_stamp");
 
@@ -1490,13 +1410,9 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnName("created_at");
 
                     b.Property<string>("Email")
-                        .HasMaxLength(256)
-                        .HasColumnType("character varying(256)")
-                        .HasColumnName("email");
-
-                    b.Property<bool>("EmailConfirmed")
-                        .HasColumnType("boolean")
-                        .HasColumnName("email_confirmed");
+                        .HasColumnType("text")
+                        .HasColumnName("email")
+                        .UseCollation("C");
 
                     b.Property<DateTimeOffset?>("EmailProvedAt")
                         .HasColumnType("timestamp with time zone")
@@ -1520,38 +1436,12 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("locale");
 
-                    b.Property<bool>("LockoutEnabled")
-                        .HasColumnType("boolean")
-                        .HasColumnName("lockout_enabled");
-
-                    b.Property<DateTimeOffset?>("LockoutEnd")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("lockout_end");
-
-                    b.Property<string>("NormalizedEmail")
-                        .HasMaxLength(256)
-                        .HasColumnType("character varying(256)")
-                        .HasColumnName("normalized_email")
-                        .UseCollation("C");
-
-                    b.Property<string>("NormalizedUserName")
-                        .HasMaxLength(256)
-                        .HasColumnType("character varying(256)")
-                        .HasColumnName("normalized_user_name");
-
                     b.Property<string>("PasswordHash")
                         .HasColumnType("text")
                         .HasColumnName("password_hash");
 
-                    b.Property<string>("PhoneNumber")
-                        .HasColumnType("text")
-                        .HasColumnName("phone_number");
-
-                    b.Property<bool>("PhoneNumberConfirmed")
-                        .HasColumnType("boolean")
-                        .HasColumnName("phone_number_confirmed");
-
                     b.Property<string>("SecurityStamp")
+                        .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("security_stamp");
 
@@ -1563,19 +1453,10 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("two_factor_enabled");
 
-                    b.Property<string>("UserName")
-                        .HasMaxLength(256)
-                        .HasColumnType("character varying(256)")
-                        .HasColumnName("user_name");
-
                     b.HasKey("Id")
                         .HasName("pk_users");
 
-                    b.HasIndex("NormalizedUserName")
-                        .IsUnique()
-                        .HasDatabaseName("user_name_index");
-
-                    b.HasIndex(new[] { "NormalizedEmail" }, "ix_users_email")
+                    b.HasIndex(new[] { "Email" }, "ix_users_email")
                         .IsUnique()
                         .HasDatabaseName("ix_users_email");
 
@@ -1634,36 +1515,6 @@ namespace Usher.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_user_address_changes_user_id_created_at");
 
                     b.ToTable("user_address_changes", (string)null);
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
-                {
-                    b.HasOne("Usher.Core.Users.User", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_user_claims_users_user_id");
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserLogin<System.Guid>", b =>
-                {
-                    b.HasOne("Usher.Core.Users.User", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_user_logins_users_user_id");
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserToken<System.Guid>", b =>
-                {
-                    b.HasOne("Usher.Core.Users.User", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_user_tokens_users_user_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>

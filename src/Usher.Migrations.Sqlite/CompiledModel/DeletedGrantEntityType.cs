@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
 using Usher.Core.Access;
 using Usher.Core.Data;
+using Usher.Core.Members;
 
 #pragma warning disable 219, 612, 618
 #nullable disable
@@ -17,7 +18,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
         public static RuntimeEntityType Create(RuntimeModel model, RuntimeEntityType baseEntityType = null)
         {
             var runtimeEntityType = model.AddEntityType(
-                "Usher.Core.Access.DeletedGrant",
+                "Usher.Core.Members.DeletedGrant",
                 typeof(DeletedGrant),
                 baseEntityType,
                 propertyCount: 3,

@@ -303,6 +303,7 @@ namespace Usher.Migrations.Sqlite.CompiledModel
 
             var index0 = runtimeEntityType.AddIndex(
                 new[] { userId });
+            index0.AddAnnotation("Relational:Filter", "user_id IS NOT NULL");
             index0.AddAnnotation("Relational:Name", "ix_members_user_id");
 
             var index1 = runtimeEntityType.AddIndex(

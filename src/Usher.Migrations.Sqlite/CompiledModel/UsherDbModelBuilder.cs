@@ -11,20 +11,14 @@ namespace Usher.Migrations.Sqlite.CompiledModel
     public partial class UsherDbModel
     {
         private UsherDbModel()
-            : base(skipDetectChanges: false, modelId: new Guid("96657e28-f04c-4aa8-943a-7fe2e6ab5f28"), entityTypeCount: 27)
+            : base(skipDetectChanges: false, modelId: new Guid("ac0a409f-55a8-4e0f-842b-9938bb160ba5"), entityTypeCount: 24)
         {
         }
 
         partial void Initialize()
         {
-            var identityUserClaim = IdentityUserClaimEntityType.Create(this);
-            var identityUserLogin = IdentityUserLoginEntityType.Create(this);
-            var identityUserToken = IdentityUserTokenEntityType.Create(this);
-            var deletedGrant = DeletedGrantEntityType.Create(this);
-            var memberGrant = MemberGrantEntityType.Create(this);
-            var role = RoleEntityType.Create(this);
-            var apiKey = ApiKeyEntityType.Create(this);
             var dataProtectionKey = DataProtectionKeyEntityType.Create(this);
+            var apiKey = ApiKeyEntityType.Create(this);
             var usherEvent = UsherEventEntityType.Create(this);
             var group = GroupEntityType.Create(this);
             var idempotencyRecord = IdempotencyRecordEntityType.Create(this);
@@ -32,12 +26,15 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var invitationSecret = InvitationSecretEntityType.Create(this);
             var job = JobEntityType.Create(this);
             var jobBatch = JobBatchEntityType.Create(this);
+            var deletedGrant = DeletedGrantEntityType.Create(this);
             var member = MemberEntityType.Create(this);
+            var memberGrant = MemberGrantEntityType.Create(this);
             var numberBlock = NumberBlockEntityType.Create(this);
             var organization = OrganizationEntityType.Create(this);
             var outboxMessage = OutboxMessageEntityType.Create(this);
             var resource = ResourceEntityType.Create(this);
             var resourceAccess = ResourceAccessEntityType.Create(this);
+            var role = RoleEntityType.Create(this);
             var session = SessionEntityType.Create(this);
             var signInCode = SignInCodeEntityType.Create(this);
             var addressChange = AddressChangeEntityType.Create(this);
@@ -45,9 +42,6 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             var user = UserEntityType.Create(this);
             var userAddressChange = UserAddressChangeEntityType.Create(this);
 
-            IdentityUserClaimEntityType.CreateForeignKey1(identityUserClaim, user);
-            IdentityUserLoginEntityType.CreateForeignKey1(identityUserLogin, user);
-            IdentityUserTokenEntityType.CreateForeignKey1(identityUserToken, user);
             InvitationEntityType.CreateForeignKey1(invitation, member);
             InvitationSecretEntityType.CreateForeignKey1(invitationSecret, invitation);
             JobBatchEntityType.CreateForeignKey1(jobBatch, job);
@@ -59,14 +53,8 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             PasswordResetEntityType.CreateForeignKey1(passwordReset, user);
             UserAddressChangeEntityType.CreateForeignKey1(userAddressChange, user);
 
-            IdentityUserClaimEntityType.CreateAnnotations(identityUserClaim);
-            IdentityUserLoginEntityType.CreateAnnotations(identityUserLogin);
-            IdentityUserTokenEntityType.CreateAnnotations(identityUserToken);
-            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
-            MemberGrantEntityType.CreateAnnotations(memberGrant);
-            RoleEntityType.CreateAnnotations(role);
-            ApiKeyEntityType.CreateAnnotations(apiKey);
             DataProtectionKeyEntityType.CreateAnnotations(dataProtectionKey);
+            ApiKeyEntityType.CreateAnnotations(apiKey);
             UsherEventEntityType.CreateAnnotations(usherEvent);
             GroupEntityType.CreateAnnotations(group);
             IdempotencyRecordEntityType.CreateAnnotations(idempotencyRecord);
@@ -74,12 +62,15 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             InvitationSecretEntityType.CreateAnnotations(invitationSecret);
             JobEntityType.CreateAnnotations(job);
             JobBatchEntityType.CreateAnnotations(jobBatch);
+            DeletedGrantEntityType.CreateAnnotations(deletedGrant);
             MemberEntityType.CreateAnnotations(member);
+            MemberGrantEntityType.CreateAnnotations(memberGrant);
             NumberBlockEntityType.CreateAnnotations(numberBlock);
             OrganizationEntityType.CreateAnnotations(organization);
             OutboxMessageEntityType.CreateAnnotations(outboxMessage);
             ResourceEntityType.CreateAnnotations(resource);
             ResourceAccessEntityType.CreateAnnotations(resourceAccess);
+            RoleEntityType.CreateAnnotations(role);
             SessionEntityType.CreateAnnotations(session);
             SignInCodeEntityType.CreateAnnotations(signInCode);
             AddressChangeEntityType.CreateAnnotations(addressChange);

@@ -144,14 +144,15 @@ namespace Usher.Migrations.Sqlite.CompiledModel
             key.AddAnnotation("Relational:Name", "pk_events");
 
             var index = runtimeEntityType.AddIndex(
-                new[] { organizationId, position },
-                unique: true);
-            index.AddAnnotation("Relational:Filter", "position IS NOT NULL");
-            index.AddAnnotation("Relational:Name", "ix_events_organization_id_position");
+                new[] { organizationId, occurredAt });
+            index.AddAnnotation("Relational:Filter", "subject_id = organization_id");
+            index.AddAnnotation("Relational:Name", "ix_events_own");
 
             var index0 = runtimeEntityType.AddIndex(
-                new[] { organizationId, subjectId });
-            index0.AddAnnotation("Relational:Name", "ix_events_organization_id_subject_id");
+                new[] { organizationId, position },
+                unique: true);
+            index0.AddAnnotation("Relational:Filter", "position IS NOT NULL");
+            index0.AddAnnotation("Relational:Name", "ix_events_organization_id_position");
 
             return runtimeEntityType;
         }

@@ -16,192 +16,25 @@ namespace Usher.Migrations.Sqlite.Migrations
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
+            modelBuilder.Entity("Microsoft.AspNetCore.DataProtection.EntityFrameworkCore.DataProtectionKey", b =>
                 {
                     b.Property<int>("Id")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
-                    b.Property<string>("ClaimType")
+                    b.Property<string>("FriendlyName")
                         .HasColumnType("TEXT")
-                        .HasColumnName("claim_type");
+                        .HasColumnName("friendly_name");
 
-                    b.Property<string>("ClaimValue")
+                    b.Property<string>("Xml")
                         .HasColumnType("TEXT")
-                        .HasColumnName("claim_value");
-
-                    b.Property<byte[]>("UserId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("user_id");
+                        .HasColumnName("xml");
 
                     b.HasKey("Id")
-                        .HasName("pk_user_claims");
+                        .HasName("pk_data_protection_keys");
 
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_user_claims_user_id");
-
-                    b.ToTable("user_claims", (string)null);
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserLogin<System.Guid>", b =>
-                {
-                    b.Property<string>("LoginProvider")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("login_provider");
-
-                    b.Property<string>("ProviderKey")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("provider_key");
-
-                    b.Property<string>("ProviderDisplayName")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("provider_display_name");
-
-                    b.Property<byte[]>("UserId")
-                        .IsRequired()
-                        .HasColumnType("BLOB")
-                        .HasColumnName("user_id");
-
-                    b.HasKey("LoginProvider", "ProviderKey")
-                        .HasName("pk_user_logins");
-
-                    b.HasIndex("UserId")
-                        .HasDatabaseName("ix_user_logins_user_id");
-
-                    b.ToTable("user_logins", (string)null);
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserToken<System.Guid>", b =>
-                {
-                    b.Property<byte[]>("UserId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("user_id");
-
-                    b.Property<string>("LoginProvider")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("login_provider");
-
-                    b.Property<string>("Name")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("name");
-
-                    b.Property<string>("Value")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("value");
-
-                    b.HasKey("UserId", "LoginProvider", "Name")
-                        .HasName("pk_user_tokens");
-
-                    b.ToTable("user_tokens", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.DeletedGrant", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Kind")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("Target")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("target");
-
-                    b.HasKey("OrganizationId", "Kind", "Target")
-                        .HasName("pk_deleted_grants");
-
-                    b.ToTable("deleted_grants", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.MemberGrant", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<string>("Kind")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("Target")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("target");
-
-                    b.Property<byte[]>("MemberId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("member_id");
-
-                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
-                        .HasName("pk_member_grants");
-
-                    b.ToTable("member_grants", (string)null);
-                });
-
-            modelBuilder.Entity("Usher.Core.Access.Role", b =>
-                {
-                    b.Property<byte[]>("OrganizationId")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("organization_id");
-
-                    b.Property<byte[]>("Id")
-                        .HasColumnType("BLOB")
-                        .HasColumnName("id");
-
-                    b.Property<long>("CreatedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("created_at");
-
-                    b.Property<string>("Description")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("description");
-
-                    b.Property<string>("GrantLog")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("grant_log");
-
-                    b.Property<string>("Grants")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("grants");
-
-                    b.Property<string>("Name")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("name");
-
-                    b.Property<string>("NameKey")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("name_key");
-
-                    b.Property<long>("UpdatedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("updated_at");
-
-                    b.Property<string>("UpdatedBy")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("updated_by");
-
-                    b.Property<int>("Version")
-                        .IsConcurrencyToken()
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("version");
-
-                    b.HasKey("OrganizationId", "Id")
-                        .HasName("pk_roles");
-
-                    b.HasIndex("OrganizationId", "NameKey")
-                        .IsUnique()
-                        .HasDatabaseName("ix_roles_organization_id_name_key");
-
-                    b.ToTable("roles", (string)null);
+                    b.ToTable("data_protection_keys");
                 });
 
             modelBuilder.Entity("Usher.Core.ApiKeys.ApiKey", b =>
@@ -275,23 +108,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("api_keys", (string)null);
                 });
 
-            modelBuilder.Entity("Usher.Core.Data.DataProtectionKey", b =>
-                {
-                    b.Property<string>("Name")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("name");
-
-                    b.Property<string>("Xml")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("xml");
-
-                    b.HasKey("Name")
-                        .HasName("pk_data_protection_keys");
-
-                    b.ToTable("data_protection_keys", (string)null);
-                });
-
             modelBuilder.Entity("Usher.Core.Events.UsherEvent", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
@@ -354,13 +170,14 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.HasKey("OrganizationId", "Id")
                         .HasName("pk_events");
 
+                    b.HasIndex("OrganizationId", "OccurredAt")
+                        .HasDatabaseName("ix_events_own")
+                        .HasFilter("subject_id = organization_id");
+
                     b.HasIndex("OrganizationId", "Position")
                         .IsUnique()
                         .HasDatabaseName("ix_events_organization_id_position")
                         .HasFilter("position IS NOT NULL");
-
-                    b.HasIndex("OrganizationId", "SubjectId")
-                        .HasDatabaseName("ix_events_organization_id_subject_id");
 
                     b.ToTable("events", (string)null);
                 });
@@ -450,10 +267,6 @@ namespace Usher.Migrations.Sqlite.Migrations
 
                     b.HasKey("OrganizationId", "Id")
                         .HasName("pk_groups");
-
-                    b.HasIndex("OrganizationId")
-                        .HasDatabaseName("ix_groups_default")
-                        .HasFilter("is_default");
 
                     b.HasIndex("OrganizationId", "NameKey")
                         .IsUnique()
@@ -810,6 +623,26 @@ namespace Usher.Migrations.Sqlite.Migrations
                     b.ToTable("job_batches", (string)null);
                 });
 
+            modelBuilder.Entity("Usher.Core.Members.DeletedGrant", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.HasKey("OrganizationId", "Kind", "Target")
+                        .HasName("pk_deleted_grants");
+
+                    b.ToTable("deleted_grants", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Members.Member", b =>
                 {
                     b.Property<byte[]>("OrganizationId")
@@ -960,7 +793,8 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasFilter("user_id IS NULL AND kind = 'person' AND status <> 'removed'");
 
                     b.HasIndex("UserId")
-                        .HasDatabaseName("ix_members_user_id");
+                        .HasDatabaseName("ix_members_user_id")
+                        .HasFilter("user_id IS NOT NULL");
 
                     b.HasIndex("OrganizationId", "Identifier")
                         .IsUnique()
@@ -983,6 +817,30 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_members_identifier");
 
                     b.ToTable("members", (string)null);
+                });
+
+            modelBuilder.Entity("Usher.Core.Members.MemberGrant", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Target")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("target");
+
+                    b.Property<byte[]>("MemberId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("member_id");
+
+                    b.HasKey("OrganizationId", "Kind", "Target", "MemberId")
+                        .HasName("pk_member_grants");
+
+                    b.ToTable("member_grants", (string)null);
                 });
 
             modelBuilder.Entity("Usher.Core.Members.NumberBlock", b =>
@@ -1274,6 +1132,69 @@ namespace Usher.Migrations.Sqlite.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Usher.Core.Roles.Role", b =>
+                {
+                    b.Property<byte[]>("OrganizationId")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("organization_id");
+
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Description")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("description");
+
+                    b.Property<string>("GrantLog")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grant_log");
+
+                    b.Property<string>("Grants")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("grants");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<string>("NameKey")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name_key");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UpdatedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("updated_by");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("OrganizationId", "Id")
+                        .HasName("pk_roles");
+
+                    b.HasIndex("OrganizationId", "NameKey")
+                        .IsUnique()
+                        .HasDatabaseName("ix_roles_organization_id_name_key");
+
+                    b.ToTable("roles", (string)null);
+                });
+
             modelBuilder.Entity("Usher.Core.Sessions.Session", b =>
                 {
                     b.Property<byte[]>("Hash")
@@ -1479,12 +1400,9 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("BLOB")
                         .HasColumnName("id");
 
-                    b.Property<int>("AccessFailedCount")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("access_failed_count");
-
                     b.Property<string>("ConcurrencyStamp")
                         .IsConcurrencyToken()
+                        .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("concurrency_stamp");
 
@@ -1493,13 +1411,8 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnName("created_at");
 
                     b.Property<string>("Email")
-                        .HasMaxLength(256)
                         .HasColumnType("TEXT")
                         .HasColumnName("email");
-
-                    b.Property<bool>("EmailConfirmed")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("email_confirmed");
 
                     b.Property<long?>("EmailProvedAt")
                         .HasColumnType("INTEGER")
@@ -1523,37 +1436,12 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("locale");
 
-                    b.Property<bool>("LockoutEnabled")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("lockout_enabled");
-
-                    b.Property<long?>("LockoutEnd")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("lockout_end");
-
-                    b.Property<string>("NormalizedEmail")
-                        .HasMaxLength(256)
-                        .HasColumnType("TEXT")
-                        .HasColumnName("normalized_email");
-
-                    b.Property<string>("NormalizedUserName")
-                        .HasMaxLength(256)
-                        .HasColumnType("TEXT")
-                        .HasColumnName("normalized_user_name");
-
                     b.Property<string>("PasswordHash")
                         .HasColumnType("TEXT")
                         .HasColumnName("password_hash");
 
-                    b.Property<string>("PhoneNumber")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("phone_number");
-
-                    b.Property<bool>("PhoneNumberConfirmed")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("phone_number_confirmed");
-
                     b.Property<string>("SecurityStamp")
+                        .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("security_stamp");
 
@@ -1565,19 +1453,10 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("two_factor_enabled");
 
-                    b.Property<string>("UserName")
-                        .HasMaxLength(256)
-                        .HasColumnType("TEXT")
-                        .HasColumnName("user_name");
-
                     b.HasKey("Id")
                         .HasName("pk_users");
 
-                    b.HasIndex("NormalizedUserName")
-                        .IsUnique()
-                        .HasDatabaseName("user_name_index");
-
-                    b.HasIndex(new[] { "NormalizedEmail" }, "ix_users_email")
+                    b.HasIndex(new[] { "Email" }, "ix_users_email")
                         .IsUnique()
                         .HasDatabaseName("ix_users_email");
 
@@ -1637,36 +1516,6 @@ namespace Usher.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_user_address_changes_user_id_created_at");
 
                     b.ToTable("user_address_changes", (string)null);
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserClaim<System.Guid>", b =>
-                {
-                    b.HasOne("Usher.Core.Users.User", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_user_claims_users_user_id");
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserLogin<System.Guid>", b =>
-                {
-                    b.HasOne("Usher.Core.Users.User", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_user_logins_users_user_id");
-                });
-
-            modelBuilder.Entity("Microsoft.AspNetCore.Identity.IdentityUserToken<System.Guid>", b =>
-                {
-                    b.HasOne("Usher.Core.Users.User", null)
-                        .WithMany()
-                        .HasForeignKey("UserId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_user_tokens_users_user_id");
                 });
 
             modelBuilder.Entity("Usher.Core.Invitations.Invitation", b =>

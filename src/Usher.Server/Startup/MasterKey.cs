@@ -91,27 +91,6 @@ public sealed class MasterKey
     }
 }
 
-/// <summary>Stores Data Protection's keys in the database, so that all nodes share them.</summary>
-internal sealed class KeyRepository(IServiceScopeFactory scopes) : IXmlRepository
-{
-    public IReadOnlyCollection<XElement> GetAllElements()
-    {
-        using var scope = scopes.CreateScope();
-        return [
-            .. scope.ServiceProvider.GetRequiredService<UsherDb>().DataProtectionKeys.AsNoTracking().ToList()
-                .Select(k => XElement.Parse(k.Xml))];
-    }
-
-    public void StoreElement(XElement element, string friendlyName)
-    {
-        // The interface is synchronous. It is called at the first start and then every ninety days.
-        using var scope = scopes.CreateScope();
-        var key = new DataProtectionKey { Name = friendlyName, Xml = element.ToString(SaveOptions.DisableFormatting) };
-        scope.ServiceProvider.GetRequiredService<Database>()
-            .RunAsync(unit => Task.FromResult(unit.Add(key)), CancellationToken.None).GetAwaiter().GetResult();
-    }
-}
-
 internal sealed class MasterKeyEncryptor(MasterKey master) : IXmlEncryptor
 {
     /// <summary>The name of the element that contains an encrypted key.</summary>

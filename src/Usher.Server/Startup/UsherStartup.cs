@@ -140,7 +140,7 @@ public sealed class UsherStartup(
     // with the old key would then be unreadable on this node.
     private async Task OpenKeysAsync(IServiceProvider services, UsherDb db, CancellationToken ct)
     {
-        var stored = await db.DataProtectionKeys.AsNoTracking().Select(k => k.Xml).ToListAsync(ct);
+        var stored = await db.DataProtectionKeys.AsNoTracking().Select(k => k.Xml!).ToListAsync(ct);
         if (stored.Count > 0 && !File.Exists(database.MasterKeyFile))
             throw new StartupException(
                 $"Usher:MasterKeyFile: {database.MasterKeyFile} is missing, and the keys in this database need it. "

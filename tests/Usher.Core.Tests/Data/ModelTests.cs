@@ -218,7 +218,7 @@ public sealed partial class ModelTests
         var tables = Tables("postgresql");
         foreach (var (table, column) in new[]
         {
-            ("organizations", "slug"), ("members", "identifier"), ("users", "normalized_email"), ("groups", "name_key"),
+            ("organizations", "slug"), ("members", "identifier"), ("users", "email"), ("groups", "name_key"),
             ("roles", "name_key"), ("resources", "name_key"),
         })
         {
@@ -237,7 +237,7 @@ public sealed partial class ModelTests
         AssertUnique("members", "status <> 'removed' AND user_id IS NOT NULL", "organization_id", "user_id");
         AssertUnique("invitations", "status IN ('pending', 'expired')", "organization_id", "member_id");
         AssertUnique("address_changes", "status = 'pending'", "organization_id", "member_id");
-        AssertUnique("users", null, "normalized_email"); // proven or not
+        AssertUnique("users", null, "email"); // proven or not
 
         void AssertUnique(string table, string? filter, params string[] columns) => Assert.Contains(
             tables.Single(t => t.Name == table).Indexes, i =>

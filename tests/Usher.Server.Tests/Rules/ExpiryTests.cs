@@ -46,7 +46,7 @@ public sealed class ExpiryTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         Assert.Equal("invitation_expired", (await app.JoinAsync(link)).Error?.Code);
         Assert.Equal(InvitationStatus.Pending, (await org.InvitationAsync(link)).Status); // nobody has swept
         Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(ada.Identifier)).Status);
-        Assert.Equal(0, await app.QueryAsync(db => db.Users.CountAsync(u => u.NormalizedEmail == ada.Identifier, Ct)));
+        Assert.Equal(0, await app.QueryAsync(db => db.Users.CountAsync(u => u.Email == ada.Identifier, Ct)));
     }
 
     [Fact]

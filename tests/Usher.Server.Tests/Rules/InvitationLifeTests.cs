@@ -60,7 +60,7 @@ public sealed class InvitationLifeTests(UsherApp app)
         var invitation = await org.InvitationAsync(link);
         Assert.Equal((InvitationStatus.Pending, true), (invitation.Status, invitation.BlockedAt is not null));
         Assert.Equal(MemberStatus.Invited, (await org.MemberAsync(ada.Identifier)).Status);
-        Assert.Equal(0, await app.QueryAsync(db => db.Users.CountAsync(u => u.NormalizedEmail == ada.Identifier, Ct)));
+        Assert.Equal(0, await app.QueryAsync(db => db.Users.CountAsync(u => u.Email == ada.Identifier, Ct)));
     }
 
     [Fact]

@@ -193,6 +193,6 @@ public sealed class InviteRaceTests(UsherApp app)
             members,
             m => Assert.True(m.Invitations.Count(i => i.Status is InvitationStatus.Pending) <= (m.IsLive ? 1 : 0)));
         Assert.All(members.Where(m => m.Status is MemberStatus.Active), m => Assert.NotNull(m.UserId));
-        Assert.True(await app.QueryAsync(db => db.Users.CountAsync(u => u.NormalizedEmail == email, Ct)) <= 1);
+        Assert.True(await app.QueryAsync(db => db.Users.CountAsync(u => u.Email == email, Ct)) <= 1);
     }
 }

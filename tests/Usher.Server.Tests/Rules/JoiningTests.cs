@@ -234,5 +234,5 @@ public sealed class JoiningTests(UsherApp app)
     }
 
     private Task<List<User>> UsersOfAsync(string email) =>
-        app.QueryAsync(db => db.Users.AsNoTracking().Where(u => u.NormalizedEmail == email).ToListAsync(Ct));
+        app.QueryAsync(db => db.Users.AsNoTracking().Where(u => u.Email == email).ToListAsync(Ct));
 }

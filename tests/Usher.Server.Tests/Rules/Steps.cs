@@ -70,7 +70,7 @@ internal static class Steps
 
         /// <summary>The account of an address; null: there is none.</summary>
         public Task<User?> AccountAsync(string email) =>
-            app.QueryAsync(db => db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.NormalizedEmail == email, Ct));
+            app.QueryAsync(db => db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Email == email, Ct));
 
         public Task<SessionUser?> FindSessionAsync(string secret) =>
             app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(secret, Ct));
