@@ -7,7 +7,6 @@ using Microsoft.Net.Http.Headers;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Data;
-using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Roles;

@@ -1,7 +1,6 @@
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Events;
-using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Members;

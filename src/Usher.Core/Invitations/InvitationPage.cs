@@ -1,8 +1,7 @@
 using Usher.Core.Access;
-using Usher.Core.Invitations;
 using Usher.Core.Roles;
 
-namespace Usher.Core.Guests;
+namespace Usher.Core.Invitations;
 
 /// <summary>The sort order of a list of invitations.</summary>
 public enum InvitationOrder
