@@ -21,6 +21,13 @@ import { BareRead } from "./systems/ceiling.mjs";
 import { Directus } from "./systems/directus.mjs";
 import { Usher } from "./systems/usher.mjs";
 
+// The scenarios that need all systems, and those that need only a database of Usher's.
+const comparing = [
+  "cold", "invite", "get", "page-first", "page-middle", "page-last", "all", "check", "accept", "accept-new", "crowd",
+  "sign-in", "accept-rest",
+];
+const copying = ["bulk", "mail", "mail-beside"];
+
 const began = performance.now();
 const options = readOptions(process.argv.slice(2));
 
@@ -72,13 +79,6 @@ async function measureAll(database) {
   }
   await pages(bench, database, usher);
 }
-
-// The scenarios that need all systems, and those that need only a database of Usher's.
-const comparing = [
-  "cold", "invite", "get", "page-first", "page-middle", "page-last", "all", "check", "accept", "accept-new", "crowd",
-  "sign-in", "accept-rest",
-];
-const copying = ["bulk", "mail", "mail-beside"];
 
 async function seedAll(database, systems) {
   const seeded = [];
