@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Usher.Server.Api;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests;

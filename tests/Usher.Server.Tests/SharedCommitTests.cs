@@ -86,7 +86,7 @@ public sealed class SharedCommitTests
         Assert.Equal((before, false), ((await org.EventsAsync()).Count, await NameAsync() is "Lost"));
         app.Commands.Total.Take();
         await RenameAsync("Kept", rows);
-        Assert.Equal([102], app.Commands.Total.Batches); // with the organization and the stamp of its definitions
+        Assert.Equal([101], app.Commands.Total.Batches); // the organization with its stamp, and the events
         Assert.Equal((before + 100, "Kept"), ((await org.EventsAsync()).Count, await NameAsync()));
     }
 

@@ -1,4 +1,4 @@
-using Usher.Server.Api;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 using Usher.Server.Tests.Golden;
 using Usher.Server.Tests.Infrastructure;

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.Extensions.DependencyInjection;
 using Usher.Server.Errors;
+using Usher.Server.Pages;
 
 namespace Usher.Server.Tests.Infrastructure;
 
