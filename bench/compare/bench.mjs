@@ -32,16 +32,20 @@ export class Bench {
 
   wants(name) { return this.options.only ? this.options.only.has(name) : !this.options.left.includes(name); }
 
-  /** One that fails, or comes too late, leaves the others their turn: its rows say that it was not measured. */
+  wantsOf(names) { return names.some((name) => this.wants(name)); }
+
+  /** A scenario that fails or comes too late leaves the others their turn: its rows say that it was not measured. */
   async attempt(name, work) {
     if (!this.wants(name)) return;
     if (this.secondsLeft < 0) {
       this.failures.push(`${this.stage}: ${name}: no time left`);
       return;
     }
-    // One that began in time may end a little late, not very late.
+    // A scenario that began in time may end a little late, not very late.
     let timer;
-    const late = new Promise((_, failed) => { timer = setTimeout(() => failed(new Error("took too long")), (this.secondsLeft + 15) * 1000); });
+    const late = new Promise((_, failed) => {
+      timer = setTimeout(() => failed(new Error("took too long")), (this.secondsLeft + 15) * 1000);
+    });
     await this.try(name, () => Promise.race([work(), late]));
     clearTimeout(timer);
   }
@@ -54,7 +58,7 @@ export class Bench {
     } catch (e) {
       this.failures.push(`${this.stage}: ${name}: ${e.message}`);
       say(`${name} failed: ${e.stack}`);
-      // What it left running would take part in the next scenario.
+      // Servers that it left running would take part in the next scenario.
       for (const child of started()) if (!before.has(child)) await stop(child, "SIGKILL");
     }
   }
@@ -63,13 +67,15 @@ export class Bench {
 
   /** The result of runs, each figure the median of theirs. */
   medians(result, runs) {
-    for (const name of ["rps", "p50", "p99", "cpu", "databaseCpu", "others"]) result[name] = median(runs.map((run) => run[name]));
-    return { ...result, all: runs.map((run) => Math.round(run.rps)), bad: runs.reduce((sum, run) => sum + run.bad, 0) };
+    for (const name of ["rps", "p50", "p99", "cpu", "databaseCpu", "others"]) {
+      result[name] = median(runs.map((run) => run[name]));
+    }
+    const bad = runs.reduce((sum, run) => sum + (run.bad ?? 0), 0);
+    return { ...result, repeats: runs.length, all: runs.map((run) => Math.round(run.rps)), bad };
   }
 
-  find(database, system, scenario, more = {}) {
-    return this.results.find((r) => r.database === database && r.system === system && r.scenario === scenario && Object.entries(more).every(([k, v]) => r[k] === v));
-  }
+  /** @returns the results with these values */
+  all(wanted) { return this.results.filter((r) => Object.entries(wanted).every(([name, value]) => r[name] === value)); }
 
   end(server, signal) { return stop(server.process, signal); }
 

@@ -2,24 +2,31 @@
 import fs from "node:fs";
 import path from "node:path";
 import { Bench } from "./bench.mjs";
-import { install, isInstalled, publish, publishedMiB, say } from "./install.mjs";
+import { install, publish, publishedMiB, say } from "./install.mjs";
 import { data, repository, work } from "./lib/places.mjs";
 import { untilAnswered } from "./lib/processes.mjs";
-import { wrk } from "./lib/wrk.mjs";
-import { connections, readOptions } from "./options.mjs";
+import { readOptions } from "./options.mjs";
 import { barRows } from "./report/bar.mjs";
 import { writePage } from "./report/page.mjs";
 import { barText } from "./report/text.mjs";
 import { accepts, acceptsWithoutHash, personsNeeded } from "./scenarios/accepts.mjs";
 import { bulk } from "./scenarios/bulk.mjs";
-import { growth } from "./scenarios/growth.mjs";
-import { invites, invitesWithMail } from "./scenarios/invites.mjs";
+import { invites } from "./scenarios/invites.mjs";
+import { mails } from "./scenarios/mails.mjs";
+import { pages } from "./scenarios/pages.mjs";
 import { reads, signIns } from "./scenarios/reads.mjs";
 import { starts } from "./scenarios/starts.mjs";
 import { BetterAuth } from "./systems/better-auth.mjs";
 import { BareRead } from "./systems/ceiling.mjs";
 import { Directus } from "./systems/directus.mjs";
 import { Usher } from "./systems/usher.mjs";
+
+// The scenarios that need all systems, and those that need only a database of Usher's.
+const comparing = [
+  "cold", "invite", "get", "page-first", "page-middle", "page-last", "all", "check", "accept", "accept-new", "crowd",
+  "sign-in", "accept-rest",
+];
+const copying = ["bulk", "mail", "mail-beside"];
 
 const began = performance.now();
 const options = readOptions(process.argv.slice(2));
@@ -29,8 +36,6 @@ install("better-auth");
 if (options.directus === "all") {
   install("node22");
   install("directus", "node22");
-} else if (!isInstalled("directus")) {
-  options.directus = "none";
 }
 const isFirst = !fs.existsSync(path.join(work, "usher"));
 const published = performance.now();
@@ -51,63 +56,63 @@ await bench.finish();
 
 const rows = barRows(bench);
 console.log(barText(bench, rows));
-const result = { at: new Date().toISOString(), options: { ...options, only: options.only && [...options.only] }, size: bench.size, results: bench.results, failures: bench.failures, rows };
+const { size, results, failures } = bench;
+const used = { ...options, only: options.only && [...options.only] };
+const result = { at: new Date().toISOString(), options: used, size, results, failures, rows };
 fs.writeFileSync(path.join(work, options.quick ? "quick.json" : "full.json"), JSON.stringify(result, null, 1));
 if (!options.quick) writePage(bench, rows, options.altered ? path.join(work, "page") : path.join(repository, "docs"));
 say(`took ${Math.round((performance.now() - began) / 1000)} s`);
 process.exit(0);
 
 async function measureAll(database) {
-  const usher = new Usher(bench, database), betterAuth = new BetterAuth(bench, database);
-  const peers = [betterAuth, ...(options.directus === "all" ? [new Directus(bench, database)] : [])];
-  const wanted = { members: options.members, persons: bench.wants("accept") || bench.wants("accept-new") ? personsNeeded(options) : 0 };
-  const seeded = [];
-  for (const system of [usher, ...peers]) {
-    say(`${database}: making ${options.members} members for ${system.title}`);
-    seeded.push({ system, state: await system.seed("main", wanted) });
+  const usher = new Usher(bench, database), peers = [new BetterAuth(bench, database)];
+  if (options.directus === "all") peers.push(new Directus(bench, database));
+  const seeded = bench.wantsOf(comparing) ? await seedAll(database, [usher, ...peers]) : [];
+  if (seeded.length > 0) await compare(database, usher, seeded);
+
+  const [{ state } = {}] = seeded;
+  if (bench.wantsOf(copying)) {
+    const clean = state ? { ...state, name: "clean" } : await usher.seed("clean", { members: options.members });
+    await bulk(bench, database, usher, clean);
+    // It alone changes the clean copy.
+    await mails(bench, database, usher, clean);
   }
-  // Usher's database in three: for what reads and joins, for what invites, and one that stays as it is until the end.
+  await pages(bench, database, usher);
+}
+
+async function seedAll(database, systems) {
+  const seeded = [];
+  for (const system of systems) {
+    say(`${database}: making ${options.members} members for ${system.title}`);
+    const persons = bench.wants("accept") ? personsNeeded(options, system.title === "Usher") : 0;
+    seeded.push({ system, state: await system.seed("main", { members: options.members, persons }) });
+  }
+  return seeded;
+}
+
+async function compare(database, usher, seeded) {
+  // Usher's database in three: for what reads and joins, for what invites, and one that stays as it is.
   for (const copy of ["invited", "clean"]) usher.copy("main", copy);
-  const named = (name) => seeded.map(({ system, state }) => ({ system, state: system === usher ? { ...state, name } : state }));
   await starts(bench, database, seeded);
 
-  // First, and by servers just started: what they have in memory afterwards is the invites'.
+  // First, and by servers just started: their memory afterwards is the invites'.
   if (bench.wants("invite")) {
-    const inviting = await serveAll(named("invited"));
-    await warmUp(inviting);
+    const inviting = await serveAll(seeded.map(({ system, state }) =>
+      ({ system, state: system === usher ? { ...state, name: "invited" } : state })));
     await invites(bench, database, inviting);
     for (const { server } of inviting) await bench.end(server, "SIGKILL");
+    for (const { system, state } of seeded) if (system !== usher) system.analyze(state);
   }
 
   const ceiling = new BareRead(bench, database);
-  const bare = { title: ceiling.title, server: await ceiling.serve(options.members), get request() { return ceiling.request; } };
+  const bare = { title: ceiling.title, server: await ceiling.serve(options.members), request: ceiling.request };
   const contestants = await serveAll(seeded);
-  await warmUp([bare, ...contestants]);
   await reads(bench, database, { ceiling: bare, contestants });
   await bench.end(bare.server);
   await accepts(bench, database, contestants);
   await signIns(bench, database, contestants);
   for (const { server } of contestants) await bench.end(server, "SIGKILL");
   await acceptsWithoutHash(bench, database, usher, seeded[0].state);
-
-  await bulk(bench, database, usher, { ...seeded[0].state, name: "clean" });
-  await growth(bench, database, usher);
-  // The last, because it alone changes the clean copy.
-  await invitesWithMail(bench, database, usher, { ...seeded[0].state, name: "clean" });
-  if (options.directus === "cold" && bench.wants("cold") && bench.secondsLeft > 40) await startsOfDirectus(database);
-}
-
-// In a quick run there is no time for more of it, and for this much only where the rest went fast.
-function startsOfDirectus(database) {
-  return bench.try("cold, Directus", async () => {
-    const system = new Directus(bench, database);
-    await starts(bench, database, [{ system, state: await system.seed("main", { members: 100 }) }]);
-  });
-}
-
-// A server that was just started is not yet what it will be: the compilers are still at work.
-async function warmUp(contestants) {
-  for (const { server, request, requests } of contestants) await wrk(server.url, request ?? requests.get, { connections, seconds: options.restartSeconds });
 }
 
 async function serveAll(seeded) {

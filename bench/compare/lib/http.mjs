@@ -6,12 +6,13 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
 /** @returns {Promise<{status: number, json: any, text: string}>} */
 export const call = (url, { method = "GET", headers = {}, body } = {}) => new Promise((done, failed) => {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const all = text === undefined ? headers : { "Content-Type": "application/json", ...headers, "Content-Length": Buffer.byteLength(text) };
+  const typed = { "Content-Type": "application/json", ...headers, "Content-Length": Buffer.byteLength(text ?? "") };
+  const all = text === undefined ? headers : typed;
   const request = http.request(url, { method, agent, headers: all, timeout: 120_000 }, (answer) => {
     const parts = [];
     answer.on("data", (part) => parts.push(part)).on("error", failed).on("end", () => {
-      const said = Buffer.concat(parts).toString();
-      done({ status: answer.statusCode, text: said, get json() { return JSON.parse(said); } });
+      const text = Buffer.concat(parts).toString();
+      done({ status: answer.statusCode, text, get json() { return JSON.parse(text); } });
     });
   });
   request.on("timeout", () => request.destroy(new Error(`no answer from ${url}`))).on("error", failed).end(text);
@@ -20,7 +21,8 @@ export const call = (url, { method = "GET", headers = {}, body } = {}) => new Pr
 /** The same, for what must succeed. @returns the JSON */
 export async function must(url, request) {
   const answer = await call(url, request);
-  if (answer.status >= 300) throw new Error(`${request?.method ?? "GET"} ${url}: ${answer.status} ${answer.text.slice(0, 500)}`);
+  const what = `${request?.method ?? "GET"} ${url}`;
+  if (answer.status >= 300) throw new Error(`${what}: ${answer.status} ${answer.text.slice(0, 500)}`);
   return answer.text === "" ? undefined : answer.json;
 }
 

@@ -1,5 +1,5 @@
-// Where things are. All that is installed or made lies below bench/.work, which is ignored; PostgreSQL's cluster alone is in the
-// system's temp folder, because its user must be able to reach it.
+// Where things are. All that is installed or made lies below bench/.work, which Git ignores. Only PostgreSQL's cluster
+// is in the system's temp folder, because the user it runs as must be able to reach it.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";

@@ -20,12 +20,15 @@ export class Postgres {
     it.folder = fs.mkdtempSync(path.join(os.tmpdir(), "usher-bench-"));
     process.on("exit", () => fs.rmSync(it.folder, { recursive: true, force: true }));
     // It refuses to run as root.
-    const as = process.getuid() === 0 ? ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"] : ["env"];
-    if (process.getuid() === 0) run("chown", ["postgres", it.folder]);
+    const isRoot = process.getuid() === 0;
+    const [as, ...who] = isRoot ? ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"] : ["env"];
+    if (isRoot) run("chown", ["postgres", it.folder]);
     const cluster = path.join(it.folder, "cluster");
-    run(as[0], [...as.slice(1), path.join(it.bin, "initdb"), "-D", cluster, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], { cwd: it.folder });
-    const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${it.folder}`, "max_connections=300"].flatMap((s) => ["-c", s]);
-    it.process = start(as[0], [...as.slice(1), path.join(it.bin, "postgres"), "-D", cluster, "-p", String(it.port), ...settings], { cwd: it.folder, log: "postgres" });
+    const made = ["-D", cluster, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"];
+    run(as, [...who, path.join(it.bin, "initdb"), ...made], { cwd: it.folder });
+    const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${it.folder}`, "max_connections=300"];
+    const options = ["-D", cluster, "-p", String(it.port), ...settings.flatMap((s) => ["-c", s])];
+    it.process = start(as, [...who, path.join(it.bin, "postgres"), ...options], { cwd: it.folder, log: "postgres" });
     for (let tries = 0; ; tries++) {
       try {
         it.run("postgres", "select 1");
@@ -43,23 +46,48 @@ export class Postgres {
 
   npgsql(database) { return `Host=127.0.0.1;Port=${this.port};Username=bench;Database=${database}`; }
 
-  /** @returns what the statements answer: columns apart by |, one row a line. */
+  /** @returns what the statements answer: one row a line, columns separated by |. */
   run(database, statements) {
-    return run(path.join(this.bin, "psql"), ["-qAtX", "-v", "ON_ERROR_STOP=1", this.url(database)], { input: statements });
+    const options = ["-qAtX", "-v", "ON_ERROR_STOP=1", this.url(database)];
+    return run(path.join(this.bin, "psql"), options, { input: statements });
   }
 
   create(database, template) {
-    this.run("postgres", `drop database if exists "${database}" with (force);\ncreate database "${database}"${template ? ` template "${template}"` : ""};`);
+    this.drop(database);
+    this.run("postgres", `create database "${database}"${template ? ` template "${template}"` : ""};`);
   }
 
   drop(database) { this.run("postgres", `drop database if exists "${database}" with (force);`); }
 
-  /** @returns {Promise<number>} transactions a second. */
+  /** @returns {Promise<{rps: number, transactions: number}>} transactions a second, and all of them */
   async pgbench(database, script, clients, seconds) {
-    const { code, said } = await runAside(path.join(this.bin, "pgbench"),
-      ["-n", "-f", script, "-c", String(clients), "-j", "2", "-T", String(seconds), "-M", "prepared", this.url(database)]);
-    if (code !== 0) throw new Error(`pgbench: ${said.slice(-800)}`);
-    return Number(/tps = ([\d.]+)/.exec(said)[1]);
+    const load = ["-n", "-f", script, "-c", String(clients), "-j", "2", "-T", String(seconds), "-M", "prepared"];
+    const { code, output } = await runAside(path.join(this.bin, "pgbench"), [...load, this.url(database)]);
+    if (code !== 0) throw new Error(`pgbench: ${output.slice(-800)}`);
+    const find = (pattern) => Number(pattern.exec(output)[1]);
+    return { rps: find(/tps = ([\d.]+)/), transactions: find(/actually processed: (\d+)/) };
+  }
+
+  /** Has every statement in the database explained in the log, with its buffers; for connections opened from now on. */
+  explainAll(database) {
+    const settings = {
+      session_preload_libraries: "auto_explain", "auto_explain.log_min_duration": 0, "auto_explain.log_analyze": "on",
+      "auto_explain.log_buffers": "on", "auto_explain.log_timing": "off", "auto_explain.log_format": "json",
+      "auto_explain.log_nested_statements": "on",
+    };
+    for (const [name, value] of Object.entries(settings)) {
+      this.run("postgres", `alter database "${database}" set ${name} = '${value}';`);
+    }
+  }
+
+  /** Where the log ends now. */
+  get logEnd() { return fs.statSync(this.process.log).size; }
+
+  /** Buffers hit or read by the statements that were explained since then. */
+  buffersSince(logEnd) {
+    const log = fs.readFileSync(this.process.log).subarray(logEnd).toString();
+    const plans = [...log.matchAll(/ ms  plan:\n((?:\t.*\n)+)/g)].map(([, text]) => JSON.parse(text).Plan);
+    return plans.reduce((sum, plan) => sum + plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], 0);
   }
 
   stop() { return stop(this.process, "SIGINT"); }

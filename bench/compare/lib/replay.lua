@@ -1,6 +1,7 @@
--- What wrk sends. The plan, a Lua file named by BENCH_PLAN, has method, path, headers and body. Where `fixed`, every request is that one; else "@N@" in path
--- and body becomes a number that no other request has. With `rows`, a file of path, body and header value separated by tabs, each request takes the next row;
--- the run ends when they are used up, unless they may come `again`.
+-- What wrk sends. The plan, a Lua file named by BENCH_PLAN, has method, path, headers and body. If `fixed`, every
+-- request is that one; otherwise "@N@" in path and body becomes a number that no other request has. With `rows`, a file
+-- of path, body and header value separated by tabs, each request takes the next row; the run ends when they are used
+-- up, unless they may come `again`.
 -- One thread only: counters are per thread.
 local ffi = require("ffi")
 ffi.cdef [[ typedef struct { long s; long us; } bench_time; int gettimeofday(bench_time *at, void *zone); ]]
@@ -23,9 +24,11 @@ function init()
     local headers = {}
     for k, v in pairs(plan.headers) do headers[k] = v end
     if value ~= "" then headers[plan.row_header] = value end
-    rows[#rows + 1] = wrk.format(plan.method, path ~= "" and path or plan.path, headers, body ~= "" and body or plan.body)
+    if path == "" then path = plan.path end
+    if body == "" then body = plan.body end
+    rows[#rows + 1] = wrk.format(plan.method, path, headers, body)
   end
-  -- What is still on its way when the last row is answered must be somebody's row too.
+  -- A request that is still on its way when the run ends must have a row of its own, too.
   if not plan.again then enough = #rows - connections end
 end
 
@@ -35,10 +38,12 @@ function request()
   if plan.ready then return plan.ready end
   if rows then return plan.again and rows[(sent - 1) % #rows + 1] or rows[sent] or rows[#rows] end
   local number = plan.tag .. sent
-  return wrk.format(plan.method, (plan.path:gsub("@N@", number)), plan.headers, plan.body and plan.body:gsub("@N@", number))
+  local body = plan.body and plan.body:gsub("@N@", number)
+  return wrk.format(plan.method, (plan.path:gsub("@N@", number)), plan.headers, body)
 end
 
--- Without this function wrk does not parse answers for Lua, which costs it half its speed; so only short runs and rows look.
+-- Without this function wrk does not parse answers for Lua, which costs it half its speed. So only short runs and runs
+-- of rows have it.
 if plan.look or plan.rows then
   function response(status, _, body)
     answered = answered + 1
@@ -55,7 +60,8 @@ function done(summary, latency)
   local from, to = thread:get("first"), thread:get("last")
   if to > from then seconds = to - from end
   local errors = summary.errors
-  print(string.format('BENCH {"requests":%d,"seconds":%.4f,"p50":%.3f,"p99":%.3f,"bytes":%d,"refused":%d,"broken":%d,"sample":"%s"}',
+  local form = '{"requests":%d,"seconds":%.4f,"p50":%.3f,"p99":%.3f,"bytes":%d,"refused":%d,"broken":%d,"sample":"%s"}'
+  print(string.format("BENCH " .. form,
     summary.requests, seconds, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, summary.bytes, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout, ((thread:get("sample") or ""):gsub("[%c\"\\]", " "))))
 end

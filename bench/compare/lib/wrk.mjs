@@ -7,24 +7,29 @@ import { runAside } from "./processes.mjs";
 let runs = 0;
 
 /**
- * @param request {method, path, headers, body}; and fixed, or rows [{path, body, header}] with rowHeader, and again; see replay.lua
+ * @param request {method, path, headers, body}; and fixed, or rows [{path, body, header}] with rowHeader, and again;
+ *   see replay.lua
  * @returns {Promise<{requests, seconds, rps, p50, p99, bytes, bad, sample}>} p50 and p99 in milliseconds
  */
 export async function wrk(url, request, { connections, seconds, look = false }) {
   const name = path.join(work, `plan-${process.pid}-${++runs}`);
+  const json = (body) => body === undefined ? undefined : JSON.stringify(body);
   const plan = {
-    method: request.method ?? "GET", path: request.path ?? "/", headers: request.headers ?? {}, tag: `${Date.now().toString(36)}x${runs}x`,
-    body: request.body === undefined ? undefined : JSON.stringify(request.body), fixed: request.fixed, look, again: request.again, row_header: request.rowHeader,
+    method: request.method ?? "GET", path: request.path ?? "/", headers: request.headers ?? {},
+    body: json(request.body), tag: `${Date.now().toString(36)}x${runs}x`, fixed: request.fixed, look,
+    again: request.again, row_header: request.rowHeader,
   };
   if (request.rows) {
     plan.rows = `${name}.tsv`;
-    fs.writeFileSync(plan.rows, request.rows.map((row) => [row.path ?? "", row.body === undefined ? "" : JSON.stringify(row.body), row.header ?? ""].join("\t")).join("\n") + "\n");
+    const lines = request.rows.map((row) => [row.path ?? "", json(row.body) ?? "", row.header ?? ""].join("\t"));
+    fs.writeFileSync(plan.rows, lines.join("\n") + "\n");
   }
   fs.writeFileSync(`${name}.lua`, `return ${lua(plan)}\n`);
   try {
-    const { said } = await runAside("wrk", ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "30s", "-s", path.join(compare, "lib/replay.lua"), url],
+    const load = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "30s"];
+    const { output } = await runAside("wrk", [...load, "-s", path.join(compare, "lib/replay.lua"), url],
       { env: { BENCH_PLAN: `${name}.lua`, BENCH_CONNECTIONS: String(connections) } });
-    const line = /^BENCH (.*)$/m.exec(said) ?? fail(`wrk: ${said.slice(0, 800)}`);
+    const line = /^BENCH (.*)$/m.exec(output) ?? fail(`wrk: ${output.slice(0, 800)}`);
     const result = JSON.parse(line[1]);
     return { ...result, rps: result.requests / result.seconds, bad: result.refused + result.broken };
   } finally {
@@ -34,7 +39,10 @@ export async function wrk(url, request, { connections, seconds, look = false }) 
 
 function lua(value) {
   if (typeof value === "string") return `"${value.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n")}"`;
-  if (value && typeof value === "object") return `{${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `["${k}"]=${lua(v)}`).join(",")}}`;
+  if (value && typeof value === "object") {
+    const fields = Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `["${k}"]=${lua(v)}`);
+    return `{${fields.join(",")}}`;
+  }
   return String(value ?? "nil");
 }
 

@@ -1,27 +1,37 @@
 import { median } from "../lib/numbers.mjs";
+import { cpuOf, readCpu, spent, standsStill } from "./measure.mjs";
 
-/** Ten thousand people in one call, until each has his result; beside it what the engine needs for the same rows. */
+/** Ten thousand people in one call, until each has a result; beside it what the engine needs for the same rows. */
 export async function bulk(bench, database, usher, state) {
   await bench.attempt("bulk", async () => {
-    const taken = [], engine = [];
-    let rows;
-    for (let repeat = 0; repeat < bench.options.repeats; repeat++) {
-      usher.copy(state.name, "bulk");
-      const server = await usher.serve("bulk");
-      // As before every other scenario: a server's hot code is compiled a second time after some seconds of load.
-      const warmUntil = Date.now() + bench.options.restartSeconds * 1000;
-      for (let call = 0; call === 0 || Date.now() < warmUntil; call++) await usher.bulk(server, bench.options.bulkWarmRows, `warm${call}`);
-      const since = Date.now();
-      taken.push(await usher.bulk(server, bench.options.bulkRows, "bulk"));
-      await bench.end(server, "SIGKILL");
-      const alone = usher.engineTime("bulk", since);
-      engine.push(alone.took);
-      rows = alone.rows;
-      usher.remove("bulk");
+    const { options } = bench;
+    usher.copy(state.name, "bulk");
+    const server = await usher.serve("bulk");
+    const costs = [];
+    while (costs.length < options.warmSlices && !standsStill(costs, options)) {
+      costs.push(cpuOf(await timed(bench, database, usher, server, options.bulkWarmRows, `warm${costs.length}`)));
     }
+    await usher.analyze({ name: "bulk" });
+    const calls = [];
+    let since;
+    for (let repeat = 0; repeat < options.repeats; repeat++) {
+      since = Date.now();
+      calls.push(await timed(bench, database, usher, server, options.bulkRows, `bulk${repeat}`));
+    }
+    await bench.end(server, "SIGKILL");
+    const { taken, rows } = usher.engineTime("bulk", since, options.repeats);
+    usher.remove("bulk");
+    const result = (system, times, more) =>
+      ({ database, system, scenario: "bulk", ms: median(times), all: times.map(Math.round), ...more });
     bench.record([
-      { database, system: usher.title, scenario: "bulk", ms: median(taken), all: taken.map(Math.round) },
-      { database, system: "engine alone", scenario: "bulk", ms: median(engine), all: engine.map(Math.round), rows },
+      result(usher.title, calls.map(({ ms }) => ms), { totalCpu: median(calls.map(cpuOf)) * options.bulkRows / 1000 }),
+      result("engine alone", taken, { rows }),
     ]);
   });
+}
+
+async function timed(bench, database, usher, server, rows, name) {
+  const before = readCpu(bench, database, server);
+  const ms = await usher.bulk(server, rows, name);
+  return { ms, ...spent(before, readCpu(bench, database, server), rows) };
 }

@@ -1,88 +1,131 @@
-// One scenario, everybody it is for, one after another and then again: what is compared was measured in the same minute.
+// One scenario: all systems that have it, one after another and then again. What is compared was measured in the same
+// minute.
 import os from "node:os";
 import { call, together } from "../lib/http.mjs";
 import { cpuSeconds, machineSeconds } from "../lib/proc.mjs";
-import { median, sleep } from "../lib/numbers.mjs";
+import { mean, median, sleep } from "../lib/numbers.mjs";
 import { wrk } from "../lib/wrk.mjs";
 import { connections } from "../options.mjs";
 
+/** What a request costs: microseconds of the server's processes and of PostgreSQL's. */
+export const cpuOf = (result) => result && result.cpu + (result.databaseCpu ?? 0);
+
 /**
- * @param runners [{title, server, next}]: next() gives the request of each repeat; or [{title, rate}]: rate() gives a ceiling's operations a second
- * @param how at: connections; seconds of a run; warm: seconds before the first, 0 for none
+ * @param runners [{title, server, next}]: next() gives the request of each repeat. Optional: warm() gives the request
+ *   of a slice of warming; analyze() is called after it; repeats. Or [{title, rate}]: rate() measures a ceiling
+ * @param how at: connections; seconds of a run; repeats; warm: whether to warm before
  * @returns {Promise<object[]>} one result for each runner, medians of the repeats
  */
-export async function measure(bench, database, scenario, runners, { at = connections, seconds = bench.options.seconds, warm = bench.options.warmSeconds } = {}) {
-  const { repeats } = bench.options;
+export async function measure(bench, database, scenario, runners, how = {}) {
+  const { at = connections, seconds = bench.options.seconds, repeats = bench.options.repeats, warm = true } = how;
   const runs = runners.map(() => []);
   for (const runner of runners) {
-    if (!runner.server || warm === 0) continue;
-    // A refusal shows here: measured runs do not look at what they are answered.
-    const request = await runner.next();
-    const { bad, sample } = await wrk(runner.server.url, request, { connections: at, seconds: warm, look: true });
-    if (bad > 0) throw new Error(`${runner.title}, ${scenario}: ${bad} of the warm-up's requests were refused: ${sample}`);
+    if (warm && runner.server) await warmUp(bench, database, scenario, runner, at);
+    await runner.analyze?.();
   }
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const [i, runner] of runners.entries()) {
-      runs[i].push(runner.rate ? { rps: await runner.rate() } : await once(bench, database, runner, await runner.next(), { at, seconds: runner.seconds ?? seconds }));
+      if (repeat >= (runner.repeats ?? repeats)) continue;
+      const measured = async () => once(bench, database, runner, await runner.next(), { at, seconds });
+      runs[i].push(await (runner.rate ?? measured)());
     }
   }
   return runners.map((runner, i) => {
-    const result = { database, system: runner.title, scenario, connections: at, repeats };
-    for (const name of ["rps", "p50", "p99", "cpu", "databaseCpu", "others"]) result[name] = median(runs[i].map((run) => run[name]));
-    result.all = runs[i].map((run) => Math.round(run.rps));
-    result.bad = runs[i].reduce((sum, run) => sum + (run.bad ?? 0), 0);
+    const result = bench.medians({ database, system: runner.title, scenario, connections: at }, runs[i]);
     result.bytes = runs[i][0].bytes / runs[i][0].requests;
-    if (result.bad > 0) console.error(`${runner.title}, ${scenario}: ${result.bad} requests were refused or broke: the figure does not count`);
+    if (result.bad > 0) {
+      console.error(`${runner.title}, ${scenario}: ${result.bad} requests were refused or broke: the figure is void`);
+    }
     return result;
   });
 }
 
-/** One measured run: microseconds of CPU per request of the server's processes and of PostgreSQL's, and how busy others kept the machine meanwhile. */
-export async function once(bench, database, { server }, request, { at, seconds }) {
-  const postgres = database === "postgresql" ? bench.postgres.pid : undefined;
-  await quiet(server.pid);
-  const read = () => ({ server: cpuSeconds(server.pid), postgres: postgres && cpuSeconds(postgres), ours: cpuSeconds(process.pid), machine: machineSeconds(), at: performance.now() });
-  const before = read();
-  const run = await wrk(server.url, request, { connections: at, seconds });
-  const after = read();
+/**
+ * Loads a server in slices of a second until CPU per request stands still, or for as long as the options allow. A
+ * server that was just started is not yet what it will be: its compilers are still at work.
+ */
+async function warmUp(bench, database, scenario, runner, at) {
+  const { warmSlices } = bench.options;
+  const costs = [];
+  while (costs.length < warmSlices && !standsStill(costs, bench.options)) {
+    const request = await (runner.warm ?? runner.next)();
+    // A refusal shows in the first slice: the others do not look at answers. Rows are used up whatever time that takes.
+    const how = { at, seconds: request.rows && !request.again ? 20 : 1, look: costs.length === 0, wait: false };
+    const { bad, sample, ...run } = await once(bench, database, runner, request, how);
+    if (bad > 0) throw new Error(`${runner.title}, ${scenario}: ${bad} warm-up requests were refused: ${sample}`);
+    costs.push(cpuOf(run));
+  }
+}
+
+/** Whether the last slices did not cost noticeably less than those before them. */
+export function standsStill(costs, { steadySlices, steadyWithin }) {
+  if (costs.length < 2 * steadySlices) return false;
+  const last = mean(costs.slice(-steadySlices)), before = mean(costs.slice(-2 * steadySlices, -steadySlices));
+  return last > before * (1 - steadyWithin);
+}
+
+/** Reads the CPU time of a server, of PostgreSQL, of this process and of the machine. */
+export function readCpu(bench, database, server) {
+  const postgres = database === "postgresql" ? cpuSeconds(bench.postgres.pid) : undefined;
+  return {
+    server: cpuSeconds(server.pid), postgres, ours: cpuSeconds(process.pid), machine: machineSeconds(),
+    at: performance.now(),
+  };
+}
+
+/** What `count` requests cost between two readings, in microseconds each, and how busy others kept the machine. */
+export function spent(before, after, count) {
+  const each = (name) => after[name] === undefined ? undefined : (after[name] - before[name]) / count * 1e6;
+  const seconds = (after.at - before.at) / 1000;
+  const others = (after.machine - before.machine - (after.ours - before.ours)) / seconds / os.cpus().length;
+  return { cpu: each("server"), databaseCpu: each("postgres"), others: Math.max(0, others) };
+}
+
+/** One measured run. */
+export async function once(bench, database, { server }, request, { at, seconds, look, wait = true }) {
+  if (wait) await quiet(server.pid);
+  const before = readCpu(bench, database, server);
+  const run = await wrk(server.url, request, { connections: at, seconds, look });
+  const after = readCpu(bench, database, server);
   if (run.requests === 0) throw new Error(`nothing was answered in ${seconds} s`);
-  const perRequest = (name) => (after[name] - before[name]) / run.requests * 1e6;
-  const others = (after.machine - before.machine - (after.ours - before.ours)) / ((after.at - before.at) / 1000) / os.cpus().length;
-  return { ...run, cpu: perRequest("server"), databaseCpu: postgres && perRequest("postgres"), others: Math.max(0, others) };
+  return { ...run, ...spent(before, after, run.requests) };
 }
 
 /**
- * The same for requests that cost a tenth of a second of CPU each: a fixed number of them, to the last answer. In a run that ends by the clock, those still on
- * their way would be a good part of all, paid for and not counted.
+ * The same for requests that cost a tenth of a second of CPU each: a fixed number of them, to the last answer. In a run
+ * that ends by the clock, those still on their way would be a good part of all, paid for and not counted.
  * @param runners [{title, server, next}], whose requests have rows
  */
 export async function measureSlow(bench, database, scenario, runners) {
-  const runs = runners.map(() => []);
-  for (let repeat = 0; repeat < bench.options.repeats; repeat++) {
-    for (const [i, { server, next }] of runners.entries()) {
-      const request = await next();
-      await quiet(server.pid);
-      const before = { server: cpuSeconds(server.pid), postgres: bench.postgres && cpuSeconds(bench.postgres.pid), at: performance.now() };
-      const waited = [];
-      let bad = 0;
-      await together(request.rows.length, async (n) => {
-        const { path, body, header } = request.rows[n], began = performance.now();
-        const headers = { ...request.headers, ...(header ? { [request.rowHeader]: header } : {}) };
-        const { status } = await call(server.url + (path ?? request.path), { method: request.method, headers, body: body ?? request.body });
-        waited.push(performance.now() - began);
-        if (status >= 400) bad++;
-      }, connections);
-      const seconds = (performance.now() - before.at) / 1000;
-      await quiet(server.pid);
-      waited.sort((a, b) => a - b);
-      const per = 1e6 / waited.length;
-      runs[i].push({
-        rps: waited.length / seconds, p50: median(waited), p99: waited[Math.ceil(waited.length * 0.99) - 1], bad, cpu: (cpuSeconds(server.pid) - before.server) * per,
-        databaseCpu: database === "postgresql" ? (cpuSeconds(bench.postgres.pid) - before.postgres) * per : undefined,
-      });
-    }
+  const results = [];
+  for (const { title, server, next } of runners) {
+    const request = await next();
+    await quiet(server.pid);
+    const before = readCpu(bench, database, server);
+    const { waited, bad } = await sendAll(server, request);
+    const seconds = (performance.now() - before.at) / 1000;
+    await quiet(server.pid);
+    waited.sort((a, b) => a - b);
+    results.push(bench.medians({ database, system: title, scenario }, [{
+      rps: waited.length / seconds, p50: median(waited), p99: waited[Math.ceil(waited.length * 0.99) - 1], bad,
+      ...spent(before, readCpu(bench, database, server), waited.length), others: undefined,
+    }]));
   }
-  return runners.map(({ title }, i) => bench.medians({ database, system: title, scenario }, runs[i]));
+  return results;
+}
+
+async function sendAll(server, request) {
+  const waited = [];
+  let bad = 0;
+  await together(request.rows.length, async (n) => {
+    const { path, body, header } = request.rows[n], began = performance.now();
+    const headers = { ...request.headers, ...(header ? { [request.rowHeader]: header } : {}) };
+    const sent = { method: request.method, headers, body: body ?? request.body };
+    const { status } = await call(server.url + (path ?? request.path), sent);
+    waited.push(performance.now() - began);
+    if (status >= 400) bad++;
+  }, connections);
+  return { waited, bad };
 }
 
 /** Waits until a server has done what an earlier run left it to do; at most ten seconds. */

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { compare, data, work } from "../lib/places.mjs";
+import { cpuSeconds } from "../lib/proc.mjs";
 import { freePort, run, runAside, start, untilAnswered } from "../lib/processes.mjs";
 import { PostgresStore, SqliteStore } from "../lib/stores.mjs";
 
@@ -20,8 +21,9 @@ export class BareRead {
     const file = path.join(data, "ceiling.db");
     if (this.database === "sqlite") SqliteStore.remove(file);
     else this.bench.postgres.create("ceiling");
-    const store = this.database === "sqlite" ? new SqliteStore(file) : new PostgresStore(this.bench.postgres, "ceiling");
-    if (this.database === "sqlite") store.run("pragma journal_mode = wal");
+    const isSqlite = this.database === "sqlite";
+    const store = isSqlite ? new SqliteStore(file) : new PostgresStore(this.bench.postgres, "ceiling");
+    if (isSqlite) store.run("pragma journal_mode = wal");
     store.run(`create table member (id bigint primary key, email text not null, role text not null);
       insert into member select i, 'member' || i || '@bench.example.com', 'member' from ${store.series(1, members)};`);
     store.settle();
@@ -29,7 +31,10 @@ export class BareRead {
     const url = `http://127.0.0.1:${await freePort()}`;
     const child = start("dotnet", [program, "--urls", url], {
       log: "ceiling", cwd: path.dirname(program),
-      env: { ...(this.database === "sqlite" ? { Sqlite: file } : { Postgres: this.bench.postgres.npgsql("ceiling") }), ...(this.bench.options.quick ? { DOTNET_TieredPGO: "0" } : {}) },
+      env: {
+        ...(isSqlite ? { Sqlite: file } : { Postgres: this.bench.postgres.npgsql("ceiling") }),
+        ...(this.bench.options.quick ? { DOTNET_TieredPGO: "0" } : {}),
+      },
     });
     this.request = { path: `/members/${members >> 1}`, headers: { "X-Api-Key": "ceiling-key" }, fixed: true };
     await untilAnswered(child, { url, ...this.request });
@@ -37,7 +42,11 @@ export class BareRead {
   }
 }
 
-/** Transactions a second that insert what an invite minimally stores, three rows: on SQLite one after another, on PostgreSQL by eight clients. */
+/**
+ * Transactions that insert what an invite minimally stores, three rows: on SQLite one after another, on PostgreSQL by
+ * eight clients.
+ * @returns {Promise<{rps, cpu, databaseCpu}>} transactions a second; µs of CPU that the database takes for each
+ */
 export async function threeInserts(bench, database, seconds) {
   if (database === "postgresql") {
     if (!bench.postgres.hasInserts) {
@@ -45,12 +54,16 @@ export async function threeInserts(bench, database, seconds) {
       bench.postgres.run("three_inserts", fs.readFileSync(path.join(inserts, "schema.sql"), "utf8"));
       bench.postgres.hasInserts = true;
     }
-    return bench.postgres.pgbench("three_inserts", path.join(inserts, "invite.pgbench"), 8, seconds);
+    const before = cpuSeconds(bench.postgres.pid);
+    const script = path.join(inserts, "invite.pgbench");
+    const { rps, transactions } = await bench.postgres.pgbench("three_inserts", script, 8, seconds);
+    return { rps, cpu: 0, databaseCpu: (cpuSeconds(bench.postgres.pid) - before) / transactions * 1e6 };
   }
   // In a process of its own: its CPU time is then not the driver's.
-  const { code, said } = await runAside(process.execPath, [path.join(inserts, "three-inserts.mjs"), path.join(data, "three-inserts.db"), String(seconds)]);
-  if (code !== 0) throw new Error(said);
-  return Number(said);
+  const program = [path.join(inserts, "three-inserts.mjs"), path.join(data, "three-inserts.db"), String(seconds)];
+  const { code, output } = await runAside(process.execPath, program);
+  if (code !== 0) throw new Error(output);
+  return JSON.parse(output);
 }
 
 /** CPU milliseconds of one password hash as Usher makes it. */

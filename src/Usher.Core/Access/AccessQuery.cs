@@ -1,4 +1,3 @@
-using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 

@@ -164,17 +164,17 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
         Actor actor, Guid memberId, ApiKeyReference reference, string name, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
         database.RunAsync<Result<ApiKey>>(async unit =>
-    {
-        if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
-        if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
-        if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
-        if (key.Name == Text.Name(name)) return key;
-        unit.Add(UsherEvent.Record(
-            EventTypes.ApiKeyUpdated, actor, "api_key", key.Id, clock.Now(),
-            new() { ["name"] = $"{key.Name} → {Text.Name(name)}" }));
-        key.Name = Text.Name(name);
-        return key;
-    }, ct);
+        {
+            if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
+            if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+            if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
+            if (key.Name == Text.Name(name)) return key;
+            unit.Add(UsherEvent.Record(
+                EventTypes.ApiKeyUpdated, actor, "api_key", key.Id, clock.Now(),
+                new() { ["name"] = $"{key.Name} → {Text.Name(name)}" }));
+            key.Name = Text.Name(name);
+            return key;
+        }, ct);
 
     /// <summary>
     /// Deletes a key. It is refused from the next request on. Keys of other members need <c>token_management</c> and
@@ -191,19 +191,19 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
         Actor actor, Guid memberId, ApiKeyReference reference, Guid? inUse, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
         database.RunLockedAsync<Result<ApiKey>>(async unit =>
-    {
-        await unit.LockAsync(actor.OrganizationId, [], [memberId], organizationToo: true, ct);
-        if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
-        if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
-        if (key.Id == inUse) return ApiKeyErrors.InUse;
-        if (await LastAdmin.ActsByAloneAsync(db, key, ct)
-                && await LastAdmin.WouldGoAsync(db, actor.OrganizationId, [memberId], ct))
-            return MemberErrors.LastAdmin;
-        unit.Remove(key);
-        unit.Add(UsherEvent.Record(
-            EventTypes.ApiKeyDeleted, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = key.Name }));
-        return key;
-    }, ct);
+        {
+            await unit.LockAsync(actor.OrganizationId, [], [memberId], organizationToo: true, ct);
+            if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+            if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
+            if (key.Id == inUse) return ApiKeyErrors.InUse;
+            if (await LastAdmin.ActsByAloneAsync(db, key, ct)
+                    && await LastAdmin.WouldGoAsync(db, actor.OrganizationId, [memberId], ct))
+                return MemberErrors.LastAdmin;
+            unit.Remove(key);
+            unit.Add(UsherEvent.Record(
+                EventTypes.ApiKeyDeleted, actor, "api_key", key.Id, clock.Now(), new() { ["name"] = key.Name }));
+            return key;
+        }, ct);
 
     private async Task<Result<ApiKey>> FindAsync(
         Actor actor, Guid memberId, ApiKeyReference reference, CancellationToken ct)

@@ -63,24 +63,25 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     /// <returns>The deleted group.</returns>
     public Task<Result<GroupView>> DeleteAsync(Actor actor, Guid groupId, GroupOptions how, CancellationToken ct) =>
         database.RunAsync<Result<GroupView>>(async unit =>
-    {
-        if (await AccessGraph.TrackAsync(unit, Query(actor, [groupId], how.Details), ct) is not { } graph)
-            return GroupErrors.NotFound;
-        var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
-        if (graph.Group(groupId) is not { } group || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
-            return GroupErrors.NotFound;
-        if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
-        if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
-        if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group))))
-            return CommonErrors.MoreThanYouHold;
+        {
+            if (await AccessGraph.TrackAsync(unit, Query(actor, [groupId], how.Details), ct) is not { } graph)
+                return GroupErrors.NotFound;
+            var today = graph.Today(actor);
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
+            if (graph.Group(groupId) is not { } group
+                    || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
+                return GroupErrors.NotFound;
+            if (group.SystemKind is not SystemGroup.None) return GroupErrors.SystemGroup;
+            if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
+            if (!graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(group))))
+                return CommonErrors.MoreThanYouHold;
 
-        unit.Remove(group.Copy());
-        unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
-        unit.Add(UsherEvent.Record(
-            EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
-        return new GroupView(group, graph, []);
-    }, ct);
+            unit.Remove(group.Copy());
+            unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Group(group.Id)));
+            unit.Add(UsherEvent.Record(
+                EventTypes.GroupDeleted, actor, "group", group.Id, clock.Now(), new() { ["name"] = group.Name }));
+            return new GroupView(group, graph, []);
+        }, ct);
 
     /// <summary>
     /// Reads one group of the actor's organization. Needs <c>user_management</c> or <c>directory_read</c>, like every
@@ -151,87 +152,89 @@ public sealed class GroupService(UsherDb db, Database database, PermissionCatalo
     private Task<Result<GroupView>> SaveAsync(
         Actor actor, Guid? groupId, GroupChange change, GroupOptions how, CancellationToken ct) =>
         database.RunAsync<Result<GroupView>>(async unit =>
-    {
-        if (Error.Of(Faults(change)) is { } fault) return fault;
-
-        // The current members are read only if the change replaces them.
-        var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
-            ? await MembersOfAsync(actor, known, ct) : [];
-        var query = Query(actor, groupId is { } id ? [id] : [], how.Details, [.. change.Members?.Named ?? []]);
-        query = ReferenceReader.With(query with
         {
-            MemberIds = [.. query.MemberIds, .. present],
-        }, [], change.Roles?.Named ?? []);
-        query = ReferenceReader.With(query, change.Levels);
-        if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return GroupErrors.NotFound;
-        var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
-        var now = clock.Now();
-        var group = groupId is { } of ? graph.Edit(of) : New(actor, Text.Name(change.Name!), now);
-        if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
-            return GroupErrors.NotFound;
-        if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
-        var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources
-            ? change with { ReplaceLevels = true }
-            : change;
+            if (Error.Of(Faults(change)) is { } fault) return fault;
 
-        var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
-        if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null))
-            return GroupErrors.SystemGroup;
+            // The current members are read only if the change replaces them.
+            var present = groupId is { } known && change.Members is { How: SetChangeKind.Exactly }
+                ? await MembersOfAsync(actor, known, ct) : [];
+            var query = Query(actor, groupId is { } id ? [id] : [], how.Details, [.. change.Members?.Named ?? []]);
+            query = ReferenceReader.With(query with
+            {
+                MemberIds = [.. query.MemberIds, .. present],
+            }, [], change.Roles?.Named ?? []);
+            query = ReferenceReader.With(query, change.Levels);
+            if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return GroupErrors.NotFound;
+            var today = graph.Today(actor);
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
+            var now = clock.Now();
+            var group = groupId is { } of ? graph.Edit(of) : New(actor, Text.Name(change.Name!), now);
+            if (group is null || (!how.SystemGroups && group.SystemKind is not SystemGroup.None))
+                return GroupErrors.NotFound;
+            if (Precondition.Refuses(how.IfMatch, group) is { } outdated) return outdated;
+            var wish = how.AllResourcesReplaceLevels && change.AllResources is true && !group.AllResources
+                ? change with { ReplaceLevels = true }
+                : change;
 
-        var named = new ReferenceReader(graph, UnknownReferences.Refuse);
-        var levels = named.Levels(change.Levels);
-        var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. graph.RolesOf(group.Roles)])
-            ?? ([], []);
-        if (named.Refused is { } unknown) return unknown;
-        var members = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
-        if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is []))
-            return how.UnknownMembers is UnknownReferences.Refuse ? GroupErrors.MembersUnknown : MemberErrors.NotFound;
-        var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members)
-            .Against([.. graph.Members.Where(m => m.Groups.Contains(group.Id))])
-            ?? ([], []);
+            var renamed = change.Name is { } wanted && Text.Name(wanted) != group.Name;
+            if (group.SystemKind is not SystemGroup.None && (renamed || change.Members is not null))
+                return GroupErrors.SystemGroup;
 
-        // The rule covers every edit, even of the name, because people choose groups by name. A change without effect
-        // needs no rights.
-        var before = graph.Of(group);
-        List<MemberPlan> moves = [];
-        foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add))
-                .Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
-        {
-            if (!MemberPlan.Make(graph, today, moved, Wanted.Of(new SetChange<Group>([group], kind)))
-                    .TryGet(out var move, out var refused))
-                return refused;
-            moves.Add(move);
-        }
+            var named = new ReferenceReader(graph, UnknownReferences.Refuse);
+            var levels = named.Levels(change.Levels);
+            var roles = change.Roles?.As(named.Roles(change.Roles.Elements)).Against([.. graph.RolesOf(group.Roles)])
+                ?? ([], []);
+            if (named.Refused is { } unknown) return unknown;
+            var members = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
+            if (members.Unknown.Count > 0 && (how.UnknownMembers is UnknownReferences.Refuse || members.Members is []))
+                return how.UnknownMembers is UnknownReferences.Refuse
+                    ? GroupErrors.MembersUnknown
+                    : MemberErrors.NotFound;
+            var places = change.Members?.Map(keys => MemberService.Select(graph, keys, []).Members)
+                .Against([.. graph.Members.Where(m => m.Groups.Contains(group.Id))])
+                ?? ([], []);
 
-        if (groupId is not null) db.Attach(group);
-        var had = graph.LevelsOf(group).ToList();
-        var kept = had.ToList();
-        db.AttachRange(had);
-        var details = Apply(group, kept, wish, roles, levels, actor, now);
-        graph.Add(group, kept);
-        var mayEdit = details.Count is 0
-            || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
-        if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
-        {
-            unit.Discard();
-            return mayEdit ? CommonErrors.NameTaken : CommonErrors.MoreThanYouHold;
-        }
+            // The rule covers every edit, even of the name, because people choose groups by name. A change without
+            // effect needs no rights.
+            var before = graph.Of(group);
+            List<MemberPlan> moves = [];
+            foreach (var (moved, kind) in places.Added.Select(m => (m, SetChangeKind.Add))
+                    .Concat(places.Removed.Select(m => (m, SetChangeKind.Remove))))
+            {
+                if (!MemberPlan.Make(graph, today, moved, Wanted.Of(new SetChange<Group>([group], kind)))
+                        .TryGet(out var move, out var refused))
+                    return refused;
+                moves.Add(move);
+            }
 
-        if (groupId is null) unit.Add(group);
-        // A change of levels alone also changes the group's version.
-        else if (details.Count > 0) db.Entry(group).Property(g => g.HasLevels).IsModified = true;
-        unit.AddRange(kept.Except(had));
-        unit.RemoveRange(had.Except(kept));
-        if (groupId is null || details.Count > 0)
-            unit.Add(UsherEvent.Record(
-                groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now,
-                new(details) { ["name"] = group.Name }));
-        foreach (var move in moves)
-            unit.Add(UsherEvent.Record(
-                EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
-        return new GroupView(group, graph, members.Unknown);
-    }, ct);
+            if (groupId is not null) db.Attach(group);
+            var had = graph.LevelsOf(group).ToList();
+            var kept = had.ToList();
+            db.AttachRange(had);
+            var details = Apply(group, kept, wish, roles, levels, actor, now);
+            graph.Add(group, kept);
+            var mayEdit = details.Count is 0
+                || graph.Pass(GrantingRule.GroupEdit, today.CanGrant(before) && today.CanGrant(graph.Of(group)));
+            if (!mayEdit || ((renamed || groupId is null) && await IsTakenAsync(group, ct)))
+            {
+                unit.Discard();
+                return mayEdit ? CommonErrors.NameTaken : CommonErrors.MoreThanYouHold;
+            }
+
+            if (groupId is null) unit.Add(group);
+            // A change of levels alone also changes the group's version.
+            else if (details.Count > 0) db.Entry(group).Property(g => g.HasLevels).IsModified = true;
+            unit.AddRange(kept.Except(had));
+            unit.RemoveRange(had.Except(kept));
+            if (groupId is null || details.Count > 0)
+                unit.Add(UsherEvent.Record(
+                    groupId is null ? EventTypes.GroupCreated : EventTypes.GroupUpdated, actor, "group", group.Id, now,
+                    new(details) { ["name"] = group.Name }));
+            foreach (var move in moves)
+                unit.Add(UsherEvent.Record(
+                    EventTypes.MemberUpdated, actor, "member", move.Member.Id, now, move.Apply(graph, actor, now)));
+            return new GroupView(group, graph, members.Unknown);
+        }, ct);
 
     private Task<List<Guid>> MembersOfAsync(Actor actor, Guid groupId, CancellationToken ct)
     {

@@ -141,4 +141,30 @@ public sealed partial class GuestService
         (state = StateOf(found, now)) is OfferState.Open or OfferState.Blocked;
 
     private static bool HasAddress(Found found, User user) => user.Email == found.Member.Identifier;
+
+    // A handed-over link was submitted for an address that has an account. Each such submission is recorded, and
+    // counted across all nodes.
+    private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) =>
+        database.RunLockedAsync<Result<Joined>>(async unit =>
+        {
+            var (organization, now) = (found.Organization.Id, clock.Now());
+            await unit.LockAsync(organization, [], [], organizationToo: true, ct);
+            if (await DisclosuresAsync(organization, ct) >= MaxDisclosuresADay)
+                return InvitationErrors.TooManyDisclosures;
+            unit.KeepsRefusal = true;
+            unit.Add(UsherEvent.Record(
+                EventTypes.InvitationAccountDisclosed, Actor.System(organization), "organization", organization, now,
+                new() { ["email"] = found.Member.Identifier, ["invitation"] = found.Invitation.Id.ToString() }));
+            return InvitationErrors.MustSignIn;
+        }, ct);
+
+    private Task<int> DisclosuresAsync(Guid organization, CancellationToken ct)
+    {
+        var yesterday = clock.Now().AddDays(-1);
+        return db.Events.CountAsync(
+            e =>
+                e.OrganizationId == organization && e.SubjectId == e.OrganizationId
+                    && e.Type == EventTypes.InvitationAccountDisclosed
+                && e.OccurredAt > yesterday, ct);
+    }
 }

@@ -216,21 +216,21 @@ public sealed partial class GuestService(
     /// account, such as an organization's owner. There is nothing to decline.</returns>
     public Task<Result<Offer>> DeclineAsync(InvitationLink link, CancellationToken ct) =>
         database.RunAsync<Result<Offer>>(async unit =>
-    {
-        if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
-        var now = clock.Now();
-        if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state)
-            return InvitationErrors.Ended(state);
-        if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // retried
-        if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
-        var actor = Actor.System(found.Organization.Id);
-        found.Invitation.End(InvitationStatus.Declined, now);
-        MemberService.EndMembership(unit, graph.Organization, found.Member, actor, EventTypes.MemberRemoved, now);
-        unit.Add(UsherEvent.Record(
-            EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now,
-            new() { ["email"] = found.Member.Identifier }));
-        return await DescribeAsync(found, null, ct);
-    }, ct);
+        {
+            if (await FindAsync(link, ct) is not { } found) return InvitationErrors.LinkUnknown;
+            var now = clock.Now();
+            if (StateOf(found, now) is not (OfferState.Open or OfferState.Blocked or OfferState.Expired) and var state)
+                return InvitationErrors.Ended(state);
+            if (await TrackAsync(unit, found, ct) is not { } graph) return InvitationErrors.LinkUnknown; // retried
+            if (found.Member.Status is not MemberStatus.Invited) return InvitationErrors.AlreadyJoined;
+            var actor = Actor.System(found.Organization.Id);
+            found.Invitation.End(InvitationStatus.Declined, now);
+            MemberService.EndMembership(unit, graph.Organization, found.Member, actor, EventTypes.MemberRemoved, now);
+            unit.Add(UsherEvent.Record(
+                EventTypes.InvitationDeclined, actor, "invitation", found.Invitation.Id, now,
+                new() { ["email"] = found.Member.Identifier }));
+            return await DescribeAsync(found, null, ct);
+        }, ct);
 
     /// <param name="IsMember">Whether the user already is a live member of the organization through another membership
     /// than the invited one.</param>
@@ -339,30 +339,5 @@ public sealed partial class GuestService(
         var again = await sessions.SignInAsync(user, password, device, ct);
         if (again.TryGet(out var session, out var refused)) return new Joined(found.Organization.Name, session);
         return refused.Kind is ErrorKind.TooMany ? refused : InvitationErrors.Ended(OfferState.Used);
-    }
-
-    // A handed-over link was submitted for an address that has an account. Each such submission is recorded, and
-    // counted across all nodes.
-    private Task<Result<Joined>> DiscloseAsync(Found found, CancellationToken ct) =>
-        database.RunLockedAsync<Result<Joined>>(async unit =>
-    {
-        var (organization, now) = (found.Organization.Id, clock.Now());
-        await unit.LockAsync(organization, [], [], organizationToo: true, ct);
-        if (await DisclosuresAsync(organization, ct) >= MaxDisclosuresADay) return InvitationErrors.TooManyDisclosures;
-        unit.KeepsRefusal = true;
-        unit.Add(UsherEvent.Record(
-            EventTypes.InvitationAccountDisclosed, Actor.System(organization), "organization", organization, now,
-            new() { ["email"] = found.Member.Identifier, ["invitation"] = found.Invitation.Id.ToString() }));
-        return InvitationErrors.MustSignIn;
-    }, ct);
-
-    private Task<int> DisclosuresAsync(Guid organization, CancellationToken ct)
-    {
-        var yesterday = clock.Now().AddDays(-1);
-        return db.Events.CountAsync(
-            e =>
-                e.OrganizationId == organization && e.SubjectId == e.OrganizationId
-                    && e.Type == EventTypes.InvitationAccountDisclosed
-                && e.OccurredAt > yesterday, ct);
     }
 }

@@ -1,6 +1,5 @@
 using Usher.Core.Access;
 using Usher.Core.Data;
-using Usher.Core.Guests;
 using Usher.Core.Members;
 using Usher.Core.Roles;
 

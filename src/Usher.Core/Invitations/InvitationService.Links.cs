@@ -98,7 +98,7 @@ public sealed partial class InvitationService
                 unit, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
             if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
-            if (selection.Members is not [var member]) return MemberService.Nobody(graph, [key]);
+            if (selection.Members is not [var member]) return MemberService.NoneFound(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
             if (!Endorsable(graph, today, member).TryGet(out var invitation, out var refused)) return refused;
             Endorsing.Apply(unit, member, actor, clock.Now());
@@ -178,20 +178,20 @@ public sealed partial class InvitationService
 
     private Task<bool> TellBlockedAsync(Guid id, DateTimeOffset now, CancellationToken ct) =>
         database.RunLockedAsync(async unit =>
-    {
-        var yesterday = now.AddDays(-1);
-        var waiting = Waiting(now).Where(i => i.OrganizationId == id);
-        var blocked = await waiting.Include(i => i.Member).OrderBy(i => i.Id).Take(BlockedMail.MostNamed)
-            .ToListAsync(ct);
-        var organization = await db.Organizations.AsNoTracking()
-            .SingleOrDefaultAsync(o => o.Id == id && o.SuspendedAt == null, ct);
-        if (organization is null || blocked is [] || blocked.Exists(i => i.BlockedToldAt > yesterday)) return false;
-        var total = await waiting.CountAsync(ct);
-        foreach (var admin in await db.AdministratorsToTell(id).ToListAsync(ct))
-            unit.Add(BlockedMail.To(admin, organization, blocked, total, now));
-        foreach (var invitation in blocked) invitation.BlockedToldAt = now;
-        return true;
-    }, ct);
+        {
+            var yesterday = now.AddDays(-1);
+            var waiting = Waiting(now).Where(i => i.OrganizationId == id);
+            var blocked = await waiting.Include(i => i.Member).OrderBy(i => i.Id).Take(BlockedMail.MostNamed)
+                .ToListAsync(ct);
+            var organization = await db.Organizations.AsNoTracking()
+                .SingleOrDefaultAsync(o => o.Id == id && o.SuspendedAt == null, ct);
+            if (organization is null || blocked is [] || blocked.Exists(i => i.BlockedToldAt > yesterday)) return false;
+            var total = await waiting.CountAsync(ct);
+            foreach (var admin in await db.AdministratorsToTell(id).ToListAsync(ct))
+                unit.Add(BlockedMail.To(admin, organization, blocked, total, now));
+            foreach (var invitation in blocked) invitation.BlockedToldAt = now;
+            return true;
+        }, ct);
 
     /// <summary>Reads one invitation of the actor's organization, in any status.</summary>
     public async Task<Result<InvitationView>> GetAsync(
@@ -242,7 +242,7 @@ public sealed partial class InvitationService
                 unit, MemberService.Query(actor.OrganizationId, [key], details).With(actor), ct);
             if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
             var selection = MemberService.Select(graph, [key], []);
-            if (selection.Members is not [{ Kind: MemberKind.Person }]) return MemberService.Nobody(graph, [key]);
+            if (selection.Members is not [{ Kind: MemberKind.Person }]) return MemberService.NoneFound(graph, [key]);
             if (Precondition.Refuses(ifMatch, selection) is { } outdated) return outdated;
             if (!Invitee(graph, today, selection.Members[0]).TryGet(out var member, out var refused)) return refused;
             return link(unit, graph, member, clock.Now());

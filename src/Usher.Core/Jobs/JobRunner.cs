@@ -151,11 +151,11 @@ public sealed class JobRunner(
 
     private Task<Job?> ChangeAsync(Job claimed, Action<Unit, Job> change, CancellationToken ct) =>
         database.RunAsync(async unit =>
-    {
-        if (await Same(claimed).SingleOrDefaultAsync(ct) is not { } job || !IsHeld(job, claimed)) return null;
-        change(unit, job);
-        return job;
-    }, ct);
+        {
+            if (await Same(claimed).SingleOrDefaultAsync(ct) is not { } job || !IsHeld(job, claimed)) return null;
+            change(unit, job);
+            return job;
+        }, ct);
 
     private async Task<Part> ReadAsync(Job job, CancellationToken ct)
     {

@@ -3,7 +3,6 @@ using Microsoft.EntityFrameworkCore;
 using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Events;
-using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 

@@ -1,6 +1,5 @@
 using Usher.Core.Access;
 using Usher.Core.Data;
-using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Roles;
 

@@ -56,7 +56,7 @@ public sealed partial class MemberService
                 change, email, change.Groups?.As(named.Groups(change.Groups.Elements)),
                 change.Roles?.As(named.Roles(change.Roles.Elements)), named.Levels(change.Levels));
             var selection = Select(graph, keys, named.Ignored);
-            if (selection.Members is []) return Nobody(graph, keys);
+            if (selection.Members is []) return NoneFound(graph, keys);
             if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
             if (named.Refused is { } unknown) return unknown;
 
@@ -114,21 +114,21 @@ public sealed partial class MemberService
     public Task<Result<MemberSelection>> RemoveAsync(
         Actor actor, IReadOnlyList<MemberKey> keys, MemberRemoveOptions how, CancellationToken ct) =>
         database.RunLockedAsync<Result<MemberSelection>>(async unit =>
-    {
-        if (keys.Count > MaxKeys) return CommonErrors.TooManyEntries;
-        var graph = await AccessGraph.TrackAsync(
-            unit, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
-        if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
-        var selection = Select(graph, keys, []);
-        if (selection.Members is []) return Nobody(graph, keys);
-        if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
-        foreach (var member in selection.Members)
-            if (RemovalRefusal(graph, today, member, how) is { } refusal) return refusal;
+        {
+            if (keys.Count > MaxKeys) return CommonErrors.TooManyEntries;
+            var graph = await AccessGraph.TrackAsync(
+                unit, Query(actor.OrganizationId, keys, how.Details).With(actor) with { LockOrganization = true }, ct);
+            if (graph?.Today(actor) is not { } today || !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
+            var selection = Select(graph, keys, []);
+            if (selection.Members is []) return NoneFound(graph, keys);
+            if (Precondition.Refuses(how.IfMatch, selection) is { } outdated) return outdated;
+            foreach (var member in selection.Members)
+                if (RemovalRefusal(graph, today, member, how) is { } refusal) return refusal;
 
-        return (await RemoveAndSettleAsync(
-            unit, graph, today, selection.Members, how.Sponsored, EventTypes.MemberRemoved, ct))
-            .Match<Result<MemberSelection>>(sponsored => selection with { Sponsored = sponsored }, error => error);
-    }, ct);
+            return (await RemoveAndSettleAsync(
+                unit, graph, today, selection.Members, how.Sponsored, EventTypes.MemberRemoved, ct))
+                .Match<Result<MemberSelection>>(sponsored => selection with { Sponsored = sponsored }, error => error);
+        }, ct);
 
     /// <summary>
     /// Lets a person leave an organization. The membership ends as in a removal; levels on resources stay for a later
@@ -142,20 +142,21 @@ public sealed partial class MemberService
     /// administrator who can act.</returns>
     public Task<Result<Member>> LeaveAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         database.RunLockedAsync<Result<Member>>(async unit =>
-    {
-        var organization = await db.Members.Where(m =>
-            m.UserId == userId && m.Id == memberId
-                && (m.Status == MemberStatus.Active || m.Status == MemberStatus.Suspended))
-            .Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct);
-        if (organization is not { } id) return MemberErrors.NotFound;
-        var graph = await AccessGraph.TrackAsync(unit, new(id) { MemberIds = [memberId], LockOrganization = true }, ct);
-        if (graph?.Member(memberId) is not { Status: MemberStatus.Active or MemberStatus.Suspended } member
-                || member.UserId != userId)
-            return MemberErrors.NotFound;
-        return (await RemoveAndSettleAsync(
-            unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
-            .Match<Result<Member>>(_ => member, error => error);
-    }, ct);
+        {
+            var organization = await db.Members.Where(m =>
+                m.UserId == userId && m.Id == memberId
+                    && (m.Status == MemberStatus.Active || m.Status == MemberStatus.Suspended))
+                .Select(m => (Guid?)m.OrganizationId).SingleOrDefaultAsync(ct);
+            if (organization is not { } id) return MemberErrors.NotFound;
+            var graph = await AccessGraph.TrackAsync(
+                unit, new(id) { MemberIds = [memberId], LockOrganization = true }, ct);
+            if (graph?.Member(memberId) is not { Status: MemberStatus.Active or MemberStatus.Suspended } member
+                    || member.UserId != userId)
+                return MemberErrors.NotFound;
+            return (await RemoveAndSettleAsync(
+                unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberLeft, ct))
+                .Match<Result<Member>>(_ => member, error => error);
+        }, ct);
 
     /// <summary>
     /// Withdraws the invitations of up to 1,000 invited members, each listed once. Each is checked separately: a

@@ -28,7 +28,8 @@ public readonly record struct MemberKey(
     Guid? InvitationId = null);
 
 /// <summary>Reads, changes and removes members.</summary>
-public sealed partial class MemberService(UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
+public sealed partial class MemberService(
+    UsherDb db, Database database, PermissionCatalogue catalogue, TimeProvider clock)
 {
     /// <summary>The maximum number of members in one call.</summary>
     public const int MaxKeys = 1_000;
@@ -208,7 +209,7 @@ public sealed partial class MemberService(UsherDb db, Database database, Permiss
     }
 
     // The error when no member was found. For an invitation id, the error gives the state of the invitation.
-    internal static Error Nobody(AccessGraph graph, IReadOnlyList<MemberKey> keys) =>
+    internal static Error NoneFound(AccessGraph graph, IReadOnlyList<MemberKey> keys) =>
         keys is not [{ InvitationId: { } id }]
             ? MemberErrors.NotFound
             : graph.Invitation(id) is { } ended

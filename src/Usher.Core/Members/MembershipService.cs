@@ -50,41 +50,41 @@ public sealed class MembershipService(UsherDb db, Database database, MemberServi
     /// <returns>Refused with <c>member_not_found</c> for a membership that was not offered to this account.</returns>
     public Task<Result<Member>> AgreeAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         database.RunAsync<Result<Member>>(async unit =>
-    {
-        var bound = await db.Members.AsNoTracking()
-            .SingleOrDefaultAsync(m => m.UserId == userId && m.Id == memberId, ct);
-        if (bound is { IsLive: true }) return bound;
-        if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
-        await unit.LockAsync(place, [], [memberId], organizationToo: false, ct);
-        if (await Offered(userId).Include(m => m.Invitations)
-                .SingleOrDefaultAsync(m => m.Id == memberId, ct) is not { } member)
-            return MemberErrors.NotFound;
+        {
+            var bound = await db.Members.AsNoTracking()
+                .SingleOrDefaultAsync(m => m.UserId == userId && m.Id == memberId, ct);
+            if (bound is { IsLive: true }) return bound;
+            if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
+            await unit.LockAsync(place, [], [memberId], organizationToo: false, ct);
+            if (await Offered(userId).Include(m => m.Invitations)
+                    .SingleOrDefaultAsync(m => m.Id == memberId, ct) is not { } member)
+                return MemberErrors.NotFound;
 
-        var now = clock.Now();
-        member.Join(userId, now);
-        foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, now);
-        unit.Add(UsherEvent.Record(
-            EventTypes.MemberJoined, Actor.Of(member), "member", member.Id, now,
-            new() { ["email"] = member.Identifier }, cause: "agreed"));
-        return member;
-    }, ct);
+            var now = clock.Now();
+            member.Join(userId, now);
+            foreach (var invitation in member.Invitations) invitation.End(InvitationStatus.Superseded, now);
+            unit.Add(UsherEvent.Record(
+                EventTypes.MemberJoined, Actor.Of(member), "member", member.Id, now,
+                new() { ["email"] = member.Identifier }, cause: "agreed"));
+            return member;
+        }, ct);
 
     /// <summary>Declines an offered membership. The member is removed.</summary>
     /// <returns>Refused with <c>member_not_found</c> for a membership that was not offered to this account, and with
     /// <c>last_admin</c> when no active administrator would be left.</returns>
     public Task<Result<Member>> DeclineAsync(Guid userId, Guid memberId, CancellationToken ct) =>
         database.RunLockedAsync<Result<Member>>(async unit =>
-    {
-        if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
-        var graph = await AccessGraph.TrackAsync(
-            unit, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
-        // Checked again because the member is locked now.
-        if (graph?.Member(memberId) is not { } member || await OfferOfAsync(userId, memberId, ct) is null)
-            return MemberErrors.NotFound;
-        return (await members.RemoveAndSettleAsync(
-            unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
-            .Match<Result<Member>>(_ => member, error => error);
-    }, ct);
+        {
+            if (await OfferOfAsync(userId, memberId, ct) is not { } place) return MemberErrors.NotFound;
+            var graph = await AccessGraph.TrackAsync(
+                unit, new AccessQuery(place) { MemberIds = [memberId], LockOrganization = true }, ct);
+            // Checked again because the member is locked now.
+            if (graph?.Member(memberId) is not { } member || await OfferOfAsync(userId, memberId, ct) is null)
+                return MemberErrors.NotFound;
+            return (await members.RemoveAndSettleAsync(
+                unit, graph, Actor.Of(member), [member], SponsoredAction.Block, EventTypes.MemberRemoved, ct))
+                .Match<Result<Member>>(_ => member, error => error);
+        }, ct);
 
     // Only an address that the account has proven counts. A name from an identity provider does not.
     private IQueryable<Member> Offered(Guid userId) =>

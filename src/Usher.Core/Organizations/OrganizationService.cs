@@ -107,49 +107,6 @@ public sealed partial class OrganizationService(
             : new OrganizationView(found.Organization, found.Groups, found.Resources);
     }
 
-    /// <summary>
-    /// Changes the actor's own organization. Defaults of invitations need <c>user_management</c>, and the actor must
-    /// hold everything that is added or removed. The seat limit is for operators. All other settings are for
-    /// administrators.
-    /// </summary>
-    public async Task<Result<Organization>> UpdateAsync(Actor actor, OrganizationChange change, CancellationToken ct) =>
-        (await SaveAsync(actor, change, MemberDetails.None, ct))
-            .Match<Result<Organization>>(saved => saved.Organization, error => error);
-
-    /// <summary>Like <see cref="UpdateAsync"/>, but returns the defaults of invitations.</summary>
-    public Task<Result<DefaultsView>> ChangeAsync(
-        Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct) =>
-        SaveAsync(actor, change, details, ct);
-
-    /// <summary>Reads the settings of the actor's organization. For administrators.</summary>
-    public async Task<Result<DefaultsView>> GetSettingsAsync(Actor actor, CancellationToken ct) =>
-        actor.Access.IsAdmin
-            ? await GetDefaultsAsync(actor, MemberDetails.None, ct)
-            : OrganizationErrors.SettingsOfAdmins;
-
-    /// <summary>Reads the defaults of invitations. Needs <c>user_management</c>.</summary>
-    public async Task<Result<DefaultsView>> GetDefaultsAsync(
-        Actor actor, MemberDetails details, CancellationToken ct) =>
-        !actor.May(Permissions.UserManagement)
-            ? CommonErrors.NotAllowed
-            : await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { Details = details }, ct) is { } graph
-            ? Defaults(graph)
-            : OrganizationErrors.NotFound;
-
-    /// <summary>Changes the defaults of invitations; see <see cref="UpdateAsync"/>.</summary>
-    /// <param name="actor">The actor that changes them.</param>
-    /// <param name="permissions">The default permissions; null keeps them.</param>
-    /// <param name="groups">The default groups; null keeps them.</param>
-    /// <param name="details">What the answer includes besides the defaults.</param>
-    /// <param name="ct">Cancels the operation.</param>
-    public Task<Result<DefaultsView>> SetDefaultsAsync(
-        Actor actor, IReadOnlyList<string>? permissions, IReadOnlyList<Reference>? groups, MemberDetails details,
-        CancellationToken ct) =>
-        SaveAsync(actor, new() { DefaultPermissions = permissions, DefaultGroups = groups }, details, ct);
-
-    private static DefaultsView Defaults(AccessGraph graph) =>
-        new(graph.Organization, [.. graph.DefaultGroups.OrderBy(g => g.NameKey, Text.KeyOrder)], graph);
-
     /// <summary>Lists all faults in a new organization, except those of the owner's password.</summary>
     public static IEnumerable<Error> Faults(NewOrganization given)
     {
@@ -171,128 +128,6 @@ public sealed partial class OrganizationService(
                 yield return CommonErrors.NameInvalid with { Field = $"resources/{i}" };
     }
 
-    /// <summary>Lists all faults in a change that do not depend on the organization.</summary>
-    public IEnumerable<Error> Faults(OrganizationChange change)
-    {
-        if (change.Name is { } name && !Text.IsFilledName(name)) yield return CommonErrors.NameInvalid;
-        if (change.TimeZone is { } zone && !Text.IsTimeZone(zone)) yield return InvitationErrors.TimeZoneUnknown;
-        if (change.ExternalIdentityProvider.Or(null) is { } provider && !Text.IsFilledName(provider))
-            yield return OrganizationErrors.IdentityProviderInvalid;
-        if (change.InvitationLifetime.Or(null) is { } lifetime
-                && (lifetime < InvitationOptions.Shortest || lifetime > InvitationOptions.Longest))
-            yield return OrganizationErrors.LifetimeInvalid;
-        if (change.SeatLimit.Or(null) is < 1) yield return OrganizationErrors.SeatLimitInvalid;
-        if (change.AllowedEmailDomains is { } domains && (domains.Count > 100 || domains.Any(d => DomainOf(d) is null)))
-            yield return OrganizationErrors.DomainsInvalid;
-        if (change.ReturnOrigins is { } origins && (origins.Count > 100 || origins.Any(o => OriginOf(o) is null)))
-            yield return OrganizationErrors.OriginsInvalid;
-        foreach (var fault in catalogue.Faults(change.DefaultPermissions ?? []))
-            yield return fault with { Field = $"default_{fault.Field}" };
-    }
-
-    private static string? DomainOf(string text) =>
-        EmailAddress.TryCanonical("a@" + text, out var canonical) ? EmailAddress.DomainOf(canonical) : null;
-
-    private static string? OriginOf(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri)
-            && uri is { Scheme: "https" or "http", UserInfo: "", PathAndQuery: "/", Fragment: "" }
-            ? uri.GetLeftPart(UriPartial.Authority)
-            : null;
-
-    private Task<Result<DefaultsView>> SaveAsync(
-        Actor actor, OrganizationChange change, MemberDetails details, CancellationToken ct)
-    {
-        return change.SeatLimit.IsGiven ? database.RunLockedAsync(OnceAsync, ct) : database.RunAsync(OnceAsync, ct);
-
-        async Task<Result<DefaultsView>> OnceAsync(Unit unit)
-        {
-            if (Error.Of(Faults(change)) is { } fault) return fault;
-            if (change.SeatLimit.IsGiven && actor.IsMember) return OrganizationErrors.NotAllowed;
-            var query = new AccessQuery(actor.OrganizationId)
-            {
-                Details = details, LockOrganization = change.SeatLimit.IsGiven,
-            };
-            if (await AccessGraph.TrackAsync(
-                    unit, ReferenceReader.With(query.With(actor), change.DefaultGroups ?? [], []), ct) is not { } graph)
-                return OrganizationErrors.NotFound;
-            var (today, organization) = (graph.Today(actor), graph.Organization);
-            if (Precondition.Refuses(change.IfMatch, organization) is { } outdated) return outdated;
-            if (change.NeedsAdmin && !graph.Pass(GrantingRule.SettingsByAdministrators, today.Access.IsAdmin))
-                return OrganizationErrors.AdminsOnly;
-            if (!change.NeedsAdmin && !graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
-            var named = new ReferenceReader(graph, UnknownReferences.Refuse);
-            // Membership of the system groups is implied for everyone.
-            Group[] groups = change.DefaultGroups is null
-                ? [.. graph.DefaultGroups]
-                : [.. named.Groups(change.DefaultGroups).Where(g => g.SystemKind is SystemGroup.None)];
-            if (named.Refused is { } unknown)
-                return Error.Of(unknown.Also.Prepend(unknown).Select(e =>
-                    e with { Field = $"default_{e.Field}", Also = [] }))!;
-
-            var permissions = (change.DefaultPermissions ?? organization.DefaultPermissions)
-                .Distinct(StringComparer.Ordinal).ToList();
-            Group[] moved = [.. groups.Except(graph.DefaultGroups), .. graph.DefaultGroups.Except(groups)];
-            var handed = new EffectiveAccess.Builder().Add(permissions.Except(organization.DefaultPermissions))
-                .Add(organization.DefaultPermissions.Except(permissions));
-            foreach (var group in moved) graph.Confer(handed, group);
-            if (!graph.Pass(GrantingRule.DefaultsHeld, today.CanGrant(handed.Build())))
-                return CommonErrors.MoreThanYouHold;
-
-            db.Attach(organization);
-            var before = Told(organization);
-            organization.Name = change.Name is { } newName ? Text.Name(newName) : organization.Name;
-            organization.TimeZone = change.TimeZone ?? organization.TimeZone;
-            organization.ExternalIdentityProvider = change.ExternalIdentityProvider.Or(
-                organization.ExternalIdentityProvider);
-            organization.InvitationLifetimeSeconds = change.InvitationLifetime.IsGiven
-                ? (int?)change.InvitationLifetime.Or(null)?.TotalSeconds
-                : organization.InvitationLifetimeSeconds;
-            if (change.AllowedEmailDomains is { } domains)
-                organization.AllowedEmailDomains = [.. domains.Select(d => DomainOf(d)!).Distinct()];
-            if (change.ReturnOrigins is { } origins)
-                organization.ReturnOrigins = [.. origins.Select(o => OriginOf(o)!).Distinct()];
-            if (change.SeatLimit.IsGiven && change.SeatLimit.Or(null) is var limit)
-            {
-                organization.SeatLimit = limit;
-                organization.SeatsUsed = limit is null
-                    ? 0
-                    : await db.Members.CountAsync(
-                        m =>
-                            m.OrganizationId == organization.Id && m.Kind == MemberKind.Person
-                                && m.Status != MemberStatus.Removed,
-                        ct);
-            }
-
-            if (!permissions.SequenceEqual(organization.DefaultPermissions, StringComparer.Ordinal))
-                organization.DefaultPermissions = permissions;
-            foreach (var edited in moved.Select(g => graph.Edit(g.Id)!))
-            {
-                db.Attach(edited);
-                edited.IsDefault = !edited.IsDefault;
-            }
-
-            var after = Told(organization);
-            if (before == after && moved is []) return Defaults(graph);
-            unit.Add(
-                UsherEvent.Record(
-                    EventTypes.OrganizationUpdated, actor, "organization", organization.Id, clock.Now(), new()
-            {
-                ["before"] = $"{before}", ["after"] = $"{after}",
-                ["default_groups"] = string.Join(", ", groups.Select(g => g.Name)),
-            }));
-            return Defaults(graph);
-        }
-
-        static string Told(Organization o) =>
-            string.Join(" | ", o.Name, o.TimeZone, o.ExternalIdentityProvider, o.InvitationLifetimeSeconds, o.SeatLimit,
-            string.Join(' ', o.DefaultPermissions), string.Join(' ', o.AllowedEmailDomains),
-            string.Join(' ', o.ReturnOrigins));
-    }
-
-    /// <summary>Sets or removes the seat limit; see <see cref="OrganizationChange.SeatLimit"/>.</summary>
-    public Task<Result<Organization>> SetSeatLimitAsync(Actor actor, int? limit, CancellationToken ct) =>
-        UpdateAsync(actor, new() { SeatLimit = limit }, ct);
-
     /// <summary>A page of the installation's organizations, oldest first. For operators.</summary>
     public async Task<Result<IReadOnlyList<Organization>>> PageAsync(
         Actor actor, Guid? after, int limit, CancellationToken ct)
@@ -309,19 +144,20 @@ public sealed partial class OrganizationService(
     public Task<Result<Organization>> SuspendAsync(
         Actor actor, bool suspended, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
         database.RunAsync<Result<Organization>>(async unit =>
-    {
-        if (actor.IsMember) return OrganizationErrors.NotAllowed;
-        if (await db.Organizations.SingleOrDefaultAsync(o => o.Id == actor.OrganizationId, ct) is not { } organization)
-            return OrganizationErrors.NotFound;
-        if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
-        if (suspended == organization.SuspendedAt is not null) return organization;
-        var now = clock.Now();
-        organization.SuspendedAt = suspended ? now : null;
-        unit.Add(UsherEvent.Record(
-            suspended ? EventTypes.OrganizationSuspended : EventTypes.OrganizationResumed, actor, "organization",
-            organization.Id, now));
-        return organization;
-    }, ct);
+        {
+            if (actor.IsMember) return OrganizationErrors.NotAllowed;
+            if (await db.Organizations.SingleOrDefaultAsync(
+                    o => o.Id == actor.OrganizationId, ct) is not { } organization)
+                return OrganizationErrors.NotFound;
+            if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
+            if (suspended == organization.SuspendedAt is not null) return organization;
+            var now = clock.Now();
+            organization.SuspendedAt = suspended ? now : null;
+            unit.Add(UsherEvent.Record(
+                suspended ? EventTypes.OrganizationSuspended : EventTypes.OrganizationResumed, actor, "organization",
+                organization.Id, now));
+            return organization;
+        }, ct);
 
     /// <summary>
     /// Deletes a suspended organization with all its rows, including its events. The installation records the deletion.
@@ -331,20 +167,22 @@ public sealed partial class OrganizationService(
     public Task<Result<Dictionary<string, int>>> DeleteAsync(
         Actor actor, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
         database.RunLockedAsync<Result<Dictionary<string, int>>>(async unit =>
-    {
-        if (actor.IsMember) return OrganizationErrors.NotAllowed;
-        await unit.LockAsync(actor.OrganizationId, [], [], organizationToo: true, ct);
-        if (await db.Organizations.SingleOrDefaultAsync(o => o.Id == actor.OrganizationId, ct) is not { } organization)
-            return OrganizationErrors.NotFound;
-        if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
-        if (organization.SuspendedAt is null) return OrganizationErrors.NotSuspended;
-        var gone = await unit.DeleteRowsOfAsync(organization.Id, ct);
-        unit.Remove(organization);
-        unit.Add(UsherEvent.Record(
-            EventTypes.OrganizationDeleted, actor with { OrganizationId = Organization.Installation }, "organization",
-            organization.Id, clock.Now(), new() { ["slug"] = organization.Slug, ["name"] = organization.Name }));
-        return gone;
-    }, ct);
+        {
+            if (actor.IsMember) return OrganizationErrors.NotAllowed;
+            await unit.LockAsync(actor.OrganizationId, [], [], organizationToo: true, ct);
+            if (await db.Organizations.SingleOrDefaultAsync(
+                    o => o.Id == actor.OrganizationId, ct) is not { } organization)
+                return OrganizationErrors.NotFound;
+            if (Precondition.Refuses(ifMatch, organization) is { } outdated) return outdated;
+            if (organization.SuspendedAt is null) return OrganizationErrors.NotSuspended;
+            var gone = await unit.DeleteRowsOfAsync(organization.Id, ct);
+            unit.Remove(organization);
+            unit.Add(UsherEvent.Record(
+                EventTypes.OrganizationDeleted, actor with { OrganizationId = Organization.Installation },
+                "organization",
+                organization.Id, clock.Now(), new() { ["slug"] = organization.Slug, ["name"] = organization.Name }));
+            return gone;
+        }, ct);
 
     private static Group SystemGroupOf(
         Organization organization, SystemGroup kind, string name, string description, DateTimeOffset now) =>

@@ -158,14 +158,15 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
     public Task<Result<Resource>> DeleteAsync(
         Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
         database.RunAsync<Result<Resource>>(async unit =>
-    {
-        if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused)) return refused;
-        unit.Remove(resource);
-        unit.Add(UsherEvent.Record(
-            EventTypes.ResourceDeleted, actor, "resource", resource.Id, clock.Now(),
-            new() { ["name"] = resource.Name }));
-        return resource;
-    }, ct);
+        {
+            if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
+                return refused;
+            unit.Remove(resource);
+            unit.Add(UsherEvent.Record(
+                EventTypes.ResourceDeleted, actor, "resource", resource.Id, clock.Now(),
+                new() { ["name"] = resource.Name }));
+            return resource;
+        }, ct);
 
     /// <summary>Lists all faults in a resource's name and attributes.</summary>
     public static IEnumerable<Error> Faults(string? name, IReadOnlyDictionary<string, string?>? attributes)

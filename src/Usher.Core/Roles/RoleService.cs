@@ -51,101 +51,104 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         Actor actor, IReadOnlyList<Guid> roleIds, RoleChange change, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
         database.RunAsync<Result<RoleSelection>>(async unit =>
-    {
-        if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys
-                || change.Groups?.Elements.Count > MemberService.MaxKeys)
-            return CommonErrors.TooManyEntries;
-        if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault)
-            return fault;
-        var query = Query(
-            actor, roleIds, details,
-            [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
-        if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return MemberErrors.NotFound;
-        var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
-        var selection = Select(graph, roleIds);
-        if (selection.Roles is []) return RoleErrors.NotFound;
-        if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r))
-                .FirstOrDefault(e => e is not null) is { } outdated)
-            return outdated;
-        var holders = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
-        if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true)
-            return RoleErrors.HolderUnknown;
-        List<MemberPlan> hands = [];
-        foreach (var role in selection.Roles)
         {
-            if (!MayEdit(role)) return CommonErrors.MoreThanYouHold;
-            var less = MemberService.Select(graph, change.Members?.Less ?? [], []).Members;
-            foreach (var member in holders.Members)
+            if (roleIds.Count > MemberService.MaxKeys || change.Members?.Named.Count() > MemberService.MaxKeys
+                    || change.Groups?.Elements.Count > MemberService.MaxKeys)
+                return CommonErrors.TooManyEntries;
+            if (Error.Of(Faults(change.Name, change.Description, change.Permissions?.Named ?? [])) is { } fault)
+                return fault;
+            var query = Query(
+                actor, roleIds, details,
+                [.. change.Members?.Named ?? []]) with { GroupIds = change.Groups?.Elements ?? [] };
+            if (await AccessGraph.TrackAsync(unit, query, ct) is not { } graph) return MemberErrors.NotFound;
+            var today = graph.Today(actor);
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
+            var selection = Select(graph, roleIds);
+            if (selection.Roles is []) return RoleErrors.NotFound;
+            if (selection.Roles.Select(r => Precondition.Refuses(ifMatch, r))
+                    .FirstOrDefault(e => e is not null) is { } outdated)
+                return outdated;
+            var holders = MemberService.Select(graph, [.. change.Members?.Named ?? []], []);
+            if (holders.Unknown.Count > 0 || change.Groups?.Elements.Any(g => graph.Group(g) is null) is true)
+                return RoleErrors.HolderUnknown;
+            List<MemberPlan> hands = [];
+            foreach (var role in selection.Roles)
             {
-                if (!MemberPlan.Make(
-                        graph, today, member,
-                        Wanted.Of(new SetChange<Role>(
-                            [role],
-                            less.Contains(member)
-                                ? SetChangeKind.Remove
-                                : change.Members!.How))).TryGet(out var hand, out var refused))
-                    return refused;
-                hands.Add(hand);
+                if (!MayEdit(role)) return CommonErrors.MoreThanYouHold;
+                var less = MemberService.Select(graph, change.Members?.Less ?? [], []).Members;
+                foreach (var member in holders.Members)
+                {
+                    if (!MemberPlan.Make(
+                            graph, today, member,
+                            Wanted.Of(new SetChange<Role>(
+                                [role],
+                                less.Contains(member)
+                                    ? SetChangeKind.Remove
+                                    : change.Members!.How))).TryGet(out var hand, out var refused))
+                        return refused;
+                    hands.Add(hand);
+                }
+
+                if (change.Name is { } name && Text.Name(name) != role.Name
+                        && await IsTakenAsync(actor, name, role.Id, ct))
+                    return CommonErrors.NameTaken;
             }
 
-            if (change.Name is { } name && Text.Name(name) != role.Name && await IsTakenAsync(actor, name, role.Id, ct))
-                return CommonErrors.NameTaken;
-        }
-
-        var now = clock.Now();
-        List<Role> edited = [];
-        Dictionary<Guid, Group> handed = [];
-        foreach (var shared in selection.Roles)
-        {
-            var role = graph.EditRole(shared.Id)!;
-            edited.Add(role);
-            db.Attach(role);
-            var told = Apply(role, change, actor, now);
-            if (told.Count > 0)
+            var now = clock.Now();
+            List<Role> edited = [];
+            Dictionary<Guid, Group> handed = [];
+            foreach (var shared in selection.Roles)
             {
-                (role.UpdatedAt, role.UpdatedBy) = (now, NameOf(actor, graph));
+                var role = graph.EditRole(shared.Id)!;
+                edited.Add(role);
+                db.Attach(role);
+                var told = Apply(role, change, actor, now);
+                if (told.Count > 0)
+                {
+                    (role.UpdatedAt, role.UpdatedBy) = (now, NameOf(actor, graph));
+                    unit.Add(UsherEvent.Record(
+                        EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
+                }
+
+                foreach (var id in change.Groups?.Elements.Distinct() ?? []) HandTo(id, role);
+            }
+
+            foreach (var hand in hands)
+                if (hand.Apply(graph, actor, now) is { Count: > 0 } moved)
+                    unit.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
+            return selection with { Roles = edited };
+
+            // Adding what is already present, or removing what is absent, is not an edit.
+            bool MayEdit(Role role)
+            {
+                var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
+                var isEdited = added.Count + removed.Count > 0
+                    || (change.Name is { } name && Text.Name(name) != role.Name)
+                    || (change.Description is { } description && description != role.Description);
+                if ((isEdited || (change.Members ?? (object?)change.Groups) is not null)
+                    && !graph.Pass(
+                           GrantingRule.RoleEdit,
+                           today.CanGrant(
+                               new EffectiveAccess.Builder().Add(role.Permissions).Add(added).Build()))) return false;
+                return (change.Groups?.Elements.Distinct() ?? []).Select(g => graph.Group(g)!)
+                    .Where(g => g.Roles.Contains(role.Id) == change.Groups!.How is SetChangeKind.Remove)
+                    .All(g => graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(g))));
+            }
+
+            void HandTo(Guid groupId, Role role)
+            {
+                var gives = change.Groups!.How is not SetChangeKind.Remove;
+                if (graph.Group(groupId)!.Roles.Contains(role.Id) == gives) return;
+                // If several roles change for one group, the group is copied only once.
+                if (!handed.TryGetValue(groupId, out var group))
+                    db.Attach(handed[groupId] = group = graph.Edit(groupId)!);
+                if (gives) group.Give(Grant.Role(role.Id), actor, now);
+                else group.Take(Grant.Role(role.Id));
                 unit.Add(UsherEvent.Record(
-                    EventTypes.RoleUpdated, actor, "role", role.Id, now, new(told) { ["name"] = role.Name }));
+                    EventTypes.GroupUpdated, actor, "group", group.Id, now,
+                    new() { ["name"] = group.Name, [gives ? "roles_added" : "roles_removed"] = role.Name }));
             }
-
-            foreach (var id in change.Groups?.Elements.Distinct() ?? []) HandTo(id, role);
-        }
-
-        foreach (var hand in hands)
-            if (hand.Apply(graph, actor, now) is { Count: > 0 } moved)
-                unit.Add(UsherEvent.Record(EventTypes.MemberUpdated, actor, "member", hand.Member.Id, now, moved));
-        return selection with { Roles = edited };
-
-        // Adding what is already present, or removing what is absent, is not an edit.
-        bool MayEdit(Role role)
-        {
-            var (added, removed) = change.Permissions?.Against(role.Permissions) ?? ([], []);
-            var isEdited = added.Count + removed.Count > 0 || (change.Name is { } name && Text.Name(name) != role.Name)
-                || (change.Description is { } description && description != role.Description);
-            if ((isEdited || (change.Members ?? (object?)change.Groups) is not null)
-                && !graph.Pass(
-                       GrantingRule.RoleEdit,
-                       today.CanGrant(
-                           new EffectiveAccess.Builder().Add(role.Permissions).Add(added).Build()))) return false;
-            return (change.Groups?.Elements.Distinct() ?? []).Select(g => graph.Group(g)!)
-                .Where(g => g.Roles.Contains(role.Id) == change.Groups!.How is SetChangeKind.Remove)
-                .All(g => graph.Pass(GrantingRule.GroupEdit, today.CanGrant(graph.Of(g))));
-        }
-
-        void HandTo(Guid groupId, Role role)
-        {
-            var gives = change.Groups!.How is not SetChangeKind.Remove;
-            if (graph.Group(groupId)!.Roles.Contains(role.Id) == gives) return;
-            // If several roles change for one group, the group is copied only once.
-            if (!handed.TryGetValue(groupId, out var group)) db.Attach(handed[groupId] = group = graph.Edit(groupId)!);
-            if (gives) group.Give(Grant.Role(role.Id), actor, now);
-            else group.Take(Grant.Role(role.Id));
-            unit.Add(UsherEvent.Record(
-                EventTypes.GroupUpdated, actor, "group", group.Id, now,
-                new() { ["name"] = group.Name, [gives ? "roles_added" : "roles_removed"] = role.Name }));
-        }
-    }, ct);
+        }, ct);
 
     /// <summary>
     /// Deletes a role and thereby revokes it from all holders. The actor must hold everything that it grants.
@@ -155,21 +158,21 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         Actor actor, Guid roleId, MemberDetails details, CancellationToken ct,
         IReadOnlyCollection<string>? ifMatch = null) =>
         database.RunAsync<Result<RoleSelection>>(async unit =>
-    {
-        if (await AccessGraph.TrackAsync(unit, Query(actor, [roleId], details), ct) is not { } graph)
-            return RoleErrors.NotFound;
-        var today = graph.Today(actor);
-        if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
-        if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
-        if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
-        if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role))))
-            return CommonErrors.MoreThanYouHold;
-        unit.Remove(role.Copy());
-        unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
-        unit.Add(UsherEvent.Record(
-            EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
-        return new RoleSelection([role], [], graph);
-    }, ct);
+        {
+            if (await AccessGraph.TrackAsync(unit, Query(actor, [roleId], details), ct) is not { } graph)
+                return RoleErrors.NotFound;
+            var today = graph.Today(actor);
+            if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;
+            if (graph.Role(roleId) is not { } role) return RoleErrors.NotFound;
+            if (Precondition.Refuses(ifMatch, role) is { } outdated) return outdated;
+            if (!graph.Pass(GrantingRule.RoleEdit, today.CanGrant(AccessGraph.Of(role))))
+                return CommonErrors.MoreThanYouHold;
+            unit.Remove(role.Copy());
+            unit.Add(DeletedGrant.Of(actor.OrganizationId, Grant.Role(role.Id)));
+            unit.Add(UsherEvent.Record(
+                EventTypes.RoleDeleted, actor, "role", role.Id, clock.Now(), new() { ["name"] = role.Name }));
+            return new RoleSelection([role], [], graph);
+        }, ct);
 
     /// <summary>
     /// Reads one role of the actor's organization. Like every read of roles, it needs <c>user_management</c> or

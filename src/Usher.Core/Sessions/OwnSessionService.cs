@@ -23,12 +23,13 @@ public sealed class OwnSessionService(UsherDb db, Database database, PasswordSer
     /// <returns>Refused with <c>session_not_found</c>, also for another person's session.</returns>
     public Task<Result<bool>> EndAsync(SessionUser session, Guid id, CancellationToken ct) =>
         database.RunAsync<Result<bool>>(async unit =>
-    {
-        if (await db.Sessions.SingleOrDefaultAsync(s => s.UserId == session.UserId && s.Id == id, ct) is not { } found)
-            return AccountErrors.SessionNotFound;
-        SignInEnding.EndSession(unit, found, "signed_out", clock.Now());
-        return true;
-    }, ct);
+        {
+            if (await db.Sessions.SingleOrDefaultAsync(
+                    s => s.UserId == session.UserId && s.Id == id, ct) is not { } found)
+                return AccountErrors.SessionNotFound;
+            SignInEnding.EndSession(unit, found, "signed_out", clock.Now());
+            return true;
+        }, ct);
 
     /// <summary>Ends all of the person's sessions except this one.</summary>
     /// <returns>The number of ended sessions.</returns>

@@ -184,19 +184,21 @@ public sealed class SessionService(
     private Task<Result<SignedIn>> BeginAsync(
         User known, string? hash, string? address, string? device, CancellationToken ct) =>
         database.RunAsync<Result<SignedIn>>(async unit =>
-    {
-        var now = clock.Now();
-        var user = await db.Users.SingleOrDefaultAsync(u => u.Id == known.Id, ct);
-        // The credentials have changed since the password was checked. The old password must not start a new session.
-        if (user is null || user.SecurityStamp != known.SecurityStamp) return Wrong;
-        user.LastSignInAt = now;
-        // Written even if the value is the same: the update checks the concurrency stamp and so detects such a change.
-        db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
-        if (hash is not null) user.PasswordHash = hash;
-        var signedIn = Add(unit, user, device, now);
-        await guard.ForgetCodeAsync(unit, address, ct);
-        return signedIn;
-    }, ct);
+        {
+            var now = clock.Now();
+            var user = await db.Users.SingleOrDefaultAsync(u => u.Id == known.Id, ct);
+            // The credentials have changed since the password was checked. The old password must not start a new
+            // session.
+            if (user is null || user.SecurityStamp != known.SecurityStamp) return Wrong;
+            user.LastSignInAt = now;
+            // Written even if the value is the same: the update checks the concurrency stamp and so detects such a
+            // change.
+            db.Entry(user).Property(u => u.LastSignInAt).IsModified = true;
+            if (hash is not null) user.PasswordHash = hash;
+            var signedIn = Add(unit, user, device, now);
+            await guard.ForgetCodeAsync(unit, address, ct);
+            return signedIn;
+        }, ct);
 
     private Task RecordFailureAsync(string? canonical, CancellationToken ct) => database.RunAsync(unit =>
     {

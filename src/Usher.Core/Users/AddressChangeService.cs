@@ -68,30 +68,31 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
     /// removed has the address, or another account has proven it; otherwise with <c>address_change_…</c>.</returns>
     public Task<Result<NewAddress>> ConfirmAsync(AddressChangeLink link, CancellationToken ct) =>
         database.RunLockedAsync<Result<NewAddress>>(async unit =>
-    {
-        if (await FindAsync(link, unit, ct) is not { } found) return ProfileErrors.LinkUnknown;
-        var now = clock.Now();
-        switch (StateOf(found, now))
         {
-            case AddressChangeState.Used: return Describe(found, now);
-            case AddressChangeState.Taken:
-                return found.HasOtherMember ? ProfileErrors.EmailTaken : ProfileErrors.AccountExists;
-            case not AddressChangeState.Open and var state: return ProfileErrors.Ended(state);
-        }
+            if (await FindAsync(link, unit, ct) is not { } found) return ProfileErrors.LinkUnknown;
+            var now = clock.Now();
+            switch (StateOf(found, now))
+            {
+                case AddressChangeState.Used: return Describe(found, now);
+                case AddressChangeState.Taken:
+                    return found.HasOtherMember ? ProfileErrors.EmailTaken : ProfileErrors.AccountExists;
+                case not AddressChangeState.Open and var state: return ProfileErrors.Ended(state);
+            }
 
-        var (change, member) = (found.Change, found.Member);
+            var (change, member) = (found.Change, found.Member);
 
-        // Invitation links sent to the old address must be void. Otherwise joining by one would prove the new address.
-        var (before, name) = (member.ShownAs, member.DisplayName);
-        change.Use(member, now);
-        await Readdressing.VoidAsync(db, member, now, ct);
-        var actor = new Actor(ActorKind.Member, member.Id, name, member.OrganizationId, EffectiveAccess.Nothing);
-        unit.Add(UsherEvent.Record(
-            EventTypes.MemberUpdated, actor, "member", member.Id, now,
-            new() { ["email"] = $"{before} → {change.NewEmail}" }, cause: "address_confirmed"));
-        Tell(unit, found, now);
-        return Describe(found, now);
-    }, ct);
+            // Invitation links sent to the old address must be void. Otherwise joining by one would prove the new
+            // address.
+            var (before, name) = (member.ShownAs, member.DisplayName);
+            change.Use(member, now);
+            await Readdressing.VoidAsync(db, member, now, ct);
+            var actor = new Actor(ActorKind.Member, member.Id, name, member.OrganizationId, EffectiveAccess.Nothing);
+            unit.Add(UsherEvent.Record(
+                EventTypes.MemberUpdated, actor, "member", member.Id, now,
+                new() { ["email"] = $"{before} → {change.NewEmail}" }, cause: "address_confirmed"));
+            Tell(unit, found, now);
+            return Describe(found, now);
+        }, ct);
 
     private sealed record Found(
         AddressChange Change, Member Member, string OrganizationName, bool HasNewer, bool HasOtherMember,
@@ -159,7 +160,7 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChanged,
             Recipient = change.OldIdentifier,
-            Language = member.Locale ?? "en",
+            Language = OutboxMessage.LanguageOf(member.Locale),
             NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {

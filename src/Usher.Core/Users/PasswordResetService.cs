@@ -101,17 +101,17 @@ public sealed class PasswordResetService(
     /// <returns>Refused with <c>operator_only</c> or <c>user_not_found</c>.</returns>
     public Task<Result<HandedOverReset>> HandOverAsync(Actor actor, Guid userId, CancellationToken ct) =>
         database.RunAsync<Result<HandedOverReset>>(async unit =>
-    {
-        if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
-        if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user)
-            return AccountErrors.UserNotFound;
-        var now = clock.Now();
-        var (reset, secret) = PasswordReset.Create(user, handedOver: true, now);
-        unit.Add(reset);
-        await AccountMails.TellLinkHandedOverAsync(unit, user, now, ct);
-        unit.Add(UsherEvent.Record(EventTypes.UserResetLinkHandedOver, actor, "user", user.Id, now));
-        return new HandedOverReset(new(reset.Id, secret), reset.ExpiresAt);
-    }, ct);
+        {
+            if (actor.Kind is not ActorKind.Operator) return OrganizationErrors.NotAllowed;
+            if (await db.Users.AsNoTracking().SingleOrDefaultAsync(u => u.Id == userId, ct) is not { } user)
+                return AccountErrors.UserNotFound;
+            var now = clock.Now();
+            var (reset, secret) = PasswordReset.Create(user, handedOver: true, now);
+            unit.Add(reset);
+            await AccountMails.TellLinkHandedOverAsync(unit, user, now, ct);
+            unit.Add(UsherEvent.Record(EventTypes.UserResetLinkHandedOver, actor, "user", user.Id, now));
+            return new HandedOverReset(new(reset.Id, secret), reset.ExpiresAt);
+        }, ct);
 
     /// <summary>Describes a link to its holder. Changes nothing.</summary>
     public async Task<PasswordResetView> LookAsync(PasswordResetLink link, CancellationToken ct)

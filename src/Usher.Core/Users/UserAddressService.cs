@@ -97,7 +97,8 @@ public sealed class UserAddressService(
     /// <param name="ct">Cancels the operation.</param>
     /// <returns>Repeating the call gives the same answer. Refused with <c>password_wrong</c>, <c>address_change_…</c>,
     /// or <c>email_taken</c> when another account has proven the address.</returns>
-    public async Task<Result<NewUserAddress>> ConfirmAsync(UserAddressLink link, string password, CancellationToken ct)
+    public async Task<Result<NewUserAddress>> ConfirmAsync(
+        UserAddressLink link, string password, CancellationToken ct)
     {
         if (await FindAsync(link, track: false, ct) is not { } before) return AccountErrors.AddressChangeUnknown;
         if (StateOf(before, clock.Now()) is AddressChangeState.Used) return Describe(before, clock.Now());

@@ -1,5 +1,5 @@
-// The better-auth under test: e-mail and password, and its organization plugin, set up as its documentation says. Runs in a folder of its own with better-auth
-// installed; see ../better-auth.mjs.
+// The better-auth under test: e-mail and password, and its organization plugin, set up as its documentation says. Runs
+// in a folder of its own with better-auth installed; see ../better-auth.mjs.
 import { betterAuth } from "better-auth";
 import { organization } from "better-auth/plugins";
 import nodemailer from "nodemailer";
@@ -16,14 +16,15 @@ export async function openDatabase() {
   }
   const { default: Database } = await import("better-sqlite3");
   const db = new Database(env.BENCH_SQLITE);
-  // Faster than it comes out of its quick start (rollback journal), and less durable than Usher (NORMAL): in better-auth's favour.
+  // In better-auth's favour: faster than its quick start's rollback journal, and with NORMAL less durable than Usher.
   db.pragma("journal_mode = WAL");
   db.pragma("synchronous = NORMAL");
   return db;
 }
 
 export function makeAuth(database) {
-  const mail = nodemailer.createTransport({ host: "127.0.0.1", port: Number(env.BENCH_SMTP), pool: true, secure: false, ignoreTLS: true });
+  const server = { host: "127.0.0.1", port: Number(env.BENCH_SMTP) };
+  const mail = nodemailer.createTransport({ ...server, pool: true, secure: false, ignoreTLS: true });
   return betterAuth({
     baseURL: origin,
     secret,
@@ -36,7 +37,8 @@ export function makeAuth(database) {
       membershipLimit: 10_000_000,
       invitationLimit: 10_000_000,
       organizationLimit: 1_000,
-      // Awaited, as its documentation shows it: it has no queue, and a mail that nobody waits for is lost with the process.
+      // Awaited, as its documentation shows it: it has no queue, and a mail that is not awaited is lost with the
+      // process.
       sendInvitationEmail: async ({ email, id, organization: { name } }) => {
         await mail.sendMail({
           from: "no-reply@bench.example.com", to: email, subject: `Join ${name}`,

@@ -1,4 +1,5 @@
-// node seed.mjs MEMBERS PERSONS FILE, after "directus bootstrap": a role, users and invited users as rows. What requests need goes to the file, as JSON.
+// node seed.mjs MEMBERS PERSONS FILE, after "directus bootstrap": a role, users and invited users as rows. What
+// requests need goes to the file, as JSON.
 import { createHmac, randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import knex from "knex";
@@ -11,7 +12,10 @@ const db = knex(env.DB_CLIENT === "pg"
 
 const role = randomUUID();
 await db("directus_roles").insert({ id: role, name: "Member", icon: "badge" });
-const user = (name, i, status) => ({ id: randomUUID(), first_name: name, last_name: String(i), email: `${name}${i}@bench.example.com`, role, status, provider: "default" });
+const user = (name, i, status) => ({
+  id: randomUUID(), first_name: name, last_name: String(i), email: `${name}${i}@bench.example.com`, role, status,
+  provider: "default",
+});
 const users = Array.from({ length: members }, (_, i) => user("member", i, "active"));
 const invited = Array.from({ length: persons }, (_, i) => user("person", i, "invited"));
 
@@ -19,12 +23,16 @@ const invited = Array.from({ length: persons }, (_, i) => user("person", i, "inv
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const seconds = Math.floor(Date.now() / 1000);
 const token = ({ email }) => {
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ email, scope: "invite", iat: seconds, exp: seconds + 6 * 86_400, iss: "directus" })}`;
+  const claims = { email, scope: "invite", iat: seconds, exp: seconds + 6 * 86_400, iss: "directus" };
+  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
   return `${text}.${createHmac("sha256", env.SECRET).update(text).digest("base64url")}`;
 };
 
 const rows = [...users, ...invited];
-await db.transaction(async (transaction) => { for (let i = 0; i < rows.length; i += 90) await transaction("directus_users").insert(rows.slice(i, i + 90)); });
+await db.transaction(async (transaction) => {
+  for (let i = 0; i < rows.length; i += 90) await transaction("directus_users").insert(rows.slice(i, i + 90));
+});
 await db.raw(env.DB_CLIENT === "pg" ? "vacuum analyze" : "analyze");
-writeFileSync(process.argv[4], JSON.stringify({ role, user: users[users.length >> 1].id, tokens: invited.map(token) }));
+const needed = { role, user: users[users.length >> 1].id, tokens: invited.map(token) };
+writeFileSync(process.argv[4], JSON.stringify(needed));
 await db.destroy();
