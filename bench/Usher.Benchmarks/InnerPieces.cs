@@ -5,6 +5,7 @@ using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Members;
 using Usher.Server.Api;
+using Usher.Server.Api.Http;
 using Usher.Server.Dialects.Conformity;
 using Usher.Server.Dialects.DeployHq;
 using Usher.Server.Dialects.Wavefront;

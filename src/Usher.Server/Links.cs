@@ -24,7 +24,7 @@ public sealed class Links(IOptions<ServerOptions> options)
         $"{root}/join/{organizationSlug}/{invitation:D}#{secret}";
 
     /// <inheritdoc cref="Join(string, Guid, string)"/>
-    public string Join(Core.Invitations.InvitationLink link) =>
+    public string Join(Core.Guests.InvitationLink link) =>
         Join(link.OrganizationSlug, link.InvitationId, link.Secret);
 
     /// <summary>

@@ -60,7 +60,8 @@ public sealed class SecretTests
                     $"{text[..i]}{text[i + 1]}{text[i]}{text[(i + 2)..]}", Secret.InvitationPrefix));
         }
 
-        foreach (var odd in new[] { "", "usi_", text[..^6], text + text, " " + text, text + "\n", text.ToUpperInvariant() })
+        string[] all = ["", "usi_", text[..^6], text + text, " " + text, text + "\n", text.ToUpperInvariant()];
+        foreach (var odd in all)
             Assert.False(Secret.IsWellFormed(odd, Secret.InvitationPrefix));
     }
 }

@@ -197,7 +197,9 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
                     route, $$"""{"data":{"attributes":{{value}}} }""", 422, Faults(("", "Attributes are required")));
             }
 
-            foreach (var body in new[] { "[]", "{}", """{"Data":{"attributes":{}}}""", """[{"data":{"attributes":{}}}]""" }) rows.Add(route, body, 422, WrongKind(route).Answer);
+            foreach (var body in new[] { "[]", "{}", """{"Data":{"attributes":{}}}""", """
+                [{"data":{"attributes":{}}}]
+                """ }) rows.Add(route, body, 422, WrongKind(route).Answer);
             foreach (var body in new[] { """{"data":{}}""", """{"data":{"Attributes":{}}}""" })
                 rows.Add(route, body, 422, Faults(("", "Attributes are required")));
         }
@@ -253,9 +255,16 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
     // A name that is no Unicode cannot be compared with ours, wherever it stands. Paired, or in a value that nobody
     // reads, the same escapes are fine.
     [Theory]
-    [InlineData("Conformity invite", """{"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"USER","email":"mara@acme.test"}},"\ud800":1}""")]
-    [InlineData("Conformity invite", """{"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"USER","email":"mara@acme.test"},"\udfff":1}}""")]
-    [InlineData("Conformity invite", """{"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"USER","email":"mara@acme.test","\ud800 and on":1}}}""")]
+    [InlineData("Conformity invite", """
+        {"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"USER","email":"mara@acme.test"}},"\ud800":1}
+        """)]
+    [InlineData("Conformity invite", """
+        {"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"USER","email":"mara@acme.test"},"\udfff":1}}
+        """)]
+    [InlineData("Conformity invite", """
+        {"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"USER","email":"mara@acme.test",
+        "\ud800 and on":1}}}
+        """)]
     [InlineData("Conformity account", """{"data":{"attributes":{"name":"Billing","\ud800":1}}}""")]
     [InlineData("Wavefront invite", """[{"emailAddress":"sam@example.com","\ud800":1}]""")]
     [InlineData("DeployHQ invite", """{"user":{"first_name":"Noor","email_address":"noor@acme.test","\ud800":1}}""")]
@@ -346,7 +355,10 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
         {
             "Conformity" => """{"Message":"Not Found"}""",
             "Wavefront" => Envelope(404, "There is nothing at this address."),
-            _ => """{"status":"not_found","error":"No such endpoint","error_code":"invalid_api_method","hint":"There is no such endpoint."}""",
+            _ => """
+                {"status":"not_found","error":"No such endpoint","error_code":"invalid_api_method",
+                "hint":"There is no such endpoint."}
+                """,
         });
     }
 
@@ -375,7 +387,10 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
                 answer.AssertAsync(405, Envelope(405, "This address does not support that method.")),
             "v1" or "api" => answer.AssertAsync(404, """{"Message":"Not Found"}"""),
             _ => answer.AssertAsync(
-                404, """{"status":"not_found","error":"No such endpoint","error_code":"invalid_api_method","hint":"This endpoint does not take that method."}"""),
+                404, """
+                    {"status":"not_found","error":"No such endpoint","error_code":"invalid_api_method",
+                    "hint":"This endpoint does not take that method."}
+                    """),
         });
         if (allowed is not null) Assert.Contains(allowed, answer.Content.Headers.Allow);
     }
@@ -414,7 +429,8 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
                     break;
                 default:
                     await answer.AssertAsync(404, """
-                        {"status":"not_found","error":"Record not found","error_code":"record_not_found","hint":"There is no such record in this account."}
+                        {"status":"not_found","error":"Record not found","error_code":"record_not_found",
+                          "hint":"There is no such record in this account."}
                         """);
                     break;
             }
@@ -469,7 +485,9 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
     {
         "Conformity" => """{"errors":[{"status":400,"details":"Invalid JSON"}]}""",
         "Wavefront" => Envelope(400, "The body is not valid JSON."),
-        _ => """{"status":400,"error":"Invalid JSON","error_code":"invalid_json","hint":"The body must be a JSON object."}""",
+        _ => """
+            {"status":400,"error":"Invalid JSON","error_code":"invalid_json","hint":"The body must be a JSON object."}
+            """,
     };
 
     private static (int Status, string Answer) WrongKind(string route) => route.Split(' ')[0] switch
@@ -477,7 +495,10 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
         "Conformity" =>
             (422, """{"errors":[{"status":422,"source":{"pointer":"/data"},"details":"Attributes are required"}]}"""),
         "Wavefront" => (400, Envelope(400, "The body must be a JSON array of users.")),
-        _ => (400, """{"status":400,"error":"param is missing or the value is empty: user","error_code":"parameter_missing","hint":"Wrap the members in it."}"""),
+        _ => (400, """
+            {"status":400,"error":"param is missing or the value is empty: user","error_code":"parameter_missing",
+            "hint":"Wrap the members in it."}
+            """),
     };
 
     // The refusals of the host, which each surface words in its own form.
@@ -485,8 +506,13 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
     {
         "Conformity" => $$"""{"errors":[{"status":{{status}},"details":"{{message}}"}]}""",
         "Wavefront" => Envelope(status, message),
-        _ when status is 413 => """{"status":413,"error":"Request too large","error_code":"request_too_large","hint":"Send a smaller body."}""",
-        _ => """{"status":415,"error":"Unsupported media type","error_code":"unsupported_media_type","hint":"Send the body as application/json."}""",
+        _ when status is 413 => """
+            {"status":413,"error":"Request too large","error_code":"request_too_large","hint":"Send a smaller body."}
+            """,
+        _ => """
+            {"status":415,"error":"Unsupported media type","error_code":"unsupported_media_type",
+            "hint":"Send the body as application/json."}
+            """,
     };
 
     private static string Faults(params (string Member, string Details)[] faults) => JsonSerializer.Serialize(

@@ -166,7 +166,8 @@ public sealed class FlatMemoryTests
                 """,
             numbers + $"""
                 INSERT INTO member_grants (organization_id, kind, target, member_id)
-                SELECT m.organization_id, 'group', {target}, {id} FROM numbers CROSS JOIN m CROSS JOIN groups AS g WHERE g.name_key = 'ops'
+                SELECT m.organization_id, 'group', {target}, {id}
+                FROM numbers CROSS JOIN m CROSS JOIN groups AS g WHERE g.name_key = 'ops'
                 """,
         ];
         if (to > from) commands.Add("ANALYZE");

@@ -45,7 +45,7 @@ public sealed class ProcessTests
 
         // The kill falls before, into and behind each step of claiming, rendering, sending and marking.
         List<string> acknowledged = [];
-        int[] delays = [0, 3, 10, 25, 50, 100, 200, 400];
+        int[] delays = TestRun.IsLong ? [0, 3, 10, 25, 50, 100, 200, 400] : [0, 25, 200];
         foreach (var delay in delays)
         {
             await using var server = await ServerProcess.StartAsync(database, settings);
@@ -67,7 +67,7 @@ public sealed class ProcessTests
         Dictionary<string, HashSet<string>> messageIds = [];
         while (!acknowledged.TrueForAll(messageIds.ContainsKey))
         {
-            // A claim that a killed node held is free again after a minute.
+            // On PostgreSQL, a claim that a killed node held is free again after a minute.
             var message = await sink.NextMessageAsync(TimeSpan.FromSeconds(100));
             var to = message.GetProperty("to")[0].GetProperty("address").GetString()!;
             if (!messageIds.TryGetValue(to, out var ids)) messageIds[to] = ids = [];
@@ -103,10 +103,10 @@ public sealed class ProcessTests
         Assert.Superset(acknowledged.ToHashSet(), await ListedAsync(survivor));
     }
 
-    [Fact]
+    // On PostgreSQL the disk is that of its server.
+    [FactIn(Runs.OnSqlite)]
     public async Task A_full_disk_refuses_what_it_cannot_keep_and_loses_nothing_that_was_answered()
     {
-        if (TestDatabase.IsPostgres) return; // its server's disk, not ours
         await using var database = await TestDatabase.CreateAsync();
         var settings = Bootstrap();
         ConcurrentBag<string> acknowledged = [];
@@ -222,11 +222,30 @@ public sealed class ProcessTests
     public async Task A_wrong_setting_stops_the_start_with_one_line_that_names_it(string setting, string value)
     {
         await using var database = await TestDatabase.CreateAsync();
+        var start = await FailedStart.RunAsync(database, Bootstrap((setting, value)));
+        AssertNamed(setting, start.ExitCode, start.Errors, start.Output);
+    }
+
+    // One for each place that finds a wrong setting: the options, their binding, the preparation.
+    [Theory]
+    [InlineData("Usher:PublicUrl", "ftp://nowhere")]
+    [InlineData("Usher:Mail:Smtp:Port", "eighty")]
+    [InlineData("Usher:Bootstrap:Owner:ApiKey", "short")]
+    public async Task A_wrong_setting_ends_the_process_with_one_line_on_standard_error(string setting, string value)
+    {
+        await using var database = await TestDatabase.CreateAsync();
         await using var server = await ServerProcess.RunToEndAsync(database, Bootstrap((setting, value)));
-        var line = Assert.Single(server.Output, l => l.StartsWith("usher: ", StringComparison.Ordinal));
+        AssertNamed(setting, server.ExitCode, server.Errors, server.Output);
+    }
+
+    private static void AssertNamed(
+        string setting, int exitCode, IEnumerable<string> errors, IReadOnlyCollection<string> output)
+    {
+        var line = Assert.Single(errors);
+        Assert.StartsWith("usher: ", line, StringComparison.Ordinal);
         Assert.Contains(setting.Replace(":0", "", StringComparison.Ordinal), line, StringComparison.Ordinal);
-        Assert.DoesNotContain(server.Output, l => l.Contains("   at ", StringComparison.Ordinal));
-        Assert.Equal(1, server.ExitCode);
+        Assert.DoesNotContain(output, l => l.Contains("   at ", StringComparison.Ordinal));
+        Assert.Equal(1, exitCode);
     }
 
     [Fact]

@@ -55,7 +55,10 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
             Assert.DoesNotContain(plan, step => TableScan().IsMatch(step));
 
             // Nor all that one organization has, however few of a million rows PostgreSQL believes those to be.
-            Assert.DoesNotMatch(@"Index (Only )?Scan [^\n]* on (members|invitations)\b[^\n]*\n\s*Index Cond: \(organization_id = [^()\n]*\)(\n|$)", string.Join('\n', plan));
+            Assert.DoesNotMatch(
+                @"Index (Only )?Scan [^\n]* on (members|invitations)\b[^\n]*\n"
+                + @"\s*Index Cond: \(organization_id = [^()\n]*\)(\n|$)",
+                string.Join('\n', plan));
         }
     }
 
@@ -85,7 +88,10 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
             if (TestDatabase.IsPostgres)
             {
                 Assert.DoesNotMatch(@"Seq Scan on (members|groups|member_grants|resource_access)\b", plan);
-                Assert.DoesNotMatch(@"Index (Only )?Scan [^\n]*\b(ix|pk)_(members|groups|member_grants|resource_access)_?[^\n]*\n(?!\s*Index Cond: [^\n]*\borganization_id\b)", plan);
+                Assert.DoesNotMatch(
+                    @"Index (Only )?Scan [^\n]*\b(ix|pk)_(members|groups|member_grants|resource_access)_?[^\n]*\n"
+                    + @"(?!\s*Index Cond: [^\n]*\borganization_id\b)",
+                    plan);
                 Assert.Matches(
                     @"Index Cond: \(\(organization_id = [^\n]*\bresource_id = ", plan);
                 continue;
@@ -186,8 +192,10 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
     // SQLite names a table by its alias in the statement: k key, m member, p permission, gm and rm places in groups and
     // roles, i invitation, a level. To search one by its organization alone is to read all of the organization.
     [GeneratedRegex(
-        @"^SCAN (k|m|p|gm|rm|rg|i|a|o|api_keys|members|invitations|organizations)\b|^SEARCH (m|p|gm|rm|rg|i|a|members) USING .*\(organization_id=\?( AND status=\?)?\)"
-        + @"|Seq Scan on (api_keys|members|member_permissions|group_members|role_members|invitations|resource_access|organizations)\b",
+        @"^SCAN (k|m|p|gm|rm|rg|i|a|o|api_keys|members|invitations|organizations)\b"
+        + @"|^SEARCH (m|p|gm|rm|rg|i|a|members) USING .*\(organization_id=\?( AND status=\?)?\)"
+        + @"|Seq Scan on (api_keys|members|member_permissions|group_members|role_members|invitations"
+        + @"|resource_access|organizations)\b",
         RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex TableScan();
 }

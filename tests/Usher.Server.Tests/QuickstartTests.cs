@@ -10,7 +10,7 @@ namespace Usher.Server.Tests;
 /// </summary>
 public sealed partial class QuickstartTests
 {
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task The_walk_leads_from_an_empty_directory_to_an_explained_decision()
     {
         List<string> commands = [

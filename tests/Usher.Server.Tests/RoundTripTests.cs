@@ -76,7 +76,8 @@ public sealed class RoundTripTests
     {
         await using var app = await StartAsync();
         var org = await CreateWarmAsync(app);
-        var role = "{{\"data\":{{\"attributes\":{{\"firstName\":\"A\",\"lastName\":\"B\",\"role\":\"USER\",\"email\":\"{0}\",\"accessList\":[{{\"account\":\"" + org.Accounts[0] + "\",\"level\":\"FULL\"}}]}}}}}}";
+        var role = "{{\"data\":{{\"attributes\":{{\"firstName\":\"A\",\"lastName\":\"B\",\"role\":\"USER\","
+            + "\"email\":\"{0}\",\"accessList\":[{{\"account\":\"" + org.Accounts[0] + "\",\"level\":\"FULL\"}}]}}}}}}";
         string Conformity(string email) =>
             string.Format(System.Globalization.CultureInfo.InvariantCulture, role, email);
         // Resources that are named, and how many members each group has, need a read of their own.
@@ -200,7 +201,9 @@ public sealed class RoundTripTests
     {
         await using var app = await StartAsync();
         var org = await CreateWarmAsync(app);
-        var body = $"[{string.Join(',', Enumerable.Range(0, 1000).Select(i => $$"""{"emailAddress":"bulk{{i}}@example.test","groups":[]}"""))}]";
+        var body = $"[{string.Join(',', Enumerable.Range(0, 1000).Select(i => $$"""
+            {"emailAddress":"bulk{{i}}@example.test","groups":[]}
+            """))}]";
         var cost = await CostAsync(app, () => org.Admin.PostTextAsync("/api/v2/user/invite", body), HttpStatusCode.OK);
         // The other commit, where there is one, reserves a block of numbers.
         Assert.True(cost is { Reads: <= 3, Commits: 1 or 2 }, $"{cost}");

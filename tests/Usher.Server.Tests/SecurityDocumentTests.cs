@@ -6,7 +6,7 @@ namespace Usher.Server.Tests;
 /// <summary>What docs/security.md promises is proven by the tests that it names.</summary>
 public sealed partial class SecurityDocumentTests
 {
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Every_row_names_tests_that_exist()
     {
         var sources = Directory.EnumerateFiles(Repository.Path("tests"), "*Tests.cs", SearchOption.AllDirectories)

@@ -86,7 +86,9 @@ public sealed partial class SecurityTests(UsherApp app)
         var emails = new[] { NewEmail("ada"), NewEmail("bob"), NewEmail("eve") };
         var requests = new[]
         {
-            ("/v1/users", $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"L","role":"USER","email":"{{{{emails[0]}}}}"}}}"""),
+            ("/v1/users", $$$$"""
+                {"data":{"attributes":{"firstName":"A","lastName":"L","role":"USER","email":"{{{{emails[0]}}}}"}}}
+                """),
             ("/api/v2/user/invite", $$"""[{"emailAddress":"{{emails[1]}}"}]"""),
             ("/users", $$$"""{"user":{"first_name":"A","email_address":"{{{emails[2]}}}"}}"""),
         };
@@ -235,7 +237,9 @@ public sealed partial class SecurityTests(UsherApp app)
                 await client.PostTextAsync(
                     "/users",
                     $$$"""{"user":{"first_name":"A","email_address":"{{{email}}}","account_administrator":true}}""");
-                await client.PostTextAsync("/v1/users", $$$$"""{"data":{"attributes":{"firstName":"A","lastName":"L","role":"ADMIN","email":"{{{{email}}}}"}}}""");
+                await client.PostTextAsync("/v1/users", $$$$"""
+                    {"data":{"attributes":{"firstName":"A","lastName":"L","role":"ADMIN","email":"{{{{email}}}}"}}}
+                    """);
                 await client.PostTextAsync(
                     "/api/v2/user/invite", $$"""[{"emailAddress":"{{email}}","userGroups":["{{admins.Id}}"]}]""");
             }

@@ -64,7 +64,7 @@ public sealed class WholeWayTests(Chromium chromium)
                 .Select(u => u.GetProperty("email_address").GetString()!));
     }
 
-    private async Task JoinAsync(string url, Core.Invitations.InvitationLink link)
+    private async Task JoinAsync(string url, Core.Guests.InvitationLink link)
     {
         var page = await chromium.VisitAsync(url);
         await page.GotoAsync($"{url}/join/{link.OrganizationSlug}/{link.InvitationId}#{link.Secret}");

@@ -1,7 +1,7 @@
 // Checks answers, and the requests they answer, against an OpenAPI 3.1 document. The first line of standard input is the document; each line after it is an exchange,
 // and for each one line is printed: { id, faults }. Ends when its standard input does.
 //
-// An exchange: { id, method, path, query, status, mediaType, body, requestMediaType, requestBody }, bodies as text or null.
+// An exchange: { id, method, path, query, status, mediaType, body, requestMediaType, requestBody, hasETag }, bodies as text or null.
 
 import { createInterface } from 'node:readline';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -60,7 +60,7 @@ function judgeBody(at, content, mediaType, text, what) {
   return fault ? [fault] : fits([...at, 'content', found, 'schema'], value, what);
 }
 
-function judge({ method, path, query, status, mediaType, body, requestMediaType, requestBody }) {
+function judge({ method, path, query, status, mediaType, body, requestMediaType, requestBody, hasETag }) {
   const route = find(path);
   const operation = route && document.paths[route][method.toLowerCase()];
   if (!operation) {
@@ -80,6 +80,7 @@ function judge({ method, path, query, status, mediaType, body, requestMediaType,
 
   const faults = judgeBody(at, response.content, mediaType, body, 'answer');
   if (status >= 300) return faults;
+  if (hasETag !== ('ETag' in (response.headers ?? {}))) faults.push(hasETag ? 'answer has an ETag, which is not documented' : 'answer has no ETag, which is documented');
   const known = operation.parameters?.filter(p => p.in === 'query').map(p => p.name) ?? [];
   for (const name of query) if (!known.includes(name)) faults.push(`parameter ${name} was taken and is not documented`);
   // What is only accepted, such as a file of people, is judged later, row by row.

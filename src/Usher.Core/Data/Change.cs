@@ -67,8 +67,8 @@ internal sealed class RowChange(Table table, object row, ChangeKind kind, object
 
     public ChangeKind Kind => kind;
 
-    /// <summary>For an update: the values in unique indexes that it frees, and those that it takes.</summary>
-    public (object?[] GivenUp, object?[] Taken) Unique { get; init; } = ([], []);
+    /// <summary>For an update: the changed values in unique indexes.</summary>
+    public IReadOnlyList<UniqueValue> Unique { get; init; } = [];
 
     /// <summary>Whether a delete also succeeds if the row no longer exists.</summary>
     public bool MayBeGone { get; init; }
@@ -105,6 +105,43 @@ internal sealed class RowChange(Table table, object row, ChangeKind kind, object
         var command = NewPostgres();
         foreach (var column in Columns) command.Parameters.Add(column.Postgres(row));
         if (HasToken) command.Parameters.Add(new NpgsqlParameter { Value = token });
+        return command;
+    }
+}
+
+/// <summary>A changed value in a unique index.</summary>
+/// <param name="Column">The column.</param>
+/// <param name="Before">The value that the update frees.</param>
+/// <param name="After">The value that the update takes.</param>
+internal sealed record UniqueValue(string Column, object? Before, object? After)
+{
+    /// <summary>Whether another row of the table takes the value that this one frees.</summary>
+    public bool IsFreedFor(UniqueValue other) => other.Column == Column && Before is not null && Before.Equals(other.After);
+}
+
+/// <summary>
+/// Frees a unique value of a row before the row's update, so that another row can take it: a text becomes a random one,
+/// anything else null.
+/// </summary>
+internal sealed class FreeChange(Table table, object row, UniqueValue value) : Change
+{
+    private readonly string? placeholder = value.Before is string ? $"#{Guid.NewGuid():N}" : null;
+
+    public override string Text { get; } = table.FreeText(value.Column);
+
+    public override bool MustFind => true;
+
+    public override void Bind(SqliteCommand command)
+    {
+        Bind(command, 0, placeholder);
+        for (var i = 0; i < table.KeyColumns.Count; i++) Bind(command, i + 1, table.KeyColumns[i].Sqlite(row));
+    }
+
+    public override NpgsqlBatchCommand ToPostgres()
+    {
+        var command = NewPostgres();
+        command.Parameters.Add(new NpgsqlParameter { Value = placeholder ?? (object)DBNull.Value });
+        foreach (var column in table.KeyColumns) command.Parameters.Add(column.Postgres(row));
         return command;
     }
 }

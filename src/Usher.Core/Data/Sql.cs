@@ -56,6 +56,10 @@ internal sealed class Sql(bool isSqlite, string? known = null)
     /// <summary>A list as one parameter, so that the statement's text does not depend on its length.</summary>
     public readonly record struct Many(object Values, string Alias);
 
+    /// <summary>Rows with several columns as one parameter.</summary>
+    public readonly record struct Records(
+        IReadOnlyList<object?[]> Values, string Alias, (string Name, string Type)[] Columns);
+
     public static Part Raw(string text) => new(text);
 
     /// <summary>The elements of a list for use in FROM: a table with the single column <c>value</c>.</summary>
@@ -66,6 +70,15 @@ internal sealed class Sql(bool isSqlite, string? known = null)
 
     /// <inheritdoc cref="Rows(IEnumerable{Guid}, string)"/>
     public static Many Rows(IEnumerable<long> numbers, string alias = "l") => new(numbers.ToArray(), alias);
+
+    /// <summary>Rows with several columns, for use in FROM.</summary>
+    /// <param name="rows">The values of each row, in the order of the columns.</param>
+    /// <param name="alias">The table's name in the statement.</param>
+    /// <param name="columns">Each column's name and its type on PostgreSQL: uuid, text, integer or
+    /// timestamptz.</param>
+    public static Records Rows(
+        IEnumerable<object?[]> rows, string alias, params (string Name, string Type)[] columns) =>
+        new([.. rows], alias, columns);
 
     /// <summary>
     /// Starts a join that finds, for each preceding row, the rows of a table that match a condition. On PostgreSQL it
@@ -145,6 +158,24 @@ internal sealed class Sql(bool isSqlite, string? known = null)
         }
     }
 
+    private void AddRecords(Records records)
+    {
+        var columns = records.Columns.Select((column, i) => isSqlite
+            ? $"{(column.Type is "uuid" ? $"unhex(value ->> {i})" : $"value ->> {i}")} AS {column.Name}"
+            : $"(value ->> {i})::{column.Type} AS {column.Name}");
+        text?.Append("(SELECT ").AppendJoin(", ", columns)
+            .Append(isSqlite ? " FROM json_each(" : " FROM json_array_elements(");
+        AddParameter(JsonSerializer.Serialize(records.Values.Select(row => row.Select(InJson))));
+        text?.Append(isSqlite ? ")) " : "::json)) ").Append(records.Alias);
+    }
+
+    private object? InJson(object? value) => value switch
+    {
+        Guid id => id.ToString("N"),
+        DateTimeOffset instant when isSqlite => instant.ToUnixTimeMilliseconds(),
+        _ => value,
+    };
+
     /// <summary>Converts the values in an interpolated string to parameters.</summary>
     [InterpolatedStringHandler]
     public readonly ref struct Handler
@@ -162,6 +193,8 @@ internal sealed class Sql(bool isSqlite, string? known = null)
         public void AppendFormatted(Part part) => sql.text?.Append(part.Text);
 
         public void AppendFormatted(Many list) => sql.AddList(list);
+
+        public void AppendFormatted(Records records) => sql.AddRecords(records);
 
         public void AppendFormatted(string value) => sql.AddParameter(value);
 

@@ -49,6 +49,9 @@ internal abstract class Table(string name, int keys)
 
     public string DeleteText => field ??= $"DELETE FROM {name} WHERE {Where(1, Token)}";
 
+    /// <summary>The statement that sets one column. Its parameters are the value and the key.</summary>
+    public string FreeText(string column) => $"UPDATE {name} SET {column} = $1 WHERE {Where(2, token: null)}";
+
     /// <summary>The columns that an update writes, followed by the key.</summary>
     public IReadOnlyList<Column> UpdateColumns => field ??= WithKey(c => !c.IsApart);
 

@@ -116,7 +116,7 @@ public sealed partial class Unit
         foreach (var row in added) AddWithChildren(rows, seen, row);
         AddSearchRows(rows);
         var stamps = RenewStamps(rows);
-        return [.. stamps, .. SeatChanges(), .. rows.OrderBy(row => PlaceOf(row, rows))];
+        return [.. stamps, .. SeatChanges(), .. FreedValues(rows), .. rows.OrderBy(row => PlaceOf(row, rows))];
     }
 
     // Deletes come first, referring rows before the rows they refer to. Updates and inserts follow, table by table.
@@ -126,10 +126,25 @@ public sealed partial class Unit
             ? (false, -change.Table.Order, false, false)
             : (true, change.Table.Order, IsNew(change), !IsAwaited(change, rows));
 
+    // Whether another row takes a unique value that the row frees.
     private static bool IsAwaited(RowChange change, List<RowChange> rows) =>
-        change.Unique.GivenUp.Length > 0
+        change.Unique.Count > 0
         && rows.Exists(r =>
-               r != change && r.Table == change.Table && r.Unique.Taken.Intersect(change.Unique.GivenUp).Any());
+               r != change && r.Table == change.Table
+                   && r.Unique.Any(taken => change.Unique.Any(freed => freed.IsFreedFor(taken))));
+
+    // Updates that free values that others take can be in an order only if none of them takes such a value itself.
+    // Otherwise, values are passed on in a chain or a circle, and all of them are freed by separate statements first.
+    private static IEnumerable<FreeChange> FreedValues(List<RowChange> rows)
+    {
+        var awaited = rows.FindAll(row => IsAwaited(row, rows));
+        var passesOn = awaited.Exists(row =>
+            row.Unique.Any(taken => awaited.Exists(r =>
+                r.Table == row.Table && r.Unique.Any(freed => freed.IsFreedFor(taken)))));
+        return passesOn
+            ? from row in awaited from value in row.Unique select new FreeChange(row.Table, row.Row, value)
+            : [];
+    }
 
     private static bool IsNew(RowChange change) => change.Kind is ChangeKind.Insert;
 
@@ -152,13 +167,13 @@ public sealed partial class Unit
         if (changed[true].Any()) rows.Add(new(table, entry.Entity, ChangeKind.Touch));
     }
 
-    // The modified values in unique indexes: those that the row frees and those that it takes.
-    private static (object?[] GivenUp, object?[] Taken) UniqueOf(EntityEntry entry)
-    {
-        var modified = entry.Metadata.GetIndexes().Where(i => i.IsUnique).SelectMany(i => i.Properties).Distinct()
-            .Select(p => entry.Property(p)).Where(p => p.IsModified).ToList();
-        return ([.. modified.Select(p => p.OriginalValue)], [.. modified.Select(p => p.CurrentValue)]);
-    }
+    // The modified values in unique indexes.
+    private static IReadOnlyList<UniqueValue> UniqueOf(EntityEntry entry) =>
+    [
+        .. entry.Metadata.GetIndexes().Where(i => i.IsUnique).SelectMany(i => i.Properties).Distinct()
+            .Select(p => entry.Property(p)).Where(p => p.IsModified)
+            .Select(p => new UniqueValue(p.Metadata.GetColumnName(), p.OriginalValue, p.CurrentValue)),
+    ];
 
     private static void AddWithChildren(List<RowChange> rows, HashSet<object> seen, object row)
     {

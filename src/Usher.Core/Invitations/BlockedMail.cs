@@ -17,7 +17,7 @@ internal static class BlockedMail
     {
         OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.InvitationsBlocked,
         Recipient = admin.Identifier,
-        Language = admin.Locale ?? "en",
+        Language = OutboxMessage.LanguageOf(admin.Locale),
         NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {

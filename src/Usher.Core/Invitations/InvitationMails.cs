@@ -31,7 +31,7 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
         {
             OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = OutboxKind.Invitation,
             Recipient = member.Identifier,
-            Language = member.Locale ?? "en",
+            Language = OutboxMessage.LanguageOf(member.Locale),
             InvitationId = invitation.Id, Secret = secrets.Protect(secret), NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {
@@ -81,7 +81,7 @@ public sealed class InvitationMails(OutboxSecrets secrets, IOptions<InvitationOp
             unit.Add(new OutboxMessage
             {
                 OrganizationId = organization.Id, Id = Uuid.Create(now), Kind = kind, Recipient = recipient,
-                Language = "en", NextAttemptAt = now, CreatedAt = now,
+                Language = OutboxMessage.DefaultLanguage, NextAttemptAt = now, CreatedAt = now,
                 Parameters = new()
                 {
                     [OutboxParameters.Organization] = organization.Name,

@@ -80,4 +80,8 @@ public sealed record Error(ErrorKind Kind, string Code, string Message, FieldPat
     /// <summary>The same error with a path in front of its field, such as <c>rows/3/email</c>.</summary>
     public Error Under(FieldPath path) =>
         this with { Field = Field?.Under(path) ?? path, Also = [.. Also.Select(e => e.Under(path))] };
+
+    /// <summary>The same error, naming the fields below a path from there; other fields stay as they are.</summary>
+    public Error Below(FieldPath path) =>
+        this with { Field = Field?.Below(path), Also = [.. Also.Select(e => e.Below(path))] };
 }

@@ -77,7 +77,7 @@ public sealed class DefinitionsCache : IDisposable
         await db.Database.OpenConnectionAsync(ct);
         // Deferred, because another transaction would wait for the write lock.
         var transaction = ((SqliteConnection)db.Database.GetDbConnection()).BeginTransaction(deferred: true);
-        await db.Database.UseTransactionAsync(transaction, ct);
+        await db.Database.UseTransactionAsync(transaction, CancellationToken.None); // or nothing would end it
         return new SqliteSnapshot(db, transaction);
     }
 

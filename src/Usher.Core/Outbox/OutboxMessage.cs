@@ -62,6 +62,9 @@ public enum OutboxState
 /// </summary>
 public sealed class OutboxMessage
 {
+    /// <summary>The language of mails to people who have set none.</summary>
+    public const string DefaultLanguage = "en";
+
     public required Guid OrganizationId { get; init; }
 
     public required Guid Id { get; init; }
@@ -111,4 +114,7 @@ public sealed class OutboxMessage
             builder.HasIndex(m => new { m.OrganizationId, m.InvitationId });
         }
     }
+
+    /// <summary>The language of a mail to a person, by the locale that the person has set, if any.</summary>
+    public static string LanguageOf(string? locale) => locale ?? DefaultLanguage;
 }

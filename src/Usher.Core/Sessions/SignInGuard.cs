@@ -145,7 +145,7 @@ public sealed class SignInGuard(
     {
         OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = OutboxKind.SignInCode,
         Recipient = address,
-        Language = user.Locale ?? "en",
+        Language = OutboxMessage.LanguageOf(user.Locale),
         Secret = code, NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {

@@ -76,7 +76,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
     private static OutboxMessage ToAdmin(string admin, Member member, string organization, DateTimeOffset now) => new()
     {
         OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.ResetLinkHandedOver,
-        Recipient = admin, Language = "en",
+        Recipient = admin, Language = OutboxMessage.DefaultLanguage,
         NextAttemptAt = now, CreatedAt = now,
         Parameters = new()
         {
@@ -95,7 +95,7 @@ public sealed class AccountMails(OutboxSecrets secrets)
         byte[]? secret = null) => new()
     {
         OrganizationId = Organization.Installation, Id = Uuid.Create(now), Kind = kind, Recipient = recipient,
-        Language = user.Locale ?? "en",
+        Language = OutboxMessage.LanguageOf(user.Locale),
         Secret = secret, NextAttemptAt = now, CreatedAt = now, Parameters = parameters,
     };
 }

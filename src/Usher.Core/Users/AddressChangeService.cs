@@ -160,7 +160,7 @@ public sealed class AddressChangeService(UsherDb db, Database database, TimeProv
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChanged,
             Recipient = change.OldIdentifier,
-            Language = member.Locale ?? "en",
+            Language = OutboxMessage.LanguageOf(member.Locale),
             NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {

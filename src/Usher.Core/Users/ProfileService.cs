@@ -143,7 +143,7 @@ public sealed class ProfileService(UsherDb db, Database database, OutboxSecrets 
         {
             OrganizationId = member.OrganizationId, Id = Uuid.Create(now), Kind = OutboxKind.AddressChange,
             Recipient = identifier,
-            Language = member.Locale ?? "en",
+            Language = OutboxMessage.LanguageOf(member.Locale),
             Secret = secrets.Protect(secret), NextAttemptAt = now, CreatedAt = now,
             Parameters = new()
             {

@@ -4,6 +4,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
 
 namespace Usher.Server.Api;
 

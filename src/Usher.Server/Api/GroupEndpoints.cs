@@ -2,7 +2,8 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Groups;
 using Usher.Core.Members;
-using Usher.Core.Roles;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
@@ -15,29 +16,30 @@ internal static class GroupEndpoints
     public static void MapGroups(this RouteGroupBuilder organization)
     {
         var groups = organization.MapGroup("/groups").WithTags("Groups");
-        groups.MapGet("", ListAsync).TakesPages()
+        groups.MapGet("", ListAsync).WithName("listGroups").TakesPages()
             .WithDocs<Page<GroupDocument>>(
                 "List groups",
                 "Oldest first. The two system groups contain all members and all service accounts; their membership is "
                 + "implied.");
-        groups.MapPost("", MakeAsync).SupportsDryRun().CanRepeat()
+        groups.MapPost("", MakeAsync).WithName("createGroup").AnswersETag().SupportsDryRun().CanRepeat()
             .WithDocs<GroupDocument>(
                 "Create a group", "You must hold everything that the group grants to its members.",
                 StatusCodes.Status201Created);
-        groups.MapGet("/{group}", GetAsync).WithDocs<GroupDocument>("Get a group");
-        groups.MapPatch("/{group}", ChangeAsync).SupportsDryRun()
+        groups.MapGet("/{group}", GetAsync).WithName("getGroup").AnswersETag().WithDocs<GroupDocument>("Get a group");
+        groups.MapPatch("/{group}", ChangeAsync).WithName("updateGroup").AnswersETag().TakesIfMatch().SupportsDryRun()
             .WithDocs<GroupDocument>(
                 "Change a group",
                 "You must hold everything that the group grants before and after the change. The change applies from "
                 + "the members' next request on.");
-        groups.MapDelete("/{group}", DeleteAsync).SupportsDryRun()
+        groups.MapDelete("/{group}", DeleteAsync).WithName("deleteGroup").TakesIfMatch().SupportsDryRun()
             .WithDocsNoContent(
                 "Delete a group", "Its members stay in the organization and lose what the group granted.");
-        groups.MapGet("/{group}/members", ListMembersAsync).TakesPages()
+        groups.MapGet("/{group}/members", ListMembersAsync).WithName("listGroupMembers").TakesPages()
             .WithDocs<Page<MemberDocument>>(
                 "List a group's members",
                 "Oldest members first. For the implied members of a system group, use `members?kind=…`.");
-        groups.MapPost("/{group}/members", ChangeMembersAsync).SupportsDryRun().CanRepeat()
+        groups.MapPost("/{group}/members", ChangeMembersAsync).WithName("addGroupMembers").AnswersETag().TakesIfMatch()
+            .SupportsDryRun().CanRepeat()
             .WithDocs<GroupDocument>(
                 "Add and remove members", "At most 1,000 at a time. Either all changes are made or none.");
     }
@@ -107,131 +109,4 @@ internal static class GroupEndpoints
     }
 
     private static IResult Show(GroupView view) => Answers.Ok(GroupDocument.From(view), Precondition.TagOf(view.Group));
-}
-
-/// <summary>A named set of members, and what it grants to each of them.</summary>
-internal sealed record GroupDocument
-{
-    /// <summary>`grp_…`</summary>
-    public required string Id { get; init; }
-
-    public required string Name { get; init; }
-
-    public required string Description { get; init; }
-
-    /// <summary>`everyone` and `service_accounts` are system groups, whose membership is implied.</summary>
-    public required SystemGroup SystemKind { get; init; }
-
-    /// <summary>Whether its members are administrators.</summary>
-    public required bool IsAdmin { get; init; }
-
-    /// <summary>Whether its members have full access to every resource.</summary>
-    public required bool AllResources { get; init; }
-
-    /// <summary>Whether invitations that name no groups add the member to this group.</summary>
-    public required bool IsDefault { get; init; }
-
-    public required IReadOnlyList<string> Permissions { get; init; }
-
-    public required IReadOnlyList<Named> Roles { get; init; }
-
-    public required IReadOnlyList<LevelDocument> Levels { get; init; }
-
-    public required int MemberCount { get; init; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    public static GroupDocument From(GroupView view)
-    {
-        var (group, graph) = (view.Group, view.Graph);
-        return new()
-        {
-            Id = Ids.Group.Of(group.Id), Name = group.Name, Description = group.Description,
-            SystemKind = group.SystemKind, IsAdmin = group.IsAdmin, AllResources = group.AllResources,
-            IsDefault = group.IsDefault, Permissions = group.Permissions,
-            Roles = [
-                .. graph.RolesOf(group.Roles).OrderBy(r => r.Id).Select(r => new Named(Ids.Role.Of(r.Id), r.Name))],
-            Levels = LevelDocument.From(graph.LevelsOf(group), graph), MemberCount = graph.MembersOf(group),
-            CreatedAt = group.CreatedAt,
-        };
-    }
-}
-
-/// <summary>A group to create.</summary>
-internal sealed record GroupRequest
-{
-    /// <summary>1 to 120 characters, unique in the organization; letter case does not count.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>At most 1,000 characters.</summary>
-    public string? Description { get; init; }
-
-    public bool? IsAdmin { get; init; }
-
-    public bool? AllResources { get; init; }
-
-    public bool? IsDefault { get; init; }
-
-    public IReadOnlyList<string>? Permissions { get; init; }
-
-    /// <summary>Roles by id or name.</summary>
-    public IReadOnlyList<string>? Roles { get; init; }
-
-    public IReadOnlyList<LevelRequest>? Levels { get; init; }
-
-    /// <summary>The first members: ids, addresses or `sa::` names, at most 1,000.</summary>
-    public IReadOnlyList<string>? Members { get; init; }
-
-    public NewGroup ToGroup() => new(Name ?? "")
-    {
-        Description = Description ?? "", IsAdmin = IsAdmin is true, AllResources = AllResources is true,
-        IsDefault = IsDefault is true, Permissions = Permissions ?? [],
-        Roles = Named.Roles(Roles ?? []), Levels = Named.Levels(Levels ?? []),
-        Members = [.. (Members ?? []).Select(Named.Member)],
-    };
-
-    public GroupChange ToChange() => new()
-    {
-        Name = Name, Description = Description, Permissions = SetChange.Add(Permissions ?? []),
-        Members = SetChange.Add((Members ?? []).Select(Named.Member).ToList()),
-    };
-}
-
-/// <summary>Changes to a group. Properties that are left out stay as they are; a list replaces the old list.</summary>
-internal sealed record GroupChangeRequest
-{
-    /// <summary>The name of a system group cannot be changed.</summary>
-    public string? Name { get; init; }
-
-    public string? Description { get; init; }
-
-    public bool? IsAdmin { get; init; }
-
-    public bool? AllResources { get; init; }
-
-    public bool? IsDefault { get; init; }
-
-    public IReadOnlyList<string>? Permissions { get; init; }
-
-    public IReadOnlyList<string>? Roles { get; init; }
-
-    public IReadOnlyList<LevelRequest>? Levels { get; init; }
-
-    public GroupChange ToChange() => new()
-    {
-        Name = Name, Description = Description, IsAdmin = IsAdmin, AllResources = AllResources, IsDefault = IsDefault,
-        Permissions = Permissions.To<string, string>(p => [.. p]),
-        Roles = Roles.To(Named.Roles), Levels = Named.Levels(Levels ?? []), ReplaceLevels = Levels is not null,
-    };
-}
-
-/// <summary>Members to add and to remove: ids, addresses or `sa::` names.</summary>
-internal sealed record MoveRequest
-{
-    public IReadOnlyList<string>? Add { get; init; }
-
-    public IReadOnlyList<string>? Remove { get; init; }
-
-    public SetChange<MemberKey> ToChange() =>
-        SetChange.Edit<MemberKey>([.. (Add ?? []).Select(Named.Member)], [.. (Remove ?? []).Select(Named.Member)]);
 }

@@ -4,6 +4,7 @@ using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
 
 namespace Usher.Server.Api;
 
@@ -240,3 +241,8 @@ internal sealed record InvitationChangeRequest
         ExpiresAt = ExpiresAt,
     };
 }
+
+/// <summary>A link to join with.</summary>
+/// <param name="Link">Shown only in this answer.</param>
+/// <param name="ExpiresAt">When the link expires.</param>
+internal sealed record LinkDocument(string Link, DateTimeOffset ExpiresAt);

@@ -1,9 +1,10 @@
 using Usher.Core;
 using Usher.Core.Access;
-using Usher.Core.Data;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
@@ -42,35 +43,41 @@ internal static class InvitationEndpoints
     public static void MapInvitations(this RouteGroupBuilder organization)
     {
         var invitations = organization.MapGroup("/invitations").WithTags("Invitations");
-        invitations.MapGet("", ListAsync).TakesPages([.. Filters, Sort])
+        invitations.MapGet("", ListAsync).WithName("listInvitations").TakesPages([.. Filters, Sort])
             .WithDocs<Page<InvitationDocument>>(
                 "List invitations", "Includes invitations that have ended. By default the newest come first.");
-        invitations.MapPost("", InviteAsync).SupportsDryRun().CanRepeat()
+        invitations.MapPost("", InviteAsync).WithName("createInvitation").AnswersETag().SupportsDryRun().CanRepeat()
             .WithDocs<NewInvitationDocument>("Invite a person", """
             The person becomes a member with the status `invited` and cannot use anything the invitation grants before
             they join. You can grant only what you hold yourself. An address that is already invited, or belongs to a
             member, is refused.
             """, StatusCodes.Status201Created);
-        invitations.MapGet("/{invitation}", GetAsync).WithDocs<InvitationDocument>("Get an invitation");
-        invitations.MapPatch("/{invitation}", EditAsync).SupportsDryRun()
+        invitations.MapGet("/{invitation}", GetAsync).WithName("getInvitation").AnswersETag()
+            .WithDocs<InvitationDocument>("Get an invitation");
+        invitations.MapPatch("/{invitation}", EditAsync).WithName("updateInvitation").AnswersETag().TakesIfMatch()
+            .CanBeGone().SupportsDryRun()
             .WithDocs<InvitationDocument>("Edit an open invitation", """
             The editor becomes the invitation's sponsor, and must hold everything it grants. A new address makes all
             links invalid.
             """);
-        invitations.MapPost("/{invitation}/resend", ResendAsync).SupportsDryRun().CanRepeat()
+        invitations.MapPost("/{invitation}/resend", ResendAsync).WithName("resendInvitation").AnswersETag()
+            .TakesIfMatch().CanBeGone().SupportsDryRun().CanRepeat()
             .WithDocs<InvitationDocument>(
                 "Resend an invitation",
                 "Mails a new link and restarts the invitation's lifetime. Older mailed links become invalid. An "
                 + "expired invitation becomes open again.");
-        invitations.MapPost("/{invitation}/revoke", RevokeAsync).SupportsDryRun().CanRepeat()
+        invitations.MapPost("/{invitation}/revoke", RevokeAsync).WithName("revokeInvitation").AnswersETag()
+            .TakesIfMatch().CanBeGone().SupportsDryRun().CanRepeat()
             .WithDocs<InvitationDocument>(
                 "Revoke an invitation", "Ends the invitation permanently and removes the invited member.");
-        invitations.MapPost("/{invitation}/endorse", EndorseAsync).SupportsDryRun().CanRepeat()
+        invitations.MapPost("/{invitation}/endorse", EndorseAsync).WithName("endorseInvitation").AnswersETag()
+            .TakesIfMatch().CanBeGone().SupportsDryRun().CanRepeat()
             .WithDocs<InvitationDocument>("Endorse an invitation", """
             You become the invitation's sponsor, and must hold everything it grants. A blocked invitation becomes
             usable again: the same link works for at least seven more days.
             """);
-        invitations.MapPost("/{invitation}/link", LinkAsync).CanRepeat().WithDocs<LinkDocument>("Create a link", """
+        invitations.MapPost("/{invitation}/link", LinkAsync).WithName("linkInvitation").AnswersETag().TakesIfMatch()
+            .CanBeGone().CanRepeat().WithDocs<LinkDocument>("Create a link", """
             Creates a link to hand over in another way than by mail. It is shown once, and its creation is recorded. A
             link that was handed over before becomes invalid; a mailed link stays valid. Joining with it does not prove
             the address.
@@ -90,11 +97,9 @@ internal static class InvitationEndpoints
         object? key = null;
         if (query.After(word) is { } after)
         {
-            key = order is InvitationOrder.Expires
-                ? Instants.TryParse(after.Key ?? "", out var instant)
-                ? instant
-                : null
-                : after.Key;
+            key = order is not InvitationOrder.Expires ? after.Key
+                : Instants.TryParse(after.Key ?? "", out var instant) ? instant
+                : null;
             if (order is not InvitationOrder.Created && key is null)
                 return ShapeErrors.ParameterInvalid("after", "the `next` value of an earlier page").ToHttp();
         }
@@ -102,15 +107,15 @@ internal static class InvitationEndpoints
         if (query.Refusal is { } refusal) return refusal;
         var page = new InvitationPage(
             order, key, query.After(word)?.Id, limit + 1, now, descending) { Filter = filter };
-        return (await invitations.PageAsync(actor, page, Shown, ct)).ToHttp(
-            read =>
-                Answers.Ok(
-                    Cursor.Page(read, limit, v => InvitationDocument.From(v, now), v => new Cursor(word, order switch
+        return (await invitations.PageAsync(actor, page, Shown, ct)).ToHttp(read => Answers.Ok(Cursor.Page(
+            read, limit, v => InvitationDocument.From(v, now), v => new Cursor(word, Key(v), v.Invitation.Id))));
+
+        string? Key(InvitationView view) => order switch
         {
             InvitationOrder.Created => null,
-            InvitationOrder.Expires => Instants.Of(v.Invitation.ExpiresAt),
-            InvitationOrder.Email => v.Member.Identifier,
-        }, v.Invitation.Id))));
+            InvitationOrder.Expires => Instants.Of(view.Invitation.ExpiresAt),
+            InvitationOrder.Email => view.Member.Identifier,
+        };
     }
 
     /// <summary>Reads the filter of a list; bulk operations take the same filter.</summary>
@@ -121,9 +126,7 @@ internal static class InvitationEndpoints
         RoleId = query.Id("customRole", Ids.Role), SponsorId = query.Id("sponsor", Ids.Member),
         CreatedFrom = query.Instant("createdFrom"), CreatedTo = query.Instant("createdTo"),
         ExpiresFrom = query.Instant("expiresFrom"), ExpiresTo = query.Instant("expiresTo"),
-        Blocked = query.Has("blocked")
-            ? query.Flag("blocked")
-            : null,
+        Blocked = query.Has("blocked") ? query.Flag("blocked") : null,
     };
 
     private static async Task<IResult> InviteAsync(
@@ -136,19 +139,20 @@ internal static class InvitationEndpoints
             OnPending.Refuse, OnActive.Refuse, OnRemoved.New, SendMail: !byHand, UnknownReferences.Refuse,
             Details: Shown) { MintLink = byHand };
         return await once.AnswerAsync(
-            () => invitations.InviteAsync(actor, body.Value.ToInvitation(), options, ct), invited =>
-        {
-            var invitation = invited.Member.PendingInvitation!;
-            var document = InvitationDocument.From(new(invitation, invited.Member, invited.Graph), clock.Now());
-            if (invited.Link is not null) http.ContainsSecretOf(invited.Member.Id, Permissions.UserManagement);
-            var answer = new NewInvitationDocument
+            () => invitations.InviteAsync(actor, body.Value.ToInvitation(), options, ct),
+            invited =>
             {
-                Invitation = document, Link = invited.Link is { } link ? links.Join(link) : null,
-            };
-            return Answers.Created(
-                answer, $"/usher/v1/organizations/{organization}/invitations/{document.Id}",
-                Precondition.TagOf(invitation, invited.Member));
-        });
+                var invitation = invited.Member.PendingInvitation!;
+                var document = InvitationDocument.From(new(invitation, invited.Member, invited.Graph), clock.Now());
+                if (invited.Link is not null) http.ContainsSecretOf(invited.Member.Id, Permissions.UserManagement);
+                var answer = new NewInvitationDocument
+                {
+                    Invitation = document, Link = invited.Link is { } link ? links.Join(link) : null,
+                };
+                return Answers.Created(
+                    answer, $"{UsherApi.Prefix}/organizations/{organization}/invitations/{document.Id}",
+                    Precondition.TagOf(invitation, invited.Member));
+            });
     }
 
     private static async Task<IResult> GetAsync(
@@ -170,8 +174,7 @@ internal static class InvitationEndpoints
 
     private static Task<IResult> ResendAsync(
         string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations,
-        TimeProvider clock,
-        CancellationToken ct) =>
+        TimeProvider clock, CancellationToken ct) =>
         once.AnswerAsync(
             () => invitations.ResendAsync(
                 actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct, request.IfMatch),
@@ -179,8 +182,7 @@ internal static class InvitationEndpoints
 
     private static Task<IResult> EndorseAsync(
         string invitation, HttpRequest request, Once once, Actor actor, InvitationService invitations,
-        TimeProvider clock,
-        CancellationToken ct) =>
+        TimeProvider clock, CancellationToken ct) =>
         once.AnswerAsync(
             () => invitations.EndorseAsync(
                 actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), Shown, ct, request.IfMatch),
@@ -199,22 +201,19 @@ internal static class InvitationEndpoints
     private static Task<IResult> LinkAsync(
         string organization, string invitation, HttpRequest request, Once once, Actor actor,
         InvitationService invitations, Links links, CancellationToken ct) =>
-        once.AnswerAsync(() => invitations.MintLinkAsync(
-            actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), MemberDetails.None, ct,
-            request.IfMatch), minted =>
-        {
-            request.HttpContext.ContainsSecretOf(minted.View.Member.Id, Permissions.UserManagement);
-            return Answers.Created(
-                new LinkDocument(links.Join(minted.Link), minted.View.Invitation.ExpiresAt),
-                $"/usher/v1/organizations/{organization}/invitations/{invitation}",
-                Precondition.TagOf(minted.View.Invitation, minted.View.Member));
-        });
+        once.AnswerAsync(
+            () => invitations.MintLinkAsync(
+                actor, new MemberKey(InvitationId: Ids.Invitation.Parse(invitation)), MemberDetails.None, ct,
+                request.IfMatch),
+            minted =>
+            {
+                request.HttpContext.ContainsSecretOf(minted.View.Member.Id, Permissions.UserManagement);
+                return Answers.Created(
+                    new LinkDocument(links.Join(minted.Link), minted.View.Invitation.ExpiresAt),
+                    $"{UsherApi.Prefix}/organizations/{organization}/invitations/{invitation}",
+                    Precondition.TagOf(minted.View.Invitation, minted.View.Member));
+            });
 
     private static IResult Show(InvitationView view, TimeProvider clock) =>
         Answers.Ok(InvitationDocument.From(view, clock.Now()), Precondition.TagOf(view.Invitation, view.Member));
 }
-
-/// <summary>A link to join with.</summary>
-/// <param name="Link">Shown only in this answer.</param>
-/// <param name="ExpiresAt">When the link expires.</param>
-internal sealed record LinkDocument(string Link, DateTimeOffset ExpiresAt);

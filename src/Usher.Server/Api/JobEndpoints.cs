@@ -5,11 +5,12 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
 using Usher.Core;
-using Usher.Core.Access;
 using Usher.Core.Data;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
@@ -32,7 +33,7 @@ internal static class JobEndpoints
     public static void MapJobs(this RouteGroupBuilder organization)
     {
         var imports = organization.MapGroup("/imports").WithTags("Bulk");
-        imports.MapPost("", ImportAsync).CanRepeat()
+        imports.MapPost("", ImportAsync).WithName("createImport").AnswersETag().CanRepeat()
             .Takes(
                 DryRun,
                 new QueryParameter(
@@ -49,20 +50,23 @@ internal static class JobEndpoints
         Map(imports, JobKind.Import);
 
         var invitations = organization.MapGroup("/invitations").WithTags("Bulk");
-        invitations.MapPost("/resend", ResendAllAsync).CanRepeat().Takes(DryRun)
+        invitations.MapPost("/resend", ResendAllAsync).WithName("resendInvitations").AnswersETag().CanRepeat()
+            .Takes(DryRun)
             .WithDocs<JobDocument>(
                 "Resend many invitations",
                 "Resends the invitations of a filter that are pending or expired when the job reaches them. "
                 + "Invitations made after the start of the job are left alone.",
                 StatusCodes.Status202Accepted);
-        invitations.MapPost("/revoke", RevokeAllAsync).CanRepeat().Takes(DryRun)
+        invitations.MapPost("/revoke", RevokeAllAsync).WithName("revokeInvitations").AnswersETag().CanRepeat()
+            .Takes(DryRun)
             .WithDocs<JobDocument>(
                 "Revoke many invitations",
                 "Revokes the invitations of a filter that are pending or expired when the job reaches them. "
                 + "Invitations made after the start of the job are left alone.",
                 StatusCodes.Status202Accepted);
 
-        invitations.MapPost("/endorse", EndorseAllAsync).CanRepeat().Takes(DryRun)
+        invitations.MapPost("/endorse", EndorseAllAsync).WithName("endorseInvitations").AnswersETag().CanRepeat()
+            .Takes(DryRun)
             .WithDocs<JobDocument>("Endorse many invitations", """
             Covers the invitations of a filter that are pending or expired when the job reaches them. You become the
             sponsor of every invitation whose sponsor may no longer grant what it offers, provided you hold it yourself,
@@ -74,22 +78,23 @@ internal static class JobEndpoints
 
     private static void Map(RouteGroupBuilder jobs, JobKind? kind)
     {
-        var (word, words) = kind is null ? ("a job", "jobs") : ("an import", "imports");
+        var (noun, word, words) = kind is null ? ("Job", "a job", "jobs") : ("Import", "an import", "imports");
         jobs.MapGet(
             "",
             (ApiQuery query, Actor actor, JobService service, CancellationToken ct) =>
-                ListAsync(kind, query, actor, service, ct)).TakesPages()
+                ListAsync(kind, query, actor, service, ct)).WithName($"list{noun}s").TakesPages()
             .WithDocs<Page<JobDocument>>($"List {words}", "Newest first. Jobs are kept for 30 days after they end.");
-        jobs.MapGet("/{job}", GetAsync).WithDocs<JobDocument>($"Get {word}", "Includes its progress.");
-        jobs.MapGet("/{job}/rows", ListRowsAsync).TakesPages(Outcome)
+        jobs.MapGet("/{job}", GetAsync).WithName($"get{noun}").AnswersETag()
+            .WithDocs<JobDocument>($"Get {word}", "Includes its progress.");
+        jobs.MapGet("/{job}/rows", ListRowsAsync).WithName($"list{noun}Rows").TakesPages(Outcome)
             .WithDocs<Page<JobRowDocument>>(
                 $"List the rows of {word}", "Lists the rows that are done, in the order of the input.");
-        jobs.MapGet("/{job}/rows.csv", DownloadAsync).Takes(Outcome)
-            .Produces(StatusCodes.Status200OK, contentType: "text/csv").WithSummary($"Download the rows of {word}")
-            .WithDescription(
+        jobs.MapGet("/{job}/rows.csv", DownloadAsync).WithName($"get{noun}RowsCsv").Takes(Outcome)
+            .WithDocsCsv(
+                $"Download the rows of {word}",
                 "The same list as a CSV file. A cell that a spreadsheet would read as a formula is prefixed with an "
                 + "apostrophe.");
-        jobs.MapPost("/{job}/cancel", CancelAsync).CanRepeat()
+        jobs.MapPost("/{job}/cancel", CancelAsync).WithName($"cancel{noun}").AnswersETag().CanRepeat()
             .WithDocs<JobDocument>($"Cancel {word}", "Rows that are done stay done.");
     }
 
@@ -220,180 +225,5 @@ internal static class JobEndpoints
             return null;
         return type.MediaType.Equals("text/csv", StringComparison.OrdinalIgnoreCase) ? ImportFormat.Csv
             : type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) ? ImportFormat.Json : null;
-    }
-}
-
-/// <summary>A job over many rows.</summary>
-internal sealed record JobDocument
-{
-    /// <summary>`job_…`</summary>
-    public required string Id { get; init; }
-
-    public required JobKind Kind { get; init; }
-
-    public required JobStatus Status { get; init; }
-
-    /// <summary>Whether the job only reports what it would do.</summary>
-    public required bool DryRun { get; init; }
-
-    /// <summary>The number of rows.</summary>
-    public required int Total { get; init; }
-
-    /// <summary>The number of rows that are done.</summary>
-    public required int Done { get; init; }
-
-    /// <summary>The number of rows for each outcome.</summary>
-    public required IReadOnlyDictionary<string, int> Counts { get; init; }
-
-    /// <summary>The name of the actor who started it. Their permissions are checked again while it runs.</summary>
-    public required string StartedBy { get; init; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    public required DateTimeOffset? StartedAt { get; init; }
-
-    public required DateTimeOffset? FinishedAt { get; init; }
-
-    /// <summary>Why the job failed.</summary>
-    public required string? FailureReason { get; init; }
-
-    public static JobDocument From(Job job) => new()
-    {
-        Id = Ids.Job.Of(job.Id), Kind = job.Kind, Status = job.Status, DryRun = job.DryRun, Total = job.Total,
-        Done = job.Counts.Values.Sum(), Counts = job.Counts, StartedBy = job.ActorName,
-        CreatedAt = job.CreatedAt, StartedAt = job.StartedAt, FinishedAt = job.FinishedAt,
-        FailureReason = job.FailureReason,
-    };
-}
-
-/// <summary>The outcome of one row.</summary>
-internal sealed record JobRowDocument
-{
-    /// <summary>The number of the row, from 1. The header of a CSV file is not counted.</summary>
-    public required int Row { get; init; }
-
-    public required string Email { get; init; }
-
-    public required RowOutcome Outcome { get; init; }
-
-    /// <summary>The error code, where the row was refused.</summary>
-    public required string? Code { get; init; }
-
-    /// <summary>The position in the row as a JSON pointer.</summary>
-    public required string? Pointer { get; init; }
-
-    public required string? Detail { get; init; }
-
-    public required string? MemberId { get; init; }
-
-    public required string? InvitationId { get; init; }
-
-    public static JobRowDocument From(JobRow row) => new()
-    {
-        Row = row.Row, Email = row.Email, Outcome = row.Outcome, Code = row.Code,
-        Pointer = row.Field is { } field ? Fault.PointerOf(field) : null, Detail = row.Detail,
-        MemberId = row.MemberId is { } member ? Ids.Member.Of(member) : null,
-        InvitationId = row.InvitationId is { } invitation ? Ids.Invitation.Of(invitation) : null,
-    };
-}
-
-/// <summary>People to invite.</summary>
-internal sealed record ImportRequest
-{
-    /// <summary>1 to 50,000 rows.</summary>
-    public required IReadOnlyList<ImportRowRequest> Rows { get; init; }
-}
-
-/// <summary>
-/// One person to invite. Without `permissions` or `groups`, the organization's defaults apply; anything else that is
-/// left out is not granted.
-/// </summary>
-internal sealed record ImportRowRequest
-{
-    public required string Email { get; init; }
-
-    public string? FirstName { get; init; }
-
-    public string? LastName { get; init; }
-
-    public BuiltInRole? Role { get; init; }
-
-    public IReadOnlyList<string>? Permissions { get; init; }
-
-    /// <summary>By id or name.</summary>
-    public IReadOnlyList<string>? Groups { get; init; }
-
-    /// <summary>By id or name.</summary>
-    public IReadOnlyList<string>? Roles { get; init; }
-
-    public IReadOnlyList<LevelRequest>? Levels { get; init; }
-
-    public bool? AllResources { get; init; }
-
-    public string? Locale { get; init; }
-
-    public string? TimeZone { get; init; }
-
-    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
-}
-
-/// <summary>
-/// Selects invitations that meet all the given conditions. To select every open invitation, set `all`; a filter without
-/// conditions is refused.
-/// </summary>
-internal sealed record InvitationFilterRequest
-{
-    /// <summary>`true`: every pending or expired invitation. Excludes all other conditions.</summary>
-    public bool? All { get; init; }
-
-    /// <summary>`pending`, `expired`, or both; not an empty list.</summary>
-    public IReadOnlyList<InvitationStatus>? States { get; init; }
-
-    /// <summary>A prefix of the address.</summary>
-    public string? Email { get; init; }
-
-    public BuiltInRole? Role { get; init; }
-
-    /// <summary>`grp_…`</summary>
-    public string? Group { get; init; }
-
-    /// <summary>`rol_…`</summary>
-    public string? CustomRole { get; init; }
-
-    /// <summary>`mem_…`</summary>
-    public string? Sponsor { get; init; }
-
-    public DateTimeOffset? CreatedFrom { get; init; }
-
-    public DateTimeOffset? CreatedTo { get; init; }
-
-    public DateTimeOffset? ExpiresFrom { get; init; }
-
-    public DateTimeOffset? ExpiresTo { get; init; }
-
-    /// <summary>
-    /// `true`: only those that wait for an administrator's decision. `false`: only those that do not.
-    /// </summary>
-    public bool? Blocked { get; init; }
-
-    public InvitationFilter ToFilter(FaultList faults)
-    {
-        if (States is []) faults.Add(JobErrors.StatesInvalid);
-        return new()
-        {
-            All = All is true, Blocked = Blocked, States = States ?? [], EmailPrefix = Email?.ToLowerInvariant(),
-            Role = Role, GroupId = Id(Group, Ids.Group, "group", faults),
-            RoleId = Id(CustomRole, Ids.Role, "custom_role", faults),
-            SponsorId = Id(Sponsor, Ids.Member, "sponsor", faults), CreatedFrom = CreatedFrom, CreatedTo = CreatedTo,
-            ExpiresFrom = ExpiresFrom, ExpiresTo = ExpiresTo,
-        };
-    }
-
-    private static Guid? Id(string? text, Ids kind, string field, FaultList faults)
-    {
-        if (text is null) return null;
-        if (kind.TryParse(text, out var id)) return id;
-        faults.Add(ShapeErrors.Invalid(field, $"an id that begins with {kind.Prefix}"));
-        return null;
     }
 }

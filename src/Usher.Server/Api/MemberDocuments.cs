@@ -4,6 +4,7 @@ using Usher.Core.Access;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
 
 namespace Usher.Server.Api;
 

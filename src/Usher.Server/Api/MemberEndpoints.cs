@@ -4,6 +4,8 @@ using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
@@ -34,34 +36,41 @@ internal static class MemberEndpoints
     public static void MapMembers(this RouteGroupBuilder organization)
     {
         var members = organization.MapGroup("/members").WithTags("Members");
-        members.MapGet("", ListMembersAsync)
+        members.MapGet("", ListMembersAsync).WithName("listMembers")
             .TakesPages([.. Filters, new("kind", typeof(MemberKind), "Only persons, or only service accounts.")])
             .WithDocs<Page<MemberDocument>>(
                 "List members", "Lists persons and service accounts, invited ones included.");
-        members.MapGet("/{member}", GetMemberAsync).WithDocs<MemberDocument>("Get a member");
-        members.MapPatch("/{member}", ChangeMemberAsync).SupportsDryRun().Takes(Sponsored)
+        members.MapGet("/{member}", GetMemberAsync).WithName("getMember").AnswersETag()
+            .WithDocs<MemberDocument>("Get a member");
+        members.MapPatch("/{member}", ChangeMemberAsync).WithName("updateMember").AnswersETag().TakesIfMatch()
+            .SupportsDryRun().Takes(Sponsored)
             .WithDocs<MemberDocument>("Change a member", """
             You must hold everything you grant or take away. To change the address or the SSO id, to suspend the member,
             and to change anything a pending member is offered, you must hold everything the member holds.
             """);
-        members.MapDelete("/{member}", RemoveMemberAsync).SupportsDryRun().Takes(Sponsored)
+        members.MapDelete("/{member}", RemoveMemberAsync).WithName("deleteMember").TakesIfMatch().SupportsDryRun()
+            .Takes(Sponsored)
             .WithDocs<RemovedMemberDocument>("Remove a member", """
             The member's permissions, roles, groups and keys end with the next request. Their open invitation is
             revoked. The answer says how many pending invitations the member was the sponsor of.
             """);
 
         var accounts = organization.MapGroup("/service-accounts").WithTags("Service accounts");
-        accounts.MapGet("", ListAccountsAsync).TakesPages(Filters)
+        accounts.MapGet("", ListAccountsAsync).WithName("listServiceAccounts").TakesPages(Filters)
             .WithDocs<Page<MemberDocument>>("List service accounts");
-        accounts.MapPost("", MakeAccountAsync).SupportsDryRun().CanRepeat()
+        accounts.MapPost("", MakeAccountAsync).WithName("createServiceAccount").AnswersETag().SupportsDryRun()
+            .CanRepeat()
             .WithDocs<MemberDocument>(
                 "Create a service account",
                 "A service account acts only by API keys. You must hold everything you grant to it.",
                 StatusCodes.Status201Created);
-        accounts.MapGet("/{account}", GetAccountAsync).WithDocs<MemberDocument>("Get a service account");
-        accounts.MapPatch("/{account}", ChangeAccountAsync).SupportsDryRun().Takes(Sponsored)
+        accounts.MapGet("/{account}", GetAccountAsync).WithName("getServiceAccount").AnswersETag()
+            .WithDocs<MemberDocument>("Get a service account");
+        accounts.MapPatch("/{account}", ChangeAccountAsync).WithName("updateServiceAccount").AnswersETag()
+            .TakesIfMatch().SupportsDryRun().Takes(Sponsored)
             .WithDocs<MemberDocument>("Change a service account");
-        accounts.MapDelete("/{account}", RemoveAccountAsync).SupportsDryRun().Takes(Sponsored)
+        accounts.MapDelete("/{account}", RemoveAccountAsync).WithName("deleteServiceAccount").TakesIfMatch()
+            .SupportsDryRun().Takes(Sponsored)
             .WithDocs<RemovedMemberDocument>(
                 "Remove a service account", "Its keys are refused from the next request on.");
     }

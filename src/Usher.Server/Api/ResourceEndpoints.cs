@@ -4,6 +4,8 @@ using Usher.Core.Groups;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
@@ -14,24 +16,27 @@ internal static class ResourceEndpoints
     public static void MapResources(this RouteGroupBuilder organization)
     {
         var resources = organization.MapGroup("/resources").WithTags("Resources");
-        resources.MapGet("", ListAsync).TakesPages()
+        resources.MapGet("", ListAsync).WithName("listResources").TakesPages()
             .WithDocs<Page<ResourceDocument>>("List resources", "Lists the resources you reach, oldest first.");
-        resources.MapPost("", MakeAsync).SupportsDryRun().CanRepeat()
+        resources.MapPost("", MakeAsync).WithName("createResource").AnswersETag().SupportsDryRun().CanRepeat()
             .WithDocs<ResourceDocument>(
                 "Create a resource", "Needs `resource_creation`. The creator gets full access to it.",
                 StatusCodes.Status201Created);
-        resources.MapGet("/{resource}", GetAsync).WithDocs<ResourceDocument>(
+        resources.MapGet("/{resource}", GetAsync).WithName("getResource").AnswersETag().WithDocs<ResourceDocument>(
             "Get a resource", "By id or slug. A resource that you do not reach is answered as not found.");
-        resources.MapPatch("/{resource}", ChangeAsync).SupportsDryRun()
+        resources.MapPatch("/{resource}", ChangeAsync).WithName("updateResource").AnswersETag().TakesIfMatch()
+            .SupportsDryRun()
             .WithDocs<ResourceDocument>("Change a resource", "The slug cannot be changed.");
-        resources.MapDelete("/{resource}", DeleteAsync).SupportsDryRun()
+        resources.MapDelete("/{resource}", DeleteAsync).WithName("deleteResource").TakesIfMatch().SupportsDryRun()
             .WithDocsNoContent("Delete a resource", "All access levels on it are deleted too.");
-        resources.MapPut("/{resource}/access/{holder}", SetLevelAsync).SupportsDryRun()
+        resources.MapPut("/{resource}/access/{holder}", SetLevelAsync).WithName("setResourceAccess").TakesIfMatch()
+            .SupportsDryRun()
             .WithDocsNoContent(
                 "Set an access level",
                 "Sets the level of a member (`mem_…`) or a group (`grp_…`) and replaces the previous one. You must "
                 + "have that level on the resource yourself.");
-        resources.MapDelete("/{resource}/access/{holder}", RemoveLevelAsync).SupportsDryRun()
+        resources.MapDelete("/{resource}/access/{holder}", RemoveLevelAsync).WithName("deleteResourceAccess")
+            .TakesIfMatch().SupportsDryRun()
             .WithDocsNoContent(
                 "Remove an access level",
                 "Removes the level of a member (`mem_…`) or a group (`grp_…`). Access from other sources stays.");
@@ -110,66 +115,11 @@ internal static class ResourceEndpoints
             new(UnknownReferences.Refuse) { IfMatch = request.IfMatch }, ct));
 
         // The resource is named by the path, not by the body, and the body is the level itself.
-        static IResult Answer<T>(Result<T> set) => set.Match(_ => Answers.NoContent, error => (error switch
-        {
-            { Code: "reference_unknown" } => ResourceErrors.NotFound,
-            { Field: ['l', 'e', 'v', 'e', 'l', 's', '/', '0', '/', .. var field] } => error with { Field = field },
-            _ => error,
-        }).ToHttp());
+        static IResult Answer<T>(Result<T> set) => set.Match(
+            _ => Answers.NoContent,
+            error => (error.Code is "reference_unknown" ? ResourceErrors.NotFound : error.Below("levels/0")).ToHttp());
     }
 
     private static IResult Show(Resource resource) =>
         Answers.Ok(ResourceDocument.From(resource), Precondition.TagOf(resource));
-}
-
-/// <summary>A resource that members can have access to.</summary>
-internal sealed record ResourceDocument
-{
-    /// <summary>`res_…`</summary>
-    public required string Id { get; init; }
-
-    public required string Name { get; init; }
-
-    /// <summary>The resource's name in URLs; it never changes.</summary>
-    public required string Slug { get; init; }
-
-    /// <summary>Data of your product about the resource.</summary>
-    public required IReadOnlyDictionary<string, string> Attributes { get; init; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    public static ResourceDocument From(Resource resource) =>
-        new()
-        {
-            Id = Ids.Resource.Of(resource.Id), Name = resource.Name, Slug = resource.Slug,
-            Attributes = resource.Attributes, CreatedAt = resource.CreatedAt,
-        };
-}
-
-/// <summary>A resource to create.</summary>
-internal sealed record ResourceRequest
-{
-    /// <summary>1 to 120 characters, unique in the organization; letter case does not count.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>At most 50 entries.</summary>
-    public IReadOnlyDictionary<string, string>? Attributes { get; init; }
-}
-
-/// <summary>Changes to a resource. Properties that are left out stay as they are.</summary>
-internal sealed record ResourceChangeRequest
-{
-    public string? Name { get; init; }
-
-    /// <summary>Entries to set; null removes an entry. Entries that are left out stay.</summary>
-    public IReadOnlyDictionary<string, string?>? Attributes { get; init; }
-}
-
-/// <summary>An access level on a resource.</summary>
-internal sealed record ReachRequest
-{
-    public required AccessLevel Level { get; init; }
-
-    /// <summary>Single capabilities, where the level is not `full`.</summary>
-    public IReadOnlyList<string>? Capabilities { get; init; }
 }

@@ -2,6 +2,8 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Members;
 using Usher.Core.Roles;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Api;
@@ -13,28 +15,29 @@ internal static class RoleEndpoints
 
     public static void MapRoles(this RouteGroupBuilder organization)
     {
-        organization.MapGet("/permissions", ListPermissions).WithTags("Roles")
+        organization.MapGet("/permissions", ListPermissions).WithName("listPermissions").WithTags("Roles")
             .WithDocs<Page<PermissionDocument>>(
                 "List permissions", "Lists the whole catalogue of this installation in one page.");
 
         var roles = organization.MapGroup("/roles").WithTags("Roles");
-        roles.MapGet("", ListAsync).TakesPages()
+        roles.MapGet("", ListAsync).WithName("listRoles").TakesPages()
             .WithDocs<Page<RoleDocument>>(
                 "List roles",
                 "Lists the organization's own roles, oldest first. The four built-in roles `admin`, `power_user`, "
                 + "`read_only` and `user` are not listed.");
-        roles.MapPost("", MakeAsync).SupportsDryRun().CanRepeat()
+        roles.MapPost("", MakeAsync).WithName("createRole").AnswersETag().SupportsDryRun().CanRepeat()
             .WithDocs<RoleDocument>(
                 "Create a role", "You must hold every permission in it yourself.", StatusCodes.Status201Created);
-        roles.MapGet("/{role}", GetAsync).WithDocs<RoleDocument>("Get a role");
-        roles.MapPatch("/{role}", ChangeAsync).SupportsDryRun()
+        roles.MapGet("/{role}", GetAsync).WithName("getRole").AnswersETag().WithDocs<RoleDocument>("Get a role");
+        roles.MapPatch("/{role}", ChangeAsync).WithName("updateRole").AnswersETag().TakesIfMatch().SupportsDryRun()
             .WithDocs<RoleDocument>(
                 "Change a role",
                 "You must hold everything that the role grants before and after the change. The change applies from "
                 + "the next request of its holders on.");
-        roles.MapDelete("/{role}", DeleteAsync).SupportsDryRun()
+        roles.MapDelete("/{role}", DeleteAsync).WithName("deleteRole").TakesIfMatch().SupportsDryRun()
             .WithDocsNoContent("Delete a role", "Its holders lose it.");
-        roles.MapPost("/{role}/members", ChangeHoldersAsync).SupportsDryRun().CanRepeat()
+        roles.MapPost("/{role}/members", ChangeHoldersAsync).WithName("addRoleMembers").AnswersETag().TakesIfMatch()
+            .SupportsDryRun().CanRepeat()
             .WithDocs<RoleDocument>(
                 "Add and remove holders of a role",
                 "At most 1,000 members at a time; either all changes are made or none. To give a role to a group, "
@@ -107,61 +110,4 @@ internal static class RoleEndpoints
 
     private static IResult Show(RoleSelection selection) =>
         Answers.Ok(RoleDocument.From(selection.Roles[0], selection.Graph), Precondition.TagOf(selection.Roles[0]));
-}
-
-/// <summary>A permission of the catalogue.</summary>
-/// <param name="Name">The permission's name.</param>
-/// <param name="BuiltIn">Whether every installation has it. Other permissions come from the configuration.</param>
-/// <param name="Enforced">Whether Usher itself requires it for some calls. The others are for your product.</param>
-internal sealed record PermissionDocument(string Name, bool BuiltIn, bool Enforced);
-
-/// <summary>A named set of permissions.</summary>
-internal sealed record RoleDocument
-{
-    /// <summary>`rol_…`</summary>
-    public required string Id { get; init; }
-
-    public required string Name { get; init; }
-
-    public required string Description { get; init; }
-
-    public required IReadOnlyList<string> Permissions { get; init; }
-
-    /// <summary>How many members hold the role directly.</summary>
-    public required int MemberCount { get; init; }
-
-    /// <summary>How many groups hold the role.</summary>
-    public required int GroupCount { get; init; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    public static RoleDocument From(Role role, AccessGraph? graph) => new()
-    {
-        Id = Ids.Role.Of(role.Id), Name = role.Name, Description = role.Description, Permissions = role.Permissions,
-        MemberCount = graph?.MembersOf(role) ?? 0, GroupCount = graph?.GroupsOf(role) ?? 0, CreatedAt = role.CreatedAt,
-    };
-}
-
-/// <summary>A role to create.</summary>
-internal sealed record RoleRequest
-{
-    /// <summary>1 to 120 characters, unique in the organization; letter case does not count.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>At most 1,000 characters.</summary>
-    public string? Description { get; init; }
-
-    public IReadOnlyList<string>? Permissions { get; init; }
-}
-
-/// <summary>
-/// Changes to a role. Properties that are left out stay as they are; a list replaces the old list.
-/// </summary>
-internal sealed record RoleChangeRequest
-{
-    public string? Name { get; init; }
-
-    public string? Description { get; init; }
-
-    public IReadOnlyList<string>? Permissions { get; init; }
 }

@@ -1,5 +1,7 @@
 using Usher.Core;
 using Usher.Core.Users;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 
@@ -19,9 +21,9 @@ internal static class UserEndpoints
         users.MapGet("", ListAsync).Takes(Email).WithName("listUsers")
             .WithDocs<Page<UserDocument>>(
                 "Find a user by address", "The page has one item or none. Needs an operator's key.");
-        users.MapGet("/{user}", GetAsync).WithName("getUser")
+        users.MapGet("/{user}", GetAsync).WithName("getUser").CanBeNotFound()
             .WithDocs<UserDocument>("Get a user", "Needs an operator's key.");
-        users.MapPost("/{user}/reset-link", HandOverAsync).CanRepeat().WithName("createResetLink")
+        users.MapPost("/{user}/reset-link", HandOverAsync).CanRepeat().WithName("createResetLink").CanBeNotFound()
             .WithDocs<ResetLinkDocument>("Create a reset link", """
             The link sets a new password. It works once, for 24 hours, and proves nothing about the person, so make sure
             that the right person gets it. It is shown only in this answer, and its creation is recorded. The person and
@@ -50,39 +52,3 @@ internal static class UserEndpoints
                 made.ExpiresAt),
             $"{UsherApi.Prefix}/users/{user}"));
 }
-
-/// <summary>A person's account as operators see it.</summary>
-internal sealed record UserDocument
-{
-    /// <summary>`usr_…`</summary>
-    public required string Id { get; init; }
-
-    public required string? Email { get; init; }
-
-    /// <summary>Whether the person has proven that mail to the address reaches them.</summary>
-    public required bool EmailProven { get; init; }
-
-    public required string FirstName { get; init; }
-
-    public required string LastName { get; init; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-
-    public required DateTimeOffset? LastSignInAt { get; init; }
-
-    public required IReadOnlyList<MembershipDocument> Memberships { get; init; }
-
-    public static UserDocument From(Me me) => new()
-    {
-        Id = Ids.User.Of(me.User.Id), Email = me.Email, EmailProven = me.EmailProved, FirstName = me.User.FirstName,
-        LastName = me.User.LastName,
-        CreatedAt = me.User.CreatedAt, LastSignInAt = me.User.LastSignInAt,
-        Memberships = [.. me.Memberships.Select(MembershipDocument.From)],
-    };
-}
-
-/// <summary>A reset link to hand over.</summary>
-/// <param name="Id">`rst_…`</param>
-/// <param name="Link">The link to set a new password; shown only in this answer.</param>
-/// <param name="ExpiresAt">When the link expires.</param>
-internal sealed record ResetLinkDocument(string Id, string Link, DateTimeOffset ExpiresAt);

@@ -77,20 +77,18 @@ public sealed class KeyAuthentication(
     {
         if (request.Headers.Authorization is [{ } authorization, ..])
         {
-            var space = authorization.IndexOf(' ', StringComparison.Ordinal);
-            if (space < 0) return ("", null);
-            var (scheme, value) = (authorization[..space], authorization[(space + 1)..].Trim());
-            if (scheme.Equals("ApiKey", StringComparison.OrdinalIgnoreCase)
-                    || scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
-                return (value, null);
-            return scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase) ? ReadBasic(value) : ("", null);
+            if ((AuthorizationHeader.Read(authorization, AuthorizationHeader.ApiKey)
+                    ?? AuthorizationHeader.Read(authorization, AuthorizationHeader.Bearer)) is { } secret)
+                return (secret, null);
+            return AuthorizationHeader.Read(authorization, AuthorizationHeader.Basic) is { } pair
+                ? ReadBasic(pair)
+                : ("", null);
         }
 
-        if (request.Headers["X-AUTH-TOKEN"] is not [{ } token, ..]) return null;
-        const string bearer = "Bearer ";
-        return (
-            token.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? token[bearer.Length..].Trim() : token.Trim(),
-            null);
+        // Some clients send the same value as in Authorization, with its scheme.
+        return request.Headers["X-AUTH-TOKEN"] is [{ } token, ..]
+            ? (AuthorizationHeader.Read(token, AuthorizationHeader.Bearer) ?? token.Trim(), null)
+            : null;
     }
 
     private static (string Secret, string? Name) ReadBasic(string value)

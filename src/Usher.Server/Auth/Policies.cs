@@ -4,7 +4,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Core.Organizations;
-using Usher.Server.Api;
+using Usher.Server.Api.Http;
 using Usher.Server.Errors;
 
 namespace Usher.Server.Auth;
@@ -29,32 +29,39 @@ public static class Policies
     /// <summary>A person's session, sent as a bearer token.</summary>
     public const string Session = "session";
 
-    public static AuthorizationBuilder AddUsherPolicies(this IServiceCollection services)
+    internal static AuthorizationBuilder AddUsherPolicies(this IServiceCollection services)
     {
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, ExplainedRefusals>();
         return services.AddAuthorizationBuilder()
             .AddPolicy(
-                Key, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
-                .AddRequirements(
-                    new RequireCaller(KeyErrors.OfOperator, (caller, _) => !caller.IsOperator), MayWrite()))
+                Key,
+                policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
+                    .AddRequirements(
+                        new RequireCaller(KeyErrors.OfOperator, (caller, _) => !caller.IsOperator), MayWrite()))
             .AddPolicy(
                 Api,
-                policy =>
-                    policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
-                        .AddRequirements(MayWrite(), new RequireOrganization()))
-            .AddPolicy(
-                Operator,
-                policy =>
-                    policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(
-                        OrganizationErrors.NotAllowed, (caller, _) => caller.IsOperator)))
+                policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).RequireAuthenticatedUser()
+                    .AddRequirements(MayWrite(), new RequireOrganization()))
+            .AddCallerPolicy(Operator, OrganizationErrors.NotAllowed, (caller, _) => caller.IsOperator)
+            .AddCallerPolicy(
+                UserManagement, KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))
             .AddPolicy(
                 Session,
-                policy =>
-                    policy.AddAuthenticationSchemes(SessionTokenAuthentication.SchemeName).RequireAuthenticatedUser())
-            .AddPolicy(UserManagement, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
-                .AddRequirements(new RequireCaller(
-                    KeyErrors.NotAllowed, (caller, _) => caller.Actor.May(Permissions.UserManagement))));
+                policy => policy.AddAuthenticationSchemes(SessionTokenAuthentication.SchemeName)
+                    .RequireAuthenticatedUser());
     }
+
+    /// <summary>Adds a policy with a condition on the caller, for routes that also require <see cref="Key"/>.</summary>
+    /// <param name="policies">The policies.</param>
+    /// <param name="name">The policy's name, unique in the server.</param>
+    /// <param name="refusal">The error for callers that do not meet the condition.</param>
+    /// <param name="holds">The condition.</param>
+    public static AuthorizationBuilder AddCallerPolicy(
+        this AuthorizationBuilder policies, string name, Error refusal, Func<Caller, HttpContext, bool> holds) =>
+        policies.AddPolicy(
+            name,
+            policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
+                .AddRequirements(new RequireCaller(refusal, holds)));
 
     /// <summary>
     /// Marks a POST route that only reads, such as a search with its conditions in the body. Read-only keys may call
@@ -103,7 +110,7 @@ internal interface IExplained : IAuthorizationRequirement
 /// Requires the organization in the path, by slug or id, to be the caller's own. Operators may enter every
 /// organization. To all others it is answered as not found.
 /// </summary>
-public sealed class RequireOrganization : AuthorizationHandler<RequireOrganization>, IExplained
+internal sealed class RequireOrganization : AuthorizationHandler<RequireOrganization>, IExplained
 {
     public Error Error => OrganizationErrors.NotFound;
 
@@ -129,7 +136,7 @@ public sealed class RequireOrganization : AuthorizationHandler<RequireOrganizati
 }
 
 /// <summary>A requirement on the caller.</summary>
-public sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds)
+internal sealed class RequireCaller(Error error, Func<Caller, HttpContext, bool> holds)
     : AuthorizationHandler<RequireCaller>, IExplained
 {
     public Error Error => error;

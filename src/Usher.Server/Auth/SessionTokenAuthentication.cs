@@ -20,15 +20,11 @@ public sealed class SessionTokenAuthentication(
 {
     public const string SchemeName = "SessionToken";
 
-    private const string Bearer = "Bearer ";
-
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (Request.Headers.Authorization is not [{ } header]
-                || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        if (AuthorizationHeader.BearerOf(Request) is not { } token
+                || !Secret.IsWellFormed(token, Secret.SessionPrefix))
             return AuthenticateResult.NoResult();
-        var token = header[Bearer.Length..].Trim();
-        if (!Secret.IsWellFormed(token, Secret.SessionPrefix)) return AuthenticateResult.NoResult();
         if (await sessions.FindAsync(token, Context.RequestAborted) is not { } session)
             return AuthenticateResult.Fail("The session has ended.");
         Context.Features.Set(session);

@@ -16,16 +16,18 @@ public static class MailExtensions
         services.AddOptions<MailOptions>().BindConfiguration(MailOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<MailOptions>, ValidateMailOptions>();
         services.TryAddSingleton<Links>();
-        services.AddSingleton<IMailTransport>(
-            provider => provider.GetRequiredService<IOptions<MailOptions>>().Value.Transport switch
-        {
-            MailTransports.Smtp => ActivatorUtilities.CreateInstance<SmtpTransport>(provider),
-            MailTransports.Sendmail => ActivatorUtilities.CreateInstance<SendmailTransport>(provider),
-            _ => ActivatorUtilities.CreateInstance<FolderTransport>(provider),
-        });
+        services.AddSingleton(TransportOf);
         services.AddSingleton<MailRenderer>();
         services.AddScoped<OutboxQueue>();
         services.AddHostedService<OutboxWorker>();
         return services;
     }
+
+    private static IMailTransport TransportOf(IServiceProvider services) =>
+        services.GetRequiredService<IOptions<MailOptions>>().Value.Transport switch
+        {
+            MailTransports.Smtp => ActivatorUtilities.CreateInstance<SmtpTransport>(services),
+            MailTransports.Sendmail => ActivatorUtilities.CreateInstance<SendmailTransport>(services),
+            _ => ActivatorUtilities.CreateInstance<FolderTransport>(services),
+        };
 }

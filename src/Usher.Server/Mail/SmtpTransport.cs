@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using MailKit;
 using MailKit.Net.Smtp;
@@ -59,16 +60,22 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
 
     private async Task SendAsync(SmtpClient client, OutgoingMail mail, CancellationToken ct)
     {
-        var sent = false;
+        var usable = false;
         try
         {
             using var message = Mime.Message(mail);
             await client.SendAsync(Mime.Format(mail), message, ct);
-            sent = true;
+            usable = true;
+        }
+        catch (SmtpCommandException e)
+        {
+            // The connection is ready for the next mail, unless the server is about to close it.
+            usable = client.IsConnected && e.StatusCode is not SmtpStatusCode.ServiceNotAvailable;
+            throw;
         }
         finally
         {
-            if (sent) idle.Enqueue((client, clock.GetUtcNow()));
+            if (usable) idle.Enqueue((client, clock.GetUtcNow()));
             else client.Dispose(); // closes the connection
         }
     }
@@ -91,8 +98,8 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
         try
         {
             await client.ConnectAsync(
-                server.Host, server.Port, server.StartTls ? SecureSocketOptions.StartTls : SecureSocketOptions.None,
-                ct);
+                await OpenAsync(server, ct), server.Host, server.Port,
+                server.StartTls ? SecureSocketOptions.StartTls : SecureSocketOptions.None, ct);
             if (server.UserName is { Length: > 0 })
                 await client.AuthenticateAsync(server.UserName, server.Password ?? "", ct);
             return client;
@@ -100,6 +107,23 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
         catch
         {
             client.Dispose();
+            throw;
+        }
+    }
+
+    // Sends without delay. Otherwise the last part of each mail would wait until the server acknowledges the part before
+    // it, which servers delay by 40 milliseconds and more.
+    private static async Task<Socket> OpenAsync(SmtpOptions server, CancellationToken ct)
+    {
+        Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(server.Host, server.Port, ct);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
             throw;
         }
     }

@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Antiforgery;
-using Microsoft.AspNetCore.Authentication;
 using Usher.Core;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
+using Usher.Server.Pages.Codes;
 using Usher.Server.Pages.Confirm;
 using Usher.Server.Pages.Docs;
 using Usher.Server.Pages.Join;
@@ -36,12 +36,10 @@ public static class PagesExtensions
         });
         services.AddSingleton<SiteCookies>();
         services.AddSingleton<SessionCookie>();
-        services.AddSingleton<CheckedCodes>();
-        services.AddSingleton<CheckedConfirmations>();
-        services.AddSingleton<CheckedOwnConfirmations>();
-        services.AddSingleton<CheckedResets>();
-        services.AddAuthentication()
-            .AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(SessionAuthentication.SchemeName, null);
+        services.AddSingleton<InvitationCodes>();
+        services.AddSingleton<AddressCodes>();
+        services.AddSingleton<OwnAddressCodes>();
+        services.AddSingleton<ResetCodes>();
         return services;
     }
 

@@ -11,7 +11,7 @@ using Usher.Core.Jobs;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
 using Usher.Core.Outbox;
-using Usher.Server.Api;
+using Usher.Server.Api.Http;
 
 namespace Usher.Server.Startup;
 
@@ -22,8 +22,7 @@ namespace Usher.Server.Startup;
 /// </summary>
 public sealed class UsherStartup(
     DatabaseSettings database, IServiceScopeFactory scopes, IOptions<BootstrapOptions> bootstrap,
-    IOptions<ServerOptions> server, MemberNumbers numbers,
-    ILogger<UsherStartup> logger) : IDisposable
+    IOptions<ServerOptions> server, MemberNumbers numbers, ILogger<UsherStartup> logger) : IDisposable
 {
     private FileStream? directoryLock;
 
@@ -159,15 +158,15 @@ public sealed class UsherStartup(
     {
         var given = bootstrap.Value;
         if (given.Organization.Name is not { } name || await db.Organizations.AnyAsync(ct)) return;
-        var made = await organizations.CreateAsync(
-            Actor.System(Organization.Installation), new(given.Organization.Slug ?? "", name, given.Owner.Email ?? "")
+        var first = new NewOrganization(given.Organization.Slug ?? "", name, given.Owner.Email ?? "")
         {
             TimeZone = given.Organization.TimeZone,
             ExternalIdentityProvider = given.Organization.ExternalIdentityProvider,
             OwnerFirstName = given.Owner.FirstName, OwnerLastName = given.Owner.LastName,
             OwnerPassword = given.Owner.Password, OwnerApiKey = given.Owner.ApiKey,
             Resources = [.. given.Organization.Resources],
-        }, ct);
+        };
+        var made = await organizations.CreateAsync(Actor.System(Organization.Installation), first, ct);
         if (!made.TryGet(out var created, out var refused))
             throw new StartupException($"{SettingOf(refused)}: {refused.Message}");
 

@@ -1,35 +1,68 @@
+using System.Threading.Channels;
 using Usher.Core;
 using Usher.Core.Outbox;
 using Usher.Server.Mail;
 
 namespace Usher.Server.Workers;
 
-/// <summary>Sends the mails in the outbox. Any number of nodes may run this worker.</summary>
+/// <summary>
+/// Sends the mails in the outbox. Any number of nodes may run this worker. It claims mails in batches, sends several at
+/// once, and records their results in batches.
+/// </summary>
 public sealed partial class OutboxWorker(
     IServiceScopeFactory scopes, OutboxDoorbell doorbell, IMailTransport transport, MailRenderer renderer,
     TimeProvider clock, ILogger<OutboxWorker> logger)
     : BackgroundService
 {
-    private const int Batch = 20;
+    private const int Batch = 100;
     private const int MaxParallel = 4;
 
     // The longest delay before the worker finds retries, and mails of other nodes or lost signals.
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
+    // The delay after a small batch. If mails arrive one by one, those of this time are claimed together.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
+
+    // The time left for recording the result before the claim ends and another node may send the mail.
+    private static readonly TimeSpan RecordTime = TimeSpan.FromSeconds(5);
+
+    // A mail that waited longer than this since it was checked is checked again before it is sent.
+    private static readonly TimeSpan FreshFor = TimeSpan.FromMilliseconds(250);
 
     // The time that mails being sent get when the server stops; well below the host's own limit.
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        var mails = Channel.CreateBounded<ClaimedMail>(MaxParallel);
+        var results = Channel.CreateBounded<MailResult>(2 * Batch);
+        var recording = Task.Run(() => RecordAllAsync(results.Reader, stoppingToken), CancellationToken.None);
+        var sending = Enumerable.Range(0, MaxParallel)
+            .Select(_ => Task.Run(
+                () => SendAllAsync(mails.Reader, results.Writer, stoppingToken), CancellationToken.None))
+            .ToList();
+        await ClaimAllAsync(mails.Writer, results.Writer, stoppingToken);
+        mails.Writer.Complete();
+        await Task.WhenAll(sending);
+        results.Writer.Complete();
+        await recording;
+    }
+
+    private async Task ClaimAllAsync(
+        ChannelWriter<ClaimedMail> mails, ChannelWriter<MailResult> results, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
         {
             try
             {
-                if (!await SendBatchAsync(stoppingToken)) await doorbell.WaitAsync(PollInterval, stoppingToken);
+                var claimed = await WithQueueAsync(queue => queue.ClaimAsync(Batch, stopping));
+                if (claimed is []) await doorbell.WaitAsync(PollInterval, stopping);
+                else await HandOutAsync(claimed, mails, results, stopping);
+                if (claimed.Count is > 0 and < Batch) await Task.Delay(Pause, stopping);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
                 return;
             }
@@ -37,118 +70,137 @@ public sealed partial class OutboxWorker(
             {
                 // For example, the database is unavailable. Mails wait; the server keeps running.
                 Log.Broken(logger, e);
-                await Task.Delay(PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(PollInterval, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    /// <returns>Whether there may be more work.</returns>
-    private async Task<bool> SendBatchAsync(CancellationToken stopping)
+    // Returns when all mails are being sent or about to be. When the server stops, the rest is released.
+    private async Task HandOutAsync(
+        IReadOnlyList<OutboxMessage> claimed, ChannelWriter<ClaimedMail> mails, ChannelWriter<MailResult> results,
+        CancellationToken stopping)
     {
-        IReadOnlyList<OutboxMessage> claimed;
-        await using (var scope = scopes.CreateAsyncScope())
-            claimed = await scope.ServiceProvider.GetRequiredService<OutboxQueue>().ClaimAsync(Batch, stopping);
-        var some = new ParallelOptions { MaxDegreeOfParallelism = MaxParallel, CancellationToken = stopping };
-        await Parallel.ForEachAsync(claimed, some, (message, _) => SendAsync(message, stopping));
-        return claimed.Count > 0;
+        Queue<ClaimedMail> waiting = new(await CheckAsync(claimed));
+        while (waiting.TryPeek(out var mail))
+        {
+            if (mail.Opened is not null && !IsFresh(mail))
+            {
+                waiting = new(await CheckAsync([.. waiting.Select(w => w.Message)]));
+                if (!waiting.TryPeek(out mail)) return;
+            }
+
+            waiting.Dequeue();
+            try
+            {
+                await mails.WriteAsync(mail, stopping);
+            }
+            catch (OperationCanceledException)
+            {
+                await results.WriteAsync(Release(mail.Message), CancellationToken.None);
+            }
+        }
     }
 
-    private async ValueTask SendAsync(OutboxMessage message, CancellationToken stopping)
+    // Checks mails in one read. If that fails, each mail is checked on its own when it is sent.
+    private async Task<IEnumerable<ClaimedMail>> CheckAsync(IReadOnlyList<OutboxMessage> messages)
     {
+        try
+        {
+            var opened = await WithQueueAsync(queue => queue.OpenAsync(messages, CancellationToken.None));
+            var checkedAt = clock.GetTimestamp();
+            foreach (var message in messages.Except(opened.Select(o => o.Message)))
+                Log.NotSent(logger, message.Id, message.OrganizationId);
+            return opened.Select(o => new ClaimedMail(o.Message, o, checkedAt));
+        }
+        catch (Exception e)
+        {
+            Log.Broken(logger, e);
+            return messages.Select(message => new ClaimedMail(message, null, 0));
+        }
+    }
+
+    private async Task SendAllAsync(
+        ChannelReader<ClaimedMail> mails, ChannelWriter<MailResult> results, CancellationToken stopping)
+    {
+        await foreach (var mail in mails.ReadAllAsync(CancellationToken.None))
+        {
+            if (await SendAsync(mail, stopping) is { } result)
+                await results.WriteAsync(result, CancellationToken.None);
+        }
+    }
+
+    /// <returns>Null if there is nothing to record.</returns>
+    private async Task<MailResult?> SendAsync(ClaimedMail mail, CancellationToken stopping)
+    {
+        var message = mail.Message;
+
         // Slow mails before this one have used up the time of the claim. Another node may claim it during sending.
-        if (message.NextAttemptAt - clock.Now() < SendTimeout) return;
+        if (stopping.IsCancellationRequested || message.NextAttemptAt - clock.Now() < SendTimeout + RecordTime)
+            return Release(message);
 
         using var limit = new CancellationTokenSource(SendTimeout);
         await using var hurry = stopping.Register(() => limit.CancelAfter(StopTimeout));
         try
         {
-            await using var scope = scopes.CreateAsyncScope();
-            var queue = scope.ServiceProvider.GetRequiredService<OutboxQueue>();
-            if (await queue.OpenAsync(message, limit.Token) is not { } opened)
-            {
-                Log.NotSent(logger, message.Id, message.OrganizationId);
-                return;
-            }
-
-            // The result is recorded even while stopping; otherwise a sent mail would be sent again.
-            if (await TryAsync(opened, limit.Token) is not { } failure)
-            {
-                await queue.SentAsync(message, CancellationToken.None);
-                Log.Sent(logger, message.Id, message.OrganizationId, message.Attempts);
-            }
-            else if (await queue.FailedAsync(message, failure.Message, failure.Permanent, CancellationToken.None))
-            {
-                Log.GivenUp(logger, message.Id, message.OrganizationId, message.Attempts, failure.Code);
-            }
-            else
-            {
-                Log.Failed(logger, message.Id, message.OrganizationId, message.Attempts, failure.Code);
-            }
+            var opened = IsFresh(mail)
+                ? mail.Opened
+                : (await WithQueueAsync(queue => queue.OpenAsync([message], limit.Token))).SingleOrDefault();
+            if (opened is not null) return await SendAsync(opened, limit.Token);
+            Log.NotSent(logger, message.Id, message.OrganizationId);
+            return null;
         }
         catch (Exception e)
         {
-            Log.Lost(logger, e, message.Id, message.OrganizationId); // it will be claimed again in a minute
+            Log.Unchecked(logger, e, message.Id, message.OrganizationId); // it will be claimed again in a minute
+            return null;
         }
     }
 
-    private async Task<MailException?> TryAsync(OpenedMessage opened, CancellationToken ct)
+    private async Task<MailResult> SendAsync(OpenedMessage opened, CancellationToken ct)
     {
         try
         {
             await transport.SendAsync(await renderer.RenderAsync(opened), ct);
-            return null;
+            return new(new(opened.Message, OutboxOutcome.Sent));
         }
         catch (MailException e)
         {
-            return e;
+            var outcome = e.Permanent ? OutboxOutcome.Refused : OutboxOutcome.Failed;
+            return new(new(opened.Message, outcome, e.Message), e.Code);
         }
-        catch (OperationCanceledException e) when (ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            return new("timeout", "The mail system did not answer in time.", permanent: false, e);
+            return new(
+                new(opened.Message, OutboxOutcome.Failed, "The mail system did not answer in time."), "timeout");
         }
         catch (Exception e)
         {
             // An internal error. An exception's message may contain anything, so people do not see it.
             Log.Fault(logger, e, opened.Message.Id, opened.Message.OrganizationId);
-            return new(
-                "fault", "The mail could not be created. See the server's log.", permanent: false, e);
+            const string reason = "The mail could not be created. See the server's log.";
+            return new(new(opened.Message, OutboxOutcome.Failed, reason), "fault");
         }
     }
 
-    private static partial class Log
+    private async Task<T> WithQueueAsync<T>(Func<OutboxQueue, Task<T>> work)
     {
-        [LoggerMessage(
-            3001, LogLevel.Information, "Sent mail {Message} of organization {Organization} at attempt {Attempt}.")]
-        public static partial void Sent(ILogger logger, Guid message, Guid organization, int attempt);
-
-        [LoggerMessage(
-            3002, LogLevel.Warning,
-            "Mail {Message} of organization {Organization} failed at attempt {Attempt} and will be retried: "
-            + "{Code}.")]
-        public static partial void Failed(ILogger logger, Guid message, Guid organization, int attempt, string code);
-
-        [LoggerMessage(
-            3003, LogLevel.Error,
-            "Gave up mail {Message} of organization {Organization} at attempt {Attempt}: {Code}.")]
-        public static partial void GivenUp(ILogger logger, Guid message, Guid organization, int attempt, string code);
-
-        [LoggerMessage(
-            3004, LogLevel.Information,
-            "Mail {Message} of organization {Organization} is no longer to be sent.")]
-        public static partial void NotSent(ILogger logger, Guid message, Guid organization);
-
-        [LoggerMessage(
-            3005, LogLevel.Error,
-            "Mail {Message} of organization {Organization} could not be created or sent: internal error.")]
-        public static partial void Fault(ILogger logger, Exception exception, Guid message, Guid organization);
-
-        [LoggerMessage(
-            3006, LogLevel.Error,
-            "The result of mail {Message} of organization {Organization} could not be recorded. The mail will be "
-            + "claimed again in a minute.")]
-        public static partial void Lost(ILogger logger, Exception exception, Guid message, Guid organization);
-
-        [LoggerMessage(3007, LogLevel.Error, "Reading the outbox failed and will be retried.")]
-        public static partial void Broken(ILogger logger, Exception exception);
+        await using var scope = scopes.CreateAsyncScope();
+        return await work(scope.ServiceProvider.GetRequiredService<OutboxQueue>());
     }
+
+    private bool IsFresh(ClaimedMail mail) =>
+        mail.Opened is not null && clock.GetElapsedTime(mail.CheckedAt) < FreshFor;
+
+    private static MailResult Release(OutboxMessage message) => new(new(message, OutboxOutcome.Released));
+
+    /// <summary>A mail to send.</summary>
+    /// <param name="Message">The claimed message.</param>
+    /// <param name="Opened">The checked message; null if it must be checked before sending.</param>
+    /// <param name="CheckedAt">The clock's timestamp of the check.</param>
+    private sealed record ClaimedMail(OutboxMessage Message, OpenedMessage? Opened, long CheckedAt);
+
+    /// <summary>A result to record.</summary>
+    /// <param name="Result">The result of the message.</param>
+    /// <param name="Code">The failure's code for the log; empty if there was none.</param>
+    private sealed record MailResult(OutboxResult Result, string Code = "");
 }

@@ -3,6 +3,7 @@ using Usher.Core.Data;
 using Usher.Core.Idempotency;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
+using Usher.Core.Members;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
 

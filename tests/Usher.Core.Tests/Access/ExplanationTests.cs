@@ -157,7 +157,8 @@ public sealed class ExplanationTests
     [Fact]
     public void His_own_come_first_then_everyones_then_his_groups_by_name()
     {
-        foreach (var group in new[] { NewGroup("Zebras"), NewGroup("Apes"), NewGroup("Everyone", SystemGroup.Everyone) })
+        Group[] groups = [NewGroup("Zebras"), NewGroup("Apes"), NewGroup("Everyone", SystemGroup.Everyone)];
+        foreach (var group in groups)
         {
             ada.Give(group, System, Now);
             group.Give(Grant.Permission("ingestion"), System, Now);

@@ -139,7 +139,8 @@ public sealed partial class ModelTests
     public void What_people_edit_carries_a_version(string database)
     {
         using var db = Open(database);
-        foreach (var name in new[] { "organizations", "members", "invitations", "groups", "roles", "resources", "api_keys" })
+        string[] some = ["organizations", "members", "invitations", "groups", "roles", "resources", "api_keys"];
+        foreach (var name in some)
         {
             var entity = ModelOf(db).GetEntityTypes().Single(e => e.GetTableName() == name);
             Assert.True(entity.FindProperty(nameof(IVersioned.Version))!.IsConcurrencyToken, name);

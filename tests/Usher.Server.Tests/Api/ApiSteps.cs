@@ -74,7 +74,10 @@ internal static class ApiSteps
             if (session is not null)
                 client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", session);
             return await client.SendAsync(
-                HttpMethod.Post, $"/usher/v1/organizations/{link.OrganizationSlug}/invitations/inv_{ShortId.Of(link.InvitationId)}/{what}", body ?? new { code = link.Secret });
+                HttpMethod.Post,
+                $"/usher/v1/organizations/{link.OrganizationSlug}/invitations/"
+                + $"inv_{ShortId.Of(link.InvitationId)}/{what}",
+                body ?? new { code = link.Secret });
         }
     }
 

@@ -11,7 +11,8 @@ using Usher.Core.Guests;
 using Usher.Core.Idempotency;
 using Usher.Core.Members;
 using Usher.Core.Roles;
-using Usher.Server.Api;
+using Usher.Server.Api.Http;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Json;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Jobs;
@@ -129,6 +130,18 @@ public sealed partial class ConventionsApiTests(OperatedApp operated) : IClassFi
             request.Headers.TryAddWithoutValidation("If-None-Match", tag);
             return await (by ?? scene.Org.Admin).SendAsync(request, Ct);
         }
+    }
+
+    // The test above sends If-Match to each of them.
+    [Fact]
+    public async Task The_routes_that_take_If_Match_are_those_that_edit()
+    {
+        var scene = await SceneAsync();
+        var edits = Edits(scene).Select(edit => NameOf(Endpoint(edit.Method, edit.Path)!, edit.Method.Method));
+        var declared = Endpoints().Where(e => e.Metadata.OfType<RouteTrait>()
+                .Contains(RouteTrait.TakesIfMatch))
+            .Select(e => NameOf(e, e.Metadata.GetRequiredMetadata<HttpMethodMetadata>().HttpMethods[0]));
+        Assert.Equal(edits.Distinct().Order(StringComparer.Ordinal), declared.Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -1,13 +1,14 @@
-using Usher.Server.Api;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Errors;
 using Usher.Server.Tests.Golden;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Api;
 
 /// <summary>The catalogue of error codes.</summary>
 public sealed class ErrorCatalogueTests
 {
-    [Fact]
+    [FactIn(Runs.Once)]
     public Task The_committed_list_is_the_one_in_the_code()
     {
         var rows =
@@ -18,9 +19,9 @@ public sealed class ErrorCatalogueTests
         return Written.AssertAsync("docs/errors.md", $"""
             # Error codes
 
-            Usher's own API answers errors as problem details (RFC 9457). Programs compare the `code`, which is permanent; the
-            messages may change. Braces stand for parts that differ from case to case. *Points at* is the `pointer` into the body
-            or, with a `?`, the `parameter` of the query.
+            Usher's own API answers errors as problem details (RFC 9457). Programs compare the `code`, which is
+            permanent; the messages may change. Braces stand for parts that differ from case to case. *Points at* is
+            the `pointer` into the body or, with a `?`, the `parameter` of the query.
 
             This file is generated from the code by a test. The server shows the same list at `/docs/errors`.
 
@@ -33,14 +34,14 @@ public sealed class ErrorCatalogueTests
     private static string Cell(string text) =>
         text.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Codes_are_written_alike_and_speak_for_themselves() => Assert.All(ErrorCatalogue.All, entry =>
     {
         Assert.Matches("^[a-z]+(_[a-z0-9]+)*$", entry.Code);
         Assert.All(entry.Variants, variant => Assert.NotEmpty(variant.Error.Message));
     });
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Lists_of_refusals_made_by_methods_and_by_fields_are_found()
     {
         var codes = ErrorCatalogue.All.Select(e => e.Code).ToList();

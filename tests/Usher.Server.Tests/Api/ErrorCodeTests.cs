@@ -563,7 +563,8 @@ public sealed class ErrorCodeTests(OperatedApp operated) : IClassFixture<Operate
     {
         const BindingFlags any =
             BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
-        foreach (var type in new[] { typeof(Error).Assembly, typeof(HostErrors).Assembly }.SelectMany(a => a.GetTypes()))
+        Assembly[] assemblies = [typeof(Error).Assembly, typeof(HostErrors).Assembly];
+        foreach (var type in assemblies.SelectMany(a => a.GetTypes()))
         {
             if (type.Namespace?.StartsWith("Usher.Server.Dialects", StringComparison.Ordinal) is true) continue;
             foreach (var field in type.GetFields(any).Where(f => f.FieldType == typeof(Error)))

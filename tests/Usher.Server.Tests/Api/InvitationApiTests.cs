@@ -58,7 +58,10 @@ public sealed class InvitationApiTests(UsherApp app)
     public async Task Every_fault_of_a_body_is_told_at_once_with_its_pointer()
     {
         var org = await app.CreateOrganizationAsync();
-        var refused = await org.SendAsync(HttpMethod.Post, "invitations", """{"email":"no address","role":"king","permissions":["ingestion","flying"],"levels":[{"level":"full"}],"nonsense":1,"expiresAt":"tomorrow"}""");
+        var refused = await org.SendAsync(HttpMethod.Post, "invitations", """
+            {"email":"no address","role":"king","permissions":["ingestion","flying"],"levels":[{"level":"full"}],
+            "nonsense":1,"expiresAt":"tomorrow"}
+            """);
         var problem = await refused.RefusedAsync(HttpStatusCode.UnprocessableEntity, null);
         Assert.Equal(
             [

@@ -202,7 +202,14 @@ internal static class Commands
             (1, Role.Select(r => (BuiltInRole?)r))) from rights in Rights select new Row(whom, role, rights);
 
     private static readonly Gen<Command> Any = Gen.Frequency<Command>(
-        (9, (from caller in By from whom in Whom from role in Role from rights in Rights from byHand in Seldom from life in Life select (Command)new Invite(caller, whom, new(role, rights), byHand, life))),
+        (9, (
+            from caller in By
+            from whom in Whom
+            from role in Role
+            from rights in Rights
+            from byHand in Seldom
+            from life in Life
+            select (Command)new Invite(caller, whom, new(role, rights), byHand, life))),
         (
             2,
             (from caller in By from whom in Whom from rights in Rights select (Command)new InviteUnsent(

@@ -253,7 +253,9 @@ public sealed class JobApiTests(OperatedApp operated) : IClassFixture<OperatedAp
         Assert.Equal(
             ["revoke", "resend", "resend"], (await (await org.GetAsync("jobs")).JsonAsync()).Named("data", "kind"));
         Assert.Empty((await (await org.GetAsync("imports")).JsonAsync("data")).EnumerateArray());
-        var wrong = await (await org.PostAsync("invitations/revoke", """{"states":["accepted"],"group":"Ops","customRole":"x","sponsor":"mem_"}""")).RefusedAsync(HttpStatusCode.UnprocessableEntity, null);
+        var wrong = await (await org.PostAsync("invitations/revoke", """
+            {"states":["accepted"],"group":"Ops","customRole":"x","sponsor":"mem_"}
+            """)).RefusedAsync(HttpStatusCode.UnprocessableEntity, null);
         Assert.Equal(
             ["/customRole", "/group", "/sponsor"], wrong.Named("errors", "pointer").Order(StringComparer.Ordinal));
     }

@@ -47,7 +47,9 @@ public sealed class MemberApiTests(UsherApp app)
         Assert.Equal("""{"seat":"7"}""", changed.GetProperty("metadata").ToString());
         Assert.Equal(changed.ToString(), (await (await org.GetAsync(path)).JsonAsync()).ToString());
 
-        var again = await (await org.PatchAsync(path, """{"locale":null,"ssoId":null,"permissions":[],"groups":[],"roles":[],"levels":[],"metadata":{"seat":null}}""")).JsonAsync();
+        var again = await (await org.PatchAsync(path, """
+            {"locale":null,"ssoId":null,"permissions":[],"groups":[],"roles":[],"levels":[],"metadata":{"seat":null}}
+            """)).JsonAsync();
         Assert.Equal("[] [] [] [] {}", again.Shown("permissions", "groups", "roles", "levels", "metadata"));
         Assert.Equal("King  ", again.Shown("lastName", "locale", "ssoId"));
     }
@@ -90,9 +92,9 @@ public sealed class MemberApiTests(UsherApp app)
         var (group, role) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader"));
         await org.ActiveAsync(
             "ada@example.test",
-            row => row with { Role = BuiltInRole.ReadOnly, Groups = [Core.Invitations.Reference.To(group.Id)] });
+            row => row with { Role = BuiltInRole.ReadOnly, Groups = [Core.Reference.To(group.Id)] });
         await org.InviteAsync(
-            "adam@example.test", row => row with { Roles = [Core.Invitations.Reference.To(role.Id)] });
+            "adam@example.test", row => row with { Roles = [Core.Reference.To(role.Id)] });
         await org.ServiceAccountAsync("ada-bot");
         foreach (var (query, expected) in new (string Query, string[] Expected)[]
         {
@@ -142,7 +144,10 @@ public sealed class MemberApiTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var path = "members/mem_" + ShortId.Of(org.Created.Owner.Id);
-        var problem = await (await org.PatchAsync(path, """{"email":"x","role":7,"timeZone":"Mars","permissions":["flying"],"levels":[{"resource":"production","level":"high"}],"metadata":{"a":1},"more":true}"""))
+        var problem = await (await org.PatchAsync(path, """
+            {"email":"x","role":7,"timeZone":"Mars","permissions":["flying"],"levels":[{"resource":"production",
+            "level":"high"}],"metadata":{"a":1},"more":true}
+            """))
             .RefusedAsync(HttpStatusCode.UnprocessableEntity, null);
         Assert.Equal(
             ["/email", "/levels/0/level", "/metadata/a", "/more", "/permissions/0", "/role", "/timeZone"],

@@ -92,7 +92,7 @@ public sealed class OpenApiTests(UsherApp app)
         }
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("spectral", "lint --fail-severity=hint --format=text --ruleset .spectral.yaml")]
     [InlineData("redocly", "lint --config redocly.yaml --format=github-actions --max-problems=50")]
     public async Task Linters_find_no_fault_in_it(string linter, string arguments)

@@ -51,7 +51,10 @@ public sealed class SettingsApiTests(OperatedApp operated) : IClassFixture<Opera
         await (await org.PostAsync("invitations", new { email = "ada@example.com" }))
             .RefusedAsync(HttpStatusCode.UnprocessableEntity, "email_domain_not_allowed");
 
-        var again = await (await org.PatchAsync("settings", """{"invitationLifetimeSeconds":null,"externalIdentityProvider":null,"allowedEmailDomains":[],"defaultGroups":[],"defaultPermissions":[],"returnOrigins":[]}""")).JsonAsync();
+        var again = await (await org.PatchAsync("settings", """
+            {"invitationLifetimeSeconds":null,"externalIdentityProvider":null,"allowedEmailDomains":[],
+            "defaultGroups":[],"defaultPermissions":[],"returnOrigins":[]}
+            """)).JsonAsync();
         Assert.Equal(
             "Acme   [] [] [] []",
             again.Shown(

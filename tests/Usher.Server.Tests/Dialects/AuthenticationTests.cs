@@ -105,9 +105,12 @@ public sealed class AuthenticationTests(UsherApp app)
         {
             await SendAsync("/v1/nothing", "X-AUTH-TOKEN", key).AssertAsync(404, """{ "Message": "Not Found" }""");
             await SendAsync("/api/v2/nothing", "X-AUTH-TOKEN", key)
-                .AssertAsync(404, """{ "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }""");
+                .AssertAsync(404, """
+                    { "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }
+                    """);
             await SendAsync("/users/a/b/c", "X-AUTH-TOKEN", key).AssertAsync(404, """
-                { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }
+                { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method",
+                  "hint": "There is no such endpoint." }
                 """);
         }
     }
@@ -143,7 +146,8 @@ public sealed class AuthenticationTests(UsherApp app)
     }
 
     private const string DeployHqRefusal = """
-        { "status": 401, "error": "Unauthorized", "error_code": "unauthorized", "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
+        { "status": 401, "error": "Unauthorized", "error_code": "unauthorized",
+          "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
         """;
 
     private async Task AssertRefusedAsync(string header, string value)
@@ -153,7 +157,10 @@ public sealed class AuthenticationTests(UsherApp app)
         await SendAsync("/v1/users", header, value).AssertAsync(403, Denied);
         await SendAsync("/api/users/whoami", header, value).AssertAsync(403, Denied);
         await SendAsync("/api/v2/user", header, value)
-            .AssertAsync(401, """{ "status": { "result": "ERROR", "message": "This API key is unknown, revoked, expired or suspended.", "code": 401 } }""");
+            .AssertAsync(401, """
+                { "status": { "result": "ERROR", "message": "This API key is unknown, revoked, expired or suspended.",
+                "code": 401 } }
+                """);
         using var answer = await SendAsync("/users", header, value);
         await answer.AssertAsync(401, DeployHqRefusal);
         Assert.Equal("Basic realm=\"DeployHQ\"", answer.Headers.WwwAuthenticate.ToString());

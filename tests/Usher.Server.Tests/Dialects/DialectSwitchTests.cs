@@ -34,7 +34,8 @@ public sealed class DialectSwitchTests
     public async Task With_a_domain_set_the_host_below_it_must_be_the_keys_organization()
     {
         const string NotFound = """
-            { "status": "not_found", "error": "Record not found", "error_code": "record_not_found", "hint": "There is no such record in this account." }
+            { "status": "not_found", "error": "Record not found", "error_code": "record_not_found",
+              "hint": "There is no such record in this account." }
             """;
         await using var app = await UsherApp.StartAsync(new() { ["Usher:Dialects:DeployHq:Domain"] = "deploy.test" });
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());

@@ -122,7 +122,9 @@ public sealed class OneTruthTests(UsherApp app)
         string flag, string permission)
     {
         var org = await app.CreateOrganizationAsync();
-        await org.Admin.PostTextAsync("/users", $$"""{ "user": { "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": true } }""").OkAsync(201);
+        await org.Admin.PostTextAsync("/users", $$"""
+            { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "{{flag}}": true } }
+            """).OkAsync(201);
         var seen = await SeeAsync(org, "noor@acme.test");
         Assert.Equal($"""["{permission}"]""", seen.Wavefront.At("groups").GetRawText());
         // which has no word for it
@@ -146,13 +148,17 @@ public sealed class OneTruthTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var mara = await org.ActiveAsync("mara@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
         await org.Admin.SendTextAsync(
-            HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Member.Id), $$"""{ "data": { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "{{level}}" }] } }""").OkAsync();
+            HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Member.Id), $$"""
+                { "data": { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}",
+                "level": "{{level}}" }] } }
+                """).OkAsync();
         var projects = await mara.Client.GetAsync("/projects", Ct).OkAsync();
         Assert.Equal(visible ? ["Production"] : [], projects.EnumerateArray().Select(p => p.TextAt("name")!));
 
         // Handing on what he has shows how far it goes.
         var team = await mara.Client.PostTextAsync("/teams", """
-            { "team": { "name": "Crew", "project_assignments": [{ "identifier": "production", "can_deploy_all": true, "can_update_config": true, "can_manage_config_files": true }] } }
+            { "team": { "name": "Crew", "project_assignments": [{ "identifier": "production", "can_deploy_all": true,
+              "can_update_config": true, "can_manage_config_files": true }] } }
             """);
         Assert.Equal(may, team.IsSuccessStatusCode);
     }
@@ -167,7 +173,8 @@ public sealed class OneTruthTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var member = await org.InviteAsync("mara@acme.test", sendMail: false);
         await org.Admin.SendTextAsync(HttpMethod.Put, $"/users/{member.Id}", $$"""
-            { "user": {}, "project_assignments": [{ "identifier": "staging", "can_deploy_all": {{(deploy ? 1 : 0)}}, "can_update_config": {{(config ? 1 : 0)}}, "can_manage_config_files": {{(files ? 1 : 0)}} }] }
+            { "user": {}, "project_assignments": [{ "identifier": "staging", "can_deploy_all": {{(deploy ? 1 : 0)}},
+              "can_update_config": {{(config ? 1 : 0)}}, "can_manage_config_files": {{(files ? 1 : 0)}} }] }
             """).OkAsync();
         var levels = (await SeeAsync(org, "mara@acme.test")).Conformity.At("data/relationships/accountAccessList")
             .EnumerateArray().Select(e => e.TextAt("level")!);
@@ -192,7 +199,9 @@ public sealed class OneTruthTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.ActiveAsync("mara@acme.test");
-        var team = await org.Admin.PostTextAsync("/teams", $$"""{ "team": { "name": "Crew", "can_manage_users": true, "user_ids": [{{mara.Member.Number}}] } }""").OkAsync(201);
+        var team = await org.Admin.PostTextAsync("/teams", $$"""
+            { "team": { "name": "Crew", "can_manage_users": true, "user_ids": [{{mara.Member.Number}}] } }
+            """).OkAsync(201);
         var seen = await SeeAsync(org, "mara@acme.test");
         Assert.Equal(
             ["Everyone", "Crew"], seen.Wavefront.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));

@@ -30,7 +30,10 @@ public sealed class OtherOrganizationTests(UsherApp app)
         }
 
         await org.Admin.GetAsync("/api/v2/user/noor@acme.test", Ct)
-            .AssertAsync(404, """{ "status": { "result": "ERROR", "message": "User with id noor@acme.test does not exist", "code": 404 } }""");
+            .AssertAsync(404, """
+                { "status": { "result": "ERROR", "message": "User with id noor@acme.test does not exist",
+                "code": 404 } }
+                """);
     }
 
     [Fact]
@@ -53,7 +56,10 @@ public sealed class OtherOrganizationTests(UsherApp app)
             db.ApiKeys.AsNoTracking().SingleAsync(k => k.OrganizationId == other.Id, Ct));
 
         await org.Admin.GetAsync("/v1/api-keys/" + ShortId.Of(key.Id), Ct)
-            .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such API key" }] }""");
+            .AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+                "details": "No such API key" }] }
+                """);
     }
 
     [Fact]

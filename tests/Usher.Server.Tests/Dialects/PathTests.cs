@@ -55,7 +55,10 @@ public sealed class PathTests(UsherApp app)
     [InlineData(
         "/api/v2/user.json",
         """{ "status": { "result": "ERROR", "message": "There is nothing at this address.", "code": 404 } }""")]
-    [InlineData("/users/x/.json/y", """{ "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }""")]
+    [InlineData("/users/x/.json/y", """
+        { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method",
+        "hint": "There is no such endpoint." }
+        """)]
     public async Task The_suffix_is_DeployHqs_alone(string path, string body)
     {
         var org = await app.CreateOrganizationAsync();
@@ -93,6 +96,9 @@ public sealed class PathTests(UsherApp app)
         _ when path.Contains("invite", StringComparison.Ordinal) => """[{ "emailAddress": "walt@acme.test" }]""",
         _ when path.StartsWith("/users", StringComparison.Ordinal) =>
             """{ "user": { "first_name": "Dana", "email_address": "dana@acme.test" } }""",
-        _ => """{ "data": { "attributes": { "firstName": "Cora", "lastName": "Clay", "role": "USER", "email": "cora@acme.test" } } }""",
+        _ => """
+            { "data": { "attributes": { "firstName": "Cora", "lastName": "Clay", "role": "USER",
+            "email": "cora@acme.test" } } }
+            """,
     };
 }

@@ -36,7 +36,10 @@ public sealed class SimultaneousInviteTests(UsherApp app)
 
         Assert.Single(answers, a => a.StatusCode is HttpStatusCode.OK);
         foreach (var (i, answer) in answers.Index().Where(a => a.Item.StatusCode is not HttpStatusCode.OK))
-            await answer.AssertAsync(409, $$"""{ "status": { "result": "ERROR", "message": "User with id {{Address(i)}} is already created in our system.", "code": 409 } }""");
+            await answer.AssertAsync(409, $$"""
+                { "status": { "result": "ERROR",
+                "message": "User with id {{Address(i)}} is already created in our system.", "code": 409 } }
+                """);
         Assert.Equal(1, await AssertOneMemberOneInvitationAsync(org));
     }
 
@@ -80,7 +83,8 @@ public sealed class SimultaneousInviteTests(UsherApp app)
 
     private static Task<HttpResponseMessage> ConformityAsync(TestOrganization org, int i) =>
         org.Admin.PostTextAsync("/v1/users", $$"""
-        { "data": { "attributes": { "firstName": "Ada", "lastName": "Lovelace", "role": "USER", "email": "{{Address(i)}}",
+        { "data": { "attributes": { "firstName": "Ada", "lastName": "Lovelace", "role": "USER",
+          "email": "{{Address(i)}}",
             "accessList": [{ "account": "{{org.Accounts[i % 3]}}", "level": "READONLY" }] } } }
         """, "application/vnd.api+json");
 
@@ -90,7 +94,9 @@ public sealed class SimultaneousInviteTests(UsherApp app)
             $$"""[{ "emailAddress": "{{Address(i)}}", "groups": ["ingestion"], "userGroups": [] }]""");
 
     private static Task<HttpResponseMessage> DeployHqAsync(TestOrganization org, int i) =>
-        org.Admin.PostTextAsync("/users", $$"""{ "user": { "first_name": "Ada", "email_address": "{{Address(i)}}", "can_create_projects": true } }""");
+        org.Admin.PostTextAsync("/users", $$"""
+            { "user": { "first_name": "Ada", "email_address": "{{Address(i)}}", "can_create_projects": true } }
+            """);
 
     private static (
         List<HttpResponseMessage> Successes,

@@ -20,7 +20,8 @@ public sealed class ConformityStory() : Story("Conformity")
             ShortId.Of(Guid.Parse("00000000-0000-4000-8000-000000000000")));
         await CallAsync("list-accounts", HttpMethod.Get, "/v1/accounts");
         await PostAsync("create-account", "/v1/accounts", """
-            {"data":{"type":"account","attributes":{"name":"Billing","environment":"prod","access":{"keys":{"roleArn":"arn:aws:iam::123456789012:role/Conformity","externalId":"E1"}}}}}
+            {"data":{"type":"account","attributes":{"name":"Billing","environment":"prod",
+              "access":{"keys":{"roleArn":"arn:aws:iam::123456789012:role/Conformity","externalId":"E1"}}}}}
             """);
         await PostAsync("create-account-name-taken", "/v1/accounts", """{"data":{"attributes":{"name":"BILLING"}}}""");
         await PostAsync("create-account-no-name", "/v1/accounts", """{"data":{"attributes":{"environment":"prod"}}}""");
@@ -35,7 +36,9 @@ public sealed class ConformityStory() : Story("Conformity")
             "invite-again", "/v1/users",
             Invite("Mara.Lind@acme.test", "USER", $$"""[{"account":"{{staging}}","level":"READONLY"}]"""));
         await PostAsync("invite-with-junk", "/v1/users", """
-            {"data":{"meta":{"IsApiKeyUser":false},"relationships":{"accountAccessList":null},"attributes":{"firstName":"Jun","lastName":"K","role":"USER","email":"jun@acme.test","accessList":null,"IsCloudOneUser":true}}}
+            {"data":{"meta":{"IsApiKeyUser":false},"relationships":{"accountAccessList":null},
+              "attributes":{"firstName":"Jun","lastName":"K","role":"USER","email":"jun@acme.test","accessList":null,
+              "IsCloudOneUser":true}}}
             """);
         var kim = await Organization.JoinedAsync(
             "kim@acme.test",
@@ -49,7 +52,8 @@ public sealed class ConformityStory() : Story("Conformity")
         await PostAsync("invite-active", "/v1/users", Invite("kim@acme.test", "USER"));
         await PostAsync("invite-no-attributes", "/v1/users", """{"data":{}}""");
         await PostAsync("invite-every-fault", "/v1/users", """
-            {"data":{"attributes":{"firstName":"","email":7,"role":"POWER_USER","accessList":[{"level":"FULL"},{"account":"x","level":"ALL"}]}}}
+            {"data":{"attributes":{"firstName":"","email":7,"role":"POWER_USER","accessList":[{"level":"FULL"},
+              {"account":"x","level":"ALL"}]}}}
             """);
         await PostAsync("invite-email-invalid", "/v1/users", Invite("mara at acme.test", "USER"));
         await PostAsync(
@@ -117,7 +121,8 @@ public sealed class ConformityStory() : Story("Conformity")
     }
 
     private static string Invite(string email, string role, string levels = "null") => $$"""
-        {"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"{{role}}","email":"{{email}}","accessList":{{levels}} } } }
+        {"data":{"attributes":{"firstName":"Mara","lastName":"Lind","role":"{{role}}","email":"{{email}}",
+          "accessList":{{levels}} } } }
         """;
 
     private Task<JsonElement?> PatchAsync(string name, string path, string body) =>

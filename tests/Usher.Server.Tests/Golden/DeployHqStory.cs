@@ -15,14 +15,22 @@ public sealed class DeployHqStory() : Story("DeployHQ")
     protected override async Task TellAsync()
     {
         var noor = await InviteAsync("invite-user", """
-            {"user":{"first_name":"Noor","last_name":"Haddad","email_address":"noor@acme.test","can_create_projects":true,"all_projects_allowed":false}}
+            {"user":{"first_name":"Noor","last_name":"Haddad","email_address":"noor@acme.test",
+              "can_create_projects":true,"all_projects_allowed":false}}
             """);
-        await InviteAsync("invite-administrator", """{"user":{"first_name":"Ilya","email_address":"Ilya@acme.test","time_zone":"Europe/London","account_administrator":true}}""");
+        await InviteAsync("invite-administrator", """
+            {"user":{"first_name":"Ilya","email_address":"Ilya@acme.test","time_zone":"Europe/London",
+            "account_administrator":true}}
+            """);
         await InviteAsync("invite-loose-booleans", """
-            {"user":{"id":"x","first_name":"Lou","email_address":"lou@acme.test","can_manage_users":"1","can_manage_billing":1,"can_create_projects":"true","can_manage_agents":0,"all_projects_allowed":"1"}}
+            {"user":{"id":"x","first_name":"Lou","email_address":"lou@acme.test","can_manage_users":"1",
+              "can_manage_billing":1,"can_create_projects":"true","can_manage_agents":0,"all_projects_allowed":"1"}}
             """);
         await InviteAsync("invite-known", """{"user":{"first_name":"Noor","email_address":"NOOR@acme.test"}}""");
-        await InviteAsync("invite-every-fault", """{"user":{"first_name":" ","last_name":7,"time_zone":[],"can_manage_users":"yes","all_projects_allowed":null}}""");
+        await InviteAsync("invite-every-fault", """
+            {"user":{"first_name":" ","last_name":7,"time_zone":[],"can_manage_users":"yes",
+            "all_projects_allowed":null}}
+            """);
         await InviteAsync(
             "invite-email-invalid", """{"user":{"first_name":"Mia","email_address":"mia at acme.test"}}""");
         await InviteAsync(
@@ -50,7 +58,8 @@ public sealed class DeployHqStory() : Story("DeployHQ")
         await CallAsync("resend-invitation-unknown", HttpMethod.Post, $"/users/{Nothing}/resend_invitation");
 
         await CallAsync("update-user", HttpMethod.Put, "/users/" + noor.Value.TextAt("identifier"), """
-            {"user":{"first_name":"Nora","can_create_projects":"0"},"project_assignments":[{"identifier":"staging","can_deploy_all":true}]}
+            {"user":{"first_name":"Nora","can_create_projects":"0"},"project_assignments":[{"identifier":"staging",
+              "can_deploy_all":true}]}
             """);
         await CallAsync(
             "update-user-zone-none", HttpMethod.Patch, "/users/" + noor.Value.TextAt("identifier"),
@@ -65,7 +74,8 @@ public sealed class DeployHqStory() : Story("DeployHQ")
         await CallAsync("remove-user", HttpMethod.Delete, "/users/" + noor.Value.TextAt("identifier"));
 
         var team = await CallAsync("create-team", HttpMethod.Post, "/teams", $$"""
-            {"team":{"name":"Release crew","can_create_projects":1,"user_ids":[{{uma.Member.Number}}],"project_assignments":[{"identifier":"staging","can_deploy_all":true}] } }
+            {"team":{"name":"Release crew","can_create_projects":1,"user_ids":[{{uma.Member.Number}}],
+              "project_assignments":[{"identifier":"staging","can_deploy_all":true}] } }
             """);
         await CallAsync(
             "create-team-user-unknown", HttpMethod.Post, "/teams", """{"team":{"name":"Crew","user_ids":[0]}}""");

@@ -187,7 +187,9 @@ public abstract partial class Story(string dialect) : IAsyncLifetime
     });
 
     [GeneratedRegex(
-        "(?<secret>us[akis]_[A-Za-z0-9_-]{43,})|(?<uuid>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])",
+        "(?<secret>us[akis]_[A-Za-z0-9_-]{43,})"
+        + "|(?<uuid>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})"
+        + "|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])",
         RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Volatile();
 }
@@ -213,7 +215,8 @@ public abstract class GoldenTests(Story story)
         var line = Enumerable.Range(0, received.Length + 1)
             .First(i => expected.ElementAtOrDefault(i) != received.ElementAtOrDefault(i));
         Assert.Fail($"""
-            {differing.Count} of {story.Steps.Count} differ: {string.Join(", ", differing.Select(d => d.Key))}. When that is right, run again with USHER_UPDATE_GOLDEN=1 and review the difference.
+            {differing.Count} of {story.Steps.Count} differ: {string.Join(", ", differing.Select(d => d.Key))}.
+            When that is right, run again with USHER_UPDATE_GOLDEN=1 and review the difference.
             {FileOf(first.Key)}, line {line + 1}
               written:  {expected.ElementAtOrDefault(line) ?? "(nothing)"}
               received: {received.ElementAtOrDefault(line) ?? "(nothing)"}

@@ -18,10 +18,13 @@ public sealed class WavefrontStory() : Story("Wavefront")
         var reader = await Organization.RoleAsync("Reader", "alerts_management");
         var ops = await Organization.GroupAsync(
             new("Ops") { Description = "On call", Roles = [Reference.To(reader.Id)] });
-        await InviteAsync("invite-one", """[{"emailAddress":"pat@example.com","groups":["ingestion","alerts_management"],"userGroups":[],"roles":[]}]""");
+        await InviteAsync("invite-one", """
+            [{"emailAddress":"pat@example.com","groups":["ingestion","alerts_management"],"userGroups":[],"roles":[]}]
+            """);
         await InviteAsync("invite-several", $$"""
             [
-              {"emailAddress":"Sam@Example.com","groups":["dashboard_management","browse"],"userGroups":["{{ops.Id}}"],"roles":[]},
+              {"emailAddress":"Sam@Example.com","groups":["dashboard_management","browse"],
+                "userGroups":["{{ops.Id}}"],"roles":[]},
               {"emailAddress":"kim@example.com","groups":[],"userGroups":null,"roles":["{{reader.Id}}"]},
               {"emailAddress":"sam@example.com","groups":[]}
             ]
@@ -75,12 +78,19 @@ public sealed class WavefrontStory() : Story("Wavefront")
 
     private async Task TellOfUsersAsync(Guid ops, Guid reader, StoryCaller uma)
     {
-        await PostAsync("create-user", "/api/v2/user?sendEmail=True", $$"""{"emailAddress":"Ann@example.com","groups":["alerts_management"],"userGroups":[],"roles":["{{reader}}"]}""");
-        await PostAsync("create-user-groups-ignored", "/api/v2/user", $$"""{"emailAddress":"ben@example.com","groups":[],"userGroups":["{{Nothing}}","{{ops}}"],"roles":["{{Nothing}}"]}""");
+        await PostAsync("create-user", "/api/v2/user?sendEmail=True", $$"""
+            {"emailAddress":"Ann@example.com","groups":["alerts_management"],"userGroups":[],"roles":["{{reader}}"]}
+            """);
+        await PostAsync("create-user-groups-ignored", "/api/v2/user", $$"""
+            {"emailAddress":"ben@example.com","groups":[],"userGroups":["{{Nothing}}","{{ops}}"],
+            "roles":["{{Nothing}}"]}
+            """);
         await PostAsync("create-user-known", "/api/v2/user", """{"emailAddress":"ann@example.com"}""");
         await PostAsync(
             "create-user-send-email-invalid", "/api/v2/user?sendEmail=maybe", """{"emailAddress":"new@example.com"}""");
-        await PutAsync("update-user", "/api/v2/user/ann@example.com", $$"""{"identifier":"ann@example.com","ssoId":"ann","groups":["ingestion"],"userGroups":["{{ops}}"],"roles":[]}""");
+        await PutAsync("update-user", "/api/v2/user/ann@example.com", $$"""
+            {"identifier":"ann@example.com","ssoId":"ann","groups":["ingestion"],"userGroups":["{{ops}}"],"roles":[]}
+            """);
         await PutAsync(
             "update-user-groups-null", "/api/v2/user/ann@example.com",
             """{"userGroups":null,"credential":"not kept"}""");
@@ -124,7 +134,10 @@ public sealed class WavefrontStory() : Story("Wavefront")
 
     private async Task TellOfAccountsAsync(Guid ops, Guid reader)
     {
-        await PostAsync("create-service-account", "/api/v2/account/serviceaccount", $$"""{"identifier":"CI","active":true,"description":"builds","groups":["ingestion"],"userGroups":["{{ops}}"],"roles":["{{reader}}"],"tokens":[]}""");
+        await PostAsync("create-service-account", "/api/v2/account/serviceaccount", $$"""
+            {"identifier":"CI","active":true,"description":"builds","groups":["ingestion"],"userGroups":["{{ops}}"],
+            "roles":["{{reader}}"],"tokens":[]}
+            """);
         await PostAsync(
             "create-service-account-known", "/api/v2/account/serviceaccount", """{"identifier":"sa::ci"}""");
         await PostAsync(
@@ -196,7 +209,9 @@ public sealed class WavefrontStory() : Story("Wavefront")
 
     private async Task TellOfGroupsAndRolesAsync(Guid reader)
     {
-        var group = (await PostAsync("create-group", "/api/v2/usergroup", $$"""{"id":"","name":"Night shift","description":"","roleIDs":["{{reader}}"]}"""))!.Value.TextAt("response/id");
+        var group = (await PostAsync("create-group", "/api/v2/usergroup", $$"""
+            {"id":"","name":"Night shift","description":"","roleIDs":["{{reader}}"]}
+            """))!.Value.TextAt("response/id");
         await PostAsync("create-group-name-taken", "/api/v2/usergroup", """{"name":"NIGHT SHIFT"}""");
         await PostAsync("create-group-no-name", "/api/v2/usergroup", """{"description":"d"}""");
         await PostAsync(
@@ -211,7 +226,10 @@ public sealed class WavefrontStory() : Story("Wavefront")
         await PostAsync("remove-users-from-group", $"/api/v2/usergroup/{group}/removeUsers", """["uma@example.com"]""");
         await PostAsync("remove-roles-from-group", $"/api/v2/usergroup/{group}/removeRoles", $$"""["{{reader}}"]""");
         await PostAsync("add-roles-to-group", $"/api/v2/usergroup/{group}/addRoles", $$"""["{{reader}}"]""");
-        await PutAsync("update-group", $"/api/v2/usergroup/{group}", """{"name":"Late shift","description":"d","users":[],"userCount":0,"Roles":[],"properties":{},"customer":"acme","createdEpochMillis":0}""");
+        await PutAsync("update-group", $"/api/v2/usergroup/{group}", """
+            {"name":"Late shift","description":"d","users":[],"userCount":0,"Roles":[],"properties":{},
+            "customer":"acme","createdEpochMillis":0}
+            """);
         await CallAsync("get-group", HttpMethod.Get, $"/api/v2/usergroup/{group}");
         await CallAsync("get-group-unknown", HttpMethod.Get, $"/api/v2/usergroup/{Nothing}");
         await CallAsync("list-groups", HttpMethod.Get, "/api/v2/usergroup?offset=0&limit=3");
@@ -221,7 +239,9 @@ public sealed class WavefrontStory() : Story("Wavefront")
         await PostAsync(
             "grant-permission-to-groups-withdrawn", "/api/v2/usergroup/grant/ingestion", $$"""["{{group}}"]""");
 
-        var role = (await PostAsync("create-role", "/api/v2/role", """{"id":"","name":"Writer","permissions":["ingestion"],"description":"writes"}"""))!.Value.TextAt("response/id");
+        var role = (await PostAsync("create-role", "/api/v2/role", """
+            {"id":"","name":"Writer","permissions":["ingestion"],"description":"writes"}
+            """))!.Value.TextAt("response/id");
         await PostAsync("create-role-name-taken", "/api/v2/role", """{"name":"reader"}""");
         await PostAsync(
             "create-role-permission-unknown", "/api/v2/role",
@@ -252,7 +272,10 @@ public sealed class WavefrontStory() : Story("Wavefront")
             "search-groups", "/api/v2/search/usergroup",
             """{"query":[{"key":"name","value":"Everyone","matchingMethod":"EXACT"}]}""");
         await PostAsync("search-roles", "/api/v2/search/role", """{"query":null,"limit":1}""");
-        await PostAsync("search-accounts", "/api/v2/search/account", """{"query":[{"key":"unitedPermissions","values":["alerts_management"]},{"key":"identifier","value":"olivia","negated":true}],"sort":{"field":"identifier","ascending":false} }""");
+        await PostAsync("search-accounts", "/api/v2/search/account", """
+            {"query":[{"key":"unitedPermissions","values":["alerts_management"]},{"key":"identifier","value":"olivia",
+            "negated":true}],"sort":{"field":"identifier","ascending":false} }
+            """);
         await PostAsync("search-service-accounts", "/api/v2/search/serviceaccount", "{}");
         await PostAsync("search-key-unknown", "/api/v2/search/user", """{"query":[{"key":"shoeSize","value":"44"}]}""");
         await PostAsync("search-limit-invalid", "/api/v2/search/user", """{"limit":0}""");

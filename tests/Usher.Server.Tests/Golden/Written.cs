@@ -23,7 +23,8 @@ internal static class Written
         var line = Enumerable.Range(0, made.Length + 1)
             .First(i => old.ElementAtOrDefault(i) != made.ElementAtOrDefault(i));
         Assert.Fail($"""
-            {path} is not what the code makes of it. When the code is right, run again with USHER_UPDATE_GOLDEN=1 and review the difference, first in line {line + 1}:
+            {path} is not what the code makes of it. When the code is right, run again with USHER_UPDATE_GOLDEN=1
+            and review the difference, first in line {line + 1}:
               written: {old.ElementAtOrDefault(line) ?? "(nothing)"}
               made:    {made.ElementAtOrDefault(line) ?? "(nothing)"}
             """);

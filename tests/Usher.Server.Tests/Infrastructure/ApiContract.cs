@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
+using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Mail;
 
 [assembly: AssemblyFixture(typeof(ApiContract))]
@@ -34,7 +35,7 @@ public sealed class ApiContract : IAsyncDisposable
 
     private sealed record Exchange(
         long Id, string Method, string Path, IReadOnlyList<string> Query, int Status, string? MediaType, string Body,
-        string? RequestMediaType, string? RequestBody);
+        string? RequestMediaType, string? RequestBody, bool HasETag);
 
     private sealed record Judgement(long Id, IReadOnlyList<string> Faults);
 
@@ -57,7 +58,7 @@ public sealed class ApiContract : IAsyncDisposable
                 0, request.Method.Method, request.RequestUri.AbsolutePath, [.. query], (int)answer.StatusCode,
                 answer.Content.Headers.ContentType?.MediaType,
                 await answer.Content.ReadAsStringAsync(cancellationToken),
-                request.Content?.Headers.ContentType?.MediaType, sent));
+                request.Content?.Headers.ContentType?.MediaType, sent, answer.Headers.ETag is not null));
             Assert.True(
                 faults is [],
                 $"Not as the OpenAPI document has it: {request.Method} {request.RequestUri.PathAndQuery}: "

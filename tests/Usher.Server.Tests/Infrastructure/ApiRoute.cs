@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.Extensions.DependencyInjection;
 using Usher.Server.Errors;
+using Usher.Server.Pages;
 
 namespace Usher.Server.Tests.Infrastructure;
 
@@ -21,7 +22,10 @@ public sealed record ApiRoute(string Surface, string Method, string Pattern)
     private decimal precedence;
 
     /// <summary>One name for a route and its alias: Conformity's are served below <c>/v1</c> and <c>/api</c>.</summary>
-    public string Name => $"{Method} {(Surface is "Conformity" && Pattern.StartsWith("/api/", StringComparison.Ordinal) ? "/v1/" + Pattern["/api/".Length..] : Pattern)}";
+    public string Name =>
+        Surface is "Conformity" && Pattern.StartsWith("/api/", StringComparison.Ordinal)
+            ? $"{Method} /v1/{Pattern["/api/".Length..]}"
+            : $"{Method} {Pattern}";
 
     public bool Reads => Method is "GET" or "HEAD";
 

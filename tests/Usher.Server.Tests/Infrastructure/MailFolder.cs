@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using Usher.Core.Guests;
@@ -16,6 +17,9 @@ public sealed record ArrivedMail(string To, string Subject, string Text, string 
 /// <summary>The folder transport's folder.</summary>
 public sealed class MailFolder(string path)
 {
+    // The header of each file, which never changes: a folder of a whole run has thousands, and is read often.
+    private readonly ConcurrentDictionary<string, string> headers = [];
+
     /// <summary>All mail to an address, oldest first.</summary>
     public async Task<List<ArrivedMail>> ToAsync(string address)
     {
@@ -23,8 +27,15 @@ public sealed class MailFolder(string path)
         if (!Directory.Exists(path)) return mails;
         foreach (var file in Directory.EnumerateFiles(path, "*.eml").Order(StringComparer.Ordinal))
         {
-            var raw = await ReadAsync(file);
-            if (raw.Contains(address, StringComparison.OrdinalIgnoreCase)) mails.Add(await ParseAsync(raw, file));
+            if (!headers.TryGetValue(file, out var header))
+            {
+                var raw = await ReadAsync(file);
+                header = raw.Split("\r\n\r\n", 2)[0];
+                if (header is not "") headers[file] = header;
+            }
+
+            if (header.Contains(address, StringComparison.OrdinalIgnoreCase))
+                mails.Add(await ParseAsync(await ReadAsync(file), file));
         }
 
         return mails.FindAll(m => m.To.Equals(address, StringComparison.OrdinalIgnoreCase));

@@ -31,6 +31,10 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
         }
     }
 
+    /// <summary>The rows that came or went between the last two times that this was asked. A changed row did both.
+    /// </summary>
+    public IReadOnlyCollection<string> Difference { get; private set; } = [];
+
     /// <summary>Whether all is as it was when this was asked last.</summary>
     public async Task<bool> IsUnchangedAsync()
     {
@@ -55,16 +59,17 @@ public sealed class OrganizationDigest(UsherApp app, Guid organization)
 
             return rows;
         });
-        var same = last.SetEquals(rows);
+        Difference = [.. last.Except(rows), .. rows.Except(last)];
         last = rows;
-        return same;
+        return Difference.Count is 0;
     }
 
     // Of the global tables those that no other organization's doings touch.
     private static List<(string Name, string Sql)> Tables(UsherDb db)
     {
         List<(string Name, string Sql)> tables = [];
-        foreach (var entity in db.Model.GetEntityTypes().Where(e => e.GetTableName() is not null && !e.IsMappedToJson()))
+        foreach (var entity in db.Model.GetEntityTypes()
+                .Where(e => e.GetTableName() is not null && !e.IsMappedToJson()))
         {
             var table = entity.GetTableName();
             var key = entity.ClrType == typeof(Organization)

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using Npgsql;
 
 namespace Usher.Server.Tests.Infrastructure;
@@ -59,6 +60,62 @@ public sealed class TestDatabase : IAsyncDisposable
         return database;
     }
 
+    /// <summary>
+    /// A copy of the database as it is now, with the same master key. Servers on this one go on; on PostgreSQL, they
+    /// lose their connections.
+    /// </summary>
+    public async Task<TestDatabase> CopyAsync()
+    {
+        var copy = new TestDatabase(postgres);
+        File.Copy(Path.Combine(Directory, "master.key"), Path.Combine(copy.Directory, "master.key"));
+        if (postgres is null) BackUp(ConnectionString, copy.ConnectionString);
+        else await CopyAsync(name, copy.name);
+        return copy;
+    }
+
+    /// <summary>
+    /// Puts the content of another database in the place of this one's, as restoring a backup does, while servers run.
+    /// </summary>
+    public async Task RestoreAsync(TestDatabase from)
+    {
+        if (postgres is null)
+        {
+            BackUp(from.ConnectionString, ConnectionString);
+            return;
+        }
+
+        await ExecuteAsync($"DROP DATABASE {name} WITH (FORCE)");
+        await CopyAsync(from.name, name);
+    }
+
+    // Waits for what other connections are doing.
+    private static void BackUp(string from, string to)
+    {
+        using SqliteConnection source = new(from + ";Pooling=False"), target = new(to + ";Pooling=False");
+        source.Open();
+        target.Open();
+        source.BackupDatabase(target);
+    }
+
+    // A database is copied while it has no other connection.
+    private async Task CopyAsync(string from, string to)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            await ExecuteAsync(
+                $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{from}'");
+            try
+            {
+                await ExecuteAsync($"CREATE DATABASE {to} TEMPLATE {from}");
+                return;
+            }
+            catch (PostgresException e) when (attempt < 20 && e.SqlState is PostgresErrorCodes.ObjectInUse)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
     /// <summary>Takes a database away that was made on PostgreSQL.</summary>
     public async Task DropAsync()
     {
@@ -70,7 +127,7 @@ public sealed class TestDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await DropAsync();
-        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        SqliteConnection.ClearAllPools();
         System.IO.Directory.Delete(Directory, recursive: true);
     }
 

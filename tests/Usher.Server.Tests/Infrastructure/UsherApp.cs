@@ -9,6 +9,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Usher.Server.Tests.Infrastructure;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Organizations;
@@ -54,12 +55,13 @@ public sealed class UsherApp : IAsyncLifetime
     /// <param name="database">Null: one of its own.</param>
     /// <param name="workers">False leaves out what runs by itself, mail and sweeps, for tests that count or that judge
     /// by the clock alone.</param>
+    /// <param name="services">Adds services to those of the server.</param>
     public static async Task<UsherApp> StartAsync(
         Dictionary<string, string?> settings, TimeProvider? clock = null, TestDatabase? database = null,
-        bool workers = true)
+        bool workers = true, Action<IServiceCollection>? services = null)
     {
         var own = new UsherApp { database = database, ownsDatabase = database is null };
-        await own.BeginAsync(settings, clock, workers);
+        await own.BeginAsync(settings, clock, workers, services);
         return own;
     }
 
@@ -128,7 +130,8 @@ public sealed class UsherApp : IAsyncLifetime
     }
 
     private async ValueTask BeginAsync(
-        Dictionary<string, string?> settings, TimeProvider? clock = null, bool workers = true)
+        Dictionary<string, string?> settings, TimeProvider? clock = null, bool workers = true,
+        Action<IServiceCollection>? services = null)
     {
         database ??= await TestDatabase.CreateAsync();
         var builder = WebApplication.CreateBuilder(
@@ -154,6 +157,7 @@ public sealed class UsherApp : IAsyncLifetime
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(new QueueLogger(Log));
         builder.AddUsher();
+        services?.Invoke(builder.Services);
         builder.Services.ConfigureDbContext<UsherDb>(o => o.AddInterceptors(Commands.Commands, Commands.Transactions));
         if (clock is not null) builder.Services.Replace(ServiceDescriptor.Singleton(clock));
         if (!workers)
@@ -166,7 +170,8 @@ public sealed class UsherApp : IAsyncLifetime
         app.MapUsher();
         await app.PrepareUsherAsync();
         await app.StartAsync();
-        Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
+        Url = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>()
+            .Addresses.Single();
         Mail = new(Path.Combine(database.Directory, "mail"));
     }
 

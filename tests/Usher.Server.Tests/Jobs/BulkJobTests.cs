@@ -4,6 +4,7 @@ using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Core.Members;
+using Usher.Core.Organizations;
 using Usher.Core.Roles;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
@@ -60,7 +61,8 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         await org.DoneAsync(await org.ImportAsync(
             "email,permissions",
             ["a@example.test,ingestion", "b@example.test,log_management", "c@example.test,ingestion"]));
-        foreach (var (kind, done) in new[] { (JobKind.Resend, RowOutcome.Resent), (JobKind.Revoke, RowOutcome.Revoked) })
+        (JobKind, RowOutcome)[] kinds = [(JobKind.Resend, RowOutcome.Resent), (JobKind.Revoke, RowOutcome.Revoked)];
+        foreach (var (kind, done) in kinds)
         {
             var rows = await org.DoneAsync((await org.TryStartAsync(kind, Others, by: manager)).Value);
             Assert.Equal([done, RowOutcome.Forbidden, done], rows.Select(r => r.Outcome));
@@ -77,7 +79,9 @@ public sealed class BulkJobTests(ClockedApp clocked) : IClassFixture<ClockedApp>
     public async Task A_revoke_ends_offers_frees_their_seats_and_spares_whoever_is_in()
     {
         var org = await app.CreateOrganizationAsync();
-        Assert.Null((await app.WithAsync<Usher.Core.Organizations.OrganizationService, Result<Usher.Core.Organizations.Organization>>(s => s.SetSeatLimitAsync(org.System, 1_000, Ct))).Error);
+        var limited = await app.WithAsync<OrganizationService, Result<Organization>>(s =>
+            s.SetSeatLimitAsync(org.System, 1_000, Ct));
+        Assert.Null(limited.Error);
         await org.DoneAsync(await org.ImportAsync("email", Enumerable.Range(0, 250).Select(i => $"p{i}@example.test")));
         var active = await org.MemberAsync("p7@example.test");
         // as an owner with a link of his own, who has not used it

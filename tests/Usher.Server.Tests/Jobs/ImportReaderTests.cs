@@ -4,6 +4,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Jobs;
 using Usher.Core.Roles;
+using Usher.Server.Tests.Infrastructure;
 using static Usher.Server.Tests.Jobs.JobSteps;
 
 namespace Usher.Server.Tests.Jobs;
@@ -15,11 +16,12 @@ public sealed class ImportReaderTests
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_csv_row_says_all_that_an_invitation_can()
     {
         var row = Assert.Single(await RowsAsync(
-            "email,firstName,last_name,ROLE,permissions,groups,roles,levels,allResources,locale,Time_Zone,metadata.Cost Center\n"
+            "email,firstName,last_name,ROLE,permissions,groups,roles,levels,allResources,locale,Time_Zone,"
+            + "metadata.Cost Center\n"
             + "ada@example.test,Ada,Lovelace,Power_User,ingestion; "
                 + "log_management,Ops;grp_known,rol_known;Reader,production=full; "
                 + "staging=read_only+deploy_all;res_known=none,TRUE,de,Europe/Berlin,42\n"));
@@ -43,12 +45,15 @@ public sealed class ImportReaderTests
         Assert.Equal("42", row.Metadata!["Cost Center"]);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_json_row_says_the_same()
     {
         const string row = """
-            {"email":"ada@example.test","first_name":"Ada","lastName":"Lovelace","role":"power_user","permissions":["ingestion"],"groups":["Ops","grp_known"],"roles":[],
-             "levels":[{"resource":"staging","level":"read_only","capabilities":["deploy_all"]},{"resource":"res_known","level":"full"}],"allResources":false,"locale":null,"timeZone":"Etc/UTC","metadata":{"Cost Center":"42"}}
+            {"email":"ada@example.test","first_name":"Ada","lastName":"Lovelace","role":"power_user",
+             "permissions":["ingestion"],"groups":["Ops","grp_known"],"roles":[],
+             "levels":[{"resource":"staging","level":"read_only","capabilities":["deploy_all"]},
+             {"resource":"res_known","level":"full"}],
+             "allResources":false,"locale":null,"timeZone":"Etc/UTC","metadata":{"Cost Center":"42"}}
             """;
         foreach (var body in new[] { $"[{row}]", $"{{\"rows\":[{row}]}}", $" \uFEFF".Trim() + $"[{row}] \n" })
         {
@@ -66,7 +71,7 @@ public sealed class ImportReaderTests
         }
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData(
         "email,firstName\r\nada@example.test,\"Ada \"\"the\"\" first, \r\nof all\"\r\nbob@example.test,Bob\r\n")]
     [InlineData(
@@ -81,7 +86,7 @@ public sealed class ImportReaderTests
         Assert.Equal(["Ada \"the\" first, \r\nof all", "Bob"], rows.Select(r => r.FirstName));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task An_empty_cell_and_a_missing_one_say_nothing()
     {
         var rows = await RowsAsync(
@@ -94,7 +99,7 @@ public sealed class ImportReaderTests
                         ?? r.TimeZone ?? (object?)r.Faults));
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("", "import_empty")]
     [InlineData("email,firstName\n", "import_empty")]
     [InlineData("ada@example.test,Ada\nbob@example.test,Bob\n", "import_header_missing")]
@@ -112,7 +117,7 @@ public sealed class ImportReaderTests
     public async Task A_bad_csv_file_is_refused_as_a_whole(string csv, string code) =>
         Assert.Equal(code, (await ReadAsync(csv)).Error?.Code);
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("", "import_empty")]
     [InlineData("[]", "import_empty")]
     [InlineData("""{"rows":[]}""", "import_empty")]
@@ -126,7 +131,7 @@ public sealed class ImportReaderTests
     public async Task A_bad_json_file_is_refused_as_a_whole(string json, string code) =>
         Assert.Equal(code, (await ReadAsync(json, ImportFormat.Json)).Error?.Code);
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task The_refusal_names_the_row_or_the_column_and_the_columns_there_are()
     {
         var malformed = (await ReadAsync("email\na@example.test\nb@example.test\n\"c@example.test\n")).Error!;
@@ -140,7 +145,7 @@ public sealed class ImportReaderTests
             (await ReadAsync("""[{"email":"a@example.test"},{"email":x}]""", ImportFormat.Json)).Error!.Field);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Anything_but_utf_8_is_refused_as_a_whole()
     {
         const string csv = "email,firstName\nada@example.test,Zoë\n",
@@ -156,7 +161,7 @@ public sealed class ImportReaderTests
         }
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_bad_row_refuses_itself_alone()
     {
         var rows = await RowsAsync(
@@ -175,14 +180,19 @@ public sealed class ImportReaderTests
             ["role", "levels/0", "levels/1", "levels/2", "all_resources"], rows[3].Faults!.Select(f => f.Field));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_bad_row_of_json_refuses_itself_alone()
     {
         var rows = await RowsAsync(
             $$$"""
-            [{"email":"a@example.test"}, 7, {"email":["b@example.test"]}, {"email":"c@example.test","groups":"Ops","permissions":["x",1]}, {"email":"d@example.test","nick":"x"},
-             {"email":"e@example.test","firstName":"\ud800"}, {"email":"f@example.test","firstName":"{{{new string('x', 1_000_000)}}}"}, {"email":"g@example.test","levels":[{"resource":"a","level":"most"},{"level":"full"},"b"]},
-             {"email":"h@example.test","metadata":{"a":1}}, {"email":"i@example.test","allResources":"true"}, {"email":"j@example.test"}]
+            [{"email":"a@example.test"}, 7, {"email":["b@example.test"]},
+             {"email":"c@example.test","groups":"Ops","permissions":["x",1]},
+             {"email":"d@example.test","nick":"x"},
+             {"email":"e@example.test","firstName":"\ud800"},
+             {"email":"f@example.test","firstName":"{{{new string('x', 1_000_000)}}}"},
+             {"email":"g@example.test","levels":[{"resource":"a","level":"most"},{"level":"full"},"b"]},
+             {"email":"h@example.test","metadata":{"a":1}}, {"email":"i@example.test","allResources":"true"},
+             {"email":"j@example.test"}]
             """, ImportFormat.Json);
         Assert.Equal(
             [
@@ -195,7 +205,7 @@ public sealed class ImportReaderTests
         Assert.Equal("metadata/a", rows[8].Faults![0].Field);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_second_row_for_the_same_canonical_address_refuses_itself_and_names_the_first()
     {
         var rows = await RowsAsync("email\nada@example.test\nbob@example.test\n ADA@Example.Test\nada@example.test\n");
@@ -203,7 +213,7 @@ public sealed class ImportReaderTests
         Assert.Contains("Row 1 ", rows[2].Faults![0].Detail, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Batches_have_five_hundred_rows_and_fifty_thousand_rows_are_the_most()
     {
         var file = (await ReadAsync("email\n" + string.Concat(Enumerable.Range(0, 50_000).Select(i =>
@@ -220,7 +230,7 @@ public sealed class ImportReaderTests
         Assert.InRange(endless.Given, 50_001 * 18, (50_001 * 18) + 200_000);
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData(ImportFormat.Csv, "email,firstName\n", "ada@example.test,")]
     [InlineData(ImportFormat.Json, "[", """{"email":"ada@example.test"},   """)]
     [InlineData(ImportFormat.Csv, "email,firstName\na@example.test,\"", "")]

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Usher.Core;
+using Usher.Core.Invitations;
 using Usher.Core.Jobs;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;

@@ -110,7 +110,8 @@ public sealed class GuestMailTests(GuessingTests.Server server) : IClassFixture<
     private async Task<HttpResponseMessage> AskAsync(Guest guest)
     {
         using var client = Clients.At(App.Url, Interlocked.Increment(ref clients));
-        var path = $"/usher/v1/organizations/{guest.Link.OrganizationSlug}/invitations/inv_{Usher.Server.Json.ShortId.Of(guest.Link.InvitationId)}/request";
+        var path = $"/usher/v1/organizations/{guest.Link.OrganizationSlug}/invitations/"
+            + $"inv_{Usher.Server.Json.ShortId.Of(guest.Link.InvitationId)}/request";
         return await client.SendAsync(HttpMethod.Post, path, new { code = guest.Link.Secret });
     }
 

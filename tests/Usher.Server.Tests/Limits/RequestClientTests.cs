@@ -2,12 +2,13 @@ using System.Net;
 using Usher.Server.Json;
 using Usher.Server.Limits;
 using Usher.Server.Pages;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Limits;
 
 public sealed class RequestClientTests
 {
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("2001:db8::1", "2001:db8::ffff", true)]
     [InlineData("2001:db8::1", "2001:db8:0:1::1", false)]
     [InlineData("192.0.2.1", "::ffff:192.0.2.1", true)]
@@ -16,7 +17,7 @@ public sealed class RequestClientTests
         Assert.Equal(
             same, HttpRequestClient.NameOf(IPAddress.Parse(one)) == HttpRequestClient.NameOf(IPAddress.Parse(two)));
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void A_subject_has_one_form_whatever_its_spelling()
     {
         Assert.Equal("ada@example.test", GuestLimits.SubjectOf(" Ada@EXAMPLE.test\t"));

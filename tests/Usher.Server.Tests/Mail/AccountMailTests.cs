@@ -11,7 +11,7 @@ public sealed class AccountMailTests
     private const string Reset = "usp_0123456789-abcdefghijklmnopqrstuvwxyz_ABCDEF0123456";
     private const string Address = "usa_0123456789-abcdefghijklmnopqrstuvwxyz_ABCDEF0123456";
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_reset_says_how_long_it_works_and_what_to_do_if_nobody_asked()
     {
         var id = Guid.NewGuid().ToString();
@@ -24,7 +24,7 @@ public sealed class AccountMailTests
             $"{Site}/reset/{id}?return=%2Fjoin%2Facme%2F1#{Reset}", Reset);
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("https://evil.example/")]
     [InlineData("//evil.example/")]
     public async Task A_reset_leads_to_no_other_site(string elsewhere)
@@ -34,7 +34,7 @@ public sealed class AccountMailTests
         Assert.DoesNotContain("evil", mail.Text + mail.Html, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_new_address_is_asked_whether_it_is_the_persons()
     {
         var id = Guid.NewGuid().ToString();
@@ -47,7 +47,7 @@ public sealed class AccountMailTests
             $"{Site}/confirm/{id}#{Address}", Address);
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData(OutboxKind.PasswordChanged, "The password of your account was changed")]
     [InlineData(OutboxKind.UserAddressChanged, "You sign in with augusta@example.test from now on")]
     [InlineData(OutboxKind.ResetLinkHandedOver, "made a link that sets a new password for your account")]
@@ -58,7 +58,7 @@ public sealed class AccountMailTests
                 (OutboxParameters.Email, "augusta@example.test")),
             "Hello Ada,", words));
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task An_administrator_is_told_about_which_member_of_which_organization() => await AssertSaysAsync(
         Samples.Opened(
             OutboxKind.ResetLinkHandedOver, secret: null, (OutboxParameters.Organization, "Acme Inc."),

@@ -1,5 +1,6 @@
 using System.Net;
 using Usher.Core.Outbox;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
@@ -8,7 +9,7 @@ public sealed class AddressMailTests
     private const string Change = "0199a8f4-1f2e-7c3b-9d10-3f5f6a7b8c9d";
     private const string Code = "usa_0123456789-abcdefghijklmnopqrstuvwxyz_ABCDEF0123456";
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task The_new_address_is_asked_whether_it_is_his_until_when_in_both_parts()
     {
         var mail = await Samples.Renderer().RenderAsync(Samples.Opened(
@@ -33,7 +34,7 @@ public sealed class AddressMailTests
         Assert.Contains($">{Code}<", mail.Html, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task The_old_address_is_told_which_one_counts_now_and_holds_no_link()
     {
         var mail = await Samples.Renderer().RenderAsync(Samples.Opened(

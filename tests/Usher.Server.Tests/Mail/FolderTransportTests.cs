@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Usher.Server.Mail;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
@@ -8,7 +9,7 @@ public sealed class FolderTransportTests : IDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("usher-test-");
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_mail_becomes_a_file_that_any_mail_program_reads()
     {
         var mail = Samples.Mail();
@@ -34,7 +35,7 @@ public sealed class FolderTransportTests : IDisposable
         Assert.Equal(mail.Html, parsed.GetProperty("html").GetString()!.TrimEnd('\n'));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_link_stands_in_the_file_in_one_piece()
     {
         var link = $"http://localhost:8080/join/acme/{Guid.NewGuid():D}#{Samples.Secret}";
@@ -46,7 +47,7 @@ public sealed class FolderTransportTests : IDisposable
                 Assert.Single(folder.GetFiles()).FullName, TestContext.Current.CancellationToken));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_repeat_replaces_the_file()
     {
         var mail = Samples.Mail();
@@ -60,7 +61,7 @@ public sealed class FolderTransportTests : IDisposable
             StringComparison.Ordinal);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task An_address_outside_ascii_is_written_as_it_is()
     {
         await Transport().SendAsync(Samples.Mail("zoë@example.test"), TestContext.Current.CancellationToken);
@@ -72,7 +73,7 @@ public sealed class FolderTransportTests : IDisposable
             Assert.Single(parsed.GetProperty("to").EnumerateArray()).GetProperty("address").GetString());
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("ada@example.test, eve@evil.example")]
     [InlineData("Ada <ada@example.test>")]
     [InlineData("ada@example.test\r\nBcc: eve@evil.example")]
@@ -85,7 +86,7 @@ public sealed class FolderTransportTests : IDisposable
         Assert.Empty(folder.GetFiles());
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_folder_that_has_gone_is_a_temporary_failure()
     {
         var transport = Transport();

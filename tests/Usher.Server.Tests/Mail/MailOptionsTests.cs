@@ -2,12 +2,13 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Usher.Server.Mail;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
 public sealed class MailOptionsTests
 {
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("Usher:Mail:Transport must be folder, smtp or sendmail.", "Transport=pigeon")]
     [InlineData("Usher:Mail:From must be one address, such as \"Usher <no-reply@example.org>\".", "From=nobody")]
     [InlineData(
@@ -31,7 +32,7 @@ public sealed class MailOptionsTests
         Assert.Equal(line, refusal.Message);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void A_folder_that_cannot_be_made_stops_the_start_with_one_line_that_names_it()
     {
         var refusal = Assert.Throws<OptionsValidationException>(() =>
@@ -40,7 +41,7 @@ public sealed class MailOptionsTests
         Assert.DoesNotContain('\n', refusal.Message);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void The_transport_is_the_one_that_is_named()
     {
         Assert.IsType<SmtpTransport>(
@@ -49,7 +50,7 @@ public sealed class MailOptionsTests
             Services("Transport=sendmail", "Sendmail=/bin/sh").GetRequiredService<IMailTransport>());
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void Mail_goes_to_a_folder_of_its_own_in_the_data_directory_where_nothing_is_said()
     {
         var data = Directory.CreateTempSubdirectory("usher-test-");

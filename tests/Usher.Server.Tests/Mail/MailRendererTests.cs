@@ -2,12 +2,13 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Usher.Core.Outbox;
 using Usher.Server.Mail;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
 public sealed partial class MailRendererTests
 {
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task An_invitation_tells_who_invites_to_what_until_when_in_both_parts()
     {
         var opened = Samples.Invitation(
@@ -39,7 +40,7 @@ public sealed partial class MailRendererTests
         Assert.NotEmpty(LinksOf(mail.Html));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task An_invitation_by_the_installation_itself_names_nobody()
     {
         var mail = await Samples.Renderer().RenderAsync(Samples.Invitation(
@@ -51,7 +52,7 @@ public sealed partial class MailRendererTests
         Assert.DoesNotContain("until", mail.Text, StringComparison.Ordinal);
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("evil.example")]
     [InlineData("Pay at evil.example/now")]
     [InlineData("https://evil.example")]
@@ -90,7 +91,7 @@ public sealed partial class MailRendererTests
         }
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("St. Mary's", "St. Mary's")]
     [InlineData("Acme Inc.", "Acme Inc.")]
     [InlineData("  Ada \t Lovelace ", "Ada Lovelace")]
@@ -100,7 +101,7 @@ public sealed partial class MailRendererTests
     public void An_ordinary_name_looks_as_it_was_typed(string? name, string shown) =>
         Assert.Equal(shown, MailName.Of(name));
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public void A_long_name_is_cut_between_characters_as_readers_see_them()
     {
         var name = string.Concat(Enumerable.Repeat("👩\u200D💻", 40));
@@ -111,7 +112,7 @@ public sealed partial class MailRendererTests
         Assert.Equal(string.Concat(Enumerable.Repeat("👩\u200D💻", 15)) + "…", shown);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Administrators_learn_whom_it_is_about()
     {
         (string, string)[] parameters =
@@ -128,7 +129,7 @@ public sealed partial class MailRendererTests
         Assert.Equal(["https://usher.example:8443/team/me"], LinksOf(mail.Html));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Administrators_learn_which_invitations_wait_for_their_decision()
     {
         (string, string)[] parameters =

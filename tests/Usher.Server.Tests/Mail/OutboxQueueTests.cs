@@ -5,6 +5,7 @@ using Usher.Core;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Outbox;
+using Usher.Server.Tests.Infrastructure;
 using Secret = Usher.Core.Secret;
 
 namespace Usher.Server.Tests.Mail;
@@ -249,6 +250,132 @@ public sealed class OutboxQueueTests
         await database.SentAsync(message);
 
         Assert.Equal(before, (await database.InvitationAsync(message)).Version);
+    }
+
+    [Fact]
+    public async Task Each_result_of_a_batch_is_recorded_as_what_it_is()
+    {
+        await using var database = await QueueDatabase.CreateAsync();
+        await database.InviteAsync(people: 5);
+        var claimed = await database.ClaimAsync();
+        var (sent, failed, refused, unwanted, released) =
+            (claimed[0], claimed[1], claimed[2], claimed[3], claimed[4]);
+
+        var givenUp = await database.RecordAsync(
+            new(released, OutboxOutcome.Released), new(unwanted, OutboxOutcome.Unwanted, "no longer wanted"),
+            new(refused, OutboxOutcome.Refused, "no such user"), new(failed, OutboxOutcome.Failed, "greylisted"),
+            new(sent, OutboxOutcome.Sent));
+
+        Assert.Equal([refused], givenUp);
+        var now = database.Clock.Now();
+        await AssertAsync(sent, OutboxState.Sent, null, 1, DeliveryState.Sent, null);
+        await AssertAsync(failed, OutboxState.Queued, "greylisted", 1, DeliveryState.Queued, "greylisted");
+        await AssertAsync(refused, OutboxState.Abandoned, "no such user", 1, DeliveryState.Failed, "no such user");
+        await AssertAsync(unwanted, OutboxState.Abandoned, "no longer wanted", 1, DeliveryState.None, null);
+        await AssertAsync(released, OutboxState.Queued, null, 0, DeliveryState.Queued, null);
+        Assert.Equal(now, (await database.ReadAsync(sent)).SentAt);
+        Assert.Equal(now, (await database.ReadAsync(released)).NextAttemptAt);
+        Assert.InRange((await database.ReadAsync(failed)).NextAttemptAt - now, S(7.4), S(12.6));
+        var told = await database.RunAsync((db, _) => db.Events.SingleAsync());
+        Assert.Equal((EventTypes.InvitationUndeliverable, refused.InvitationId), (told.Type, (Guid?)told.SubjectId));
+
+        async Task AssertAsync(
+            OutboxMessage message, OutboxState state, string? error, int attempts, DeliveryState delivery,
+            string? reason)
+        {
+            var row = await database.ReadAsync(message);
+            Assert.Equal((state, error, attempts), (row.State, row.LastError, row.Attempts));
+            Assert.Equal(state is OutboxState.Queued, row.Secret is not null);
+            Assert.Equal((delivery, reason), await DeliveryAsync(database, message));
+        }
+
+        static TimeSpan S(double seconds) => TimeSpan.FromSeconds(seconds);
+    }
+
+    [Fact]
+    public async Task A_released_message_is_claimed_at_once_and_its_second_release_does_not_end_the_new_claim()
+    {
+        await using var database = await QueueDatabase.CreateAsync();
+        await database.InviteAsync();
+        var first = Assert.Single(await database.ClaimAsync());
+        database.Clock.Move(TimeSpan.FromSeconds(1));
+        await database.RecordAsync(new OutboxResult(first, OutboxOutcome.Released));
+
+        var second = Assert.Single(await database.ClaimAsync());
+        await database.RecordAsync(new OutboxResult(first, OutboxOutcome.Released));
+
+        Assert.Equal((first.Id, 1), (second.Id, second.Attempts));
+        Assert.Empty(await database.ClaimAsync());
+    }
+
+    [Fact]
+    public async Task A_message_that_was_both_sent_and_refused_in_one_batch_was_sent()
+    {
+        await using var database = await QueueDatabase.CreateAsync();
+        await database.InviteAsync();
+        var late = Assert.Single(await database.ClaimAsync());
+        database.Clock.Move(OutboxQueue.ClaimLength);
+        var now = Assert.Single(await database.ClaimAsync());
+
+        await database.RecordAsync(new(now, OutboxOutcome.Refused, "no"), new(late, OutboxOutcome.Sent));
+
+        Assert.Equal(OutboxState.Sent, (await database.ReadAsync(now)).State);
+        Assert.Equal((DeliveryState.Sent, null), await DeliveryAsync(database, now));
+    }
+
+    [Fact]
+    public async Task In_one_batch_only_the_newest_mail_of_an_invitation_speaks_for_it()
+    {
+        await using var database = await QueueDatabase.CreateAsync();
+        var ada = Assert.Single(await database.InviteAsync());
+        database.Clock.Move(TimeSpan.FromSeconds(1));
+        await database.ResendAsync(ada);
+        var claimed = await database.ClaimAsync();
+        Assert.Equal(2, claimed.Count);
+
+        await database.RecordAsync(
+            new(claimed[1], OutboxOutcome.Sent), new(claimed[0], OutboxOutcome.Refused, "no such user"));
+
+        Assert.Equal((DeliveryState.Sent, null), await DeliveryAsync(database, claimed[0]));
+        Assert.Equal(0, await database.RunAsync((db, _) => db.Events.CountAsync()));
+    }
+
+    // What a batch costs does not depend on its size.
+    [Fact]
+    public async Task A_hundred_mails_are_claimed_opened_and_recorded_in_five_statements()
+    {
+        await using var database = await QueueDatabase.CreateAsync();
+        await database.InviteAsync(people: 101);
+        database.Commands.Total.Take();
+
+        var claimed = await database.ClaimAsync(max: 100);
+        var opened = await database.RunAsync((_, queue) =>
+            queue.OpenAsync(claimed, TestContext.Current.CancellationToken));
+        await database.RecordAsync([.. claimed.Select(m => new OutboxResult(m, OutboxOutcome.Sent))]);
+
+        // On SQLite the claim looks first, and commits in a transaction. On PostgreSQL the results lock first.
+        Assert.Equal(TestDatabase.IsPostgres ? 1 : 2, database.Commands.Total.Commits);
+        Assert.Equal(5, database.Commands.Total.Take().Count);
+        Assert.Equal((100, 100), (claimed.Count, opened.Count));
+        Assert.Equal(
+            100, await database.RunAsync((db, _) => db.OutboxMessages.CountAsync(m => m.State == OutboxState.Sent)));
+        Assert.Equal(
+            100, await database.RunAsync((db, _) => db.Invitations.CountAsync(i => i.Delivery == DeliveryState.Sent)));
+    }
+
+    [Fact]
+    public async Task Nodes_that_record_the_same_messages_at_once_do_not_block_each_other()
+    {
+        await using var database = await QueueDatabase.CreateAsync();
+        await database.InviteAsync(people: 50);
+        var claimed = await database.ClaimAsync(max: 50);
+        var results = claimed.Select(m => new OutboxResult(m, OutboxOutcome.Sent)).ToList();
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() =>
+            database.RecordAsync([.. i % 2 is 0 ? results : results.AsEnumerable().Reverse()]))));
+
+        Assert.Equal(
+            50, await database.RunAsync((db, _) => db.Invitations.CountAsync(i => i.Delivery == DeliveryState.Sent)));
     }
 
     private static async Task<(DeliveryState Delivery, string? Reason)> DeliveryAsync(

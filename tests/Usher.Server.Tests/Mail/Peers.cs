@@ -7,6 +7,11 @@ namespace Usher.Server.Tests.Mail;
 /// <summary>Programs of others, under Node.js, that ours have to get along with. See tests/peers.</summary>
 internal static class Peers
 {
+    private static readonly SemaphoreSlim ReaderIsFree = new(1);
+
+    // One for the whole assembly. It ends with this process, which holds the other end of its standard input.
+    private static Process? reader;
+
     public static Process Start(string script, params IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo("node", [Repository.Path($"tests/peers/{script}"), .. arguments])
@@ -19,12 +24,19 @@ internal static class Peers
     /// <summary>What an independent reader makes of a mail.</summary>
     public static async Task<JsonElement> ParseMailAsync(byte[] mail)
     {
-        using var reader = Start("parse-eml.mjs");
-        await using (
-            var input =
-                reader.StandardInput.BaseStream) await input.WriteAsync(mail, TestContext.Current.CancellationToken);
-        return JsonSerializer.Deserialize<JsonElement>(await reader.StandardOutput.ReadToEndAsync(
-            TestContext.Current.CancellationToken));
+        await ReaderIsFree.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            reader ??= Start("parse-eml.mjs");
+            await reader.StandardInput.WriteLineAsync(Convert.ToBase64String(mail));
+            await reader.StandardInput.FlushAsync();
+            var line = await reader.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            return JsonSerializer.Deserialize<JsonElement>(line!);
+        }
+        finally
+        {
+            ReaderIsFree.Release();
+        }
     }
 
     /// <summary>A header as it came, unfolded and undecoded; null when it is not there.</summary>

@@ -25,9 +25,10 @@ internal sealed class QueueDatabase : IAsyncDisposable
         this.database = database;
         var services = new ServiceCollection().AddLogging();
         services.AddDbContext<UsherDb>(o =>
-            _ = TestDatabase.IsPostgres
+            (TestDatabase.IsPostgres
                 ? o.UseUsherPostgres(database.ConnectionString)
-                : o.UseUsherSqlite(database.ConnectionString));
+                : o.UseUsherSqlite(database.ConnectionString))
+            .AddInterceptors(Commands.Commands, Commands.Transactions));
         services.AddSingleton<TimeProvider>(Clock).AddSingleton<WriteGate>().AddSingleton<WriteMeter>()
             .AddSingleton<OutboxDoorbell>().AddSingleton<JobDoorbell>().AddSingleton<UsherDbRuntime>()
                 .AddScoped<Database>();
@@ -39,6 +40,9 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public ServiceProvider Services { get; }
 
     public MovableClock Clock { get; } = new();
+
+    /// <summary>Counts what is sent to the database.</summary>
+    public CommandCounter Commands { get; } = new();
 
     public static async Task<QueueDatabase> CreateAsync()
     {
@@ -63,17 +67,22 @@ internal sealed class QueueDatabase : IAsyncDisposable
     public Task<IReadOnlyList<OutboxMessage>> ClaimAsync(int max = 20) =>
         RunAsync((_, queue) => queue.ClaimAsync(max, TestContext.Current.CancellationToken));
 
-    public Task<OpenedMessage?> OpenAsync(OutboxMessage message) =>
-        RunAsync((_, queue) => queue.OpenAsync(message, TestContext.Current.CancellationToken));
+    /// <summary>The message, if it may be sent.</summary>
+    public Task<OpenedMessage?> OpenAsync(OutboxMessage message) => RunAsync(async (_, queue) =>
+        (await queue.OpenAsync([message], TestContext.Current.CancellationToken)).SingleOrDefault());
 
-    public Task<bool> FailedAsync(OutboxMessage message, string reason = "try later", bool permanent = false) =>
-        RunAsync((_, queue) => queue.FailedAsync(message, reason, permanent, TestContext.Current.CancellationToken));
+    /// <summary>Records results in one commit. Answers the messages that were given up.</summary>
+    public Task<IReadOnlyList<OutboxMessage>> RecordAsync(params IReadOnlyList<OutboxResult> results) =>
+        RunAsync((_, queue) => queue.RecordAsync(results, TestContext.Current.CancellationToken));
 
-    public Task<bool> SentAsync(OutboxMessage message) => RunAsync(async (_, queue) =>
+    /// <summary>Records that sending failed, and says whether the message was given up.</summary>
+    public async Task<bool> FailedAsync(OutboxMessage message, string reason = "try later", bool permanent = false)
     {
-        await queue.SentAsync(message, TestContext.Current.CancellationToken);
-        return true;
-    });
+        var outcome = permanent ? OutboxOutcome.Refused : OutboxOutcome.Failed;
+        return await RecordAsync(new OutboxResult(message, outcome, reason)) is not [];
+    }
+
+    public Task SentAsync(OutboxMessage message) => RecordAsync(new OutboxResult(message, OutboxOutcome.Sent));
 
     /// <summary>People of an organization of their own, each invited with a mail in the outbox.</summary>
     public Task<Member[]> InviteAsync(int people = 1) => WriteAsync(unit =>

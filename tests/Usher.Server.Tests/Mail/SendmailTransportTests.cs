@@ -15,7 +15,7 @@ public sealed class SendmailTransportTests : IDisposable
         Path.Combine(folder.FullName, "sendmail"),
         Repository.Path("tests/Usher.Server.Tests/Mail/stand-in-sendmail.sh"));
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task The_program_gets_the_recipient_behind_the_options_and_the_mail_on_its_input()
     {
         var mail = Samples.Mail("-oQ/tmp@example.test");
@@ -33,7 +33,7 @@ public sealed class SendmailTransportTests : IDisposable
         Assert.Equal(mail.Html, parsed.GetProperty("html").GetString()!.TrimEnd('\n'));
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("$(touch${IFS}hacked)@example.test")]
     [InlineData("`touch`@example.test")]
     [InlineData("a|b&c@example.test")]
@@ -51,7 +51,7 @@ public sealed class SendmailTransportTests : IDisposable
         Assert.Equal(to, (await File.ReadAllLinesAsync(Left("arguments"), TestContext.Current.CancellationToken))[^1]);
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData(65, true)]
     [InlineData(67, true)]
     [InlineData(68, true)]
@@ -68,7 +68,7 @@ public sealed class SendmailTransportTests : IDisposable
         Assert.Equal($"The mail program ended with exit code {code}. stand-in: refused as told", failure.Message);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_program_that_does_not_read_its_input_is_judged_by_its_exit_code()
     {
         var mail = Samples.Mail("early@example.test", text: new string('x', 2_000_000));
@@ -79,11 +79,11 @@ public sealed class SendmailTransportTests : IDisposable
         Assert.Contains("early: cannot read on", failure.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_program_that_prints_much_is_not_held_up() =>
         await Transport().SendAsync(Samples.Mail("chatty@example.test"), TestContext.Current.CancellationToken);
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Cancelling_ends_the_program_and_what_it_started()
     {
         using var patience = new CancellationTokenSource();
@@ -102,7 +102,7 @@ public sealed class SendmailTransportTests : IDisposable
             .WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_program_that_is_not_there_is_a_temporary_failure()
     {
         var transport = new SendmailTransport(Options.Create(new MailOptions { Sendmail = Left("nothing") }));

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Usher.Server.Mail;
+using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Mail;
 
@@ -13,7 +14,7 @@ public sealed class SmtpTransportTests
     ];
     private static readonly string[] Login = ["--user=usher", "--password=pass word"];
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_mail_arrives_whole_over_starttls_and_login()
     {
         await using var server = await SmtpSink.StartAsync([.. Tls, .. Login]);
@@ -36,7 +37,7 @@ public sealed class SmtpTransportTests
         Assert.Equal(mail.Html, parsed.GetProperty("html").GetString()!.TrimEnd('\n'));
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_wrong_password_is_a_temporary_failure_and_nothing_is_sent()
     {
         await using var server = await SmtpSink.StartAsync([.. Tls, .. Login]);
@@ -47,7 +48,7 @@ public sealed class SmtpTransportTests
         Assert.DoesNotContain(await server.EndAsync(), e => e.GetProperty("event").GetString() is "message");
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_server_that_is_down_is_a_temporary_failure_that_says_so()
     {
         using var listener = Listen(out var port);
@@ -59,7 +60,7 @@ public sealed class SmtpTransportTests
         Assert.Contains("refused", failure.Message, StringComparison.OrdinalIgnoreCase);
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData(550, true)]
     [InlineData(553, true)]
     [InlineData(450, false)]
@@ -74,7 +75,7 @@ public sealed class SmtpTransportTests
     }
 
     // What a relay says whose login was skipped or failed: the operator's to put right, not the recipient's fault.
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_refusal_by_policy_is_a_temporary_failure()
     {
         using var listener = Listen(out var port);
@@ -88,7 +89,7 @@ public sealed class SmtpTransportTests
         await server;
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_mail_refused_at_its_end_for_good_is_a_permanent_failure()
     {
         using var listener = Listen(out var port);
@@ -102,7 +103,7 @@ public sealed class SmtpTransportTests
         await server;
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Nothing_is_sent_to_a_server_whose_certificate_nobody_vouches_for()
     {
         await using var server = await SmtpSink.StartAsync(
@@ -114,7 +115,7 @@ public sealed class SmtpTransportTests
         Assert.DoesNotContain(await server.EndAsync(), e => e.GetProperty("event").GetString() is "message");
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Nothing_is_sent_in_clear_where_starttls_is_demanded()
     {
         await using var server = await SmtpSink.StartAsync();
@@ -125,7 +126,7 @@ public sealed class SmtpTransportTests
         Assert.Empty(await server.EndAsync());
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task An_address_outside_ascii_arrives_where_the_server_speaks_smtputf8()
     {
         await using var server = await SmtpSink.StartAsync();
@@ -138,7 +139,7 @@ public sealed class SmtpTransportTests
             Assert.Single(got.GetProperty("envelope").GetProperty("to").EnumerateArray()).GetString());
     }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task Thirty_mails_at_once_all_arrive()
     {
         await using var server = await SmtpSink.StartAsync([.. Tls, .. Login]);
@@ -153,7 +154,7 @@ public sealed class SmtpTransportTests
         await sending;
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("says nothing")]
     [InlineData("never answers EHLO", "")]
     [InlineData("never acknowledges the mail", "EHLO", "MAIL", "RCPT", "DATA")]

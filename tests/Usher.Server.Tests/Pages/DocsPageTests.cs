@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
-using Usher.Server.Api;
+using Usher.Server.Api.OpenApi;
 using Usher.Server.Tests.Infrastructure;
 
 namespace Usher.Server.Tests.Pages;

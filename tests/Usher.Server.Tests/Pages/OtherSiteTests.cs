@@ -19,7 +19,10 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
     public async Task Of_several_links_clicked_in_a_web_mail_each_form_can_be_sent_the_first_one_too(bool script)
     {
         var (one, two) = (await guests.InviteAsync(), await guests.InviteAsync());
-        await using var mail = new Site($"""<a href="{app.Url}{one.Mailed}" target="_blank">one</a> <a href="{app.Url}{two.Mailed}" target="_blank">two</a>""");
+        await using var mail = new Site($"""
+            <a href="{app.Url}{one.Mailed}" target="_blank">one</a>
+            <a href="{app.Url}{two.Mailed}" target="_blank">two</a>
+            """);
         var inbox = await chromium.VisitAsync(mail.Url, script);
         await inbox.GotoAsync("/");
         // without script the code is entered once; the browser keeps it for the second tab of the same link
@@ -71,7 +74,10 @@ public sealed class OtherSiteTests(UsherApp app, Chromium chromium)
     public async Task A_form_that_another_site_sends_is_refused_though_the_browser_has_all_cookies()
     {
         var guest = await guests.InviteAsync();
-        await using var evil = new Site($"""<form method="post" action="{app.Url}{guest.Path}"><input name="step" value="decline"><button>Win</button></form>""");
+        await using var evil = new Site($"""
+            <form method="post" action="{app.Url}{guest.Path}">
+            <input name="step" value="decline"><button>Win</button></form>
+            """);
         var page = await chromium.VisitAsync(evil.Url);
         await page.GotoAsync(app.Url + guest.Mailed);
         await Expect(page.GetByLabel("Choose a password")).ToBeVisibleAsync();

@@ -77,7 +77,8 @@ public sealed class SecurityHeadersTests(UsherApp app)
     [Fact]
     public async Task Pages_hold_no_script_or_style_of_their_own()
     {
-        foreach (var path in new[] { "/sign-in", "/join/acme/1", "/confirm/acme/1", "/docs", "/docs/errors", "/nowhere" })
+        string[] paths = ["/sign-in", "/join/acme/1", "/confirm/acme/1", "/docs", "/docs/errors", "/nowhere"];
+        foreach (var path in paths)
         {
             var html = await Visitor.TextAsync(await new Visitor(app.CreateClient()).GetAsync(path));
             Assert.DoesNotContain("<style", html, StringComparison.OrdinalIgnoreCase);

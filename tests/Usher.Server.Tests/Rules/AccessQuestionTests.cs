@@ -227,7 +227,7 @@ public sealed class AccessQuestionTests(ClockedApp quiet) : IClassFixture<Clocke
     }
 
     [Fact]
-    public async Task A_check_names_the_member_by_id_or_identifier_and_the_resource_by_id_or_slug_and_answers_come_in_order()
+    public async Task A_check_names_member_and_resource_by_id_or_by_identifier_and_slug_and_answers_come_in_order()
     {
         var org = await app.CreateOrganizationAsync();
         var (ada, bob) = (

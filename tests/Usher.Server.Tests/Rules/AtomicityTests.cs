@@ -17,7 +17,8 @@ public sealed class AtomicityTests
     private static readonly string[] SqliteTrigger =
     [
         """
-        CREATE TRIGGER doomed BEFORE INSERT ON events WHEN NEW.details LIKE '%doomed%' BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
+        CREATE TRIGGER doomed BEFORE INSERT ON events WHEN NEW.details LIKE '%doomed%'
+        BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
         """,
     ];
 
@@ -76,8 +77,10 @@ public sealed class AtomicityTests
 
     // What no operation may leave half done.
     private static Task<string> SnapshotAsync(UsherApp app) => app.QueryAsync(async db => string.Join('\n',
-        $"members {string.Join(' ', await db.Members.OrderBy(m => m.Id).Select(m => $"{m.Id}/{m.Version}/{m.Status}").ToListAsync(Ct))}",
-        $"invitations {string.Join(' ', await db.Invitations.OrderBy(i => i.Id).Select(i => $"{i.Id}/{i.Version}/{i.Status}/{i.SentCount}").ToListAsync(Ct))}",
+        "members " + string.Join(' ', await db.Members.OrderBy(m => m.Id)
+            .Select(m => $"{m.Id}/{m.Version}/{m.Status}").ToListAsync(Ct)),
+        "invitations " + string.Join(' ', await db.Invitations.OrderBy(i => i.Id)
+            .Select(i => $"{i.Id}/{i.Version}/{i.Status}/{i.SentCount}").ToListAsync(Ct)),
         $"secrets {await db.InvitationSecrets.CountAsync(Ct)}, outbox {await db.OutboxMessages.CountAsync(Ct)}, "
             + $"grants {await db.MemberGrants.CountAsync(Ct)}",
         $"events {await db.Events.CountAsync(Ct)}",

@@ -236,7 +236,7 @@ public sealed class OwnAccountTests(ClockedApp clocked) : IClassFixture<ClockedA
     }
 
     [Fact]
-    public async Task Confirming_and_resetting_at_once_never_leaves_the_account_with_the_attackers_address_and_the_owners_reset()
+    public async Task Confirming_and_resetting_at_once_never_leaves_the_attackers_address_with_the_owners_reset()
     {
         for (var round = 0; round < 6; round++)
         {

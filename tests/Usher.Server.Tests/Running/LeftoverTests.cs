@@ -13,7 +13,7 @@ public sealed class LeftoverTests
     [Theory]
     [InlineData("folder")]
     [InlineData("sendmail")]
-    public async Task A_kill_while_mail_goes_out_leaves_no_link_in_the_systems_temporary_folder_and_none_unfinished_after_the_next_start(string transport)
+    public async Task A_kill_while_mail_goes_out_leaves_no_link_behind_after_the_next_start(string transport)
     {
         await using var database = await TestDatabase.CreateAsync();
         var temporary = Directory.CreateTempSubdirectory("usher-test-");

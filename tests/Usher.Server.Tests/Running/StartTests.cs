@@ -22,12 +22,12 @@ public sealed class StartTests
         ["Usher:Bootstrap:Owner:ApiKey"] = Key, ["Usher:Operator:ApiKey"] = "operator-" + Key,
     };
 
-    [Theory]
+    // On SQLite one server has the directory for itself.
+    [TheoryIn(Runs.OnPostgres)]
     [InlineData(2)]
     [InlineData(4)]
     public async Task Nodes_that_start_at_once_on_an_empty_database_all_start_and_make_one_organization(int nodes)
     {
-        if (!TestDatabase.IsPostgres) return; // one server has the directory for itself
         await using var database = await TestDatabase.CreateAsync();
         var servers = await Task.WhenAll(Enumerable.Range(0, nodes).Select(_ =>
             ServerProcess.StartAsync(database, Bootstrap)));
@@ -47,10 +47,9 @@ public sealed class StartTests
         }
     }
 
-    [Fact]
+    [FactIn(Runs.OnPostgres)]
     public async Task Nodes_that_start_at_once_make_the_database_where_there_is_none()
     {
-        if (!TestDatabase.IsPostgres) return;
         await using var database = await TestDatabase.CreateAsync();
         await database.DropAsync();
         var servers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ =>
@@ -89,26 +88,32 @@ public sealed class StartTests
     private static UnixFileMode ModeOf(string file) =>
         OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(file);
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_taken_port_ends_the_start_with_one_line()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var address = $"http://127.0.0.1:{((IPEndPoint)other.LocalEndpoint).Port}";
-        await AssertCannotListenAsync(address, address, "already in use");
+        await using var database = await TestDatabase.CreateAsync();
+        await using var server = await ServerProcess.RunToEndAsync(database, new() { ["ASPNETCORE_URLS"] = address });
+        AssertOneLine(server.ExitCode, server.Errors, server.Output, address, "already in use");
     }
 
-    [Theory]
+    [TheoryIn(Runs.Once)]
     [InlineData("http://192.0.2.1:8080", "192.0.2.1")] // of no interface
     [InlineData("http://unix:/nowhere/usher.sock", "/nowhere/usher.sock")]
     [InlineData("127.0.0.1:8080", "127.0.0.1:8080")]
     [InlineData("http://127.0.0.1:99999", "99999")]
     [InlineData("ftp://127.0.0.1:8080", "ftp")]
     public async Task An_address_that_cannot_be_listened_on_ends_the_start_with_one_line(
-        string address, string named) =>
-        await AssertCannotListenAsync(address, named);
+        string address, string named)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var start = await FailedStart.RunAsync(database, new() { ["urls"] = address });
+        AssertOneLine(start.ExitCode, start.Errors, start.Output, named);
+    }
 
-    [Fact]
+    [FactIn(Runs.Once)]
     public async Task A_port_that_only_the_system_may_use_ends_the_start_with_one_line()
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -116,7 +121,7 @@ public sealed class StartTests
         var settings = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = "http://127.0.0.1:81" };
         await using var server = await ServerProcess.RunToEndAsync(
             database, settings, withoutPrivileges: Environment.IsPrivilegedProcess);
-        AssertOneLine(server, "ermission denied");
+        AssertOneLine(server.ExitCode, server.Errors, server.Output, "ermission denied");
     }
 
     [Fact]
@@ -124,7 +129,9 @@ public sealed class StartTests
     {
         await using var database = await TestDatabase.CreateAsync();
         if (OperatingSystem.IsWindows()) return;
-        const UnixFileMode open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        const UnixFileMode open =
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead
+            | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         const UnixFileMode readable =
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
         var mail = Path.Combine(database.Directory, "mail");
@@ -178,28 +185,22 @@ public sealed class StartTests
         Assert.Single(ids.Distinct());
     }
 
-    private static async Task AssertCannotListenAsync(string address, params string[] said)
-    {
-        await using var database = await TestDatabase.CreateAsync();
-        await using var server = await ServerProcess.RunToEndAsync(database, new() { ["ASPNETCORE_URLS"] = address });
-        AssertOneLine(server, said);
-    }
-
     private static async Task AssertRefusedAsync(
         TestDatabase database, Dictionary<string, string?> settings, string said)
     {
         await using var server = await ServerProcess.RunToEndAsync(database, settings);
-        AssertOneLine(server, said);
+        AssertOneLine(server.ExitCode, server.Errors, server.Output, said);
     }
 
-    private static void AssertOneLine(ServerProcess server, params string[] said)
+    private static void AssertOneLine(
+        int exitCode, IEnumerable<string> errors, IReadOnlyCollection<string> output, params string[] said)
     {
-        Assert.Equal(1, server.ExitCode);
-        var line = Assert.Single(server.Errors);
+        Assert.Equal(1, exitCode);
+        var line = Assert.Single(errors);
         Assert.StartsWith("usher: ", line, StringComparison.Ordinal);
         Assert.All(said, part => Assert.Contains(part, line, StringComparison.Ordinal));
         Assert.DoesNotContain(
-            server.Output,
+            output,
             l => l.Contains("   at ", StringComparison.Ordinal) || l.Contains("Exception", StringComparison.Ordinal));
     }
 }

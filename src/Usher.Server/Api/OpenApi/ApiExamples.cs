@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.OpenApi;
 using Usher.Core.Invitations;
+using Usher.Server.Api.Http;
 
 namespace Usher.Server.Api.OpenApi;
 

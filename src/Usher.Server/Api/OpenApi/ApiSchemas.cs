@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.OpenApi;
 using Usher.Core;
 using Usher.Core.Data;
+using Usher.Server.Api.Http;
 
 namespace Usher.Server.Api.OpenApi;
 

@@ -25,15 +25,20 @@ internal static class OpenApiEndpoints
         services.AddSingleton<OpenApiFile>();
     }
 
-    /// <summary>Whether an operation belongs to our own API rather than to a dialect.</summary>
-    public static bool IsOurs(ApiDescription operation) =>
-        $"/{operation.RelativePath}".StartsWith(UsherApi.Prefix + "/", StringComparison.Ordinal);
+    /// <summary>Puts the routes of a group into the document.</summary>
+    public static RouteGroupBuilder InDocument(this RouteGroupBuilder api) => api.WithGroupName(Name);
 
-    public static void MapUsherOpenApi(this IEndpointRouteBuilder app) => app.MapGet(Path, async (OpenApiFile file) =>
+    /// <summary>Whether a route belongs into the document: our own API does, dialects do not.</summary>
+    public static bool IsOurs(ApiDescription route) => route.GroupName == Name;
+
+    public static void MapUsherOpenApi(this IEndpointRouteBuilder app) =>
+        app.MapGet(Path, ShowAsync).ExcludeFromDescription();
+
+    private static async Task<IResult> ShowAsync(OpenApiFile file)
     {
         var (content, tag) = await file.ReadAsync();
         return TypedResults.Bytes(content, "application/json; charset=utf-8", entityTag: tag);
-    }).ExcludeFromDescription();
+    }
 
     internal sealed class OpenApiFile(IServiceScopeFactory scopes)
     {

@@ -1,5 +1,4 @@
-using System.Text.Json;
-using System.Text.RegularExpressions;
+using System.Text.Json.Serialization.Metadata;
 using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
@@ -7,7 +6,6 @@ using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Resources;
-using Usher.Core.Roles;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using Usher.Server.Json;
@@ -17,10 +15,10 @@ namespace Usher.Server.Dialects.Conformity;
 /// <summary>
 /// Cloud Conformity's users API over the core. Coverage and known differences: docs/dialects/conformity.md.
 /// </summary>
-public static partial class ConformityDialect
+internal sealed class ConformityDialect : IDialect
 {
-    /// <summary>The policy of Conformity's administrative routes: the caller must have the role ADMIN.</summary>
-    public const string AdminPolicy = "conformity-admin";
+    // The policy of the administrative routes: the caller must have the role ADMIN.
+    private const string AdminPolicy = "conformity-admin";
 
     private static readonly InviteOptions Invite = new(
         OnPending.Refresh, OnActive.Refuse, OnRemoved.Revive, SendMail: true, UnknownReferences.Refuse,
@@ -32,14 +30,19 @@ public static partial class ConformityDialect
     private static readonly MemberUpdateOptions Update = new(
         UnknownReferences.Refuse, Details: MemberDetails.Credentials);
 
-    public static void AddConformity(this IServiceCollection services) => services.AddAuthorizationBuilder()
-        .AddPolicy(
-            AdminPolicy,
-            policy =>
-                policy.AddAuthenticationSchemes(KeyAuthentication.Scheme).AddRequirements(new RequireCaller(
-                    KeyErrors.NotAllowed, (caller, _) => caller.Actor.Access.IsAdmin)));
+    public string Name => "Conformity";
 
-    public static void MapConformity(this RouteGroupBuilder conformity)
+    public void Register(IServiceCollection services) => services.AddAuthorizationBuilder()
+        .AddCallerPolicy(AdminPolicy, KeyErrors.NotAllowed, (caller, _) => caller.Actor.Access.IsAdmin);
+
+    public void Map(WebApplication app)
+    {
+        var errors = new ConformityErrors();
+        Map(app.MapSurface("/v1", errors));
+        Map(app.MapSurface("/api", errors));
+    }
+
+    private static void Map(RouteGroupBuilder conformity)
     {
         conformity.WithTags("Conformity").RequireAuthorization(Policies.Key);
         conformity.MapGet("/users", List).RequireAuthorization(AdminPolicy);
@@ -78,7 +81,7 @@ public static partial class ConformityDialect
     {
         var body = await JsonBody.ReadAsync(request, ct);
         if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
-        if (!TryRead(document, out NewInvitation? row, out var faults)) return new ErrorResult(faults);
+        if (!ConformityBody.TryRead(document, out NewInvitation? row, out var faults)) return new ErrorResult(faults);
         var outcomes = await invitations.InviteAsync(actor, [row], options, ct);
         return outcomes[0].ToHttp(invited =>
             Json(new Document<UserDocument>(UserDocument.Listed(new(invited.Member, invited.Graph)))));
@@ -108,7 +111,7 @@ public static partial class ConformityDialect
         var body = await JsonBody.ReadAsync(request, ct);
         if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
         if (ShortId.Parse(id) is not { } memberId) return new ErrorResult(MemberErrors.NotFound);
-        if (!TryRead(document, out MemberChange? change, out var faults)) return new ErrorResult(faults);
+        if (!ConformityBody.TryRead(document, out MemberChange? change, out var faults)) return new ErrorResult(faults);
         var updated = await members.UpdateAsync(actor, [new(Id: memberId)], change, Update, ct);
         return updated.Match<IResult>(
             selection =>
@@ -156,123 +159,14 @@ public static partial class ConformityDialect
             error => new ErrorResult(actor.Access.Everywhere is AccessLevel.None ? KeyErrors.NotAllowed : error));
     }
 
-    // Of "access.keys", only the number of the AWS account is stored, taken from the role's ARN. The rest contains
-    // secrets that Usher does not need.
     private static async Task<IResult> CreateAccountAsync(
         HttpRequest request, Actor actor, ResourceService resources, CancellationToken ct)
     {
         var body = await JsonBody.ReadAsync(request, ct);
         if (!body.TryGet(out var document, out var refused)) return new ErrorResult(refused);
-        if (document.Member("data")?.Member("attributes") is not { IsObject: true } attributes)
-            return new ErrorResult(AttributesMissing(document));
-        if (attributes.Member("name")?.Text is not { } name || string.IsNullOrWhiteSpace(name))
-            return new ErrorResult(ConformityErrors.Fault("/data/attributes/name", "Name is required"));
-        Dictionary<string, string> kept = [];
-        if (attributes.Member("environment") is { } environment)
-        {
-            if (environment.Text is not { } text)
-                return new ErrorResult(ConformityErrors.Fault(
-                    "/data/attributes/environment", "Environment is invalid"));
-            kept["environment"] = text;
-        }
-
-        var role = attributes.Member("access")?.Member("keys")?.Member("roleArn")?.Text;
-        if (role is not null && AwsAccount().Match(role) is { Success: true } number)
-            kept["awsaccount-id"] = number.Groups["id"].Value;
-        return (await resources.CreateAsync(actor, name, kept, ct))
+        if (!ConformityBody.Account(document).TryGet(out var account, out var fault)) return new ErrorResult(fault);
+        return (await resources.CreateAsync(actor, account.Name, account.Attributes, ct))
             .ToHttp(resource => Json(new Document<AccountDocument>(AccountDocument.From(resource))));
-    }
-
-    // Source: Conformity's API reference, "Invite a user". One entry per problem, in the order in which the members are
-    // documented.
-    private static bool TryRead(
-        JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out NewInvitation? row,
-        out FaultList faults)
-    {
-        (row, faults) = (null, []);
-        if (document.Member("data")?.Member("attributes") is not { IsObject: true } given)
-        {
-            faults.Add(AttributesMissing(document));
-            return false;
-        }
-
-        var firstName = Required("firstName", "First name", faults, given);
-        var lastName = Required("lastName", "Last name", faults, given);
-        var email = Required("email", "Email", faults, given);
-        if (email is not null && !EmailAddress.TryCanonical(email, out _))
-            faults.Add(ConformityErrors.Fault("/data/attributes/email", "Email is invalid"));
-        BuiltInRole? role = given.Member("role") is not { } roleGiven
-            ? null
-            : roleGiven.Text switch { "ADMIN" => BuiltInRole.Admin, "USER" => BuiltInRole.User, _ => null };
-        if (role is null)
-            faults.Add(ConformityErrors.Fault(
-                "/data/attributes/role", given.Member("role") is null ? "Role is required" : "Role is invalid"));
-        var levels = Levels(given.Member("accessList"), "/data/attributes/accessList", faults);
-        if (faults.Count > 0) return false;
-        row = new(email!) { FirstName = firstName, LastName = lastName, Role = role!.Value, Levels = levels };
-        return true;
-    }
-
-    private static bool TryRead(
-        JsonElement document, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out MemberChange? change,
-        out FaultList faults)
-    {
-        (change, faults) = (null, []);
-        if (document.Member("data") is not { IsObject: true } given)
-        {
-            faults.Add(ConformityErrors.Fault("/data", "Attributes are required"));
-            return false;
-        }
-
-        var role = ConformityWords.Role(given.Member("role")?.Text);
-        if (role is null)
-            faults.Add(ConformityErrors.Fault(
-                "/data/role", given.Member("role") is null ? "Role is required" : "Role is invalid"));
-        if (role is BuiltInRole.User && given.Member("accessList") is null)
-            faults.Add(ConformityErrors.Fault("/data/accessList", "Access list is required"));
-        var levels = Levels(given.Member("accessList"), "/data/accessList", faults);
-        if (faults.Count > 0) return false;
-        change = new() { Role = role, Levels = levels };
-        return true;
-    }
-
-    private static Error AttributesMissing(JsonElement document) =>
-        ConformityErrors.Fault(
-            document.Member("data") is { IsObject: true } ? "/data/attributes" : "/data", "Attributes are required");
-
-    private static string? Required(string member, string label, FaultList faults, JsonElement given)
-    {
-        var text = given.Member(member)?.Text;
-        if (!string.IsNullOrWhiteSpace(text)) return text;
-        faults.Add(ConformityErrors.Fault($"/data/attributes/{member}", $"{label} is required"));
-        return null;
-    }
-
-    private static List<NewLevel> Levels(JsonElement? list, string pointer, FaultList faults)
-    {
-        List<NewLevel> levels = [];
-        if (list is null) return levels;
-        if (list is not { IsArray: true } entries)
-        {
-            faults.Add(ConformityErrors.Fault(pointer, "Access list is invalid"));
-            return levels;
-        }
-
-        var index = 0;
-        foreach (var entry in entries.EnumerateArray())
-        {
-            if (faults.IsFull) break;
-            var (account, level) = (entry.Member("account")?.Text, ConformityWords.Level(entry.Member("level")?.Text));
-            if (string.IsNullOrEmpty(account))
-                faults.Add(ConformityErrors.Fault($"{pointer}/{index}/account", "Account is required"));
-            if (level is null) faults.Add(ConformityErrors.Fault($"{pointer}/{index}/level", "Level is invalid"));
-            // An account is named by its id, never by its slug.
-            if (!string.IsNullOrEmpty(account) && level is { } known)
-                levels.Add(new(new(account, ShortId.Parse(account) ?? Guid.Empty), known));
-            index++;
-        }
-
-        return levels;
     }
 
     private static List<AccountAccess> Reached(MemberView view) =>
@@ -291,9 +185,6 @@ public static partial class ConformityDialect
     private static IResult Json<T>(T document) =>
         TypedResults.Json(
             document,
-            (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)ConformityJson.Default.GetTypeInfo(typeof(T))!,
+            (JsonTypeInfo<T>)ConformityJson.Default.GetTypeInfo(typeof(T))!,
             ConformityErrors.MediaType);
-
-    [GeneratedRegex("^arn:aws[a-z-]*:iam::(?<id>[0-9]{12}):", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex AwsAccount();
 }

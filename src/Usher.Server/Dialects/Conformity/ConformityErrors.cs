@@ -64,16 +64,16 @@ internal sealed class ConformityErrors : IErrorFormat
         { Code: "already_member" or "already_invited" } =>
             new(status, new("/data/attributes/email"), "User already exists"),
         { Code: "email_invalid" } => new(status, new("/data/attributes/email"), "Email is invalid"),
-        { Code: "name_invalid", Field: "first_name" } =>
+        { Code: "name_invalid", Field: { Text: "first_name" } } =>
             new(status, new("/data/attributes/firstName"), "First name is invalid"),
-        { Code: "name_invalid", Field: "last_name" } =>
+        { Code: "name_invalid", Field: { Text: "last_name" } } =>
             new(status, new("/data/attributes/lastName"), "Last name is invalid"),
         { Code: "name_invalid" } => new(status, new("/data/attributes/name"), "Name is invalid"),
         { Code: "name_taken" } => new(status, new("/data/attributes/name"), "Name is already in use"),
-        { Code: "reference_unknown", Field: { } field } when field.Split('/') is ["levels", var index] =>
+        { Code: "reference_unknown", Field: { Segments: ["levels", var index] } } =>
             new(status, new($"/data/attributes/accessList/{index}/account"), "Account not found"),
-        { Field: ['/', ..] pointer } => new(status, new(pointer), error.Message),
-        { Field: "email" } => new(status, new("/data/attributes/email"), error.Message),
+        { Field: { Text: ['/', ..] pointer } } => new(status, new(pointer), error.Message),
+        { Field: { Text: "email" } } => new(status, new("/data/attributes/email"), error.Message),
         { Kind: ErrorKind.Invalid or ErrorKind.Conflict } => new(status, new("/data/attributes"), error.Message),
         _ => new(status, null, error.Message),
     };

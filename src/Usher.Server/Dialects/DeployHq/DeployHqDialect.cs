@@ -11,29 +11,30 @@ namespace Usher.Server.Dialects.DeployHq;
 /// <summary>
 /// DeployHQ's users API and related APIs over the core. Coverage and known differences: docs/dialects/deployhq.md.
 /// </summary>
-public static class DeployHqDialect
+internal sealed class DeployHqDialect : IDialect
 {
-    /// <summary>Where the host name contains an account, it must be the account of the key.</summary>
-    public const string HostPolicy = "deployhq-host";
-
     /// <summary>The caller must be an administrator.</summary>
     public const string AdminPolicy = "deployhq-admin";
+
+    // Where the host name contains an account, it must be the account of the key.
+    private const string HostPolicy = "deployhq-host";
 
     // PUT and PATCH both change only the given members.
     internal static readonly string[] Update = [HttpMethods.Put, HttpMethods.Patch];
 
-    public static void AddDeployHq(this IServiceCollection services) => services.AddAuthorizationBuilder()
-        .AddPolicy(
-            HostPolicy,
-            policy =>
-                policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
-                    .AddRequirements(new RequireCaller(MemberErrors.NotFound, IsAccountOfHost)))
-        .AddPolicy(AdminPolicy, policy => policy.AddAuthenticationSchemes(KeyAuthentication.Scheme)
-            .AddRequirements(new RequireCaller(
-                OrganizationErrors.AdminsOnly, (caller, _) => caller.Actor.Access.IsAdmin)));
+    public string Name => "DeployHq";
+
+    public void Register(IServiceCollection services)
+    {
+        services.AddOptions<DeployHqOptions>().BindConfiguration(this.Section).ValidateOnStart();
+        services.AddAuthorizationBuilder()
+            .AddCallerPolicy(HostPolicy, MemberErrors.NotFound, IsAccountOfHost)
+            .AddCallerPolicy(
+                AdminPolicy, OrganizationErrors.AdminsOnly, (caller, _) => caller.Actor.Access.IsAdmin);
+    }
 
     /// <summary>Maps all routes at the root of the host, where the clients expect them.</summary>
-    public static void MapDeployHq(this WebApplication app)
+    public void Map(WebApplication app)
     {
         var errors = new DeployHqErrors();
         Family("/users", Policies.UserManagement).MapDeployHqUsers();
@@ -67,11 +68,8 @@ public static class DeployHqDialect
     // The first label of a host is an account only below the configured domain and below localhost.
     private static bool IsAccountOfHost(Caller caller, HttpContext http)
     {
-        if (http.RequestServices.GetRequiredService<IOptions<DialectsOptions>>().Value.DeployHq.Domain is not
-            {
-                Length: > 0,
-            } domain)
-            return true;
+        var options = http.RequestServices.GetRequiredService<IOptions<DeployHqOptions>>().Value;
+        if (options.Domain is not { Length: > 0 } domain) return true;
         var host = http.Request.Host.Host;
         var parent = new[] { domain, "localhost" }
             .FirstOrDefault(d => host.EndsWith("." + d, StringComparison.OrdinalIgnoreCase));

@@ -127,7 +127,7 @@ internal sealed record AssignmentDocument(
     [
         .. from level in levels
            where !level.Reach.IsNone
-           let project = graph.Resource(Core.Invitations.Reference.To(level.ResourceId))
+           let project = graph.Resource(Core.Reference.To(level.ResourceId))
            where project is not null
            select From(project, level.Reach) into shown
            orderby shown.Name, shown.Identifier

@@ -108,14 +108,14 @@ internal sealed class DeployHqErrors : IErrorFormat
         { Code: "already_invited" or "already_member" or "email_taken" } => ("email_address", "has already been taken"),
         { Code: "email_invalid" } => ("email_address", "is invalid"),
         { Code: "email_domain_not_allowed" } => ("email_address", "is not of an allowed domain"),
-        { Code: "name_invalid", Field: { } field } => (field, "is invalid"),
+        { Code: "name_invalid", Field: { Text: var field } } => (field, "is invalid"),
         { Code: "name_taken" } => ("name", "has already been taken"),
         { Code: "members_unknown" } => ("user_ids", "is invalid"),
         { Code: "too_many_rows" } => ("user_ids", "is too long (maximum is 1000)"),
         { Code: "reference_unknown" } => ("project_assignments", "is invalid"),
         { Code: "time_zone_unknown" } => ("time_zone", "is not included in the list"),
         { Code: "seats_exhausted" } => ("base", "Your package does not allow additional users"),
-        { Code: "member_invalid", Field: { } field } => (field, error.Message),
+        { Code: "member_invalid", Field: { Text: var field } } => (field, error.Message),
         _ => ("base", error.Message),
     };
 

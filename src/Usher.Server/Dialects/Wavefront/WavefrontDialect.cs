@@ -1,6 +1,7 @@
 using Usher.Core.Access;
 using Usher.Core.ApiKeys;
 using Usher.Server.Auth;
+using Usher.Server.Errors;
 
 namespace Usher.Server.Dialects.Wavefront;
 
@@ -8,11 +9,14 @@ namespace Usher.Server.Dialects.Wavefront;
 /// Wavefront's user API over the core, one file per family of paths. Coverage and known differences:
 /// docs/dialects/wavefront.md.
 /// </summary>
-public static class WavefrontDialect
+internal sealed class WavefrontDialect : IDialect
 {
-    public static void MapWavefront(this RouteGroupBuilder wavefront)
+    public string Name => "Wavefront";
+
+    public void Map(WebApplication app)
     {
-        wavefront.WithTags("Wavefront").RequireAuthorization(Policies.Key);
+        var wavefront = app.MapSurface("/api/v2", new WavefrontErrors()).WithTags("Wavefront")
+            .RequireAuthorization(Policies.Key);
         wavefront.MapUsers();
         wavefront.MapAccounts();
         wavefront.MapTokens();
@@ -21,7 +25,10 @@ public static class WavefrontDialect
         wavefront.MapSearch();
         wavefront.MapCustomer();
     }
+}
 
+internal static class WavefrontRoutes
+{
     /// <summary>The routes of a family that need <c>user_management</c>: all but reading one's own account.</summary>
     internal static RouteGroupBuilder Managed(this RouteGroupBuilder wavefront)
     {

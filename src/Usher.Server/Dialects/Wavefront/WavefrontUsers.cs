@@ -150,15 +150,15 @@ internal static class WavefrontUsers
     public static Delegate GrantToSeveral(SetChangeKind kind) =>
         async Task<IResult> (
             string permission, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
-    {
-        if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault))
-            return new ErrorResult(fault);
-        var changed = await members.UpdateAsync(
-            caller.Actor, named.Keys, WavefrontBody.Permission(permission, kind), Update, ct);
-        if (!changed.TryGet(out var selection, out var error)) return new ErrorResult(named.Describe(error));
-        var users = Users(selection, caller);
-        return Superset(users[0], users, named.Status(selection));
-    };
+        {
+            if (!(await WavefrontBody.AccountsAsync(request, ct)).TryGet(out var named, out var fault))
+                return new ErrorResult(fault);
+            var changed = await members.UpdateAsync(
+                caller.Actor, named.Keys, WavefrontBody.Permission(permission, kind), Update, ct);
+            if (!changed.TryGet(out var selection, out var error)) return new ErrorResult(named.Describe(error));
+            var users = Users(selection, caller);
+            return Superset(users[0], users, named.Status(selection));
+        };
 
     /// <summary>
     /// Adds a user to groups or removes them. Unknown groups are ignored as long as one group is known, because the
@@ -167,31 +167,31 @@ internal static class WavefrontUsers
     public static Delegate Groups(SetChangeKind kind) =>
         async Task<IResult> (
             string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
-    {
-        if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var groups, out var fault))
-            return new ErrorResult(fault);
-        return await ChangeAsync(
-            id, WavefrontBody.PathIdentifier(id), caller, members, new() { Groups = new(groups, kind) },
-            selection =>
-                NoneIsKnown(groups, selection)
-                    ? new ErrorResult(WavefrontErrors.GroupUnknown(groups[0].Text))
-                    : First(selection, caller), ct);
-    };
+        {
+            if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var groups, out var fault))
+                return new ErrorResult(fault);
+            return await ChangeAsync(
+                id, WavefrontBody.PathIdentifier(id), caller, members, new() { Groups = new(groups, kind) },
+                selection =>
+                    NoneIsKnown(groups, selection)
+                        ? new ErrorResult(WavefrontErrors.GroupUnknown(groups[0].Text))
+                        : First(selection, caller), ct);
+        };
 
     /// <summary>Adds roles to a user or removes them. Unknown roles are ignored as for groups.</summary>
     public static Delegate Roles(SetChangeKind kind) =>
         async Task<IResult> (
             string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
-    {
-        if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var roles, out var fault))
-            return new ErrorResult(fault);
-        return await ChangeAsync(
-            id, WavefrontBody.PathIdentifier(id), caller, members, new() { Roles = new(roles, kind) },
-            selection =>
-                NoneIsKnown(roles, selection)
-                    ? new ErrorResult(WavefrontErrors.RoleUnknown(roles[0].Text))
-                    : First(selection, caller), ct);
-    };
+        {
+            if (!(await WavefrontBody.IdsAsync(request, ct)).TryGet(out var roles, out var fault))
+                return new ErrorResult(fault);
+            return await ChangeAsync(
+                id, WavefrontBody.PathIdentifier(id), caller, members, new() { Roles = new(roles, kind) },
+                selection =>
+                    NoneIsKnown(roles, selection)
+                        ? new ErrorResult(WavefrontErrors.RoleUnknown(roles[0].Text))
+                        : First(selection, caller), ct);
+        };
 
     /// <summary>Changes one account of any kind.</summary>
     /// <param name="id">The identifier as the caller wrote it.</param>
@@ -248,13 +248,13 @@ internal static class WavefrontUsers
     private static Delegate Grant(SetChangeKind kind) =>
         async Task<IResult> (
             string id, HttpRequest request, Caller caller, MemberService members, CancellationToken ct) =>
-    {
-        if (!(await WavefrontBody.PermissionAsync(request, ct)).TryGet(out var permission, out var fault))
-            return new ErrorResult(fault);
-        return await ChangeAsync(
-            id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, kind),
-            selection => First(selection, caller), ct);
-    };
+        {
+            if (!(await WavefrontBody.PermissionAsync(request, ct)).TryGet(out var permission, out var fault))
+                return new ErrorResult(fault);
+            return await ChangeAsync(
+                id, WavefrontBody.PathIdentifier(id), caller, members, WavefrontBody.Permission(permission, kind),
+                selection => First(selection, caller), ct);
+        };
 
     private static IResult Whole(MemberSelection selection, Caller caller)
     {

@@ -1,20 +1,19 @@
 using Usher.Core.Limits;
 using Usher.Core.Users;
 using Usher.Server.Limits;
+using Usher.Server.Pages.Codes;
 
 namespace Usher.Server.Pages.Confirm;
 
 /// <summary>
-/// The page that the link in a mail to a member's new address opens. Like the page of an invitation, GET shows the same
-/// frame for every link until the code was posted to a check that changes nothing; then it shows the state of the
-/// change. Confirming is a separate POST and does not sign the person in.
+/// The page that the link in a mail to a member's new address opens; see <see cref="CodeFlow{TCodePage}"/>. Confirming
+/// does not sign the person in.
 /// </summary>
 internal static class ConfirmEndpoints
 {
-    // The values of the field "step", which says which form of the page was sent. The code's form sends "check".
+    // The values of the field "step", which says which form of the page was sent.
     public static class Steps
     {
-        public const string Check = Join.JoinEndpoints.Steps.Check;
         public const string Confirm = "confirm";
     }
 
@@ -24,46 +23,40 @@ internal static class ConfirmEndpoints
         pages.MapPost("/confirm/{slug}/{change}", AnswerAsync).LimitedBy(GuessKind.Codes);
     }
 
-    private static async Task<IResult> ShowAsync(string slug, string change, [AsParameters] Services services)
-    {
-        var (http, changes, codes, _) = services;
-        if (codes.Read(http.Request, slug, change) is not { } code) return PageResults.Page<ConfirmCodePage>(new { });
-        var address = await changes.LookAsync(code.Link, http.RequestAborted);
-        if (address.State is not AddressChangeState.Unknown)
-            return PageResults.Page<NewAddressPage>(
-                new { Address = address, JustNow = code.Confirmed }, StatusOf(address.State));
-        codes.Delete(http.Response, code.Link);
-        return PageResults.Page<ConfirmCodePage>(new { });
-    }
+    private static Task<IResult> ShowAsync(string slug, string change, [AsParameters] Services services) =>
+        Flow(slug, change, services).ShowAsync();
 
-    private static async Task<IResult> AnswerAsync(string slug, string change, [AsParameters] Services services)
+    private static Task<IResult> AnswerAsync(string slug, string change, [AsParameters] Services services)
     {
-        var (http, changes, codes, limits) = services;
-        var form = await http.Request.ReadFormAsync(http.RequestAborted);
-        if (limits.Code(http, change) is { } wait) return PageResults.TooMany(http, wait);
-        if (form["step"] == Steps.Check) return await CheckAsync(slug, change, form["code"].ToString(), services);
-        if (codes.Read(http.Request, slug, change) is not { } code) return Refuse(ConfirmCodePage.Forgotten);
-        if (form["step"] == Steps.Confirm)
+        var flow = Flow(slug, change, services);
+        return flow.AnswerAsync(async (code, form) =>
         {
-            // If it is refused, the state has changed since the page was shown. The page explains the new state.
-            var confirmed = await changes.ConfirmAsync(code.Link, http.RequestAborted);
-            if (confirmed.Error is null) codes.Write(http.Response, code with { Confirmed = true });
-        }
+            var http = services.Http;
+            if (form["step"] == Steps.Confirm)
+            {
+                // If it is refused, the state has changed since the page was shown. The page explains the new state.
+                var confirmed = await services.Changes.ConfirmAsync(LinkOf(code), http.RequestAborted);
+                if (confirmed.Error is null) services.Codes.Write(http.Response, code with { Marked = true });
+            }
 
-        return PageResults.SeeOther(CheckedConfirmations.PathOf(code.Link));
+            return flow.ToState(code);
+        });
     }
 
-    private static async Task<IResult> CheckAsync(string slug, string change, string typed, Services services)
-    {
-        var (http, changes, codes, _) = services;
-        if (!CheckedConfirmations.TryFind(typed, out var secret)) return Refuse(ConfirmCodePage.NotACode);
-        if (!CodeCookie.TryParseId(change, out var id)) return Refuse(ConfirmCodePage.Unknown);
-        var link = new AddressChangeLink(slug, id, secret);
-        var address = await changes.LookAsync(link, http.RequestAborted);
-        if (address.State is AddressChangeState.Unknown) return Refuse(ConfirmCodePage.Unknown);
-        codes.Write(http.Response, new(link, Confirmed: false));
-        return PageResults.SeeOther(CheckedConfirmations.PathOf(link));
-    }
+    private static CodeFlow<ConfirmCodePage> Flow(string slug, string change, Services services) =>
+        new(services.Http, services.Codes, services.Limits, slug, change)
+        {
+            State = async code =>
+            {
+                var address = await services.Changes.LookAsync(LinkOf(code), services.Http.RequestAborted);
+                return address.State is AddressChangeState.Unknown
+                    ? null
+                    : PageResults.Page<NewAddressPage>(
+                        new { Address = address, JustNow = code.Marked }, StatusOf(address.State));
+            },
+        };
+
+    private static AddressChangeLink LinkOf(CheckedCode code) => new(code.Slug, code.Id, code.Secret);
 
     internal static int StatusOf(AddressChangeState state) => state switch
     {
@@ -74,9 +67,6 @@ internal static class ConfirmEndpoints
             StatusCodes.Status410Gone,
     };
 
-    private static IResult Refuse(string problem) =>
-        PageResults.Page<ConfirmCodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
-
     private sealed record Services(
-        HttpContext Http, AddressChangeService Changes, CheckedConfirmations Codes, GuestLimits Limits);
+        HttpContext Http, AddressChangeService Changes, AddressCodes Codes, GuestLimits Limits);
 }

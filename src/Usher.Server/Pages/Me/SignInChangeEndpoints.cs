@@ -42,7 +42,7 @@ internal static class SignInChangeEndpoints
         var confirmed = await sessions.ConfirmAsync(session, form["password"].ToString(), ct);
         if (confirmed.Error is null)
             return PageResults.SeeOther(LocalPath.OrNull(http.Request.Query["return"]) ?? "/me");
-        if (confirmed.Error?.Is(AccountErrors.SessionRefused) is true) return MeEndpoints.MustSignIn;
+        if (confirmed.Error.Is(AccountErrors.SessionRefused)) return MeEndpoints.MustSignIn;
         return PageResults.Page<ConfirmSessionPage>(
             new { Session = session, Error = confirmed.Error }, confirmed.Error.StatusCode);
     }

@@ -5,19 +5,19 @@ using Usher.Core.Users;
 using Usher.Server.Auth;
 using Usher.Server.Errors;
 using Usher.Server.Limits;
+using Usher.Server.Pages.Codes;
 
 namespace Usher.Server.Pages.Reset;
 
 /// <summary>
-/// Requesting a reset link and setting a new password. Like the page of an invitation, the page of a link shows the
-/// same frame for every link until its code was posted to a check that changes nothing.
+/// Requesting a reset link, and the page that the link opens, which sets a new password; see
+/// <see cref="CodeFlow{TCodePage}"/>.
 /// </summary>
 internal static class ResetEndpoints
 {
-    // The values of the field "step", which says which form of the page was sent. The code's form sends "check".
+    // The values of the field "step", which says which form of the page was sent.
     public static class Steps
     {
-        public const string Check = Join.JoinEndpoints.Steps.Check;
         public const string Set = "set";
     }
 
@@ -52,60 +52,46 @@ internal static class ResetEndpoints
             $"/reset?sent{(ReturnTo(http) is { } path ? $"&return={Uri.EscapeDataString(path)}" : "")}");
     }
 
-    private static async Task<IResult> ShowAsync(string reset, [AsParameters] Services services)
+    private static Task<IResult> ShowAsync(string reset, [AsParameters] Services services) =>
+        Flow(reset, services).ShowAsync();
+
+    private static Task<IResult> AnswerAsync(string reset, [AsParameters] Services services)
     {
-        var http = services.Http;
-        if (!CodeCookie.TryParseId(reset, out var id) || services.Codes.Read(http.Request, id) is not { } link)
-            return PageResults.Page<ResetCodePage>(new { });
-        var found = await services.Resets.LookAsync(link, http.RequestAborted);
-        if (found.State is not PasswordResetState.Unknown) return Show(found, http);
-        services.Codes.Delete(http.Response, link);
-        return PageResults.Page<ResetCodePage>(new { });
+        var flow = Flow(reset, services);
+        return flow.AnswerAsync(async (code, form) => form["step"] == Steps.Set
+            ? await SetAsync(code, form["password"].ToString(), services) ?? flow.ToState(code)
+            : flow.ToState(code));
     }
 
-    private static async Task<IResult> AnswerAsync(string reset, [AsParameters] Services services)
+    // Null: it was refused for another reason than the password. The state has changed since the page was shown, and
+    // the page explains the new state.
+    private static async Task<IResult?> SetAsync(CheckedCode code, string password, Services services)
     {
         var http = services.Http;
-        var form = await http.Request.ReadFormAsync(http.RequestAborted);
-        var isId = CodeCookie.TryParseId(reset, out var id);
-        if (services.Limits.Code(http, isId ? id.ToString() : "") is { } wait) return PageResults.TooMany(http, wait);
-        if (form["step"] == Steps.Check) return await CheckAsync(isId ? id : null, form["code"].ToString(), services);
-        if (!isId || services.Codes.Read(http.Request, id) is not { } link) return Refuse(ResetCodePage.Forgotten);
-        return form["step"] == Steps.Set
-            ? await SetAsync(link, form["password"].ToString(), services)
-            : PageResults.SeeOther(PageOf(link, http));
-    }
-
-    private static async Task<IResult> CheckAsync(Guid? id, string typed, Services services)
-    {
-        var http = services.Http;
-        if (!CheckedResets.TryFind(typed, out var secret)) return Refuse(ResetCodePage.NotACode);
-        if (id is null) return Refuse(ResetCodePage.Unknown);
-        var link = new PasswordResetLink(id.Value, secret);
-        if ((await services.Resets.LookAsync(link, http.RequestAborted)).State is PasswordResetState.Unknown)
-            return Refuse(ResetCodePage.Unknown);
-        services.Codes.Write(http.Response, link);
-        return PageResults.SeeOther(PageOf(link, http));
-    }
-
-    private static async Task<IResult> SetAsync(PasswordResetLink link, string password, Services services)
-    {
-        var http = services.Http;
-        var done = await services.Resets.CompleteAsync(link, password, http.Device, http.RequestAborted);
+        var done = await services.Resets.CompleteAsync(LinkOf(code), password, http.Device, http.RequestAborted);
         if (done.TryGet(out var session, out var error))
         {
             services.Sessions.Write(http.Response, session);
-            services.Codes.Delete(http.Response, link);
+            services.Codes.Delete(http.Response, code);
             return PageResults.SeeOther(ReturnTo(http) ?? "/me");
         }
 
-        // If it is refused for another reason than the password, the state has changed since the page was shown. The
-        // page explains the new state.
-        var found = await services.Resets.LookAsync(link, http.RequestAborted);
-        return found.State is PasswordResetState.Open
-            ? Show(found, http, error)
-            : PageResults.SeeOther(PageOf(link, http));
+        var found = await services.Resets.LookAsync(LinkOf(code), http.RequestAborted);
+        return found.State is PasswordResetState.Open ? Show(found, http, error) : null;
     }
+
+    private static CodeFlow<ResetCodePage> Flow(string reset, Services services) =>
+        new(services.Http, services.Codes, services.Limits, slug: "", reset)
+        {
+            Query = ReturnTo(services.Http) is { } path ? $"?return={Uri.EscapeDataString(path)}" : "",
+            State = async code =>
+            {
+                var found = await services.Resets.LookAsync(LinkOf(code), services.Http.RequestAborted);
+                return found.State is PasswordResetState.Unknown ? null : Show(found, services.Http);
+            },
+        };
+
+    private static PasswordResetLink LinkOf(CheckedCode code) => new(code.Id, code.Secret);
 
     private static IResult Show(PasswordResetView found, HttpContext http, Error? error = null)
     {
@@ -114,14 +100,8 @@ internal static class ResetEndpoints
         return PageResults.Page<ResetPage>(new { Reset = found, ReturnTo = ReturnTo(http), Error = error }, status);
     }
 
-    private static IResult Refuse(string problem) =>
-        PageResults.Page<ResetCodePage>(new { Problem = problem }, StatusCodes.Status422UnprocessableEntity);
-
-    private static string PageOf(PasswordResetLink link, HttpContext http) =>
-        CheckedResets.PathOf(link) + (ReturnTo(http) is { } path ? $"?return={Uri.EscapeDataString(path)}" : "");
-
     private static string? ReturnTo(HttpContext http) => LocalPath.OrNull(http.Request.Query["return"]);
 
     private sealed record Services(
-        HttpContext Http, PasswordResetService Resets, CheckedResets Codes, GuestLimits Limits, SessionCookie Sessions);
+        HttpContext Http, PasswordResetService Resets, ResetCodes Codes, GuestLimits Limits, SessionCookie Sessions);
 }

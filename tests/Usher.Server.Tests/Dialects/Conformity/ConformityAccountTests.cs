@@ -36,9 +36,11 @@ public sealed class ConformityAccountTests(UsherApp app)
         await answer.AssertAsync(200, $$"""
             { "data": [
                 { "type": "api-keys", "id": "{{ShortId.Of(keys[0].Id)}}",
-                  "attributes": { "created-date": {{keys[0].CreatedAt.ToUnixTimeMilliseconds()}}, "status": "ENABLED", "last-used-date": null }, "relationships": {} },
+                  "attributes": { "created-date": {{keys[0].CreatedAt.ToUnixTimeMilliseconds()}}, "status": "ENABLED",
+                    "last-used-date": null }, "relationships": {} },
                 { "type": "api-keys", "id": "{{ShortId.Of(keys[1].Id)}}",
-                  "attributes": { "created-date": {{keys[1].CreatedAt.ToUnixTimeMilliseconds()}}, "status": "DISABLED", "last-used-date": 1718000000456 }, "relationships": {} }] }
+                  "attributes": { "created-date": {{keys[1].CreatedAt.ToUnixTimeMilliseconds()}},
+                    "status": "DISABLED", "last-used-date": 1718000000456 }, "relationships": {} }] }
             """);
         var text = await answer.Content.ReadAsStringAsync(Ct);
         Assert.DoesNotContain(mara.Key[4..], text, StringComparison.Ordinal);
@@ -54,10 +56,13 @@ public sealed class ConformityAccountTests(UsherApp app)
             db.ApiKeys.AsNoTracking().SingleAsync(k => k.MemberId == mara.Member.Id, Ct));
         await mara.Client.GetAsync("/v1/api-keys/" + ShortId.Of(key.Id), Ct).AssertAsync(200, $$"""
             { "data": { "type": "api-keys", "id": "{{ShortId.Of(key.Id)}}",
-                "attributes": { "created-date": {{key.CreatedAt.ToUnixTimeMilliseconds()}}, "status": "ENABLED", "last-used-date": null }, "relationships": {} } }
+                "attributes": { "created-date": {{key.CreatedAt.ToUnixTimeMilliseconds()}}, "status": "ENABLED",
+                  "last-used-date": null }, "relationships": {} } }
             """);
 
-        const string NoSuchKey = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such API key" }] }""";
+        const string NoSuchKey = """
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such API key" }] }
+            """;
         await org.Admin.GetAsync("/v1/api-keys/" + ShortId.Of(key.Id), Ct).AssertAsync(422, NoSuchKey);
         await mara.Client.GetAsync("/v1/api-keys/Zt4mWq8LsB0c", Ct).AssertAsync(422, NoSuchKey);
     }
@@ -68,17 +73,21 @@ public sealed class ConformityAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var added = await org.Admin.PostTextAsync("/v1/accounts", """
             { "data": { "type": "account", "attributes": { "name": "Billing", "environment": "Live", "tags": ["a"],
-                "access": { "keys": { "roleArn": "arn:aws:iam::123456789012:role/Conformity", "externalId": "77ba5e41" } } } } }
+                "access": { "keys": { "roleArn": "arn:aws:iam::123456789012:role/Conformity",
+                  "externalId": "77ba5e41" } } } } }
             """, "application/vnd.api+json");
 
         var resource = (await app.QueryAsync(db =>
             db.Resources.AsNoTracking().Where(r => r.OrganizationId == org.Id).ToListAsync(Ct))).MaxBy(r => r.Id)!;
         var expected = $$"""
             { "type": "accounts", "id": "{{ShortId.Of(resource.Id)}}",
-              "attributes": { "name": "Billing", "environment": "Live", "awsaccount-id": "123456789012", "cloud-type": "aws", "status": "ACTIVE",
-                "has-real-time-monitoring": false, "subscription-type": "advanced", "created-date": {{resource.CreatedAt.ToUnixTimeMilliseconds()}},
+              "attributes": { "name": "Billing", "environment": "Live", "awsaccount-id": "123456789012",
+                "cloud-type": "aws", "status": "ACTIVE",
+                "has-real-time-monitoring": false, "subscription-type": "advanced",
+                  "created-date": {{resource.CreatedAt.ToUnixTimeMilliseconds()}},
                 "last-checked-date": null, "last-notified-date": null, "last-monitoring-event-date": null },
-              "relationships": { "organisation": { "data": { "type": "organisations", "id": "{{ShortId.Of(org.Id)}}" } } } }
+              "relationships": { "organisation": { "data": { "type": "organisations",
+                "id": "{{ShortId.Of(org.Id)}}" } } } }
             """;
         await added.AssertAsync(200, $$"""{ "data": {{expected}} }""");
         var list = await org.Admin.GetAsync("/v1/accounts", Ct).OkAsync();
@@ -108,7 +117,10 @@ public sealed class ConformityAccountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await AddAsync(org.Admin, """{ "name": " PRODUCTION " }""")
-            .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/name" }, "details": "Name is already in use" }] }""");
+            .AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/name" },
+                "details": "Name is already in use" }] }
+                """);
         Assert.Equal(3, (await org.Admin.GetAsync("/v1/accounts", Ct).OkAsync()).At("data").GetArrayLength());
     }
 
@@ -150,7 +162,7 @@ public sealed class ConformityAccountTests(UsherApp app)
     }
 
     [Fact]
-    public async Task One_account_is_an_object_for_whoever_reaches_it_and_the_401_of_a_missing_privilege_for_all_others()
+    public async Task One_account_is_an_object_for_a_caller_who_reaches_it_and_a_401_for_all_others()
     {
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var some = await org.ActiveAsync(
@@ -165,7 +177,10 @@ public sealed class ConformityAccountTests(UsherApp app)
         foreach (var id in new[] { org.Accounts[1], org.Accounts[2], other.Accounts[0], "nope" })
             await some.Client.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(401, NotAuthorized);
         foreach (var id in new[] { other.Accounts[0], "nope" })
-            await org.Admin.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such account" }] }""");
+            await org.Admin.GetAsync("/v1/accounts/" + id, Ct).AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+                "details": "No such account" }] }
+                """);
     }
 
     private static NewLevel Level(TestOrganization org, int resource, AccessLevel level) =>

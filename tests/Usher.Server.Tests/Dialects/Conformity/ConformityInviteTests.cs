@@ -26,7 +26,9 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task A_new_user_without_a_list_has_no_access_to_any_account(string list)
     {
         var org = await app.CreateOrganizationAsync();
-        var invited = await InviteAsync(org, $$"""{ "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test"{{list}} }""").OkAsync();
+        var invited = await InviteAsync(org, $$"""
+            { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test"{{list}} }
+            """).OkAsync();
 
         Assert.Equal(["NONE", "NONE", "NONE"], await LevelsAsync(org, invited));
     }
@@ -119,7 +121,10 @@ public sealed class ConformityInviteTests(UsherApp app)
         var caller = await org.ActiveAsync("mara@acme.test");
         await org.SetStatusAsync(caller.Member, status);
         await InviteAsync(org, User(" Mara@ACME.test ", "ADMIN"))
-            .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "User already exists" }] }""");
+            .AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" },
+                "details": "User already exists" }] }
+                """);
 
         var member = await org.MemberAsync("mara@acme.test");
         Assert.Equal((BuiltInRole.User, status, "Ada"), (member.Role, member.Status, member.FirstName));
@@ -168,7 +173,8 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var invited = await InviteAsync(org, """
-            { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "role": "USER", "firstName": "Marah" }
+            { "firstName": "Mara", "lastName": "Lind", "role": "ADMIN", "email": "mara@acme.test", "role": "USER",
+              "firstName": "Marah" }
             """).OkAsync();
 
         Assert.Equal(
@@ -188,9 +194,11 @@ public sealed class ConformityInviteTests(UsherApp app)
             Content = new StringContent($$"""
                 { "data": {
                     "type": "", "id": "",
-                    "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "IsCloudOneUser": false,
+                    "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER",
+                      "email": "mara@acme.test", "IsCloudOneUser": false,
                         "summary_email_opt_out": false, "mfa": false, "accessList": [{{Entry(org, 0, "FULL")}}] },
-                    "relationships": { "organisation": { "data": { "type": "", "id": "" } }, "accountAccessList": null },
+                    "relationships": { "organisation": { "data": { "type": "", "id": "" } },
+                      "accountAccessList": null },
                     "meta": { "IsApiKeyUser": false } } }
                 """, new System.Net.Http.Headers.MediaTypeHeaderValue("application/vnd.api+json")),
         };
@@ -210,7 +218,10 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await InviteAsync(org, User("mara@acme.test", role))
-            .AssertAsync(422, $$"""{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/role" }, "details": "{{details}}" }] }""");
+            .AssertAsync(422, $$"""
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/role" },
+                "details": "{{details}}" }] }
+                """);
         Assert.Single(await org.MembersAsync());
     }
 
@@ -218,16 +229,24 @@ public sealed class ConformityInviteTests(UsherApp app)
     public async Task Every_problem_is_told_at_once_in_the_order_of_the_documentation()
     {
         var org = await app.CreateOrganizationAsync();
-        await InviteAsync(org, $$"""{ "accessList": [{ "level": "FULL" }, {{Entry(org, 0, "full")}}, {}], "role": null, "lastName": " " }""").AssertAsync(422, """
+        await InviteAsync(org, $$"""
+            { "accessList": [{ "level": "FULL" }, {{Entry(org, 0, "full")}}, {}], "role": null, "lastName": " " }
+            """).AssertAsync(422, """
             { "errors": [
-                { "status": 422, "source": { "pointer": "/data/attributes/firstName" }, "details": "First name is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/lastName" }, "details": "Last name is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/firstName" },
+                  "details": "First name is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/lastName" },
+                  "details": "Last name is required" },
                 { "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "Email is required" },
                 { "status": 422, "source": { "pointer": "/data/attributes/role" }, "details": "Role is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/0/account" }, "details": "Account is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/1/level" }, "details": "Level is invalid" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/account" }, "details": "Account is required" },
-                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/level" }, "details": "Level is invalid" }] }
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/0/account" },
+                  "details": "Account is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/1/level" },
+                  "details": "Level is invalid" },
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/account" },
+                  "details": "Account is required" },
+                { "status": 422, "source": { "pointer": "/data/attributes/accessList/2/level" },
+                  "details": "Level is invalid" }] }
             """);
     }
 
@@ -240,8 +259,11 @@ public sealed class ConformityInviteTests(UsherApp app)
                 other.Accounts[0], ShortId.Of(Guid.NewGuid()), "acA7-x_91", org.Created.Resources[0].Id.ToString(),
             })
         {
-            await InviteAsync(org, User("mara@acme.test", list: $$"""{{Entry(org, 0, "FULL")}}, { "account": "{{account}}", "level": "FULL" }""")).AssertAsync(422, """
-                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/accessList/1/account" }, "details": "Account not found" }] }
+            await InviteAsync(org, User("mara@acme.test", list: $$"""
+                {{Entry(org, 0, "FULL")}}, { "account": "{{account}}", "level": "FULL" }
+                """)).AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/accessList/1/account" },
+                  "details": "Account not found" }] }
                 """);
         }
 
@@ -325,12 +347,14 @@ public sealed class ConformityInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["acme.test"]);
         await InviteAsync(org, User("mara@elsewhere.test")).AssertAsync(422, """
-            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "The organization does not allow addresses of this domain." }] }
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" },
+              "details": "The organization does not allow addresses of this domain." }] }
             """);
         await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
             s.SetSeatLimitAsync(org.System, 1, Ct));
         await InviteAsync(org, User("mara@acme.test")).AssertAsync(422, """
-            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "The organization has no free seat." }] }
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+              "details": "The organization has no free seat." }] }
             """);
     }
 
@@ -349,7 +373,10 @@ public sealed class ConformityInviteTests(UsherApp app)
 
     private static string User(
         string email, string role = "USER", string first = "Mara", string last = "Lind", string list = "") =>
-        $$"""{ "firstName": "{{first}}", "lastName": "{{last}}", "role": "{{role}}", "email": "{{email}}", "accessList": [{{list}}] }""";
+        $$"""
+        { "firstName": "{{first}}", "lastName": "{{last}}", "role": "{{role}}", "email": "{{email}}",
+        "accessList": [{{list}}] }
+        """;
 
     private static Task<HttpResponseMessage> InviteAsync(TestOrganization org, string attributes) =>
         PostAsync(org.Admin, attributes);

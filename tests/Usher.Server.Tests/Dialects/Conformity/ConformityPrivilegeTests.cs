@@ -12,7 +12,10 @@ namespace Usher.Server.Tests.Dialects.Conformity;
 /// </summary>
 public sealed class ConformityPrivilegeTests(UsherApp app)
 {
-    private const string Body = """{ "data": { "role": "USER", "accessList": [], "attributes": { "firstName": "N", "lastName": "N", "role": "USER", "email": "new@acme.test", "name": "New" } } }""";
+    private const string Body = """
+        { "data": { "role": "USER", "accessList": [], "attributes": { "firstName": "N", "lastName": "N", "role": "USER",
+        "email": "new@acme.test", "name": "New" } } }
+        """;
 
     [Theory]
     [InlineData("GET", "/users/whoami", "AFRN")]
@@ -68,7 +71,9 @@ public sealed class ConformityPrivilegeTests(UsherApp app)
                 Assert.True(
                     answer.StatusCode == expected,
                     $"{who} {method} {at}: {answer.StatusCode} {await answer.BodyAsync()}");
-                if (answer.StatusCode is HttpStatusCode.Unauthorized) await answer.AssertAsync(401, """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""");
+                if (answer.StatusCode is HttpStatusCode.Unauthorized) await answer.AssertAsync(401, """
+                    { "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }
+                    """);
             }
         }
     }

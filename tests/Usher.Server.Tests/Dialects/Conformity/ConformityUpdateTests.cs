@@ -24,11 +24,16 @@ public sealed class ConformityUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.InviteAsync("mara@acme.test", r => r with { FirstName = "Mara", LastName = "Lind" });
-        await UpdateAsync(org, mara, $$"""{ "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "READONLY" }] }""").AssertAsync(200, $$"""
+        await UpdateAsync(org, mara, $$"""
+            { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "READONLY" }] }
+            """).AssertAsync(200, $$"""
             { "data": { "type": "users", "id": "{{ShortId.Of(mara.Id)}}",
-                "attributes": { "first-name": "Mara", "last-name": "Lind", "role": "USER", "email": "mara@acme.test", "status": "INVITED", "last-login-date": null,
-                    "created-date": {{mara.CreatedAt.ToUnixTimeMilliseconds()}}, "mfa": false, "summary-email-opt-out": false },
-                "relationships": { "organisation": { "data": { "type": "organisations", "id": "{{ShortId.Of(org.Id)}}" } } } } }
+                "attributes": { "first-name": "Mara", "last-name": "Lind", "role": "USER", "email": "mara@acme.test",
+                  "status": "INVITED", "last-login-date": null,
+                    "created-date": {{mara.CreatedAt.ToUnixTimeMilliseconds()}}, "mfa": false,
+                      "summary-email-opt-out": false },
+                "relationships": { "organisation": { "data": { "type": "organisations",
+                  "id": "{{ShortId.Of(org.Id)}}" } } } } }
             """);
         Assert.Equal(["READONLY", "NONE", "NONE"], await LevelsAsync(org, mara));
     }
@@ -38,7 +43,10 @@ public sealed class ConformityUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var mara = await org.InviteAsync("mara@acme.test", r => r with { Levels = [Level(org, 0), Level(org, 1)] });
-        await UpdateAsync(org, mara, $$"""{ "role": "USER", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "NONE" }, { "account": "{{org.Accounts[2]}}", "level": "READONLY" }] }""").OkAsync();
+        await UpdateAsync(org, mara, $$"""
+            { "role": "USER", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "NONE" },
+            { "account": "{{org.Accounts[2]}}", "level": "READONLY" }] }
+            """).OkAsync();
         Assert.Equal(["FULL", "NONE", "READONLY"], await LevelsAsync(org, mara));
     }
 
@@ -77,8 +85,13 @@ public sealed class ConformityUpdateTests(UsherApp app)
         """{ "data": { "role": "USER", "accessList": {} } }""",
         """[{ "pointer": "/data/accessList", "details": "Access list is invalid" }]""")]
     [InlineData(
-        """{ "data": { "role": "OWNER", "accessList": [{ "level": "FULL" }, { "account": "x", "level": "READ_ONLY" }] } }""",
-        """[{ "pointer": "/data/role", "details": "Role is invalid" }, { "pointer": "/data/accessList/0/account", "details": "Account is required" }, { "pointer": "/data/accessList/1/level", "details": "Level is invalid" }]""")]
+        """
+        { "data": { "role": "OWNER", "accessList": [{ "level": "FULL" }, { "account": "x", "level": "READ_ONLY" }] } }
+        """,
+        """
+        [{ "pointer": "/data/role", "details": "Role is invalid" }, { "pointer": "/data/accessList/0/account",
+        "details": "Account is required" }, { "pointer": "/data/accessList/1/level", "details": "Level is invalid" }]
+        """)]
     [InlineData(
         """{ "data": { "role": "USER", "accessList": [{ "account": "nope", "level": "FULL" }] } }""",
         """[{ "pointer": "/data/accessList/0/account", "details": "Account not found" }]""")]
@@ -87,7 +100,10 @@ public sealed class ConformityUpdateTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var mara = await org.InviteAsync("mara@acme.test");
         var errors = string.Join(", ", System.Text.Json.JsonDocument.Parse(faults).RootElement.EnumerateArray()
-            .Select(f => $$"""{ "status": 422, "source": { "pointer": "{{f.TextAt("pointer")}}" }, "details": "{{f.TextAt("details")}}" }"""));
+            .Select(f => $$"""
+                { "status": 422, "source": { "pointer": "{{f.TextAt("pointer")}}" },
+                "details": "{{f.TextAt("details")}}" }
+                """));
         await org.Admin.SendTextAsync(HttpMethod.Patch, "/v1/users/" + ShortId.Of(mara.Id), body)
             .AssertAsync(422, $$"""{ "errors": [{{errors}}] }""");
         Assert.Equal(mara.Version, (await org.MemberAsync("mara@acme.test")).Version);
@@ -98,8 +114,14 @@ public sealed class ConformityUpdateTests(UsherApp app)
     {
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var mara = await org.InviteAsync("mara@acme.test");
-        await UpdateAsync(org, mara, $$"""{ "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "FULL" }, { "account": "{{other.Accounts[0]}}", "level": "FULL" }] }""")
-            .AssertAsync(422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/accessList/1/account" }, "details": "Account not found" }] }""");
+        await UpdateAsync(org, mara, $$"""
+            { "role": "USER", "accessList": [{ "account": "{{org.Accounts[0]}}", "level": "FULL" },
+            { "account": "{{other.Accounts[0]}}", "level": "FULL" }] }
+            """)
+            .AssertAsync(422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/accessList/1/account" },
+                "details": "Account not found" }] }
+                """);
         Assert.Equal(["NONE", "NONE", "NONE"], await LevelsAsync(org, mara));
     }
 
@@ -107,7 +129,10 @@ public sealed class ConformityUpdateTests(UsherApp app)
     public async Task The_last_administrator_can_be_neither_demoted_nor_revoked()
     {
         var org = await app.CreateOrganizationAsync();
-        const string refused = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/role" }, "details": "Organisation must have at least one ADMIN" }] }""";
+        const string refused = """
+            { "errors": [{ "status": 422, "source": { "pointer": "/data/role" },
+            "details": "Organisation must have at least one ADMIN" }] }
+            """;
         await UpdateAsync(org, org.Created.Owner, """{ "role": "READ_ONLY" }""").AssertAsync(422, refused);
         await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(org.Created.Owner.Id), Ct).AssertAsync(422, refused);
         await org.ActiveAsync("second@acme.test", r => r with { Role = BuiltInRole.Admin });
@@ -127,7 +152,10 @@ public sealed class ConformityUpdateTests(UsherApp app)
         {
             await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(id), Ct)
                 .AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
-            const string gone = """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "No such user" }] }""";
+            const string gone = """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+                "details": "No such user" }] }
+                """;
             await org.Admin.GetAsync("/v1/users/" + ShortId.Of(id), Ct).AssertAsync(422, gone);
             await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(id), Ct).AssertAsync(422, gone);
             await UpdateAsync(org, id, """{ "role": "ADMIN" }""").AssertAsync(422, gone);
@@ -149,7 +177,8 @@ public sealed class ConformityUpdateTests(UsherApp app)
         await org.Admin.DeleteAsync("/v1/users/" + ShortId.Of(mara.Id), Ct)
             .AssertAsync(200, """{ "meta": { "status": "revoked" } }""");
         var back = await org.Admin.PostTextAsync("/v1/users", $$"""
-            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "READONLY" }] } } }
+            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER",
+              "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[1]}}", "level": "READONLY" }] } } }
             """).OkAsync();
         Assert.Equal((ShortId.Of(mara.Id), "INVITED"), (back.TextAt("data/id"), back.TextAt("data/attributes/status")));
         Assert.Equal(["FULL", "READONLY", "NONE"], await LevelsAsync(org, mara));
@@ -160,10 +189,14 @@ public sealed class ConformityUpdateTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var body = $$"""
-            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER", "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[2]}}", "level": "FULL" }] } } }
+            { "data": { "attributes": { "firstName": "Mara", "lastName": "Lind", "role": "USER",
+              "email": "mara@acme.test", "accessList": [{ "account": "{{org.Accounts[2]}}", "level": "FULL" }] } } }
             """;
         await org.Admin.PostTextAsync("/v1/users/sso", body).AssertAsync(
-            422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" }, "details": "Organisation does not have an external identity provider" }] }""");
+            422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes" },
+                "details": "Organisation does not have an external identity provider" }] }
+                """);
         Assert.Single(await org.MembersAsync());
 
         Assert.Null(
@@ -184,7 +217,10 @@ public sealed class ConformityUpdateTests(UsherApp app)
         Assert.Equal(["NONE", "NONE", "FULL"], await LevelsAsync(org, await org.MemberAsync("mara@acme.test")));
         Assert.Empty(await org.OutboxAsync());
         await org.Admin.PostTextAsync("/v1/users/sso", body).AssertAsync(
-            422, """{ "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" }, "details": "User already exists" }] }""");
+            422, """
+                { "errors": [{ "status": 422, "source": { "pointer": "/data/attributes/email" },
+                "details": "User already exists" }] }
+                """);
     }
 
     private static Task<HttpResponseMessage> UpdateAsync(TestOrganization org, Member member, string data) =>

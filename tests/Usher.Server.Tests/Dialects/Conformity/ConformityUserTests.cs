@@ -23,9 +23,12 @@ public sealed class ConformityUserTests(UsherApp app)
         var owner = org.Created.Owner;
         var expected = $$"""
             { "data": { "type": "users", "id": "{{ShortId.Of(owner.Id)}}",
-                "attributes": { "first-name": "Olivia", "last-name": "Owner", "role": "ADMIN", "email": "{{owner.Email}}", "status": "ACTIVE", "last-login-date": null,
-                    "created-date": {{owner.CreatedAt.ToUnixTimeMilliseconds()}}, "mfa": false, "summary-email-opt-out": false },
-                "relationships": { "organisation": { "data": { "type": "organisations", "id": "{{ShortId.Of(org.Id)}}" } } } } }
+                "attributes": { "first-name": "Olivia", "last-name": "Owner", "role": "ADMIN",
+                  "email": "{{owner.Email}}", "status": "ACTIVE", "last-login-date": null,
+                    "created-date": {{owner.CreatedAt.ToUnixTimeMilliseconds()}}, "mfa": false,
+                      "summary-email-opt-out": false },
+                "relationships": { "organisation": { "data": { "type": "organisations",
+                  "id": "{{ShortId.Of(org.Id)}}" } } } } }
             """;
 
         await org.Admin.GetAsync("/v1/users/whoami", Ct).AssertAsync(200, expected);
@@ -47,7 +50,10 @@ public sealed class ConformityUserTests(UsherApp app)
         Assert.Equal(
             $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"}]""", await ListAsync(mara.Client, path));
         Assert.Equal(
-            $$"""[{"account":"{{org.Accounts[0]}}","level":"READONLY"},{"account":"{{org.Accounts[1]}}","level":"NONE"},{"account":"{{org.Accounts[2]}}","level":"NONE"}]""",
+            $$"""
+            [{"account":"{{org.Accounts[0]}}","level":"READONLY"},{"account":"{{org.Accounts[1]}}","level":"NONE"},
+            {"account":"{{org.Accounts[2]}}","level":"NONE"}]
+            """,
             await ListAsync(org.Admin, path));
     }
 
@@ -93,7 +99,7 @@ public sealed class ConformityUserTests(UsherApp app)
     }
 
     [Fact]
-    public async Task The_list_has_the_invited_and_the_active_in_the_order_they_came_and_nobody_removed_or_without_a_person()
+    public async Task The_list_has_invited_and_active_persons_in_the_order_they_came_and_no_removed_ones()
     {
         var org = await app.CreateOrganizationAsync();
         await org.InviteAsync("zoe@acme.test", sendMail: false);
@@ -156,7 +162,9 @@ public sealed class ConformityUserTests(UsherApp app)
         {
             var caller = await org.ActiveAsync(name + "@acme.test", change);
             await caller.Client.GetAsync("/v1/users", Ct)
-                .AssertAsync(401, """{ "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }""");
+                .AssertAsync(401, """
+                    { "errors": [{ "status": 401, "details": "You are not authorized to perform such actions" }] }
+                    """);
         }
     }
 

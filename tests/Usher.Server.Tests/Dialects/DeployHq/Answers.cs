@@ -11,10 +11,14 @@ internal static class Answers
         """{ "error": "Only account administrators can change permissions", "error_code": "forbidden" }""";
     public const string NotCovered =
         """{ "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }""";
-    public const string ReadOnlyKey = """{ "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only", "hint": "Use a key that may write." }""";
+    public const string ReadOnlyKey = """
+        { "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only",
+        "hint": "Use a key that may write." }
+        """;
 
     public const string NotFound = """
-        { "status": "not_found", "error": "Record not found", "error_code": "record_not_found", "hint": "There is no such record in this account." }
+        { "status": "not_found", "error": "Record not found", "error_code": "record_not_found",
+          "hint": "There is no such record in this account." }
         """;
 
     public static readonly string[] Flags =
@@ -25,10 +29,16 @@ internal static class Answers
 
     public static string Forbidden(
         string hint = "This needs an account administrator, or the permission to manage users.") =>
-        $$"""{ "status": 403, "error": "You are not allowed to access this resource", "error_code": "forbidden", "hint": "{{hint}}" }""";
+        $$"""
+        { "status": 403, "error": "You are not allowed to access this resource", "error_code": "forbidden",
+        "hint": "{{hint}}" }
+        """;
 
     public static string WrapperMissing(string name) =>
-        $$"""{ "status": 400, "error": "param is missing or the value is empty: {{name}}", "error_code": "parameter_missing", "hint": "Wrap the members in it." }""";
+        $$"""
+        { "status": 400, "error": "param is missing or the value is empty: {{name}}", "error_code": "parameter_missing",
+        "hint": "Wrap the members in it." }
+        """;
 
     public static string Fault(string member, string text) => $$"""{ "{{member}}": ["{{text}}"] }""";
 

@@ -20,11 +20,15 @@ public sealed class DeployHqAccountTests(UsherApp app)
         var noor = await org.ActiveAsync(
             "noor@acme.test", r => r with { Permissions = [Permissions.BillingManagement] });
         await noor.Client.GetAsync("/profile", Ct).AssertAsync(200, $$"""
-            { "id": {{noor.Member.Number}}, "identifier": "{{noor.Member.Id}}", "first_name": "Ada", "last_name": "Lovelace", "email_address": "noor@acme.test", "time_zone": "Europe/Berlin",
-              "account_administrator": false, "activated": true, "can_manage_users": false, "can_manage_billing": true, "can_create_projects": false,
+            { "id": {{noor.Member.Number}}, "identifier": "{{noor.Member.Id}}", "first_name": "Ada",
+              "last_name": "Lovelace", "email_address": "noor@acme.test", "time_zone": "Europe/Berlin",
+              "account_administrator": false, "activated": true, "can_manage_users": false,
+                "can_manage_billing": true, "can_create_projects": false,
               "can_manage_agents": false, "all_projects_allowed": false,
-              "account": { "name": "Org {{org.Slug}}", "permalink": "{{org.Slug}}", "time_zone": "Europe/Berlin", "package": null, "trialling": false, "suspended": false,
-                "project_count": 3, "project_limit": null, "users_allowed": true, "beta_features": false, "static_hosting_eligible": false, "managed_vps_eligible": false } }
+              "account": { "name": "Org {{org.Slug}}", "permalink": "{{org.Slug}}", "time_zone": "Europe/Berlin",
+                "package": null, "trialling": false, "suspended": false,
+                "project_count": 3, "project_limit": null, "users_allowed": true, "beta_features": false,
+                  "static_hosting_eligible": false, "managed_vps_eligible": false } }
             """);
         Assert.Equal(
             14,
@@ -40,7 +44,8 @@ public sealed class DeployHqAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
         await noor.Client.AskAsync(method, "/profile", """
-            { "user": { "first_name": " Nora ", "time_zone": "Asia/Tokyo", "email_address": "noor@acme.test", "alphabetic_sort": "1", "account_administrator": true, "can_manage_users": null } }
+            { "user": { "first_name": " Nora ", "time_zone": "Asia/Tokyo", "email_address": "noor@acme.test",
+              "alphabetic_sort": "1", "account_administrator": true, "can_manage_users": null } }
             """).AssertAsync(200, Ok);
         var profile = await noor.Client.GetAsync("/profile", Ct).OkAsync();
         Assert.Equal(
@@ -101,7 +106,8 @@ public sealed class DeployHqAccountTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.Admin.AskAsync(method, "/account", $$"""
-            { "account": { "name": " Acme ", "permalink": "{{org.Slug}}", "ip_restricted": false, "two_factor_auth_required": "0", "strong_password_required": 0, "cname": "x" } }
+            { "account": { "name": " Acme ", "permalink": "{{org.Slug}}", "ip_restricted": false,
+              "two_factor_auth_required": "0", "strong_password_required": 0, "cname": "x" } }
             """).AssertAsync(200, Account(org, "Acme", "Etc/UTC"));
         await org.Admin.AskAsync(method, "/account", """{ "account": { "time_zone": "Asia/Tokyo" } }""")
             .AssertAsync(200, Account(org, "Acme", "Asia/Tokyo"));
@@ -145,7 +151,9 @@ public sealed class DeployHqAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
         await noor.Client.GetAsync("/account/billing_status.json", Ct)
-            .AssertAsync(200, """{ "package": null, "frequency": 1, "trialling": false, "suspended": false, "scheduled_change": null }""");
+            .AssertAsync(200, """
+                { "package": null, "frequency": 1, "trialling": false, "suspended": false, "scheduled_change": null }
+                """);
     }
 
     [Fact]
@@ -230,7 +238,8 @@ public sealed class DeployHqAccountTests(UsherApp app)
     }
 
     private static string Account(TestOrganization org, string name, string zone) => $$"""
-        { "name": "{{name}}", "permalink": "{{org.Slug}}", "time_zone": "{{zone}}", "package": null, "trialling": false, "suspended": false, "project_count": 3,
+        { "name": "{{name}}", "permalink": "{{org.Slug}}", "time_zone": "{{zone}}", "package": null,
+          "trialling": false, "suspended": false, "project_count": 3,
           "project_limit": null, "users_allowed": true, "ai_features_disabled": true }
         """;
 }

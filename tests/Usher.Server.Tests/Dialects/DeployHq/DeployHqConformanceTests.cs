@@ -19,17 +19,22 @@ namespace Usher.Server.Tests.Dialects.DeployHq;
 /// </summary>
 public sealed class DeployHqConformanceTests(UsherApp app)
 {
+    private static readonly string[] Paths = [
+        "/users", "/teams", "/projects", "/profile", "/account", "/account/billing_status",
+    ];
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Basic_authentication_is_the_e_mail_address_and_a_key_and_all_else_is_401_in_JSON()
     {
         const string Unauthorized = """
-            { "status": 401, "error": "Unauthorized", "error_code": "unauthorized", "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
+            { "status": 401, "error": "Unauthorized", "error_code": "unauthorized",
+              "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
             """;
         var org = await app.CreateOrganizationAsync();
         var email = org.Created.Owner.Email!;
-        foreach (var path in new[] { "/users", "/teams", "/projects", "/profile", "/account", "/account/billing_status" })
+        foreach (var path in Paths)
         {
             await AskAsync(email, org.Key).OkAsync();
             await AskAsync(email.ToUpperInvariant(), org.Key).OkAsync();
@@ -85,7 +90,9 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         await org.Admin.PostTextAsync("/users", """{ "first_name": "Noor", "email_address": "noor@acme.test" }""")
             .AssertAsync(400, WrapperMissing("user"));
         var user = await org.Admin.PostTextAsync("/users", """
-            { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "junk": {}, "id": 1, "can_manage_users": "1", "can_manage_billing": "true", "can_manage_agents": 1, "can_create_projects": "0" }, "more": 1 }
+            { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "junk": {}, "id": 1,
+              "can_manage_users": "1", "can_manage_billing": "true", "can_manage_agents": 1,
+              "can_create_projects": "0" }, "more": 1 }
             """).OkAsync(201);
         Assert.Equal(["can_manage_users", "can_manage_billing", "can_manage_agents"], user.TrueFlags());
     }
@@ -183,7 +190,10 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         foreach (var path in new[] { "/users/1/2/3", "/teams/a/b", "/security", "/nothing" })
         {
             await org.Admin.GetAsync(path, Ct)
-                .AssertAsync(404, """{ "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method", "hint": "There is no such endpoint." }""");
+                .AssertAsync(404, """
+                    { "status": "not_found", "error": "No such endpoint", "error_code": "invalid_api_method",
+                    "hint": "There is no such endpoint." }
+                    """);
         }
     }
 
@@ -215,7 +225,8 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     public async Task Everything_is_at_the_root_of_the_host()
     {
         var org = await app.CreateOrganizationAsync();
-        foreach (var path in new[] { "/users", "/teams", "/projects", "/profile", "/account", "/account/billing_status" }) await org.Admin.GetAsync(new Uri(new Uri(app.Url), path), Ct).OkAsync();
+        foreach (var path in Paths)
+            await org.Admin.GetAsync(new Uri(new Uri(app.Url), path), Ct).OkAsync();
     }
 
     [Fact]
@@ -236,7 +247,9 @@ public sealed class DeployHqConformanceTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var manager = await org.ActiveAsync(
             "manager@acme.test", r => r with { Permissions = [Permissions.UserManagement] });
-        await manager.Client.PostTextAsync("/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_billing": true } }""").AssertAsync(403, AdminsOnly);
+        await manager.Client.PostTextAsync("/users", """
+            { "user": { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_billing": true } }
+            """).AssertAsync(403, AdminsOnly);
         await manager.Client.PostTextAsync(
             "/users", """{ "user": { "first_name": "Noor", "email_address": "noor@acme.test" } }""").OkAsync(201);
     }
@@ -258,7 +271,9 @@ public sealed class DeployHqConformanceTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
-        var team = await org.Admin.PostTeamAsync("""{ "name": "Crew", "project_assignments": [{ "identifier": "staging", "can_update_config": true }] }""").OkAsync(201);
+        var team = await org.Admin.PostTeamAsync("""
+            { "name": "Crew", "project_assignments": [{ "identifier": "staging", "can_update_config": true }] }
+            """).OkAsync(201);
         await org.Admin.PutUserAsync(
             noor.Member.Id, "{}",
             $", \"project_assignments\": {team.At("project_assignments").GetRawText()}").OkAsync();

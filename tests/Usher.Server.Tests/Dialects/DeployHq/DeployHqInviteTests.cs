@@ -23,8 +23,10 @@ public sealed class DeployHqInviteTests(UsherApp app)
 
         var member = await org.MemberAsync("noor@acme.test");
         await answer.AssertAsync(201, $$"""
-            { "id": {{member.Number}}, "identifier": "{{member.Id}}", "first_name": "Noor", "last_name": "", "email_address": "Noor@acme.test", "time_zone": "Europe/Berlin",
-              "account_administrator": false, "activated": false, "can_manage_users": false, "can_manage_billing": false, "can_create_projects": false,
+            { "id": {{member.Number}}, "identifier": "{{member.Id}}", "first_name": "Noor", "last_name": "",
+              "email_address": "Noor@acme.test", "time_zone": "Europe/Berlin",
+              "account_administrator": false, "activated": false, "can_manage_users": false,
+                "can_manage_billing": false, "can_create_projects": false,
               "can_manage_agents": false, "all_projects_allowed": false }
             """);
         Assert.Empty(member.Permissions);
@@ -35,7 +37,9 @@ public sealed class DeployHqInviteTests(UsherApp app)
     public async Task Members_that_are_null_count_as_not_given()
     {
         var org = await app.CreateOrganizationAsync();
-        var user = await InviteAsync(org.Admin, """{ "first_name": "Noor", "last_name": null, "email_address": "noor@acme.test", "time_zone": null }""").OkAsync(201);
+        var user = await InviteAsync(org.Admin, """
+            { "first_name": "Noor", "last_name": null, "email_address": "noor@acme.test", "time_zone": null }
+            """).OkAsync(201);
 
         Assert.Equal(("", "Etc/UTC"), (user.TextAt("last_name"), user.TextAt("time_zone")));
     }
@@ -59,7 +63,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var user = await InviteAsync(org.Admin, """
-            { "first_name": "Noor", "email_address": "noor@acme.test", "account_administrator": true, "can_manage_users": false }
+            { "first_name": "Noor", "email_address": "noor@acme.test", "account_administrator": true,
+              "can_manage_users": false }
             """).OkAsync(201);
 
         foreach (var flag in Flags) Assert.True(user.At(flag).GetBoolean(), flag);
@@ -99,7 +104,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var user = await InviteAsync(org.Admin, $$"""
-            { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_users": {{written}}, "all_projects_allowed": {{written}}, "account_administrator": {{written}} }
+            { "first_name": "Noor", "email_address": "noor@acme.test", "can_manage_users": {{written}},
+              "all_projects_allowed": {{written}}, "account_administrator": {{written}} }
             """).OkAsync(201);
 
         foreach (var flag in new[] { "can_manage_users", "all_projects_allowed", "account_administrator" })
@@ -134,7 +140,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var answer = await org.Admin.PostTextAsync("/users", """
-            { "user": { "id": 7, "identifier": "5b0e6a52-0c1f-4d7a-9a3e-7d2f4b8c1e90", "first_name": "Noor", "email_address": "noor@acme.test", "activated": true,
+            { "user": { "id": 7, "identifier": "5b0e6a52-0c1f-4d7a-9a3e-7d2f4b8c1e90", "first_name": "Noor",
+              "email_address": "noor@acme.test", "activated": true,
                 "role": "admin", "project_assignments": [{ "identifier": "x" }] },
               "project_assignments": "nonsense", "commit": null }
             """).OkAsync(201);
@@ -154,7 +161,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
             org.Admin,
             """{ "first_name": " ", "last_name": 7, "time_zone": [], "can_manage_agents": "perhaps" }""").AssertAsync(
             422, """
-            { "first_name": ["can't be blank"], "last_name": ["is invalid"], "email_address": ["can't be blank"], "time_zone": ["is invalid"],
+            { "first_name": ["can't be blank"], "last_name": ["is invalid"], "email_address": ["can't be blank"],
+              "time_zone": ["is invalid"],
               "can_manage_agents": ["is not included in the list"] }
             """);
     }
@@ -188,7 +196,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.Admin.PostTextAsync("/users", body).AssertAsync(400, """
-            { "status": 400, "error": "param is missing or the value is empty: user", "error_code": "parameter_missing", "hint": "Wrap the members in it." }
+            { "status": 400, "error": "param is missing or the value is empty: user",
+              "error_code": "parameter_missing", "hint": "Wrap the members in it." }
             """);
     }
 
@@ -201,7 +210,9 @@ public sealed class DeployHqInviteTests(UsherApp app)
 
         await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "Pending@Acme.test" }""")
             .AssertAsync(422, Taken);
-        await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "active@acme.test", "account_administrator": true }""").AssertAsync(422, Taken);
+        await InviteAsync(org.Admin, """
+            { "first_name": "Noor", "email_address": "active@acme.test", "account_administrator": true }
+            """).AssertAsync(422, Taken);
         Assert.Equal(3, (await org.MembersAsync()).Count);
         Assert.Empty(await org.OutboxAsync());
     }
@@ -211,7 +222,8 @@ public sealed class DeployHqInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var first = await InviteAsync(org.Admin, """
-            { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "all_projects_allowed": true }
+            { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true,
+              "all_projects_allowed": true }
             """).OkAsync(201);
         await org.RemoveAsync("noor@acme.test");
         var again = await InviteAsync(org.Admin, """{ "first_name": "Noor", "email_address": "noor@acme.test" }""")
@@ -248,13 +260,17 @@ public sealed class DeployHqInviteTests(UsherApp app)
                 "account_administrator", "can_manage_billing", "can_manage_agents", "all_projects_allowed",
             })
         {
-            await InviteAsync(manager.Client, $$"""{ "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "{{flag}}": true }""")
+            await InviteAsync(manager.Client, $$"""
+                { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true,
+                "{{flag}}": true }
+                """)
                 .AssertAsync(403, MoreThanHeld);
         }
 
         Assert.Equal(2, (await org.MembersAsync()).Count);
         var user = await InviteAsync(manager.Client, """
-            { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true, "can_manage_users": true, "account_administrator": false }
+            { "first_name": "Noor", "email_address": "noor@acme.test", "can_create_projects": true,
+              "can_manage_users": true, "account_administrator": false }
             """).OkAsync(201);
         Assert.Equal(
             (true, true), (user.At("can_create_projects").GetBoolean(), user.At("can_manage_users").GetBoolean()));

@@ -17,7 +17,8 @@ public sealed class DeployHqProjectTests(UsherApp app)
         var (production, sandbox, staging) = (
             org.Created.Resources[0], org.Created.Resources[2], org.Created.Resources[1]);
         string Shown(Core.Resources.Resource r) => $$"""
-            { "name": "{{r.Name}}", "permalink": "{{r.Slug}}", "identifier": "{{r.Id}}", "public_key": "", "repository": null, "repository_url": null, "zone": "",
+            { "name": "{{r.Name}}", "permalink": "{{r.Slug}}", "identifier": "{{r.Id}}", "public_key": "",
+              "repository": null, "repository_url": null, "zone": "",
               "last_deployed_at": null, "auto_deploy_url": "", "starred": false }
             """;
         await org.Admin.GetAsync("/projects.json?page=2", Ct)
@@ -57,7 +58,8 @@ public sealed class DeployHqProjectTests(UsherApp app)
             "noor@acme.test",
             r => r with { Levels = [new(Reference.To(org.Created.Resources[0].Id), AccessLevel.ReadOnly)] });
         var team = await org.Admin.PostTeamAsync($$"""
-            { "name": "Crew", "user_ids": [{{noor.Member.Number}}], "project_assignments": [{ "identifier": "staging", "can_deploy_all": true }, { "identifier": "production" }] }
+            { "name": "Crew", "user_ids": [{{noor.Member.Number}}], "project_assignments": [{ "identifier": "staging",
+              "can_deploy_all": true }, { "identifier": "production" }] }
             """).OkAsync(201);
         Assert.Equal(["production", "staging"], await noor.Client.ProjectsAsync());
 

@@ -21,17 +21,23 @@ public sealed class DeployHqTeamTests(UsherApp app)
         var answer = await org.Admin.PostTeamAsync($$"""
             { "name": " Release crew ", "can_create_projects": "1", "user_ids": ["{{noor.Number}}", {{noor.Number}}],
               "project_assignments": [{ "identifier": "staging", "can_deploy_all": 1 },
-                { "identifier": "{{org.Created.Resources[0].Id}}", "can_deploy_all": true, "can_update_config": true, "can_manage_config_files": true }, { "identifier": "sandbox" }] }
+                { "identifier": "{{org.Created.Resources[0].Id}}", "can_deploy_all": true, "can_update_config": true,
+                  "can_manage_config_files": true }, { "identifier": "sandbox" }] }
             """);
         var id = (await answer.JsonAsync()).TextAt("identifier");
         var shown = $$"""
-            { "identifier": "{{id}}", "name": "Release crew", "is_admin": false, "can_manage_users": false, "can_manage_billing": false, "can_manage_agents": false,
+            { "identifier": "{{id}}", "name": "Release crew", "is_admin": false, "can_manage_users": false,
+              "can_manage_billing": false, "can_manage_agents": false,
               "can_create_projects": true, "all_projects_allowed": false,
-              "members": [{ "id": {{noor.Number}}, "identifier": "{{noor.Id}}", "first_name": "Ada", "last_name": "Lovelace", "email_address": "noor@acme.test" }],
+              "members": [{ "id": {{noor.Number}}, "identifier": "{{noor.Id}}", "first_name": "Ada",
+                "last_name": "Lovelace", "email_address": "noor@acme.test" }],
               "project_assignments": [
-                { "name": "Production", "identifier": "production", "can_deploy_all": true, "can_update_config": true, "can_manage_config_files": true },
-                { "name": "Sandbox", "identifier": "sandbox", "can_deploy_all": false, "can_update_config": false, "can_manage_config_files": false },
-                { "name": "Staging", "identifier": "staging", "can_deploy_all": true, "can_update_config": false, "can_manage_config_files": false }] }
+                { "name": "Production", "identifier": "production", "can_deploy_all": true, "can_update_config": true,
+                  "can_manage_config_files": true },
+                { "name": "Sandbox", "identifier": "sandbox", "can_deploy_all": false, "can_update_config": false,
+                  "can_manage_config_files": false },
+                { "name": "Staging", "identifier": "staging", "can_deploy_all": true, "can_update_config": false,
+                  "can_manage_config_files": false }] }
             """;
         await answer.AssertAsync(201, shown);
         await org.Admin.GetAsync($"/teams/{id}.json", Ct).AssertAsync(200, shown);
@@ -77,7 +83,9 @@ public sealed class DeployHqTeamTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
-        var team = await org.Admin.PostTeamAsync($$"""{ "name": "Admins", "is_admin": true, "can_manage_users": false, "user_ids": [{{noor.Member.Number}}] }""").OkAsync(201);
+        var team = await org.Admin.PostTeamAsync($$"""
+            { "name": "Admins", "is_admin": true, "can_manage_users": false, "user_ids": [{{noor.Member.Number}}] }
+            """).OkAsync(201);
         Assert.Equal(
             [
                 "is_admin", "can_manage_users", "can_manage_billing", "can_manage_agents", "can_create_projects",
@@ -97,7 +105,10 @@ public sealed class DeployHqTeamTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.ActiveAsync("noor@acme.test");
         await noor.Client.GetAsync("/teams", Ct).AssertAsync(403, Forbidden());
-        var id = (await org.Admin.PostTeamAsync($$"""{ "name": "Crew", "can_manage_users": true, "user_ids": [{{noor.Member.Number}}], "project_assignments": [{ "identifier": "staging" }] }""")
+        var id = (await org.Admin.PostTeamAsync($$"""
+            { "name": "Crew", "can_manage_users": true, "user_ids": [{{noor.Member.Number}}],
+            "project_assignments": [{ "identifier": "staging" }] }
+            """)
             .OkAsync(201)).TextAt("identifier");
         await noor.Client.GetAsync("/teams", Ct).OkAsync();
         Assert.Equal(["staging"], await noor.Client.ProjectsAsync());
@@ -114,7 +125,9 @@ public sealed class DeployHqTeamTests(UsherApp app)
     public async Task All_projects_take_the_place_of_single_ones_only_when_newly_given()
     {
         var org = await app.CreateOrganizationAsync();
-        var id = (await org.Admin.PostTeamAsync("""{ "name": "Crew", "project_assignments": [{ "identifier": "staging" }] }""").OkAsync(201)).TextAt("identifier")!;
+        var id = (await org.Admin.PostTeamAsync("""
+            { "name": "Crew", "project_assignments": [{ "identifier": "staging" }] }
+            """).OkAsync(201)).TextAt("identifier")!;
         Assert.Equal(
             1,
             (await org.Admin.PutTeamAsync(id, """{ "all_projects_allowed": false }""").OkAsync())
@@ -185,7 +198,9 @@ public sealed class DeployHqTeamTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var team = await org.GroupAsync(new("Crew"));
-        await org.Admin.PutTeamAsync(team.Id, $$"""{ "name": "Changed", "user_ids": [{{string.Join(',', Enumerable.Range(1, 10_000))}}] }""").AssertAsync(422, Fault("user_ids", "is too long (maximum is 1000)"));
+        await org.Admin.PutTeamAsync(team.Id, $$"""
+            { "name": "Changed", "user_ids": [{{string.Join(',', Enumerable.Range(1, 10_000))}}] }
+            """).AssertAsync(422, Fault("user_ids", "is too long (maximum is 1000)"));
         Assert.Equal("Crew", (await org.Admin.GetAsync($"/teams/{team.Id}", Ct).OkAsync()).TextAt("name"));
     }
 
@@ -208,7 +223,9 @@ public sealed class DeployHqTeamTests(UsherApp app)
 
         await org.Admin.PostTeamAsync($$"""{ "name": "Crew", "user_ids": [{{stranger.Number}}] }""")
             .AssertAsync(422, Fault("user_ids", "is invalid"));
-        await org.Admin.PostTeamAsync($$"""{ "name": "Crew", "project_assignments": [{ "identifier": "{{other.Created.Resources[0].Id}}" }] }""").AssertAsync(422, Fault("project_assignments", "is invalid"));
+        await org.Admin.PostTeamAsync($$"""
+            { "name": "Crew", "project_assignments": [{ "identifier": "{{other.Created.Resources[0].Id}}" }] }
+            """).AssertAsync(422, Fault("project_assignments", "is invalid"));
         Assert.Equal("Theirs", (await other.Admin.GetAsync($"/teams/{theirs.Id}", Ct).OkAsync()).TextAt("name"));
     }
 

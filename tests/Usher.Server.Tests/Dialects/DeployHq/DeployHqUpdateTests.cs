@@ -27,8 +27,10 @@ public sealed class DeployHqUpdateTests(UsherApp app)
         await org.Admin.AskAsync(
             method, $"/users/{noor.Id}",
             """{ "user": { "first_name": " Nora ", "can_create_projects": true } }""").AssertAsync(200, $$"""
-            { "id": {{noor.Number}}, "identifier": "{{noor.Id}}", "first_name": "Nora", "last_name": "Lovelace", "email_address": "noor@acme.test", "time_zone": "Asia/Tokyo",
-              "account_administrator": false, "activated": false, "can_manage_users": false, "can_manage_billing": true, "can_create_projects": true,
+            { "id": {{noor.Number}}, "identifier": "{{noor.Id}}", "first_name": "Nora", "last_name": "Lovelace",
+              "email_address": "noor@acme.test", "time_zone": "Asia/Tokyo",
+              "account_administrator": false, "activated": false, "can_manage_users": false,
+                "can_manage_billing": true, "can_create_projects": true,
               "can_manage_agents": false, "all_projects_allowed": true }
             """);
         Assert.Equal(
@@ -89,7 +91,8 @@ public sealed class DeployHqUpdateTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var noor = await org.InviteAsync("noor@acme.test", sendMail: false);
         var user = await org.Admin.PutUserAsync(noor.Number, """
-            { "id": 7, "identifier": "5b0e6a52-0c1f-4d7a-9a3e-7d2f4b8c1e90", "activated": true, "last_name": "Haddad", "project_assignments": "nonsense", "commit": null }
+            { "id": 7, "identifier": "5b0e6a52-0c1f-4d7a-9a3e-7d2f4b8c1e90", "activated": true, "last_name": "Haddad",
+              "project_assignments": "nonsense", "commit": null }
             """, """, "junk": [1] """).OkAsync();
 
         Assert.Equal(
@@ -181,7 +184,8 @@ public sealed class DeployHqUpdateTests(UsherApp app)
         await second.Client.PutUserAsync(owner, """{ "account_administrator": false }""").OkAsync();
         await second.Client.DeleteAsync($"/users/{owner}", Ct).AssertAsync(200, Ok);
         await org.Admin.GetAsync("/users", Ct).AssertAsync(401, """
-            { "status": 401, "error": "Unauthorized", "error_code": "unauthorized", "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
+            { "status": 401, "error": "Unauthorized", "error_code": "unauthorized",
+              "hint": "Authenticate with your e-mail address and an API key by HTTP Basic." }
             """);
     }
 
@@ -202,8 +206,14 @@ public sealed class DeployHqUpdateTests(UsherApp app)
                 },
             sendMail: false);
         var shown = await manager.Client.GetAsync($"/users/{noor.Id}", Ct).OkAsync();
-        await manager.Client.PutUserAsync(noor.Id, shown.GetRawText(), ""","project_assignments": [{ "identifier": "production", "can_deploy_all": 1, "can_update_config": 1, "can_manage_config_files": 1 }]""").OkAsync();
-        await manager.Client.PutUserAsync(noor.Id, """{ "first_name": "Nora", "can_create_projects": true, "can_manage_users": false, "all_projects_allowed": false }""").OkAsync();
+        await manager.Client.PutUserAsync(noor.Id, shown.GetRawText(), """
+            ,"project_assignments": [{ "identifier": "production", "can_deploy_all": 1, "can_update_config": 1,
+            "can_manage_config_files": 1 }]
+            """).OkAsync();
+        await manager.Client.PutUserAsync(noor.Id, """
+            { "first_name": "Nora", "can_create_projects": true, "can_manage_users": false,
+            "all_projects_allowed": false }
+            """).OkAsync();
         // an administrator's flags, too, as they are shown
         foreach (var owner in new[] { $"/users/{org.Created.Owner.Id}" })
             await manager.Client.AskAsync(
@@ -253,8 +263,10 @@ public sealed class DeployHqUpdateTests(UsherApp app)
         var noor = await org.ActiveAsync("noor@acme.test");
         var staging = org.Created.Resources[1].Id;
         await org.Admin.PutUserAsync(noor.Member.Id, "{}", $$"""
-            , "project_assignments": [{ "identifier": "production", "can_deploy_all": true, "can_update_config": "1", "can_manage_config_files": 1 },
-                                      { "identifier": "{{staging}}", "can_deploy_all": true, "can_update_config": false }]
+            , "project_assignments": [{ "identifier": "production", "can_deploy_all": true, "can_update_config": "1",
+              "can_manage_config_files": 1 },
+                                      { "identifier": "{{staging}}", "can_deploy_all": true,
+                                        "can_update_config": false }]
             """).OkAsync();
         Assert.Equal(["production", "staging"], await noor.Client.ProjectsAsync());
         var levels = (await org.MemberAsync("noor@acme.test")).Levels.ToDictionary(l => l.ResourceId);

@@ -13,7 +13,8 @@ namespace Usher.Server.Tests.Dialects.DeployHq;
 public sealed class DeployHqUserTests(UsherApp app)
 {
     private const string NotFound = """
-        { "status": "not_found", "error": "Record not found", "error_code": "record_not_found", "hint": "There is no such record in this account." }
+        { "status": "not_found", "error": "Record not found", "error_code": "record_not_found",
+          "hint": "There is no such record in this account." }
         """;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -33,14 +34,20 @@ public sealed class DeployHqUserTests(UsherApp app)
 
         var (owner, zoe) = (org.Created.Owner, await org.MemberAsync("zoe@acme.test"));
         await org.Admin.GetAsync("/users?page=7&per_page=1", Ct).AssertAsync(200, $$"""
-            [{ "id": {{owner.Number}}, "identifier": "{{owner.Id}}", "first_name": "Olivia", "last_name": "Owner", "email_address": "{{owner.Email}}", "time_zone": "Etc/UTC",
-               "account_administrator": true, "activated": true, "can_manage_users": true, "can_manage_billing": true, "can_create_projects": true,
+            [{ "id": {{owner.Number}}, "identifier": "{{owner.Id}}", "first_name": "Olivia", "last_name": "Owner",
+              "email_address": "{{owner.Email}}", "time_zone": "Etc/UTC",
+               "account_administrator": true, "activated": true, "can_manage_users": true, "can_manage_billing": true,
+                 "can_create_projects": true,
                "can_manage_agents": true, "all_projects_allowed": true },
-             { "id": {{zoe.Number}}, "identifier": "{{zoe.Id}}", "first_name": "Ada", "last_name": "Lovelace", "email_address": "zoe@acme.test", "time_zone": "Asia/Tokyo",
-               "account_administrator": false, "activated": false, "can_manage_users": false, "can_manage_billing": true, "can_create_projects": false,
+             { "id": {{zoe.Number}}, "identifier": "{{zoe.Id}}", "first_name": "Ada", "last_name": "Lovelace",
+               "email_address": "zoe@acme.test", "time_zone": "Asia/Tokyo",
+               "account_administrator": false, "activated": false, "can_manage_users": false,
+                 "can_manage_billing": true, "can_create_projects": false,
                "can_manage_agents": false, "all_projects_allowed": false },
-             { "id": {{adam.Member.Number}}, "identifier": "{{adam.Member.Id}}", "first_name": "Ada", "last_name": "Lovelace", "email_address": "Adam@acme.test",
-               "time_zone": "Etc/UTC", "account_administrator": false, "activated": true, "can_manage_users": false, "can_manage_billing": false, "can_create_projects": false,
+             { "id": {{adam.Member.Number}}, "identifier": "{{adam.Member.Id}}", "first_name": "Ada",
+               "last_name": "Lovelace", "email_address": "Adam@acme.test",
+               "time_zone": "Etc/UTC", "account_administrator": false, "activated": true, "can_manage_users": false,
+                 "can_manage_billing": false, "can_create_projects": false,
                "can_manage_agents": false, "all_projects_allowed": true }]
             """);
     }
@@ -95,7 +102,8 @@ public sealed class DeployHqUserTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var member = await org.InviteAsync("noor@acme.test");
-        foreach (var (n, written) in new[] { member.Id.ToString(), member.Number.ToString(CultureInfo.InvariantCulture) }.Index())
+        string[] forms = [member.Id.ToString(), member.Number.ToString(CultureInfo.InvariantCulture)];
+        foreach (var (n, written) in forms.Index())
         {
             await org.Admin.PostAsync($"/users/{written}/resend_invitation", null, Ct)
                 .AssertAsync(200, """{ "status": "ok" }""");
@@ -176,14 +184,19 @@ public sealed class DeployHqUserTests(UsherApp app)
         await manager.Client.PostAsync($"/users/{less.Id}/resend_invitation", null, Ct)
             .AssertAsync(200, """{ "status": "ok" }""");
         await manager.Client.PostAsync($"/users/{more.Id}/resend_invitation", null, Ct)
-            .AssertAsync(403, """{ "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }""");
+            .AssertAsync(403, """
+                { "error": "You cannot manage a user with more permissions than your own", "error_code": "forbidden" }
+                """);
         Assert.Single(await org.OutboxAsync(), m => m.Recipient == "more@acme.test");
     }
 
     [Fact]
     public async Task A_read_only_key_reads_and_nothing_else()
     {
-        const string ReadOnly = """{ "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only", "hint": "Use a key that may write." }""";
+        const string ReadOnly = """
+            { "status": 403, "error": "This API key is read-only", "error_code": "api_key_read_only",
+            "hint": "Use a key that may write." }
+            """;
         var org = await app.CreateOrganizationAsync();
         var reader = await org.ActiveAsync(
             "reader@acme.test", r => r with { Role = BuiltInRole.Admin }, readOnlyKey: true);

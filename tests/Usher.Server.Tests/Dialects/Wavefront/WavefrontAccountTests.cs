@@ -26,8 +26,10 @@ public sealed class WavefrontAccountTests(UsherApp app)
                 });
         await org.Admin.AskAsync("/account/kim@example.com").AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 },
-              "response": { "identifier": "Kim@example.com", "groups": ["ingestion"], "userGroups": ["{{await org.EveryoneAsync()}}", "{{ops.Id}}"], "roles": ["{{direct.Id}}"],
-                "unitedRoles": ["{{direct.Id}}", "{{grouped.Id}}"], "unitedPermissions": ["alerts_management", "ingestion", "log_management"] } }
+              "response": { "identifier": "Kim@example.com", "groups": ["ingestion"],
+                "userGroups": ["{{await org.EveryoneAsync()}}", "{{ops.Id}}"], "roles": ["{{direct.Id}}"],
+                "unitedRoles": ["{{direct.Id}}", "{{grouped.Id}}"], "unitedPermissions": ["alerts_management",
+                  "ingestion", "log_management"] } }
             """);
     }
 
@@ -116,7 +118,8 @@ public sealed class WavefrontAccountTests(UsherApp app)
         await org.ActiveAsync("held@example.com", r => r with { Roles = [Reference.To(role.Id)] });
         await org.ActiveAsync("none@example.com", r => r with { Permissions = [Permissions.TokenManagement] });
         await org.Admin.AskAsync("/account/user/admin").AssertAsync(200, $$"""
-            { "status": { "result": "OK", "message": "", "code": 200 }, "response": ["Direct@example.com", "grouped@example.com", "held@example.com", "{{org.Created.Owner.Email}}"] }
+            { "status": { "result": "OK", "message": "", "code": 200 }, "response": ["Direct@example.com",
+              "grouped@example.com", "held@example.com", "{{org.Created.Owner.Email}}"] }
             """);
     }
 

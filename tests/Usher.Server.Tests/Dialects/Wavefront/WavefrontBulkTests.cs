@@ -143,7 +143,10 @@ public sealed class WavefrontBulkTests(UsherApp app)
         Assert.Equal(
             await org.Admin.UserAsync("kim@example.com"),
             Wire.Compact(answer.At("response/validUsers/0").GetRawText()));
-        await org.Admin.SendAsync(path, "[]", "application/json").AssertAsync(200, """{ "status": { "result": "OK", "message": "", "code": 200 }, "response": { "validUsers": [], "invalidIdentifiers": [] } }""");
+        await org.Admin.SendAsync(path, "[]", "application/json").AssertAsync(200, """
+            { "status": { "result": "OK", "message": "", "code": 200 }, "response": { "validUsers": [],
+            "invalidIdentifiers": [] } }
+            """);
         await org.Admin.SendAsync(path, "{}", "application/json")
             .RefusedAsync(400, "The body must be a JSON array of account identifiers.");
     }

@@ -12,7 +12,10 @@ public sealed class WavefrontCreateTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         var (ops, reader) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader", "alerts_management"));
         var made = await org.Admin.SendAsync(
-            "/user", $$"""{ "emailAddress": "Pat@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"] }""").OkAsync();
+            "/user", $$"""
+                { "emailAddress": "Pat@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"],
+                "roles": ["{{reader.Id}}"] }
+                """).OkAsync();
 
         Assert.Equal(["identifier", "customer", "groups", "userGroups", "roles", "status", "response"], made.Names());
         Assert.Equal(("OK", "", 200), made.Status());
@@ -84,7 +87,10 @@ public sealed class WavefrontCreateTests(UsherApp app)
         var (org, other) = (await app.CreateOrganizationAsync(), await app.CreateOrganizationAsync());
         var (theirs, role) = (await other.GroupAsync(new("Theirs")), await other.RoleAsync("Theirs", "ingestion"));
         var made = await org.Admin.SendAsync(
-            "/user", $$"""{ "emailAddress": "pat@example.com", "groups": [], "userGroups": ["{{theirs.Id}}", "nothing"], "roles": ["{{role.Id}}"] }""").OkAsync(202);
+            "/user", $$"""
+                { "emailAddress": "pat@example.com", "groups": [], "userGroups": ["{{theirs.Id}}", "nothing"],
+                "roles": ["{{role.Id}}"] }
+                """).OkAsync(202);
 
         Assert.Equal(
             (
@@ -124,7 +130,9 @@ public sealed class WavefrontCreateTests(UsherApp app)
         Assert.Equal(["Everyone", "Ops"], repeated.Texts("userGroups", "name"));
         Assert.Empty(await org.OutboxAsync());
 
-        var changed = await org.Admin.SendAsync("/account/user", $$"""{ "emailAddress": "pat@EXAMPLE.com", "groups": [], "roles": ["{{reader.Id}}", "none"] }""").OkAsync(202);
+        var changed = await org.Admin.SendAsync("/account/user", $$"""
+            { "emailAddress": "pat@EXAMPLE.com", "groups": [], "roles": ["{{reader.Id}}", "none"] }
+            """).OkAsync(202);
         Assert.Equal(("OK", "Invalid roles found and ignored [none]", 202), changed.Status());
         Assert.Equal(("Pat@example.com", "[]"), (changed.TextAt("identifier"), changed.At("groups").GetRawText()));
         Assert.Equal(["Everyone", "Ops"], changed.Texts("response/userGroups", "name"));

@@ -28,7 +28,8 @@ public sealed class WavefrontCustomerTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var fresh = $$"""
-            "customerId": "{{org.Slug}}", "invitePermissions": [], "defaultUserGroups": [], "hiddenMetricPrefixes": {}, "grantModifyAccessToEveryone": false,
+            "customerId": "{{org.Slug}}", "invitePermissions": [], "defaultUserGroups": [],
+              "hiddenMetricPrefixes": {}, "grantModifyAccessToEveryone": false,
             "hideTSWhenQuerybuilderShown": false, "showOnboarding": false, "showQuerybuilderByDefault": false
             """;
         await org.Admin.GetAsync(Preferences, Ct).AssertAsync(
@@ -45,8 +46,10 @@ public sealed class WavefrontCustomerTests(UsherApp app)
         var role = await org.RoleAsync("Reader", "embedded_charts");
         var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(role.Id)] });
         var set = await org.Admin.PostTextAsync(Preferences, $$"""
-            { "invitePermissions": ["ingestion", "alerts_management", "browse"], "defaultUserGroups": ["{{ops.Id}}", "{{await org.EveryoneAsync()}}"], "showOnboarding": true,
-              "grantModifyAccessToEveryone": true, "hideTSWhenQuerybuilderShown": true, "showQuerybuilderByDefault": true, "landingDashboardSlug": "x" }
+            { "invitePermissions": ["ingestion", "alerts_management", "browse"], "defaultUserGroups": ["{{ops.Id}}",
+              "{{await org.EveryoneAsync()}}"], "showOnboarding": true,
+              "grantModifyAccessToEveryone": true, "hideTSWhenQuerybuilderShown": true,
+                "showQuerybuilderByDefault": true, "landingDashboardSlug": "x" }
             """).OkAsync();
         Assert.Equal("""["alerts_management","ingestion"]""", set.At("invitePermissions").GetRawText());
         Assert.Equal(
@@ -86,7 +89,9 @@ public sealed class WavefrontCustomerTests(UsherApp app)
 
     [Theory]
     [InlineData("""{ "invitePermissions": ["nonsense"] }""")]
-    [InlineData("""{ "invitePermissions": ["ingestion"], "defaultUserGroups": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }""")]
+    [InlineData("""
+        { "invitePermissions": ["ingestion"], "defaultUserGroups": ["8b23136b-ecd2-4cb5-8c92-62477dcc4090"] }
+        """)]
     [InlineData("""{ "invitePermissions": "ingestion" }""")]
     [InlineData("""["ingestion"]""")]
     public async Task What_cannot_be_set_is_a_400_and_nothing_is_set(string body)
@@ -104,7 +109,10 @@ public sealed class WavefrontCustomerTests(UsherApp app)
             "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         var more = await org.GroupAsync(
             new("More") { Roles = [Reference.To((await org.RoleAsync("R", "ingestion")).Id)] });
-        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
+        var refused = """
+            { "status": { "result": "ERROR",
+            "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }
+            """;
         await manager.Client.PostTextAsync(Preferences, """{ "invitePermissions": ["ingestion"] }""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync(Preferences, $$"""{ "defaultUserGroups": ["{{more.Id}}"] }""")

@@ -26,12 +26,18 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var made = await AnswerAsync(answer);
         await answer.AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": {
-              "id": "{{made.TextAt("id")}}", "name": "Ops", "description": "On call", "customer": "{{org.Slug}}", "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}},
-              "users": [], "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true }, "roleCount": 1,
-              "roles": [{ "id": "{{role.Id}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}", "permissions": ["alerts_management"], "restrictedPermissions": [],
-                "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
-                "linkedGroupsCount": 1, "linkedAccountsCount": 0, "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
-                "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "{{role.UpdatedBy}}" }] } }
+              "id": "{{made.TextAt("id")}}", "name": "Ops", "description": "On call", "customer": "{{org.Slug}}",
+                "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}},
+              "users": [], "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true,
+                "rolesEditable": true }, "roleCount": 1,
+              "roles": [{ "id": "{{role.Id}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}",
+                "permissions": ["alerts_management"], "restrictedPermissions": [],
+                "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true,
+                  "permsEditable": true, "deletable": true },
+                "linkedGroupsCount": 1, "linkedAccountsCount": 0,
+                  "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
+                "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}},
+                  "lastUpdatedAccountId": "{{role.UpdatedBy}}" }] } }
             """);
         Assert.Equal(
             await answer.BodyAsync(),
@@ -130,7 +136,8 @@ public sealed class WavefrontGroupTests(UsherApp app)
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", """["pat@example.com"]""").OkAsync();
 
         var same = await AnswerAsync(await PutAsync(org, ops, $$"""
-            { "id": "{{Guid.NewGuid()}}", "description": "New", "users": [], "userCount": 0, "customer": "other", "createdEpochMillis": 1, "Roles": [], "roles": [], "roleCount": 0,
+            { "id": "{{Guid.NewGuid()}}", "description": "New", "users": [], "userCount": 0, "customer": "other",
+              "createdEpochMillis": 1, "Roles": [], "roles": [], "roleCount": 0,
               "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": false } }
             """));
         Assert.Equal(
@@ -184,7 +191,10 @@ public sealed class WavefrontGroupTests(UsherApp app)
                 some.TextAt("status/result"), some.At("status/code").GetInt32(),
                 some.At("response/userCount").GetInt32()));
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", """["Nobody@example.com", "nonsense"]""")
-            .AssertAsync(404, """{ "status": { "result": "ERROR", "message": "User with id Nobody@example.com does not exist", "code": 404 } }""");
+            .AssertAsync(404, """
+                { "status": { "result": "ERROR", "message": "User with id Nobody@example.com does not exist",
+                "code": 404 } }
+                """);
         Assert.Equal(
             2,
             (await AnswerAsync(await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", "[]"))).At("userCount")
@@ -298,7 +308,10 @@ public sealed class WavefrontGroupTests(UsherApp app)
             var answer = await org.Admin.PostTextAsync($"{Groups}/{verb}/alerts_management", $"""["{ops}"]""")
                 .OkAsync(404);
             Assert.Equal("ERROR", answer.TextAt("status/result"));
-            await org.Admin.GetAsync($"{Groups}/{verb}", Ct).AssertAsync(404, $$"""{ "status": { "result": "ERROR", "message": "User group with id {{verb}} does not exist", "code": 404 } }""");
+            await org.Admin.GetAsync($"{Groups}/{verb}", Ct).AssertAsync(404, $$"""
+                { "status": { "result": "ERROR", "message": "User group with id {{verb}} does not exist",
+                "code": 404 } }
+                """);
         }
     }
 
@@ -309,7 +322,9 @@ public sealed class WavefrontGroupTests(UsherApp app)
         var foreign = await MakeAsync(other, "Theirs");
         foreach (var id in new[] { foreign, Guid.NewGuid().ToString(), "nonsense" })
         {
-            var expected = $$"""{ "status": { "result": "ERROR", "message": "User group with id {{id}} does not exist", "code": 404 } }""";
+            var expected = $$"""
+                { "status": { "result": "ERROR", "message": "User group with id {{id}} does not exist", "code": 404 } }
+                """;
             await org.Admin.GetAsync($"{Groups}/{id}", Ct).AssertAsync(404, expected);
             await PutAsync(org, id, """{ "name": "X" }""").AssertAsync(404, expected);
             await org.Admin.DeleteAsync($"{Groups}/{id}", Ct).AssertAsync(404, expected);
@@ -367,7 +382,10 @@ public sealed class WavefrontGroupTests(UsherApp app)
             await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Same", Permissions.UserManagement));
         var ops = await MakeAsync(org, "Ops", more.Id);
         var everyone = (await org.EveryoneAsync()).ToString();
-        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
+        var refused = """
+            { "status": { "result": "ERROR",
+            "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }
+            """;
         await manager.Client.PostTextAsync($"{Groups}/{ops}/addUsers", """["max@example.com"]""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Groups}/{everyone}/addRoles", $"""["{more.Id}"]""")
@@ -441,7 +459,10 @@ public sealed class WavefrontGroupTests(UsherApp app)
                 .GetInt32());
         var tooMany = JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i => $"m{i}@example.com"));
         await org.Admin.PostTextAsync($"{Groups}/{ops}/addUsers", tooMany).AssertAsync(
-            400, """{ "status": { "result": "ERROR", "message": "At most 1,000 entries are allowed in one request.", "code": 400 } }""");
+            400, """
+                { "status": { "result": "ERROR", "message": "At most 1,000 entries are allowed in one request.",
+                "code": 400 } }
+                """);
         Assert.Equal(
             1500, (await org.Admin.GetAsync($"{Groups}/{ops}", Ct).OkAsync()).At("response/userCount").GetInt32());
     }

@@ -23,24 +23,32 @@ public sealed class WavefrontInviteTests(UsherApp app)
             await org.GroupAsync(new("Ops") { Description = "On call" }),
             await org.RoleAsync("Reader", "alerts_management"));
         var answer = await InviteAsync(org.Admin, $$"""
-            [{ "emailAddress": "Sam@example.com", "groups": ["events_management", "dashboard_management"], "userGroups": ["{{ops.Id}}"], "roles": [] },
+            [{ "emailAddress": "Sam@example.com", "groups": ["events_management", "dashboard_management"],
+              "userGroups": ["{{ops.Id}}"], "roles": [] },
              { "emailAddress": "kim@example.com", "groups": [], "userGroups": [], "roles": ["{{reader.Id}}"] }]
             """);
 
         var everyone = $$"""
-            { "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}", "description": "System group which contains all users", "userCount": 3,
+            { "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}",
+              "description": "System group which contains all users", "userCount": 3,
               "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": true }, "roles": [] }
             """;
         var sam = $$"""
-            "identifier": "Sam@example.com", "customer": "{{org.Slug}}", "groups": ["dashboard_management", "events_management"],
-            "userGroups": [{{everyone}}, { "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}", "description": "On call", "userCount": 1,
+            "identifier": "Sam@example.com", "customer": "{{org.Slug}}", "groups": ["dashboard_management",
+              "events_management"],
+            "userGroups": [{{everyone}}, { "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}",
+              "description": "On call", "userCount": 1,
                 "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true }, "roles": [] }],
             "roles": []
             """;
         var kim = $$"""
-            "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": [], "userGroups": [{{everyone}}], "roles": [{{Json(org, reader, groups: 0, members: 1)}}]
+            "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": [], "userGroups": [{{everyone}}],
+              "roles": [{{Json(org, reader, groups: 0, members: 1)}}]
             """;
-        await answer.AssertAsync(200, $$"""{ {{sam}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": [{ {{sam}} }, { {{kim}} }] }""");
+        await answer.AssertAsync(200, $$"""
+            { {{sam}}, "status": { "result": "OK", "message": "", "code": 200 }, "response": [{ {{sam}} },
+            { {{kim}} }] }
+            """);
         Assert.Equal(["sam@example.com", "kim@example.com"], (await org.OutboxAsync()).Select(m => m.Recipient));
     }
 
@@ -51,7 +59,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var reader = await org.RoleAsync("Reader", "metrics_management", "alerts_management");
         var ops = await org.GroupAsync(new("Ops") { Roles = [Reference.To(reader.Id)] });
         var answer = await InviteAsync(org.Admin, $$"""
-            [{ "emailAddress": "sam@example.com", "groups": [], "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"] }]
+            [{ "emailAddress": "sam@example.com", "groups": [], "userGroups": ["{{ops.Id}}"],
+              "roles": ["{{reader.Id}}"] }]
             """).OkAsync();
 
         var role = Wire.Compact(Json(org, reader, groups: 1, members: 1));
@@ -109,7 +118,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.GroupAsync(new("Newcomers") { IsDefault = true });
         var (ops, everyone) = (await org.GroupAsync(new("Ops")), await org.EveryoneAsync());
-        var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "userGroups": ["{{ops.Id}}", "{{everyone}}", "{{ops.Id}}"] }]""").OkAsync();
+        var answer = await InviteAsync(org.Admin, $$"""
+            [{ "emailAddress": "sam@example.com", "userGroups": ["{{ops.Id}}", "{{everyone}}", "{{ops.Id}}"] }]
+            """).OkAsync();
 
         Assert.Equal(["Everyone", "Ops"], answer.At("userGroups").EnumerateArray().Select(g => g.TextAt("name")!));
     }
@@ -118,7 +129,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task Browse_is_taken_and_not_kept_and_a_permission_named_twice_is_had_once()
     {
         var org = await app.CreateOrganizationAsync();
-        var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": ["browse", "ingestion", "browse", "ingestion"] }]""").OkAsync();
+        var answer = await InviteAsync(org.Admin, """
+            [{ "emailAddress": "sam@example.com", "groups": ["browse", "ingestion", "browse", "ingestion"] }]
+            """).OkAsync();
 
         Assert.Equal("""["ingestion"]""", answer.At("groups").GetRawText());
         Assert.Equal("ingestion", Assert.Single((await org.MemberAsync("sam@example.com")).Permissions));
@@ -132,7 +145,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await InviteAsync(org.Admin, $$"""
-            [{ "emailAddress": "sam@example.com", "groups": ["ingestion"] }, { "emailAddress": "kim@example.com", "groups": ["ingestion", "{{permission}}"] }]
+            [{ "emailAddress": "sam@example.com", "groups": ["ingestion"] }, { "emailAddress": "kim@example.com",
+              "groups": ["ingestion", "{{permission}}"] }]
             """).AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{message}}", "code": 400 } }""");
         await AssertNobodyCameAsync(org);
     }
@@ -146,7 +160,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "{{address}}" }]""")
-            .AssertAsync(400, $$"""{ "status": { "result": "ERROR", "message": "{{address}} is not an e-mail address", "code": 400 } }""");
+            .AssertAsync(400, $$"""
+                { "status": { "result": "ERROR", "message": "{{address}} is not an e-mail address", "code": 400 } }
+                """);
         await AssertNobodyCameAsync(org);
     }
 
@@ -157,12 +173,15 @@ public sealed class WavefrontInviteTests(UsherApp app)
         await org.ActiveAsync("ann@example.com");
         await org.InviteAsync("bob@example.com", sendMail: false);
         var answer = await InviteAsync(org.Admin, """
-            [{ "emailAddress": "Ann@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" }, { "emailAddress": "bob@example.com", "groups": ["ingestion"] },
+            [{ "emailAddress": "Ann@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" },
+              { "emailAddress": "bob@example.com", "groups": ["ingestion"] },
              { "emailAddress": "kim@example.com" }]
             """).OkAsync(202);
 
         Assert.Equal(
-            """{"result":"OK","message":"Existing users found and ignored [Ann@example.com, bob@example.com]","code":202}""",
+            """
+            {"result":"OK","message":"Existing users found and ignored [Ann@example.com, bob@example.com]","code":202}
+            """,
             Wire.Compact(answer.At("status").GetRawText()));
         Assert.Equal("sam@example.com", answer.TextAt("identifier"));
         Assert.Equal(
@@ -178,8 +197,13 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("ann@example.com");
         await org.InviteAsync("bob@example.com", sendMail: false);
-        await InviteAsync(org.Admin, """[{ "emailAddress": "Bob@Example.com", "groups": ["ingestion"] }, { "emailAddress": "ann@example.com" }]""")
-            .AssertAsync(409, """{ "status": { "result": "ERROR", "message": "User with id Bob@Example.com is already created in our system.", "code": 409 } }""");
+        await InviteAsync(org.Admin, """
+            [{ "emailAddress": "Bob@Example.com", "groups": ["ingestion"] }, { "emailAddress": "ann@example.com" }]
+            """)
+            .AssertAsync(409, """
+                { "status": { "result": "ERROR",
+                "message": "User with id Bob@Example.com is already created in our system.", "code": 409 } }
+                """);
         Assert.All(await org.MembersAsync(), m => Assert.Empty(m.Permissions));
         Assert.Empty(await org.OutboxAsync());
     }
@@ -194,7 +218,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         await org.InviteAsync("bob@example.com", sendMail: false);
         var answer = await InviteAsync(org.Admin, $$"""
             [{ "emailAddress": "bob@example.com", "userGroups": ["left-alone"] },
-             { "emailAddress": "sam@example.com", "userGroups": ["{{theirs.Id}}", "{{ops.Id}}", "Ops"], "roles": ["{{foreign.Id}}", "{{reader.Id}}"] },
+             { "emailAddress": "sam@example.com", "userGroups": ["{{theirs.Id}}", "{{ops.Id}}", "Ops"],
+               "roles": ["{{foreign.Id}}", "{{reader.Id}}"] },
              { "emailAddress": "kim@example.com", "userGroups": ["{{theirs.Id}}"], "roles": [""] }]
             """).OkAsync(202);
 
@@ -211,7 +236,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     public async Task A_name_that_is_very_long_is_repeated_cut()
     {
         var org = await app.CreateOrganizationAsync();
-        var answer = await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "userGroups": ["{{new string('x', 1024 * 1024)}}"] }]""").OkAsync(202);
+        var answer = await InviteAsync(org.Admin, $$"""
+            [{ "emailAddress": "sam@example.com", "userGroups": ["{{new string('x', 1024 * 1024)}}"] }]
+            """).OkAsync(202);
 
         Assert.Equal(
             $"Invalid user groups found and ignored [{new string('x', 255)}]", answer.TextAt("status/message"));
@@ -240,7 +267,8 @@ public sealed class WavefrontInviteTests(UsherApp app)
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v2/user/invite");
         request.Headers.TransferEncodingChunked = true;
         request.Content = new StringContent("""
-            [{ "emailAddress": "sam@example.com", "identifier": "other@example.com", "customer": "elsewhere", "ingestionPolicyId": "x", "ingestionPolicies": [], "Roles": null,
+            [{ "emailAddress": "sam@example.com", "identifier": "other@example.com", "customer": "elsewhere",
+              "ingestionPolicyId": "x", "ingestionPolicies": [], "Roles": null,
                "lastSuccessfulLogin": 7, "unknown": { "groups": ["user_management"] } }]
             """, Encoding.UTF8, "application/json");
         var answer = await org.Admin.SendAsync(request, Ct).OkAsync();
@@ -254,7 +282,9 @@ public sealed class WavefrontInviteTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var ops = await org.GroupAsync(new("Ops"));
-        await InviteAsync(org.Admin, $$"""[{ "emailAddress": "sam@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }]""").OkAsync();
+        await InviteAsync(org.Admin, $$"""
+            [{ "emailAddress": "sam@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }]
+            """).OkAsync();
         var old = await org.MemberAsync("sam@example.com");
         await org.RemoveAsync("sam@example.com");
         var answer = await InviteAsync(org.Admin, """[{ "emailAddress": "sam@example.com", "groups": [] }]""")
@@ -304,7 +334,10 @@ public sealed class WavefrontInviteTests(UsherApp app)
             await InviteAsync(
                 manager.Client,
                 $$"""[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com", {{grant}} }]""")
-                .AssertAsync(403, """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""");
+                .AssertAsync(403, """
+                    { "status": { "result": "ERROR",
+                    "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }
+                    """);
         }
 
         Assert.Equal(2, (await org.MembersAsync()).Count);
@@ -331,12 +364,17 @@ public sealed class WavefrontInviteTests(UsherApp app)
         var org = await app.CreateOrganizationAsync(o => o.AllowedEmailDomains = ["example.com"]);
         await InviteAsync(
             org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@elsewhere.test" }]""")
-            .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "The organization does not allow addresses of this domain.", "code": 400 } }""");
+            .AssertAsync(400, """
+                { "status": { "result": "ERROR", "message": "The organization does not allow addresses of this domain.",
+                "code": 400 } }
+                """);
         await app.WithAsync<OrganizationService, Core.Result<Organization>>(s =>
             s.SetSeatLimitAsync(org.System, 2, Ct));
         await InviteAsync(
             org.Admin, """[{ "emailAddress": "sam@example.com" }, { "emailAddress": "kim@example.com" }]""")
-            .AssertAsync(409, """{ "status": { "result": "ERROR", "message": "The organization has no free seat.", "code": 409 } }""");
+            .AssertAsync(409, """
+                { "status": { "result": "ERROR", "message": "The organization has no free seat.", "code": 409 } }
+                """);
         await AssertNobodyCameAsync(org);
     }
 
@@ -348,7 +386,10 @@ public sealed class WavefrontInviteTests(UsherApp app)
             org.Admin,
             JsonSerializer.Serialize(Enumerable.Range(0, 1001).Select(i =>
                 new { emailAddress = $"user{i}@example.com" })))
-            .AssertAsync(400, """{ "status": { "result": "ERROR", "message": "At most 1,000 people can be invited in one call.", "code": 400 } }""");
+            .AssertAsync(400, """
+                { "status": { "result": "ERROR", "message": "At most 1,000 people can be invited in one call.",
+                "code": 400 } }
+                """);
         await AssertNobodyCameAsync(org);
     }
 
@@ -363,9 +404,12 @@ public sealed class WavefrontInviteTests(UsherApp app)
 
     private static string Json(TestOrganization org, Role role, int groups, int members) => $$"""
         { "id": "{{role.Id}}", "name": "{{role.Name}}", "description": "", "customer": "{{org.Slug}}",
-          "permissions": [{{string.Join(", ", role.Permissions.Select(p => $"\"{p}\"").Order(StringComparer.Ordinal))}}], "restrictedPermissions": [],
-          "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
+          "permissions": [{{string.Join(", ",
+            role.Permissions.Select(p => $"\"{p}\"").Order(StringComparer.Ordinal))}}], "restrictedPermissions": [],
+          "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true,
+            "deletable": true },
           "linkedGroupsCount": {{groups}}, "linkedAccountsCount": {{members}},
-          "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "Usher" }
+          "createdEpochMillis": {{role.CreatedAt.ToUnixTimeMilliseconds()}},
+            "lastUpdatedMs": {{role.UpdatedAt.ToUnixTimeMilliseconds()}}, "lastUpdatedAccountId": "Usher" }
         """;
 }

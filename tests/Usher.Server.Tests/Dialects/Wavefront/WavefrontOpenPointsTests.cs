@@ -48,7 +48,9 @@ public sealed class WavefrontOpenPointsTests(UsherApp app)
         await org.Admin.SendAsync(
             "/user/invite",
             """[{ "emailAddress": "Pat@Example.com", "groups": ["ingestion"] }]""").RefusedAsync(409, Known);
-        var batch = await org.Admin.SendAsync("/user/invite", """[{ "emailAddress": "pat@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" }]""").OkAsync(202);
+        var batch = await org.Admin.SendAsync("/user/invite", """
+            [{ "emailAddress": "pat@example.com", "groups": ["ingestion"] }, { "emailAddress": "sam@example.com" }]
+            """).OkAsync(202);
         Assert.Equal("Existing users found and ignored [pat@example.com]", batch.Status().Message);
         Assert.Equal(
             before.Replace("\"userCount\":2", "\"userCount\":3", StringComparison.Ordinal),

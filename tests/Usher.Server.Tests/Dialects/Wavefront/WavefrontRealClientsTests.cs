@@ -91,10 +91,15 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         var reader = await org.RoleAsync("Reader", "alerts_management");
-        var made = await org.Admin.SendAsync("/user", """{ "id": "", "emailAddress": "kim@example.com", "groups": [], "userGroups": null, "roles": null, "Roles": null, "Groups": ["user_management"] }""").OkAsync();
+        var made = await org.Admin.SendAsync("/user", """
+            { "id": "", "emailAddress": "kim@example.com", "groups": [], "userGroups": null, "roles": null,
+            "Roles": null, "Groups": ["user_management"] }
+            """).OkAsync();
         Assert.Equal(("[]", "[]"), (made.At("groups").GetRawText(), made.At("roles").GetRawText()));
         await org.Admin.NameAsync("/account/kim@example.com/addRoles", $"{reader.Id}").OkAsync();
-        var changed = await org.Admin.WriteAsync("/user/kim@example.com", """{ "id": "", "identifier": "", "Roles": null, "Groups": ["user_management"], "UserGroups": [7] }""").OkAsync();
+        var changed = await org.Admin.WriteAsync("/user/kim@example.com", """
+            { "id": "", "identifier": "", "Roles": null, "Groups": ["user_management"], "UserGroups": [7] }
+            """).OkAsync();
         Assert.Equal("[]", changed.At("groups").GetRawText());
         Assert.Equal(["Reader"], changed.Texts("roles", "name"));
     }
@@ -211,20 +216,25 @@ public sealed class WavefrontRealClientsTests(UsherApp app)
     }
 
     [Fact]
-    public async Task A_client_that_reads_only_response_after_a_write_and_only_the_top_after_a_read_manages_a_users_life()
+    public async Task A_client_that_reads_response_after_a_write_and_the_top_after_a_read_manages_a_users_life()
     {
         var org = await app.CreateOrganizationAsync();
         var (ops, dev) = (await org.GroupAsync(new("Ops")), await org.GroupAsync(new("Dev")));
         var client = app.CreateClient();
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", org.Key);
 
-        var made = (await client.SendAsync("/user?sendEmail=true", $$"""{ "emailAddress": "kim@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }""").OkAsync()).At("response");
+        var made = (await client.SendAsync("/user?sendEmail=true", $$"""
+            { "emailAddress": "kim@example.com", "groups": ["ingestion"], "userGroups": ["{{ops.Id}}"] }
+            """).OkAsync()).At("response");
         Assert.Equal(("kim@example.com", org.Slug), (made.TextAt("identifier"), made.TextAt("customer")));
         Assert.Equal(["ingestion"], made.Texts("groups"));
         var read = await client.AskAsync("/user/kim@example.com").OkAsync();
         Assert.Contains(ops.Id.ToString(), read.Texts("userGroups", "id"));
         var changed = (await client.WriteAsync(
-            "/user/kim@example.com", $$"""{ "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": ["log_management"], "userGroups": ["{{dev.Id}}"] }""").OkAsync()).At("response");
+            "/user/kim@example.com", $$"""
+                { "identifier": "kim@example.com", "customer": "{{org.Slug}}", "groups": ["log_management"],
+                "userGroups": ["{{dev.Id}}"] }
+                """).OkAsync()).At("response");
         Assert.Equal(["log_management"], changed.Texts("groups"));
         Assert.Equal(["Everyone", "Dev"], changed.Texts("userGroups", "name"));
         Assert.Equal(["log_management"], (await client.AskAsync("/user/kim@example.com").OkAsync()).Texts("groups"));

@@ -21,14 +21,21 @@ public sealed class WavefrontRoleTests(UsherApp app)
     public async Task A_role_is_made_and_answered_whole_with_a_200()
     {
         var org = await app.CreateOrganizationAsync();
-        var answer = await org.Admin.PostTextAsync(Roles, """{ "id": "", "name": "Reader", "permissions": ["ingestion", "alerts_management", "browse", "ingestion"], "junk": {} }""");
+        var answer = await org.Admin.PostTextAsync(Roles, """
+            { "id": "", "name": "Reader", "permissions": ["ingestion", "alerts_management", "browse", "ingestion"],
+            "junk": {} }
+            """);
         var made = (await Task.FromResult(answer).OkAsync()).At("response");
         await answer.AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": {
-              "id": "{{made.TextAt("id")}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}", "permissions": ["alerts_management", "ingestion"], "restrictedPermissions": [],
-              "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true, "permsEditable": true, "deletable": true },
+              "id": "{{made.TextAt("id")}}", "name": "Reader", "description": "", "customer": "{{org.Slug}}",
+                "permissions": ["alerts_management", "ingestion"], "restrictedPermissions": [],
+              "properties": { "nameEditable": true, "usersAddable": true, "usersRemovable": true,
+                "permsEditable": true, "deletable": true },
               "sampleLinkedGroups": [], "linkedGroupsCount": 0, "sampleLinkedAccounts": [], "linkedAccountsCount": 0,
-              "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}}, "lastUpdatedMs": {{made.At("createdEpochMillis").GetInt64()}}, "lastUpdatedAccountId": "{{org.Created.Owner.Identifier}}" } }
+              "createdEpochMillis": {{made.At("createdEpochMillis").GetInt64()}},
+                "lastUpdatedMs": {{made.At("createdEpochMillis").GetInt64()}},
+                "lastUpdatedAccountId": "{{org.Created.Owner.Identifier}}" } }
             """);
         Assert.Equal(
             await answer.BodyAsync(),
@@ -76,8 +83,10 @@ public sealed class WavefrontRoleTests(UsherApp app)
         Assert.Equal(org.Created.Owner.Identifier, renamed.TextAt("lastUpdatedAccountId"));
 
         var replaced = await AnswerAsync(PutAsync(org, role.Id, """
-            { "id": "x", "name": "Viewer", "description": "Looks", "customer": "o", "permissions": ["ingestion"], "restrictedPermissions": ["ingestion"], "properties": { "nameEditable": false },
-              "sampleLinkedGroups": [{}], "linkedGroupsCount": 9, "sampleLinkedAccounts": ["x"], "linkedAccountsCount": 9, "createdEpochMillis": 1, "lastUpdatedMs": 1, "lastUpdatedAccountId": "x" }
+            { "id": "x", "name": "Viewer", "description": "Looks", "customer": "o", "permissions": ["ingestion"],
+              "restrictedPermissions": ["ingestion"], "properties": { "nameEditable": false },
+              "sampleLinkedGroups": [{}], "linkedGroupsCount": 9, "sampleLinkedAccounts": ["x"],
+                "linkedAccountsCount": 9, "createdEpochMillis": 1, "lastUpdatedMs": 1, "lastUpdatedAccountId": "x" }
             """));
         Assert.Equal("""["ingestion"]""", replaced.At("permissions").GetRawText());
         Assert.Equal(
@@ -111,7 +120,10 @@ public sealed class WavefrontRoleTests(UsherApp app)
         Assert.Equal(
             ["Everyone", "Ops"], answer.At("sampleLinkedGroups").EnumerateArray().Select(g => g.TextAt("name")!));
         Assert.Equal(
-            Wire.Compact($$"""{ "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}", "description": "On call", "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true } }"""),
+            Wire.Compact($$"""
+                { "id": "{{ops.Id}}", "name": "Ops", "customer": "{{org.Slug}}", "description": "On call",
+                "userCount": 0, "properties": { "nameEditable": true, "usersEditable": true, "rolesEditable": true } }
+                """),
             Wire.Compact(answer.At("sampleLinkedGroups/1").GetRawText()));
         Assert.Equal(
             Wire.Compact(answer.GetRawText()),
@@ -159,7 +171,7 @@ public sealed class WavefrontRoleTests(UsherApp app)
     }
 
     [Fact]
-    public async Task A_permission_is_granted_to_and_revoked_from_several_roles_and_unknown_roles_are_ignored_with_a_202()
+    public async Task A_permission_is_granted_to_and_revoked_from_several_roles_and_unknown_roles_are_ignored_with_202()
     {
         var org = await app.CreateOrganizationAsync();
         var (a, b, unknown) = (await org.RoleAsync("A"), await org.RoleAsync("B", "ingestion"), Guid.NewGuid());
@@ -214,7 +226,9 @@ public sealed class WavefrontRoleTests(UsherApp app)
             0,
             (await org.Admin.GetAsync($"/api/v2/usergroup/{ops.Id}", Ct).OkAsync()).At("response/roleCount")
                 .GetInt32());
-        await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).AssertAsync(404, $$"""{ "status": { "result": "ERROR", "message": "Role with id {{role.Id}} does not exist", "code": 404 } }""");
+        await org.Admin.GetAsync($"{Roles}/{role.Id}", Ct).AssertAsync(404, $$"""
+            { "status": { "result": "ERROR", "message": "Role with id {{role.Id}} does not exist", "code": 404 } }
+            """);
     }
 
     [Fact]
@@ -225,7 +239,10 @@ public sealed class WavefrontRoleTests(UsherApp app)
             "max@example.com", r => r with { Permissions = [Permissions.UserManagement] });
         var (more, own) = (
             await org.RoleAsync("More", "ingestion"), await org.RoleAsync("Own", Permissions.UserManagement));
-        var refused = """{ "status": { "result": "ERROR", "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }""";
+        var refused = """
+            { "status": { "result": "ERROR",
+            "message": "You cannot grant or take away access that you do not hold yourself.", "code": 403 } }
+            """;
         await manager.Client.PostTextAsync($"{Roles}/{more.Id}/addAssignees", """["max@example.com"]""")
             .AssertAsync(403, refused);
         await manager.Client.PostTextAsync($"{Roles}/grant/ingestion", $"""["{own.Id}"]""").AssertAsync(403, refused);
@@ -251,7 +268,9 @@ public sealed class WavefrontRoleTests(UsherApp app)
             (await pat.Client.PostTextAsync($"{Roles}/{mine.Id}/addAssignees", """["pat@example.com"]""")).StatusCode);
         foreach (var id in new[] { foreign.Id.ToString(), "nonsense" })
         {
-            var expected = $$"""{ "status": { "result": "ERROR", "message": "Role with id {{id}} does not exist", "code": 404 } }""";
+            var expected = $$"""
+                { "status": { "result": "ERROR", "message": "Role with id {{id}} does not exist", "code": 404 } }
+                """;
             await org.Admin.GetAsync($"{Roles}/{id}", Ct).AssertAsync(404, expected);
             await org.Admin.DeleteAsync($"{Roles}/{id}", Ct).AssertAsync(404, expected);
             await org.Admin.PostTextAsync($"{Roles}/{id}/removeAssignees", """["pat@example.com"]""")

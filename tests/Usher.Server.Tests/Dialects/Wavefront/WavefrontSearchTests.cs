@@ -26,11 +26,16 @@ public sealed class WavefrontSearchTests(UsherApp app)
             db.Members.Where(m => m.Id == kim.Member.Id).ExecuteUpdateAsync(
                 set => set.SetProperty(m => m.LastSignInAt, DateTimeOffset.FromUnixTimeMilliseconds(1718000000000)),
                 Ct));
-        await org.Admin.PostTextAsync("/api/v2/search/user", """{ "query": [{ "key": "id", "value": "kim", "matchingMethod": "STARTSWITH" }], "limit": 10 }""").AssertAsync(200, $$"""
+        await org.Admin.PostTextAsync("/api/v2/search/user", """
+            { "query": [{ "key": "id", "value": "kim", "matchingMethod": "STARTSWITH" }], "limit": 10 }
+            """).AssertAsync(200, $$"""
             { "status": { "result": "OK", "message": "", "code": 200 }, "response": { "items": [
-              { "id": "Kim+x@example.com", "identifier": "Kim+x@example.com", "escapedIdentifier": "Kim%2Bx%40example.com", "customer": "{{org.Slug}}", "self": false,
-                "groups": ["ingestion"], "userGroups": ["{{await org.EveryoneAsync()}}"], "unitedRoles": [], "unitedPermissions": ["ingestion"], "lastSuccessfulLogin": 1718000000000 }],
-              "offset": 0, "limit": 10, "totalItems": 1, "moreItems": false, "sort": { "ascending": true, "field": "id", "default": true } } }
+              { "id": "Kim+x@example.com", "identifier": "Kim+x@example.com",
+                "escapedIdentifier": "Kim%2Bx%40example.com", "customer": "{{org.Slug}}", "self": false,
+                "groups": ["ingestion"], "userGroups": ["{{await org.EveryoneAsync()}}"], "unitedRoles": [],
+                  "unitedPermissions": ["ingestion"], "lastSuccessfulLogin": 1718000000000 }],
+              "offset": 0, "limit": 10, "totalItems": 1, "moreItems": false, "sort": { "ascending": true,
+                "field": "id", "default": true } } }
             """);
     }
 
@@ -49,7 +54,10 @@ public sealed class WavefrontSearchTests(UsherApp app)
             })
         {
             var value = JsonSerializer.Serialize(Enumerable.Range(0, values).Select(i => $"nobody{i}"));
-            var one = $$"""{"key":"{{(what is "usergroup" or "role" ? "name" : "identifier")}}","values":{{value}},"matchingMethod":"CONTAINS"}""";
+            var one = $$"""
+                {"key":"{{(what is "usergroup" or "role" ? "name" : "identifier")}}","values":{{value}},
+                "matchingMethod":"CONTAINS"}
+                """;
             var answer = await org.Admin.PostTextAsync(
                 $"/api/v2/search/{what}", $$"""{"query":[{{string.Join(',', Enumerable.Repeat(one, conditions))}}]}""");
             Assert.Equal(status, (int)answer.StatusCode);
@@ -96,7 +104,9 @@ public sealed class WavefrontSearchTests(UsherApp app)
         var bot = await org.ServiceAccountAsync("bot");
         var ops = await org.GroupAsync(
             new("Ops") { Roles = [Reference.To(role.Id)], Members = [new(Id: bot.Member.Id)] });
-        var account = (await FindAsync(org, "account", """{ "query": [{ "key": "identifier", "value": "sa::", "matchingMethod": "STARTSWITH" }] }""")).At("items/0");
+        var account = (await FindAsync(org, "account", """
+            { "query": [{ "key": "identifier", "value": "sa::", "matchingMethod": "STARTSWITH" }] }
+            """)).At("items/0");
         Assert.Equal(
             ["identifier", "groups", "userGroups", "roles", "unitedRoles", "unitedPermissions"], account.Names());
         Assert.Equal(
@@ -220,7 +230,10 @@ public sealed class WavefrontSearchTests(UsherApp app)
                     ($"\"value\": \"{value}\"", true),
                 })
             {
-                var page = await FindAsync(org, kind, $$"""{ "query": [{ "key": "{{key}}", "matchingMethod": "{{method}}", "negated": {{(negated ? "true" : "false")}}, {{term}} }] }""");
+                var page = await FindAsync(org, kind, $$"""
+                    { "query": [{ "key": "{{key}}", "matchingMethod": "{{method}}",
+                    "negated": {{(negated ? "true" : "false")}}, {{term}} }] }
+                    """);
                 string[] all = [
                     .. (
                         kind switch
@@ -293,7 +306,10 @@ public sealed class WavefrontSearchTests(UsherApp app)
         {
             foreach (var negated in new[] { "false", "true" })
             {
-                var page = await FindAsync(org, kind, $$"""{ "query": [{ "key": "{{key}}", "matchingMethod": "{{method}}", "negated": {{negated}}, "value": "{{value}}" }] }""");
+                var page = await FindAsync(org, kind, $$"""
+                    { "query": [{ "key": "{{key}}", "matchingMethod": "{{method}}", "negated": {{negated}},
+                    "value": "{{value}}" }] }
+                    """);
                 string[] all = kind is "role"
                     ? ["Reader", "Writer"]
                     : ["Everyone", "Everyone else", "Ops", "Ops too", "Service Accounts"];
@@ -313,7 +329,10 @@ public sealed class WavefrontSearchTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         foreach (var name in new[] { "ann@a.example", "ben@a.example", "ann@b.example" })
             await org.InviteAsync(name, sendMail: false);
-        var page = await FindAsync(org, "user", """{ "query": [{ "key": "id", "value": "ann" }, { "key": "identifier", "value": "@a", "matchingMethod": null }, { "key": "self", "value": false }] }""");
+        var page = await FindAsync(org, "user", """
+            { "query": [{ "key": "id", "value": "ann" }, { "key": "identifier", "value": "@a", "matchingMethod": null },
+            { "key": "self", "value": false }] }
+            """);
         Assert.Equal(["ann@a.example"], page.At("items").EnumerateArray().Select(i => i.TextAt("identifier")!));
     }
 
@@ -404,7 +423,10 @@ public sealed class WavefrontSearchTests(UsherApp app)
         List<string> met = [];
         for (var offset = 0; ; offset += 7)
         {
-            var page = await FindAsync(org, "user", $$"""{ "offset": {{offset}}, "limit": 7, "sort": { "field": "{{field}}", "ascending": {{(ascending ? "true" : "false")}} } }""");
+            var page = await FindAsync(org, "user", $$"""
+                { "offset": {{offset}}, "limit": 7, "sort": { "field": "{{field}}",
+                "ascending": {{(ascending ? "true" : "false")}} } }
+                """);
             met.AddRange(page.At("items").EnumerateArray().Select(i => i.TextAt("identifier")!));
             Assert.Equal((26, offset + 7 < 26), (page.At("totalItems").GetInt32(), page.At("moreItems").GetBoolean()));
             Assert.Equal(

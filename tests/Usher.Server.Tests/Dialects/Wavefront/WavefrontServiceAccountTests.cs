@@ -11,7 +11,8 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
         var org = await app.CreateOrganizationAsync(o => o.DefaultPermissions = ["ingestion"]);
         var (ops, reader) = (await org.GroupAsync(new("Ops")), await org.RoleAsync("Reader", "alerts_management"));
         var made = (await org.Admin.SendAsync("/account/serviceaccount", $$"""
-            { "identifier": "sa::Bot", "active": true, "description": "Builds", "groups": ["log_management"], "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"], "tokens": [] }
+            { "identifier": "sa::Bot", "active": true, "description": "Builds", "groups": ["log_management"],
+              "userGroups": ["{{ops.Id}}"], "roles": ["{{reader.Id}}"], "tokens": [] }
             """).OkAsync()).At("response");
 
         Assert.Equal(
@@ -37,7 +38,9 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
             Wire.Compact(
                 (await org.Admin.AskAsync("/account/serviceaccount").OkAsync()).At("response/0").GetRawText()));
 
-        var bare = (await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "plain", "groups": null, "userGroups": null, "active": null }""").OkAsync()).At("response");
+        var bare = (await org.Admin.SendAsync("/account/serviceaccount", """
+            { "identifier": "plain", "groups": null, "userGroups": null, "active": null }
+            """).OkAsync()).At("response");
         Assert.Equal(
             ("sa::plain", true, "[]"),
             (bare.TextAt("identifier"), bare.At("active").GetBoolean(), bare.At("unitedPermissions").GetRawText()));
@@ -71,7 +74,9 @@ public sealed class WavefrontServiceAccountTests(UsherApp app)
     public async Task Groups_and_roles_that_are_not_there_are_left_out_and_named()
     {
         var org = await app.CreateOrganizationAsync();
-        var made = await org.Admin.SendAsync("/account/serviceaccount", """{ "identifier": "sa::bot", "userGroups": ["none"], "roles": ["7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11"] }""").OkAsync(202);
+        var made = await org.Admin.SendAsync("/account/serviceaccount", """
+            { "identifier": "sa::bot", "userGroups": ["none"], "roles": ["7d0c3a52-0b1e-4f5e-9a3e-5f0d8b0a6c11"] }
+            """).OkAsync(202);
         Assert.Equal(
             (
                 "OK",

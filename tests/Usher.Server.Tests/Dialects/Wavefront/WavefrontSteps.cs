@@ -49,6 +49,11 @@ internal static class WavefrontSteps
         (element.TextAt("status/result"), element.TextAt("status/message"), element.At("status/code").GetInt32());
 
     /// <summary>A user without <c>status</c> and <c>response</c>.</summary>
-    public static string Top(this JsonElement superset) =>
-        $"{{{string.Join(',', superset.EnumerateObject().Where(p => p.Name is not ("status" or "response")).Select(p => $"\"{p.Name}\":{Wire.Compact(p.Value.GetRawText())}"))}}}";
+    public static string Top(this JsonElement superset)
+    {
+        var members = from member in superset.EnumerateObject()
+                      where member.Name is not ("status" or "response")
+                      select $"\"{member.Name}\":{Wire.Compact(member.Value.GetRawText())}";
+        return $"{{{string.Join(',', members)}}}";
+    }
 }

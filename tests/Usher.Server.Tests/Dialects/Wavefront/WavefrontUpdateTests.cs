@@ -133,7 +133,9 @@ public sealed class WavefrontUpdateTests(UsherApp app)
         var org = await app.CreateOrganizationAsync();
         await org.ActiveAsync("kim@example.com");
         var before = await org.Admin.UserAsync("kim@example.com");
-        var answer = await org.Admin.WriteAsync("/user/kim@example.com", """{ "identifier": "KIM@example.com", "customer": "elsewhere", "credential": "hunter2-hunter2", "unknown": [] }""");
+        var answer = await org.Admin.WriteAsync("/user/kim@example.com", """
+            { "identifier": "KIM@example.com", "customer": "elsewhere", "credential": "hunter2-hunter2", "unknown": [] }
+            """);
 
         Assert.DoesNotContain("hunter2", await answer.BodyAsync(), StringComparison.Ordinal);
         Assert.Equal(before, await org.Admin.UserAsync("kim@example.com"));

@@ -18,8 +18,10 @@ public sealed class WavefrontUserTests(UsherApp app)
         await org.InviteAsync("Pat@example.com", r => r with { Permissions = ["alerts_management"] }, sendMail: false);
         await org.Admin.GetAsync("/api/v2/user/pat@example.com", Ct).AssertAsync(200, $$"""
             { "identifier": "Pat@example.com", "customer": "{{org.Slug}}", "groups": ["alerts_management"],
-              "userGroups": [{ "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}", "description": "System group which contains all users",
-                "userCount": 2, "properties": { "nameEditable": false, "usersEditable": false, "rolesEditable": true }, "roles": [] }],
+              "userGroups": [{ "id": "{{await org.EveryoneAsync()}}", "name": "Everyone", "customer": "{{org.Slug}}",
+                "description": "System group which contains all users",
+                "userCount": 2, "properties": { "nameEditable": false, "usersEditable": false,
+                  "rolesEditable": true }, "roles": [] }],
               "roles": [] }
             """);
     }
@@ -128,7 +130,9 @@ public sealed class WavefrontUserTests(UsherApp app)
     {
         var org = await app.CreateOrganizationAsync();
         await org.Admin.GetAsync(Wire.Raw(app.Url, "/api/v2/user/" + written), Ct)
-            .AssertAsync(404, $$"""{ "status": { "result": "ERROR", "message": "User with id {{shown}} does not exist", "code": 404 } }""");
+            .AssertAsync(404, $$"""
+                { "status": { "result": "ERROR", "message": "User with id {{shown}} does not exist", "code": 404 } }
+                """);
     }
 
     [Fact]
@@ -139,7 +143,10 @@ public sealed class WavefrontUserTests(UsherApp app)
         await org.RemoveAsync("pat@example.com");
 
         await org.Admin.GetAsync("/api/v2/user/pat@example.com", Ct)
-            .AssertAsync(404, """{ "status": { "result": "ERROR", "message": "User with id pat@example.com does not exist", "code": 404 } }""");
+            .AssertAsync(404, """
+                { "status": { "result": "ERROR", "message": "User with id pat@example.com does not exist",
+                "code": 404 } }
+                """);
     }
 
     [Fact]

@@ -44,12 +44,10 @@ public sealed class GeneratedSequenceTests(GeneratedSequenceTests.QuietApp quiet
         }
     }
 
-    public static bool IsLong => Environment.GetEnvironmentVariable("USHER_TEST_LONG") is "1";
-
     [Fact]
     public async Task No_member_gets_more_access_than_it_was_granted()
     {
-        var (first, calls) = (Seed(), Number("USHER_TEST_CALLS") ?? (IsLong ? 50_000 : 5_000));
+        var (first, calls) = (Seed(), Number("USHER_TEST_CALLS") ?? (TestRun.IsLong ? 50_000 : 5_000));
         output.WriteLine($"USHER_TEST_SEED={first}");
         var clock = Stopwatch.StartNew();
         var stories = new Story[Math.Max(1, calls / CallsPerStory)];
@@ -76,11 +74,10 @@ public sealed class GeneratedSequenceTests(GeneratedSequenceTests.QuietApp quiet
     public static TheoryData<string> Rules => [.. Enum.GetNames<GrantingRule>()];
 
     /// <summary>The same stories would find each rule missing.</summary>
-    [Theory]
+    [TheoryIn(Runs.Long)]
     [MemberData(nameof(Rules))]
     public async Task Without_a_rule_a_member_gets_more(string rule)
     {
-        Assert.SkipUnless(IsLong, "Only in a long run.");
         var runtime = quiet.App.Services.GetRequiredService<UsherDbRuntime>();
         runtime.Rules = new(Enum.Parse<GrantingRule>(rule));
         try

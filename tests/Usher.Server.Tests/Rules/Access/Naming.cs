@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using Usher.Core.Roles;
-using Usher.Server.Api;
+using Usher.Server.Api.Http;
 using Usher.Server.Json;
 
 namespace Usher.Server.Tests.Rules.Access;

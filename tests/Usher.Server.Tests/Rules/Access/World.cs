@@ -8,7 +8,7 @@ using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Outbox;
 using Usher.Core.Users;
-using Usher.Server.Api;
+using Usher.Server.Api.Http;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Jobs;
 
