@@ -88,5 +88,5 @@ internal static class ErrorCatalogue
 
     // Unknown invitations are answered as "not found"; only dialects refuse operators' keys.
     private static bool Occurs(Error error) =>
-        error != InvitationErrors.Ended(OfferState.Unknown) && !error.Is(KeyErrors.OfOperator);
+        error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
 }
