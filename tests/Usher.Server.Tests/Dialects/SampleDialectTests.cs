@@ -39,7 +39,7 @@ public sealed class SampleDialectTests : IAsyncLifetime
         Assert.NotNull(await app.Mail.LinkToAsync("ada@example.test"));
 
         await RefusedAsync(
-            await PostAsync("""{ "mail": "ada@example.test" }"""), HttpStatusCode.Conflict, "already_invited", "mail");
+            await PostAsync("""{ "mail": "ada@example.test" }"""), HttpStatusCode.Conflict, "already_invited");
     }
 
     [Theory]
@@ -78,8 +78,8 @@ public sealed class SampleDialectTests : IAsyncLifetime
     {
         foreach (var path in new[] { "/v1/users", "/api/v2/user", "/users" })
             await org.Admin.GetAsync(path, Ct).OkAsync();
-        var document = await org.Admin.GetStringAsync("/openapi/v1.json", Ct);
-        Assert.DoesNotContain("/sample", document, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "/sample", await org.Admin.GetStringAsync("/openapi/v1.json", Ct), StringComparison.Ordinal);
     }
 
     [Fact]
