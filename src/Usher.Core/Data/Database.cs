@@ -25,6 +25,9 @@ public sealed class Database(UsherDb db)
     // A second locked attempt is normally enough. The others cover heavy contention.
     private const int LockedAttempts = 5;
 
+    // The key of the advisory lock on PostgreSQL: "usher" in ASCII.
+    private const long Retries = 0x7573686572;
+
     /// <summary>
     /// Gets or sets whether operations run and answer as usual but are rolled back. A surface sets it for a whole
     /// request. The default is false.
@@ -76,6 +79,7 @@ public sealed class Database(UsherDb db)
             using var turn = db.IsSqlite ? await db.Runtime.Gate.EnterAsync(ct) : null;
             RefuseGoneFile();
             await using var transaction = await db.Database.BeginTransactionAsync(ct);
+            if (attempt > 1 && !db.IsSqlite) await EnterAsync(ct);
             var unit = new Unit(db, isLocked: true);
             try
             {
@@ -103,6 +107,12 @@ public sealed class Database(UsherDb db)
             if (attempt == LockedAttempts) throw new DbUpdateConcurrencyException("Too many concurrent changes.");
         }
     }
+
+    // Not every row that an operation changes is locked when it is read. Attempts that lost a race in spite of their
+    // locks take turns until their transactions end, as all attempts under lock do on SQLite. Otherwise, many changes of
+    // one row at once could use up their attempts.
+    private Task EnterAsync(CancellationToken ct) =>
+        db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Retries})", ct);
 
     private async Task<T> AttemptAsync<T>(Unit unit, Func<Unit, Task<T>> operation, CancellationToken ct)
     {

@@ -135,11 +135,10 @@ public sealed class BrokenRequestTests
             if (member is null) continue;
             var invitation = Assert.Single(member.Invitations);
             Assert.Equal(1, Count(EventTypes.MemberInvited, member.Id));
-            Assert.Equal(1, Count(EventTypes.InvitationSent, invitation.Id));
             Assert.Single(outbox, m => m.InvitationId == invitation.Id && m.Recipient == member.Email);
         }
 
-        Assert.Equal(outbox.Count, events.Count(e => e.Type is EventTypes.InvitationSent));
+        Assert.Equal(all.Count(w => w.Email is { } email && live.ContainsKey(email)), outbox.Count);
         foreach (var member in writes.Members)
             Assert.Equal(
                 (await org.MemberAsync(member.Identifier)).Version - member.Version,

@@ -1,4 +1,5 @@
 using System.Net;
+using Usher.Core;
 using Usher.Server.Json;
 using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;
@@ -93,7 +94,7 @@ public sealed class RestoredDatabaseTests
             place.org = await place.First.CreateOrganizationAsync();
             place.group = await place.org.MakeAsync("groups", new { name = "Managers", permissions });
             place.ada = await place.org.ActiveAsync(
-                NewEmail("ada"), row => row with { Groups = [new("Managers")] });
+                NewEmail("ada"), row => row with { Groups = [Reference.Named("Managers")] });
             foreach (var node in place.Nodes) Assert.Equal(permissions is not [], await place.ManagesAsync(node));
             return place;
         }
