@@ -9,7 +9,6 @@ using Usher.Core.Guests;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
 using Usher.Core.Organizations;
-using Usher.Core.Outbox;
 using Usher.Core.Roles;
 using Usher.Core.Sessions;
 using Usher.Core.Users;
@@ -75,11 +74,6 @@ internal static class Steps
 
         public Task<SessionUser?> FindSessionAsync(string secret) =>
             app.WithAsync<SessionService, SessionUser?>(s => s.FindAsync(secret, Ct));
-
-        /// <summary>A message as the worker would send it; null: it must not be sent any more.</summary>
-        public async Task<OpenedMessage?> OpenMailAsync(OutboxMessage message) =>
-            (await app.WithAsync<OutboxQueue, IReadOnlyList<OpenedMessage>>(q => q.OpenAsync([message], Ct)))
-            .SingleOrDefault();
 
         public Task<Result<Member>> AgreeAsync(Guid user, Guid member) =>
             app.WithAsync<MembershipService, Result<Member>>(s => s.AgreeAsync(user, member, Ct));
