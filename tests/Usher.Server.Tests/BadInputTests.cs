@@ -197,9 +197,8 @@ public sealed class BadInputTests(UsherApp app, BadInputTests.QuietOrganization 
                     route, $$"""{"data":{"attributes":{{value}}} }""", 422, Faults(("", "Attributes are required")));
             }
 
-            foreach (var body in new[] { "[]", "{}", """{"Data":{"attributes":{}}}""", """
-                [{"data":{"attributes":{}}}]
-                """ }) rows.Add(route, body, 422, WrongKind(route).Answer);
+            string[] bodies = ["[]", "{}", """{"Data":{"attributes":{}}}""", """[{"data":{"attributes":{}}}]"""];
+            foreach (var body in bodies) rows.Add(route, body, 422, WrongKind(route).Answer);
             foreach (var body in new[] { """{"data":{}}""", """{"data":{"Attributes":{}}}""" })
                 rows.Add(route, body, 422, Faults(("", "Attributes are required")));
         }

@@ -9,6 +9,7 @@ using Usher.Core;
 using Usher.Core.Access;
 using Usher.Core.Guests;
 using Usher.Core.Members;
+using Usher.Core.Outbox;
 using Usher.Server.Tests.Api;
 using Usher.Server.Tests.Infrastructure;
 using Usher.Server.Tests.Rules;
@@ -134,6 +135,29 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
                 step =>
                     step.StartsWith("SCAN ", StringComparison.Ordinal)
                         || step.Contains("Seq Scan", StringComparison.Ordinal) || TableScan().IsMatch(step));
+        }
+    }
+
+    [Fact]
+    public async Task Mails_are_claimed_opened_and_recorded_by_indexes()
+    {
+        var org = await app.CreateOrganizationAsync();
+        foreach (var name in new[] { "ada", "bob", "eve" }) await org.InviteAsync(NewEmail(name));
+        var asked = await AskedAsync(() => app.WithAsync<OutboxQueue, bool>(async queue =>
+        {
+            var claimed = await queue.ClaimAsync(100, Ct);
+            Assert.InRange((await queue.OpenAsync(claimed, Ct)).Count, 3, 100);
+            await queue.RecordAsync([.. claimed.Select(m => new OutboxResult(m, OutboxOutcome.Sent))], Ct);
+            return true;
+        }));
+
+        Assert.Equal(5, asked.Count);
+        foreach (var (sql, parameters) in asked)
+        {
+            var plan = await PlanAsync(sql, parameters);
+            Assert.DoesNotContain(plan, step => TableScan().IsMatch(step));
+            Assert.DoesNotMatch(
+                @"(Seq Scan on|SCAN) (outbox_messages|invitations|members|i|m|n|s)\b", string.Join('\n', plan));
         }
     }
 

@@ -110,14 +110,16 @@ function other(bench, database) {
     ...of("bulk", (r) => r.rows && ["rows that the call wrote", written(r.rows)]).filter(Boolean),
     ...bench.all({ database, system: "password hash" }).map((r) => ["one password hash", show(r.cpu, "µs CPU")]),
     ...bench.all({ database }).filter((r) => r.pages !== undefined).map((r) => [
-      `pages read: ${titles[r.scenario.replace("pages-", "")]}, ${pagesOf(r)}`, show(r.pages),
+      `read: ${titles[r.scenario.replace("pages-", "")]}, ${contentsOf(r)}`,
+      show(r.pages, "pages") + (r.steps === undefined ? "" : `, ${show(r.steps, "steps")}`),
     ]),
   ]);
 }
 
-const pagesOf = (r) => r.size ?? `${r.pending.toLocaleString("en-US")} pending, ${r.statistics} statistics`;
+const contentsOf = (r) => r.size ?? `${r.pending.toLocaleString("en-US")} pending, ${r.statistics} statistics`;
 
-const written = (rows) => Object.entries(rows).map(([t, n]) => `${n.toLocaleString("en-US")} ${t}`).join(", ");
+const written = (rows) => Object.entries(rows).filter(([, count]) => count > 0)
+  .map(([table, count]) => `${count.toLocaleString("en-US")} ${table}`).join(", ");
 
 function machine(bench) {
   const others = Math.round((median(bench.results.map((r) => r.others)) ?? 0) * 100);

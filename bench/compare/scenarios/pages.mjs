@@ -1,6 +1,6 @@
-// How many pages of the database a request reads: SQLite's own counters, or PostgreSQL's buffers as EXPLAIN (ANALYZE,
-// BUFFERS) shows them. Both count the statements that the server runs, with the plans that it runs them by. Pages do
-// not depend on how busy the machine is, so one count is enough.
+// How much of the database a request reads: SQLite's pages and steps by its own counters, or PostgreSQL's buffers as
+// EXPLAIN (ANALYZE, BUFFERS) shows them. Both count the statements that the server runs, with the plans that it runs
+// them by. They do not depend on how busy the machine is, so one count is enough.
 import { say } from "../install.mjs";
 import { call } from "../lib/http.mjs";
 import { sleep } from "../lib/numbers.mjs";
@@ -57,11 +57,13 @@ async function count(bench, database, usher, state, scenarios, labels) {
     await send(server, requests[scenario], 20, "a");
     if (scenario === "invite") await usher.analyze(state);
     await send(server, requests[scenario], 20, "b");
-    const before = await usher.readPages(server);
+    const before = await usher.readCounters(server);
     await send(server, requests[scenario], bench.options.counted, "c");
     await sleep(100);
-    const read = (await usher.readPages(server) - before) / bench.options.counted;
-    bench.record([{ database, system: usher.title, scenario: `pages-${scenario}`, pages: read, ...labels }]);
+    const after = await usher.readCounters(server);
+    const each = (name) => after[name] === undefined ? undefined : (after[name] - before[name]) / bench.options.counted;
+    const read = { pages: each("pages"), steps: each("steps") };
+    bench.record([{ database, system: usher.title, scenario: `pages-${scenario}`, ...read, ...labels }]);
   }
   await bench.end(server, "SIGKILL");
 }

@@ -138,12 +138,15 @@ export class Usher {
     return file;
   }
 
-  /** @returns {Promise<number>} the pages that a counted server has read since it was started */
-  async readPages({ counterPort, logEnd }) {
-    if (this.database === "postgresql") return this.bench.postgres.buffersSince(logEnd);
+  /**
+   * @returns {Promise<{pages: number, steps?: number}>} what a counted server has read since it was started; steps of
+   *   SQLite's virtual machine
+   */
+  async readCounters({ counterPort, logEnd }) {
+    if (this.database === "postgresql") return { pages: this.bench.postgres.buffersSince(logEnd) };
     const parts = [];
     for await (const part of net.connect(counterPort, "127.0.0.1")) parts.push(part);
-    return JSON.parse(Buffer.concat(parts)).pages;
+    return JSON.parse(Buffer.concat(parts));
   }
 
   // --- its contents --------------------------------------------------------------------------------------------------

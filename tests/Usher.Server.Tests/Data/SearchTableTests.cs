@@ -55,7 +55,8 @@ public sealed class SearchTableTests
     /// <summary>Random changes to one organization through its API.</summary>
     private sealed class Crowd(TestOrganization org)
     {
-        private static readonly string[] Permissions = ["ingestion", "log_management", "alerts_management", "embedded_charts"];
+        private static readonly string[] Permissions =
+            ["ingestion", "log_management", "alerts_management", "embedded_charts"];
 
         private readonly string[] addresses = [.. Enumerable.Range(0, 60).Select(i => NewEmail($"person{i}"))];
         private readonly Pool members = new();
@@ -111,7 +112,8 @@ public sealed class SearchTableTests
             invitations.Add(invitation.GetProperty("id").GetString()!);
             if (answer.GetProperty("link").GetString() is not { } url) return;
             var link = Secrets.Link().Match(url);
-            links.Enqueue((link.Groups["slug"].Value, Guid.Parse(link.Groups["id"].Value), link.Groups["secret"].Value));
+            links.Enqueue(
+                (link.Groups["slug"].Value, Guid.Parse(link.Groups["id"].Value), link.Groups["secret"].Value));
         });
 
         private Task<bool> InviteSeveralAsync(Random random) => LearnAsync(org.Admin.SendAsync(

@@ -128,12 +128,15 @@ public sealed class WriterTests(UsherApp app)
             Assert.Equal(Enumerable.Range(0, count).Select(Next), await NamesAsync());
 
             (string Role, string Member) Next(int i) =>
-                i + 1 < count ? before[i + 1] : inACircle ? before[0] : ("new" + before[i].Role, "new" + before[i].Member);
+                i + 1 < count ? before[i + 1]
+                : inACircle ? before[0]
+                : ("new" + before[i].Role, "new" + before[i].Member);
 
             async Task<List<(string Role, string Member)>> NamesAsync()
             {
                 var (roles, members) = await app.QueryAsync(async db => (
-                    await db.Roles.Where(r => r.OrganizationId == org.Id).ToDictionaryAsync(r => r.Id, r => r.NameKey, Ct),
+                    await db.Roles.Where(r => r.OrganizationId == org.Id)
+                        .ToDictionaryAsync(r => r.Id, r => r.NameKey, Ct),
                     await db.Members.Where(m => m.OrganizationId == org.Id)
                         .ToDictionaryAsync(m => m.Id, m => m.Identifier, Ct)));
                 return [.. rows.Select(r => (roles[r.Role], members[r.Member]))];

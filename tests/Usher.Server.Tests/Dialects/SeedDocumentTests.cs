@@ -104,10 +104,10 @@ public sealed class SeedDocumentTests(UsherApp app)
             """);
         var seen = await org.Admin.GetAsync($"/v1/users/{id}", Ct).OkAsync();
         Assert.Equal(
-            $$"""
-            [{"account":"{{org.Accounts[0]}}","level":"FULL"},{"account":"{{org.Accounts[1]}}","level":"NONE"},
-            {"account":"{{org.Accounts[2]}}","level":"READONLY"}]
-            """,
+            Wire.Compact($$"""
+                [{"account":"{{org.Accounts[0]}}","level":"FULL"},{"account":"{{org.Accounts[1]}}","level":"NONE"},
+                {"account":"{{org.Accounts[2]}}","level":"READONLY"}]
+                """),
             Wire.Compact(seen.At("data/relationships/accountAccessList").GetRawText()));
     }
 

@@ -27,7 +27,7 @@ public sealed record FailedStart(int ExitCode, IReadOnlyList<string> Errors, IRe
         _ = Watching.Value;
         Dictionary<string, string?> all = new(database.Settings)
         {
-            ["urls"] = "http://127.0.0.1:0", ["environment"] = "Development",
+            ["urls"] = "http://127.0.0.1:0", ["environment"] = "Development", ["applicationName"] = "Usher.Server",
             ["contentRoot"] = Repository.Path("src/Usher.Server"),
         };
         foreach (var (key, value) in settings) all[key] = value;

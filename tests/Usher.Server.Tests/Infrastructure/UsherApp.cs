@@ -13,6 +13,7 @@ using Usher.Server.Tests.Infrastructure;
 using Usher.Core;
 using Usher.Core.Data;
 using Usher.Core.Organizations;
+using Usher.Core.Outbox;
 using Usher.Server.Workers;
 
 [assembly: AssemblyFixture(typeof(UsherApp))]
@@ -108,6 +109,11 @@ public sealed class UsherApp : IAsyncLifetime
         await using var scope = Services.CreateAsyncScope();
         return await work(scope.ServiceProvider.GetRequiredService<TService>());
     }
+
+    /// <summary>Opens a message of the outbox as the worker does; null if it must not be sent.</summary>
+    public Task<OpenedMessage?> OpenMailAsync(OutboxMessage message) =>
+        WithAsync<OutboxQueue, OpenedMessage?>(async queue =>
+            (await queue.OpenAsync([message], TestContext.Current.CancellationToken)).SingleOrDefault());
 
     public Task<T> QueryAsync<T>(Func<UsherDb, Task<T>> work) => WithAsync(work);
 

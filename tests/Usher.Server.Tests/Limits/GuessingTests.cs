@@ -200,7 +200,7 @@ public sealed class GuessingTests(GuessingTests.Server server) : IClassFixture<G
                 .SingleAsync(m => m.Recipient == email && m.Kind == OutboxKind.SignInCode, Ct));
         var code = await CodeOfAsync(email);
         Assert.DoesNotContain(code, string.Join(' ', message.Parameters.Values), StringComparison.Ordinal);
-        var opened = await App.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(message, Ct));
+        var opened = await App.OpenMailAsync(message);
         var mail = await App.WithAsync<Usher.Server.Mail.MailRenderer, Usher.Server.Mail.OutgoingMail>(r =>
             r.RenderAsync(opened!));
         Assert.Contains(code, mail.Text, StringComparison.Ordinal);

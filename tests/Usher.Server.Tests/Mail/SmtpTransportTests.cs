@@ -174,6 +174,43 @@ public sealed class SmtpTransportTests
         await serving.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken); // it was hung up on
     }
 
+    [Fact]
+    public async Task The_mail_after_a_refused_recipient_is_sent_on_the_same_connection()
+    {
+        using var listener = Listen(out var port);
+        var server = ServeAsync(
+            listener, ("EHLO", "250 hello"), ("MAIL", "250 ok"), ("RCPT", "550 no such user"), ("MAIL", "250 ok"),
+            ("RCPT", "250 ok"), ("DATA", "354 go on"), (".", "250 ok"));
+        using (var transport = Transport(port, startTls: false))
+        {
+            await Assert.ThrowsAsync<MailException>(() =>
+                transport.SendAsync(Samples.Mail("ada@example.test"), TestContext.Current.CancellationToken));
+            await transport.SendAsync(Samples.Mail("eve@example.test"), TestContext.Current.CancellationToken);
+        }
+
+        await server.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.False(listener.Pending());
+    }
+
+    // A system that waits before it acknowledges a part waits for at least 40 milliseconds.
+    [Fact]
+    public async Task No_part_of_a_mail_waits_for_the_acknowledgement_of_another()
+    {
+        await using var server = await SmtpSink.StartAsync();
+        using var transport = Transport(server.Port, startTls: false);
+        var best = TimeSpan.MaxValue;
+        for (var i = 0; i < 30; i++)
+        {
+            var mail = Samples.Mail(text: string.Concat(Enumerable.Repeat("A line of a mail.\n", 300)));
+            var time = Stopwatch.StartNew();
+            await transport.SendAsync(mail, TestContext.Current.CancellationToken);
+            // The first mails are acknowledged at once.
+            if (i >= 15 && time.Elapsed < best) best = time.Elapsed;
+        }
+
+        Assert.True(best < TimeSpan.FromMilliseconds(35), $"{best}");
+    }
+
     private static SmtpTransport Transport(
         int port, bool startTls = true, string? user = null, string? password = null) =>
         new(
@@ -187,9 +224,13 @@ public sealed class SmtpTransportTests
             }),
         TimeProvider.System);
 
-    private static Task<MailException> FailAsync(SmtpTransport transport) =>
-        Assert.ThrowsAsync<MailException>(() =>
-            transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
+    // The transport is closed at the end: it keeps the connection after a refusal.
+    private static async Task<MailException> FailAsync(SmtpTransport transport)
+    {
+        using (transport)
+            return await Assert.ThrowsAsync<MailException>(() =>
+                transport.SendAsync(Samples.Mail(), TestContext.Current.CancellationToken));
+    }
 
     private static TcpListener Listen(out int port)
     {

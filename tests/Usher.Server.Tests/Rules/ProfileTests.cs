@@ -318,9 +318,8 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
 
         // Nor is the first one's mail sent any more.
         var mails = (await org.OutboxAsync()).FindAll(m => m.Kind is OutboxKind.AddressChange);
-        Assert.Null(await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(mails[0], Ct)));
-        Assert.Equal(
-            second.Secret, (await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(mails[1], Ct)))!.Secret);
+        Assert.Null(await app.OpenMailAsync(mails[0]));
+        Assert.Equal(second.Secret, (await app.OpenMailAsync(mails[1]))!.Secret);
         Assert.Equal(
             [(OutboxState.Abandoned, true), (OutboxState.Queued, false)],
             (await org.OutboxAsync()).Select(m => (m.State, m.Secret is null)));
@@ -362,7 +361,7 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         var unsent = (await org.OutboxAsync()).Single(m =>
             m.Kind is OutboxKind.AddressChange
                 && m.Parameters[OutboxParameters.AddressChange] == links[1].ChangeId.ToString());
-        Assert.Null(await app.WithAsync<OutboxQueue, OpenedMessage?>(q => q.OpenAsync(unsent, Ct)));
+        Assert.Null(await app.OpenMailAsync(unsent));
         Assert.NotEqual(first.Identifier, (await org.TodayAsync(first)).Identifier);
     }
 

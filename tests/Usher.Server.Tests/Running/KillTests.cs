@@ -6,7 +6,9 @@ using Usher.Core.Data;
 using Usher.Core.Events;
 using Usher.Core.Invitations;
 using Usher.Core.Members;
+using Usher.Core.Outbox;
 using Usher.Server.Tests.Infrastructure;
+using Usher.Server.Tests.Mail;
 
 namespace Usher.Server.Tests.Running;
 
@@ -48,13 +50,70 @@ public sealed class KillTests
         await using (await ServerProcess.StartAsync(database, Settings)) await AssertThereAsync(database, acknowledged);
     }
 
-    private static async Task AssertThereAsync(TestDatabase database, IReadOnlyCollection<string> acknowledged)
+    [Fact]
+    public async Task A_server_that_is_killed_while_it_sends_repeats_some_mails_and_loses_none()
+    {
+        const int people = 400;
+        await using var database = await TestDatabase.CreateAsync();
+        await using var sink = await SmtpSink.StartAsync();
+        Dictionary<string, string?> settings = new(Settings)
+        {
+            ["Usher:Mail:Transport"] = "smtp", ["Usher:Mail:Smtp:Host"] = "127.0.0.1",
+            ["Usher:Mail:Smtp:Port"] = $"{sink.Port}", ["Usher:Mail:Smtp:StartTls"] = "false",
+        };
+        Dictionary<string, string?> arrived = []; // the Message-ID by recipient
+        await using (var server = await ServerProcess.StartAsync(database, settings))
+        {
+            using var http = new HttpClient { BaseAddress = new(server.Url) };
+            http.DefaultRequestHeaders.Add("X-AUTH-TOKEN", Key);
+            var rows = Enumerable.Range(0, people).Select(i =>
+                $$"""{"emailAddress":"p{{i}}@acme.test","groups":[],"userGroups":[]}""");
+            using var answer = await http.PostTextAsync("/api/v2/user/invite", $"[{string.Join(',', rows)}]");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            while (arrived.Count < 60) await TakeAsync();
+            await server.KillAsync();
+        }
+
+        await EndClaimsAsync(database);
+        await using (var server = await ServerProcess.StartAsync(database, settings))
+        {
+            while (arrived.Count < people) await TakeAsync();
+            await server.StopAsync();
+        }
+
+        await using var db = Open(database);
+        Assert.All(await db.OutboxMessages.ToListAsync(Ct), m => Assert.Equal(OutboxState.Sent, m.State));
+
+        async Task TakeAsync()
+        {
+            var mail = await sink.NextMessageAsync(TimeSpan.FromSeconds(60));
+            var (to, id) = (
+                mail.GetProperty("to")[0].GetProperty("address").GetString()!,
+                mail.GetProperty("messageId").GetString());
+            if (to is "owner@acme.test") return;
+            if (!arrived.TryAdd(to, id)) Assert.Equal(arrived[to], id);
+        }
+    }
+
+    // As if the minute that claims last were over.
+    private static async Task EndClaimsAsync(TestDatabase database)
+    {
+        await using var db = Open(database);
+        await db.OutboxMessages.ExecuteUpdateAsync(set => set.SetProperty(m => m.NextAttemptAt, m => m.CreatedAt), Ct);
+    }
+
+    private static UsherDb Open(TestDatabase database)
     {
         var options = new DbContextOptionsBuilder<UsherDb>();
         _ = TestDatabase.IsPostgres
             ? options.UseUsherPostgres(database.ConnectionString)
             : options.UseUsherSqlite(database.ConnectionString);
-        await using var db = new UsherDb(options.Options);
+        return new(options.Options);
+    }
+
+    private static async Task AssertThereAsync(TestDatabase database, IReadOnlyCollection<string> acknowledged)
+    {
+        await using var db = Open(database);
         var members = await db.Members.AsNoTracking().Include(m => m.Invitations)
             .Where(m => m.Status == MemberStatus.Invited).ToListAsync(Ct);
         Assert.Equal(members.Count, members.Select(m => m.Identifier).Distinct().Count());
