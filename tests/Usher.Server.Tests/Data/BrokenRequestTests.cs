@@ -264,7 +264,8 @@ public sealed class BrokenRequestTests
         public (string Head, byte[] Body) Raw()
         {
             var body = JsonSerializer.SerializeToUtf8Bytes(Body);
-            var head = $"{Method} {Target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            var head = $"{Method} {Target} HTTP/1.1\r\nHost: localhost\r\n"
+                + "Content-Type: application/json; charset=utf-8\r\n" // as in SendAsync: it is part of the request
                 + $"Content-Length: {body.Length}\r\n"
                 + (Token is null ? "" : $"X-AUTH-TOKEN: {Token}\r\n")
                 + (Key is null ? "" : $"Idempotency-Key: {Key}\r\n");

@@ -38,8 +38,11 @@ public sealed class WriterTests(UsherApp app)
         var after = await org.GetAsync(path);
         Assert.Equal(made.Headers.ETag, after.Headers.ETag);
         Assert.NotEqual(before, after.Headers.ETag!.ToString());
-        Assert.Equal(
-            await made.Content.ReadAsStringAsync(Ct), await after.Content.ReadAsStringAsync(Ct));
+        Assert.Equal(await TextAsync(made), await TextAsync(after));
+
+        // The mail of an invitation may leave in between.
+        static async Task<string> TextAsync(HttpResponseMessage answer) => (await answer.Content.ReadAsStringAsync(Ct))
+            .Replace("\"state\":\"queued\"", "\"state\":\"sent\"", StringComparison.Ordinal);
     }
 
     // Without If-Match each is made, one after the other: none is lost and none is a fault.

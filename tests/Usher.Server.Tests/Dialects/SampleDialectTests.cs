@@ -39,7 +39,7 @@ public sealed class SampleDialectTests : IAsyncLifetime
         Assert.NotNull(await app.Mail.LinkToAsync("ada@example.test"));
 
         await RefusedAsync(
-            await PostAsync("""{ "mail": "ada@example.test" }"""), HttpStatusCode.Conflict, "already_invited");
+            await PostAsync("""{ "mail": "ada@example.test" }"""), HttpStatusCode.Conflict, "already_invited", "mail");
     }
 
     [Theory]
