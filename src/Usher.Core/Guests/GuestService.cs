@@ -296,7 +296,7 @@ public sealed partial class GuestService(
 
     // Reads and tracks the member and its sponsor with everything they hold. If what was found before has changed, the
     // operation is retried.
-    private async Task<AccessGraph?> TrackAsync(Unit unit, Found found, CancellationToken ct)
+    private static async Task<AccessGraph?> TrackAsync(Unit unit, Found found, CancellationToken ct)
     {
         var graph = await AccessGraph.ReadAsync(
             unit, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
