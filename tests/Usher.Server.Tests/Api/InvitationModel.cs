@@ -720,7 +720,7 @@ internal sealed record Model(
         {
             Stored = InvitationStatus.Pending, EndedAt = null, ExpiresAt = Now + (life ?? Week), SentCount = i.SentCount
                 + 1, LastSentAt = Now,
-            Delivery = mailed ? DeliveryState.Queued : DeliveryState.None,
+            Delivery = mailed ? DeliveryState.Queued : i.Delivery, // a link handed over leaves the mailed one valid
         }) with
         {
             Links = Links.Add(new(number, before.Invitations[number].SentCount + 1, mailed, Now)), Mails = mailed
