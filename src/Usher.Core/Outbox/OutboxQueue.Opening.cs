@@ -75,8 +75,10 @@ public sealed partial class OutboxQueue
                     AND s.invitation_id = i.id AND s.proves_address ORDER BY s.sequence DESC LIMIT 1),
                 CASE WHEN i.first_secret_proves_address THEN i.first_secret_hash END)
             FROM {list}
-                {sql.Each("invitations", "i")}i.organization_id = r.organization AND i.id = r.invitation{sql.EndEach("i")}
-                {sql.Each("members", "m")}m.organization_id = i.organization_id AND m.id = i.member_id{sql.EndEach("m")}
+                {sql.Each("invitations", "i")}i.organization_id = r.organization
+                    AND i.id = r.invitation{sql.EndEach("i")}
+                {sql.Each("members", "m")}m.organization_id = i.organization_id
+                    AND m.id = i.member_id{sql.EndEach("m")}
             """));
         var offers = await db.ReadAsync(
             statement,

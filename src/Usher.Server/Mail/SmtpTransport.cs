@@ -111,8 +111,8 @@ internal sealed partial class SmtpTransport(IOptions<MailOptions> options, TimeP
         }
     }
 
-    // Sends without delay. Otherwise the last part of each mail would wait until the server acknowledges the part before
-    // it, which servers delay by 40 milliseconds and more.
+    // Sends without delay. Otherwise the last part of each mail would wait until the server acknowledges the part
+    // before it, which servers delay by 40 milliseconds and more.
     private static async Task<Socket> OpenAsync(SmtpOptions server, CancellationToken ct)
     {
         Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
