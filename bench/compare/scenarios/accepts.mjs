@@ -57,8 +57,8 @@ export async function acceptsWithoutHash(bench, database, usher, state) {
 
 // How long a get takes while a crowd of new persons has its passwords hashed.
 async function crowded(bench, database, { system, server, state, requests }) {
-  const seconds = Math.max(2, bench.options.seconds);
-  const alone = await once(bench, database, { server }, requests.get, { at: connections, seconds });
+  const seconds = Math.max(2, bench.options.seconds), runner = { title: system.title, server };
+  const alone = await once(bench, database, runner, requests.get, { at: connections, seconds });
   // More of them than can be through before the run ends.
   const people = await system.newcomers(server, state, crowd + (seconds + 2) * 30);
   await quiet(server.pid);

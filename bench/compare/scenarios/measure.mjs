@@ -83,12 +83,12 @@ export function spent(before, after, count) {
 }
 
 /** One measured run. */
-export async function once(bench, database, { server }, request, { at, seconds, look, wait = true }) {
+export async function once(bench, database, { title, server }, request, { at, seconds, look, wait = true }) {
   if (wait) await quiet(server.pid);
   const before = readCpu(bench, database, server);
   const run = await wrk(server.url, request, { connections: at, seconds, look });
   const after = readCpu(bench, database, server);
-  if (run.requests === 0 && wait) throw new Error(`nothing was answered in ${seconds} s`);
+  if (run.requests === 0 && wait) throw new Error(`${title} answered nothing in ${seconds} s`);
   return { ...run, ...spent(before, after, run.requests) };
 }
 

@@ -39,7 +39,7 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
             if (Error.Of(Faults(name, expires)) is { } fault) return fault;
             var self = actor.IsMember && actor.Id == memberId;
             var graph = await AccessGraph.ReadAsync(
-                db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
+                unit, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
             if (!self && (graph is null || !graph.MayManageKeys(graph.Today(actor)))) return ApiKeyErrors.NotAllowed;
             if (graph?.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (member.Status is not MemberStatus.Active) return ApiKeyErrors.NotActive;
@@ -166,7 +166,8 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
         database.RunAsync<Result<ApiKey>>(async unit =>
         {
             if (!Text.IsName(name)) return ApiKeyErrors.NameInvalid;
-            if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+            if (!(await FindAsync(unit, actor, memberId, reference, ct)).TryGet(out var key, out var refused))
+                return refused;
             if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
             if (key.Name == Text.Name(name)) return key;
             unit.Add(UsherEvent.Record(
@@ -193,7 +194,8 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
         database.RunLockedAsync<Result<ApiKey>>(async unit =>
         {
             await unit.LockAsync(actor.OrganizationId, [], [memberId], organizationToo: true, ct);
-            if (!(await FindAsync(actor, memberId, reference, ct)).TryGet(out var key, out var refused)) return refused;
+            if (!(await FindAsync(unit, actor, memberId, reference, ct)).TryGet(out var key, out var refused))
+                return refused;
             if (Precondition.Refuses(ifMatch, key) is { } outdated) return outdated;
             if (key.Id == inUse) return ApiKeyErrors.InUse;
             if (await LastAdmin.ActsByAloneAsync(db, key, ct)
@@ -206,12 +208,12 @@ public sealed partial class ApiKeyService(UsherDb db, Database database, TimePro
         }, ct);
 
     private async Task<Result<ApiKey>> FindAsync(
-        Actor actor, Guid memberId, ApiKeyReference reference, CancellationToken ct)
+        Unit unit, Actor actor, Guid memberId, ApiKeyReference reference, CancellationToken ct)
     {
         if (!(actor.IsMember && actor.Id == memberId))
         {
             var graph = await AccessGraph.ReadAsync(
-                db, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
+                unit, new(actor.OrganizationId) { MemberIds = [memberId, actor.Id] }, ct);
             if (graph?.Today(actor) is not { } today || !graph.MayManageKeys(today)) return ApiKeyErrors.NotAllowed;
             if (graph.Member(memberId) is not { IsLive: true } member) return MemberErrors.NotFound;
             if (!graph.Pass(GrantingRule.KeyCovers, graph.Covers(today, member))) return MemberErrors.NotCovered;

@@ -116,7 +116,8 @@ internal sealed class RowChange(Table table, object row, ChangeKind kind, object
 internal sealed record UniqueValue(string Column, object? Before, object? After)
 {
     /// <summary>Whether another row of the table takes the value that this one frees.</summary>
-    public bool IsFreedFor(UniqueValue other) => other.Column == Column && Before is not null && Before.Equals(other.After);
+    public bool IsFreedFor(UniqueValue other) =>
+        other.Column == Column && Before is not null && Before.Equals(other.After);
 }
 
 /// <summary>

@@ -109,8 +109,8 @@ public sealed class Database(UsherDb db)
     }
 
     // Not every row that an operation changes is locked when it is read. Attempts that lost a race in spite of their
-    // locks take turns until their transactions end, as all attempts under lock do on SQLite. Otherwise, many changes of
-    // one row at once could use up their attempts.
+    // locks take turns until their transactions end, as all attempts under lock do on SQLite. Otherwise, many changes
+    // of one row at once could use up their attempts.
     private Task EnterAsync(CancellationToken ct) =>
         db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({Retries})", ct);
 

@@ -296,10 +296,10 @@ public sealed partial class GuestService(
 
     // Reads and tracks the member and its sponsor with everything they hold. If what was found before has changed, the
     // operation is retried.
-    private async Task<AccessGraph?> TrackAsync(Unit unit, Found found, CancellationToken ct)
+    private static async Task<AccessGraph?> TrackAsync(Unit unit, Found found, CancellationToken ct)
     {
         var graph = await AccessGraph.ReadAsync(
-            db, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
+            unit, new(found.Organization.Id) { MemberIds = [found.Member.Id, found.Member.SponsorId] }, ct);
         var member = graph?.Member(found.Member.Id);
         var invitation = member?.Invitations.Find(i => i.Id == found.Invitation.Id);
         if (graph is null || member is null || invitation?.Version != found.Invitation.Version)

@@ -122,7 +122,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
         IReadOnlyCollection<string>? ifMatch, CancellationToken ct) => database.RunAsync<Result<Resource>>(async unit =>
         {
             if (Error.Of(Faults(name, attributes)) is { } fault) return fault;
-            if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
+            if (!(await FindAsync(unit, actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
                 return refused;
             Dictionary<string, string> details = [];
             if (name is not null && Text.Name(name) != resource.Name)
@@ -159,7 +159,7 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
         Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct) =>
         database.RunAsync<Result<Resource>>(async unit =>
         {
-            if (!(await FindAsync(actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
+            if (!(await FindAsync(unit, actor, reference, ifMatch, ct)).TryGet(out var resource, out var refused))
                 return refused;
             unit.Remove(resource);
             unit.Add(UsherEvent.Record(
@@ -179,11 +179,11 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
 
     // Finds a resource that the actor may change.
     private async Task<Result<Resource>> FindAsync(
-        Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct)
+        Unit unit, Actor actor, Reference reference, IReadOnlyCollection<string>? ifMatch, CancellationToken ct)
     {
         if (!actor.May(Permissions.ResourceCreation)) return ResourceErrors.NotAllowed;
         if (reference.Id is null && !OrganizationService.IsSlug(reference.Text)) return ResourceErrors.NotFound;
-        var access = actor.IsMember ? await LevelsOfAsync(actor, ct) : actor.Access;
+        var access = actor.IsMember ? await LevelsOfAsync(actor, ct, unit) : actor.Access;
         var found = await db.Resources.SingleOrDefaultAsync(
             r =>
                 r.OrganizationId == actor.OrganizationId
@@ -209,8 +209,13 @@ public sealed class ResourceService(UsherDb db, Database database, TimeProvider 
         };
     }
 
-    private async Task<EffectiveAccess> LevelsOfAsync(Actor actor, CancellationToken ct) =>
-        await AccessGraph.ReadAsync(db, new(actor.OrganizationId) { MemberIds = [actor.Id] }, ct) is { } graph
-            ? graph.Today(actor).Access
-            : EffectiveAccess.Nothing;
+    // Within a unit, an attempt under lock locks the actor's member.
+    private async Task<EffectiveAccess> LevelsOfAsync(Actor actor, CancellationToken ct, Unit? unit = null)
+    {
+        var query = new AccessQuery(actor.OrganizationId) { MemberIds = [actor.Id] };
+        var graph = unit is null
+            ? await AccessGraph.ReadAsync(db, query, ct)
+            : await AccessGraph.ReadAsync(unit, query, ct);
+        return graph is null ? EffectiveAccess.Nothing : graph.Today(actor).Access;
+    }
 }

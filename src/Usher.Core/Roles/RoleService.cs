@@ -16,7 +16,7 @@ public sealed class RoleService(UsherDb db, Database database, PermissionCatalog
         database.RunAsync<Result<Role>>(async unit =>
         {
             if (Error.Of(Faults(name, description, permissions)) is { } fault) return fault;
-            if (await AccessGraph.ReadAsync(db, Query(actor, [], MemberDetails.None), ct) is not { } graph)
+            if (await AccessGraph.ReadAsync(unit, Query(actor, [], MemberDetails.None), ct) is not { } graph)
                 return MemberErrors.NotFound;
             var today = graph.Today(actor);
             if (!graph.MayManageUsers(today)) return CommonErrors.NotAllowed;

@@ -484,7 +484,8 @@ internal sealed class World(
     {
         var known = links[link!.Value];
         return SendAsync(
-            session, HttpMethod.Post, Path($"invitations/{Server.Api.Http.Ids.Invitation.Of(known.InvitationId)}/{what}"),
+            session, HttpMethod.Post,
+            Path($"invitations/{Server.Api.Http.Ids.Invitation.Of(known.InvitationId)}/{what}"),
             new(body ?? []) { ["code"] = known.Secret });
     }
 

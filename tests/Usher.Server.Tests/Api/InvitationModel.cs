@@ -101,6 +101,7 @@ internal sealed record Model(
 {
     public static readonly TimeSpan Week = TimeSpan.FromDays(7);
     public static readonly TimeSpan SessionLife = TimeSpan.FromDays(14);
+    public static readonly TimeSpan BetweenMails = TimeSpan.FromMinutes(5);
 
     internal sealed record Member(Person Address, MemberStatus Status, Held Holds, string Name = "", int? User = null)
     {
@@ -223,7 +224,7 @@ internal sealed record Model(
             InvitationStatus.Superseded => OfferState.Superseded,
             // He is in, one way or another, and nothing is offered to him.
             _ when member.User is not null || member.Status is MemberStatus.Suspended => OfferState.Superseded,
-            _ when Newest(link.Invitation) != link => OfferState.Replaced,
+            _ when Newest(link) != link => OfferState.Replaced,
             InvitationStatus.Expired => OfferState.Expired,
             _ when invitation.Blocked && !Stands(member) => OfferState.Blocked,
             _ => OfferState.Open,
@@ -266,16 +267,21 @@ internal sealed record Model(
         var (link, state) = (Links[number], StateOf(Links[number]));
         var invitation = Invitations[link.Invitation];
         var address = Members[invitation.Member].Address;
-        var viewer = user is { } some && IsSignedIn(some)
-            ? IsInvitee(some, address)
-            ? Viewer.Invitee
-            : Viewer.SomebodyElse
-            : Users.Exists(u => u.Proven && u.Address == address) ? Viewer.MustSignIn : Viewer.NewPerson;
+        var viewer = ViewerOf(link, address, user is { } some && IsSignedIn(some) ? some : null);
         return state is OfferState.Unknown ? null : new(
             state, viewer, address, invitation.Sponsor.Member is null
                 ? ""
                 : invitation.Sponsor.Name, Text(invitation.ExpiresAt),
-            state is OfferState.Replaced ? Text(Newest(link.Invitation).SentAt) : null, CanAsk(link));
+            state is OfferState.Replaced ? Text(Newest(link).SentAt) : null, CanAsk(link));
+    }
+
+    // Only a link that proves the address tells whether the address has an account.
+    private Viewer ViewerOf(Link link, Person address, int? signedIn)
+    {
+        if (signedIn is { } user && !IsInvitee(user, address)) return Viewer.SomebodyElse;
+        if (Proves(link) && AccountOf(address) is { } account && !Users[account].Proven) return Viewer.UnprovenAccount;
+        if (signedIn is not null) return Viewer.Invitee;
+        return !Proves(link) ? Viewer.Undisclosed : AccountOf(address) is null ? Viewer.NewPerson : Viewer.MustSignIn;
     }
 
     // What those do who manage users.
@@ -415,7 +421,9 @@ internal sealed record Model(
     // What the invited person does.
 
     public Outcome Look(int link, int? user) =>
-        ShowOffer(link, user) is { } offer ? new(this, 200) { Shown = offer } : Refused(404, "invitation_unknown");
+        user is { } ended && !IsSignedIn(ended) ? Refused(401, "session_ended")
+        : ShowOffer(link, user) is { } offer ? new(this, 200) { Shown = offer }
+        : Refused(404, "invitation_unknown");
 
     /// <summary>
     /// Whose password the person at the link types: of him who joined by it, or, for somebody else, none that is known
@@ -443,23 +451,27 @@ internal sealed record Model(
         }
 
         if (StateOf(Links[link]) is not (OfferState.Open or OfferState.Blocked) and var state) return Gone(state);
-        if (Users.Exists(u => u.Proven && u.Address == member.Address)) return Refused(409, "must_sign_in");
-        return Accept(link, null);
+        if (AccountOf(member.Address) is not { } account) return Accept(link, null);
+        return Users[account].Proven || !Links[link].Mailed
+            ? Refused(409, "must_sign_in")
+            : Refused(409, "account_unproven");
     }
 
     /// <summary>Somebody who is signed in accepts.</summary>
     public Outcome Accept(int link, int user)
     {
+        if (!IsSignedIn(user)) return Refused(401, "session_ended");
         var invitation = Invitations[Links[link].Invitation];
         var member = Members[invitation.Member];
         if (Links[link].IsVoid) return Refused(404, "invitation_unknown");
         if (invitation.AcceptedBy is { } joined)
-            return joined == user && IsSignedIn(user) && member.IsLive
+            return joined == user && member.IsLive
                 ? new(this, 200) { Shown = false }
                 : Refused(410, "invitation_used");
-        return IsSignedIn(user) && IsInvitee(user, member.Address)
-            ? Accept(link, (int?)user)
-            : Refused(403, "invitation_not_yours");
+        if (!IsInvitee(user, member.Address)) return Refused(403, "invitation_not_yours");
+        return !Users[user].Proven && Proves(Links[link])
+            ? Refused(409, "account_unproven")
+            : Accept(link, (int?)user);
     }
 
     public Outcome Decline(int link)
@@ -479,9 +491,15 @@ internal sealed record Model(
         if (Links[link].IsVoid) return Refused(404, "invitation_unknown");
         var (state, member) = (StateOf(Links[link]), Invitations[Links[link].Invitation].Member);
         if (!CanAsk(Links[link])) return Gone(state);
-        var after = state is OfferState.Expired
-            ? Send(member, sponsor: null, mailed: true)
-            : Tell(OutboxKind.InvitationRequested);
+        var number = Links[link].Invitation;
+        var after = state switch
+        {
+            OfferState.Expired => Send(member, sponsor: null, mailed: true),
+            OfferState.Open when WasMailedLately(number) => this,
+            // It keeps its expiry.
+            OfferState.Open => Send(member, sponsor: null, mailed: true, Invitations[number].ExpiresAt - Now),
+            _ => Tell(OutboxKind.InvitationRequested),
+        };
         return new(after, 200) { Shown = after.ShowOffer(link) };
     }
 
@@ -490,6 +508,7 @@ internal sealed record Model(
         new(
             LiveAt(address) is { } member
                 && Members[member] is { User: null, Status: MemberStatus.Invited or MemberStatus.Active }
+                && !WasMailedLately(Open(member))
                 ? Send(member, sponsor: null, mailed: true)
                 : this,
             200);
@@ -605,14 +624,6 @@ internal sealed record Model(
         var (joined, after) = (user ?? Users.Count, this);
         if (user is null)
             after = after with { Users = Users.Add(new(member.Address, Links[link].Mailed, Now + SessionLife)) };
-        // Who proves an address takes it from those who only once typed it.
-        if (Links[link].Mailed)
-            after = after with
-            {
-                Users = [
-                    .. after.Users.Select((u, i) =>
-                        i != joined && !u.Proven && u.Address == member.Address ? u with { Address = null } : u)],
-            };
         after = after
             .With(
                 invitation.Member,
@@ -652,7 +663,8 @@ internal sealed record Model(
 
     private bool CanAsk(Link link) => (StateOf(link), Invitations[link.Invitation]) switch
     {
-        (OfferState.Expired, var invitation) => Members[invitation.Member].IsLive,
+        (OfferState.Expired, var invitation) => Members[invitation.Member] is { IsLive: true, User: null },
+        (OfferState.Open, _) => !link.Mailed,
         (OfferState.Revoked, { EndReason: "sponsor_lost_right" } invitation) => Members[invitation.Member].User is null,
         _ => false,
     };
@@ -661,7 +673,7 @@ internal sealed record Model(
 
     private bool IsSignedIn(int user) => Users[user].SessionEnds > Now;
 
-    private bool IsInvitee(int user, Person address) => Users[user].Proven && Users[user].Address == address;
+    private bool IsInvitee(int user, Person address) => Users[user].Address == address;
 
     private Sponsor SponsorOf(int by) =>
         new(
@@ -675,7 +687,18 @@ internal sealed record Model(
     // A member has one at most.
     private int? Open(int member) => Last(Invitations, i => i.Member == member && !i.HasEnded);
 
-    private Link Newest(int invitation) => Links.Last(l => l.Invitation == invitation);
+    // Of each kind, mailed and handed over, the newest works.
+    private Link Newest(Link link) => Links.Last(l => l.Invitation == link.Invitation && l.Mailed == link.Mailed);
+
+    // Only the newest mailed link of an open invitation proves the address.
+    private bool Proves(Link link) => link.Mailed && StateOf(link) is OfferState.Open or OfferState.Blocked;
+
+    private int? AccountOf(Person address) => Last(Users, u => u.Address == address);
+
+    // A link that was handed over does not count as a mail.
+    private bool WasMailedLately(int? invitation) =>
+        invitation is { } number && Invitations[number] is { Delivery: DeliveryState.Queued, LastSentAt: { } sent } its
+            && sent > Now - BetweenMails && its.ExpiresAt > Now;
 
     // Steps.
 

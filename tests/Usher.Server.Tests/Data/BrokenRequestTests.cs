@@ -206,7 +206,10 @@ public sealed class BrokenRequestTests
         using var again = await write.SendAsync(app, Ct);
         if (write.Key is null)
         {
-            if (again.StatusCode is not HttpStatusCode.Conflict) await write.AssertDoneAsync(again);
+            // Who is invited already is not invited again; DeployHQ says so with 422.
+            var isThere = again.StatusCode is HttpStatusCode.Conflict
+                || (again.StatusCode is HttpStatusCode.UnprocessableEntity && write.Email is not null);
+            if (!isThere) await write.AssertDoneAsync(again);
             return;
         }
 
@@ -261,7 +264,8 @@ public sealed class BrokenRequestTests
         public (string Head, byte[] Body) Raw()
         {
             var body = JsonSerializer.SerializeToUtf8Bytes(Body);
-            var head = $"{Method} {Target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            var head = $"{Method} {Target} HTTP/1.1\r\nHost: localhost\r\n"
+                + "Content-Type: application/json; charset=utf-8\r\n" // as in SendAsync: it is part of the request
                 + $"Content-Length: {body.Length}\r\n"
                 + (Token is null ? "" : $"X-AUTH-TOKEN: {Token}\r\n")
                 + (Key is null ? "" : $"Idempotency-Key: {Key}\r\n");

@@ -209,7 +209,8 @@ public sealed partial class DefinitionsStampTests(OperatedApp operated) : IClass
         var stamp = await StampAsync();
 
         var joined = await org.JoinedAsync(
-            NewEmail("ada"), row => row with { Groups = [Reference.Named("Stamped")], Roles = [Reference.Named("Stamped")] });
+            NewEmail("ada"),
+            row => row with { Groups = [Reference.Named("Stamped")], Roles = [Reference.Named("Stamped")] });
         var (_, declined) = await org.GuestAsync(NewEmail("bob"));
         Assert.Null((await app.DeclineAsync(declined)).Error);
         var (resent, _) = await org.GuestAsync(NewEmail("cem"));

@@ -152,7 +152,8 @@ public sealed class TwoNodesTests(TwoNodesTests.Nodes nodes) : IClassFixture<Two
         ["a service account"] = new(
             p => p.MakeServiceAccountAsync(), p => p.DeleteAsync(p.AccountPath), p => p.GetAsync(""), 401),
         ["a session"] = new(p => p.SignInAsync(), p => p.SignOutAsync(), p => p.AsPersonAsync("/usher/v1/me"), 401),
-        ["an organization"] = new(p => p.OperateAsync("resume"), p => p.OperateAsync("suspend"), p => p.GetAsync(""), 401),
+        ["an organization"] = new(
+            p => p.OperateAsync("resume"), p => p.OperateAsync("suspend"), p => p.GetAsync(""), 401),
         ["an allowed domain"] = new(
             p => p.PatchAsync("settings", new { allowedEmailDomains = new[] { "example.test" } }),
             p => p.PatchAsync("settings", new { allowedEmailDomains = new[] { "example.com" } }),

@@ -38,8 +38,11 @@ public sealed class WriterTests(UsherApp app)
         var after = await org.GetAsync(path);
         Assert.Equal(made.Headers.ETag, after.Headers.ETag);
         Assert.NotEqual(before, after.Headers.ETag!.ToString());
-        Assert.Equal(
-            await made.Content.ReadAsStringAsync(Ct), await after.Content.ReadAsStringAsync(Ct));
+        Assert.Equal(await TextAsync(made), await TextAsync(after));
+
+        // The mail of an invitation may leave in between.
+        static async Task<string> TextAsync(HttpResponseMessage answer) => (await answer.Content.ReadAsStringAsync(Ct))
+            .Replace("\"state\":\"queued\"", "\"state\":\"sent\"", StringComparison.Ordinal);
     }
 
     // Without If-Match each is made, one after the other: none is lost and none is a fault.
@@ -128,12 +131,15 @@ public sealed class WriterTests(UsherApp app)
             Assert.Equal(Enumerable.Range(0, count).Select(Next), await NamesAsync());
 
             (string Role, string Member) Next(int i) =>
-                i + 1 < count ? before[i + 1] : inACircle ? before[0] : ("new" + before[i].Role, "new" + before[i].Member);
+                i + 1 < count ? before[i + 1]
+                : inACircle ? before[0]
+                : ("new" + before[i].Role, "new" + before[i].Member);
 
             async Task<List<(string Role, string Member)>> NamesAsync()
             {
                 var (roles, members) = await app.QueryAsync(async db => (
-                    await db.Roles.Where(r => r.OrganizationId == org.Id).ToDictionaryAsync(r => r.Id, r => r.NameKey, Ct),
+                    await db.Roles.Where(r => r.OrganizationId == org.Id)
+                        .ToDictionaryAsync(r => r.Id, r => r.NameKey, Ct),
                     await db.Members.Where(m => m.OrganizationId == org.Id)
                         .ToDictionaryAsync(m => m.Id, m => m.Identifier, Ct)));
                 return [.. rows.Select(r => (roles[r.Role], members[r.Member]))];

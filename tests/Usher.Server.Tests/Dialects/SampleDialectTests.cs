@@ -39,7 +39,7 @@ public sealed class SampleDialectTests : IAsyncLifetime
         Assert.NotNull(await app.Mail.LinkToAsync("ada@example.test"));
 
         await RefusedAsync(
-            await PostAsync("""{ "mail": "ada@example.test" }"""), HttpStatusCode.Conflict, "already_invited");
+            await PostAsync("""{ "mail": "ada@example.test" }"""), HttpStatusCode.Conflict, "already_invited", "mail");
     }
 
     [Theory]
@@ -76,8 +76,10 @@ public sealed class SampleDialectTests : IAsyncLifetime
     [Fact]
     public async Task The_other_dialects_are_there_too_and_it_is_not_in_our_own_document()
     {
-        foreach (var path in new[] { "/v1/users", "/api/v2/user", "/users" }) await org.Admin.GetAsync(path, Ct).OkAsync();
-        Assert.DoesNotContain("/sample", await org.Admin.GetStringAsync("/openapi/v1.json", Ct), StringComparison.Ordinal);
+        foreach (var path in new[] { "/v1/users", "/api/v2/user", "/users" })
+            await org.Admin.GetAsync(path, Ct).OkAsync();
+        Assert.DoesNotContain(
+            "/sample", await org.Admin.GetStringAsync("/openapi/v1.json", Ct), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public enum Runs
     Once,
 
     /// <summary>Both runs of <c>./test --long</c>.</summary>
-    Long,
+    WhenLong,
 }
 
 /// <summary>The run that is going on.</summary>
@@ -31,7 +31,7 @@ public static class TestRun
     {
         Runs.OnSqlite or Runs.Once => !TestDatabase.IsPostgres,
         Runs.OnPostgres => TestDatabase.IsPostgres,
-        Runs.Long => IsLong,
+        Runs.WhenLong => IsLong,
     };
 }
 

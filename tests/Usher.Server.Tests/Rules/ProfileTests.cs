@@ -319,8 +319,7 @@ public sealed class ProfileTests(ClockedApp clocked) : IClassFixture<ClockedApp>
         // Nor is the first one's mail sent any more.
         var mails = (await org.OutboxAsync()).FindAll(m => m.Kind is OutboxKind.AddressChange);
         Assert.Null(await app.OpenMailAsync(mails[0]));
-        Assert.Equal(
-            second.Secret, (await app.OpenMailAsync(mails[1]))!.Secret);
+        Assert.Equal(second.Secret, (await app.OpenMailAsync(mails[1]))!.Secret);
         Assert.Equal(
             [(OutboxState.Abandoned, true), (OutboxState.Queued, false)],
             (await org.OutboxAsync()).Select(m => (m.State, m.Secret is null)));

@@ -86,7 +86,8 @@ internal static class ErrorCatalogue
         _ => [null],
     };
 
-    // Unknown invitations are answered as "not found"; only dialects refuse operators' keys.
+    // Unknown invitations are answered as "not found"; only dialects refuse operators' keys, with the code of every
+    // refused key but a message of their own.
     private static bool Occurs(Error error) =>
-        error != InvitationErrors.Ended(OfferState.Unknown) && !error.Is(KeyErrors.OfOperator);
+        error != InvitationErrors.Ended(OfferState.Unknown) && error != KeyErrors.OfOperator;
 }

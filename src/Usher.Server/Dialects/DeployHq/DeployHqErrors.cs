@@ -47,8 +47,9 @@ internal sealed class DeployHqErrors : IErrorFormat
             ErrorKind.Forbidden when first.Is(MemberErrors.IsSelf) => Rule("You cannot remove yourself"),
             ErrorKind.Forbidden when first.Is(KeyErrors.ReadOnly) =>
                 General(403, "This API key is read-only", "api_key_read_only", "Use a key that may write."),
+            // Other errors with the code not_allowed have a message that says what is needed.
             ErrorKind.Forbidden => General(403, "You are not allowed to access this resource", "forbidden",
-                first.Is(KeyErrors.NotAllowed) || first.Is(CommonErrors.NotAllowed)
+                first == KeyErrors.NotAllowed || first == CommonErrors.NotAllowed
                     ? "This needs an account administrator, or the permission to manage users."
                     : first.Message),
             ErrorKind.Unauthenticated =>

@@ -53,7 +53,7 @@ public sealed class ConformityUserTests(UsherApp app)
             $$"""
             [{"account":"{{org.Accounts[0]}}","level":"READONLY"},{"account":"{{org.Accounts[1]}}","level":"NONE"},
             {"account":"{{org.Accounts[2]}}","level":"NONE"}]
-            """,
+            """.Replace("\n", "", StringComparison.Ordinal),
             await ListAsync(org.Admin, path));
     }
 

@@ -74,7 +74,7 @@ public sealed class GeneratedSequenceTests(GeneratedSequenceTests.QuietApp quiet
     public static TheoryData<string> Rules => [.. Enum.GetNames<GrantingRule>()];
 
     /// <summary>The same stories would find each rule missing.</summary>
-    [TheoryIn(Runs.Long)]
+    [TheoryIn(Runs.WhenLong)]
     [MemberData(nameof(Rules))]
     public async Task Without_a_rule_a_member_gets_more(string rule)
     {
