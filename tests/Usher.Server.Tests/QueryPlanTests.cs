@@ -151,13 +151,18 @@ public sealed partial class QueryPlanTests(ClockedApp quiet) : IClassFixture<Clo
             return true;
         }));
 
-        Assert.Equal(5, asked.Count);
+        // More than these five if mails of other tests are no longer wanted.
+        Assert.True(asked.Count >= 5, $"{asked.Count}");
         foreach (var (sql, parameters) in asked)
         {
             var plan = await PlanAsync(sql, parameters);
             Assert.DoesNotContain(plan, step => TableScan().IsMatch(step));
             Assert.DoesNotMatch(
                 @"(Seq Scan on|SCAN) (outbox_messages|invitations|members|i|m|n|s)\b", string.Join('\n', plan));
+
+            // Nor all later messages of an organization.
+            Assert.DoesNotMatch(
+                @"\(organization_id=\? AND id>\?\)|Index Cond: [^\n]*\bid > ", string.Join('\n', plan));
         }
     }
 

@@ -77,7 +77,8 @@ public sealed partial class OutboxQueue
             FROM {list}
                 {sql.Each("invitations", "i")}i.organization_id = r.organization
                     AND i.id = r.invitation{sql.EndEach("i")}
-                {sql.Each("members", "m")}m.organization_id = i.organization_id AND m.id = i.member_id{sql.EndEach("m")}
+                {sql.Each("members", "m")}m.organization_id = i.organization_id
+                    AND m.id = i.member_id{sql.EndEach("m")}
             """));
         var offers = await db.ReadAsync(
             statement,

@@ -179,6 +179,8 @@ public sealed partial class OutboxQueue(UsherDb db, Database database, OutboxSec
         var list = Sql.Rows(
             rows, "r", ("organization", "uuid"), ("invitation", "uuid"), ("message", "uuid"), ("new_delivery", "text"),
             ("reason", "text"));
+        // With a plain id, SQLite would search the primary key and read all later messages of the organization.
+        var notByKey = Sql.Raw(db.IsSqlite ? "+" : "");
         var moved = await db.ReadAsync(
             new Sql(db.IsSqlite).Add(
                 $"""
@@ -186,7 +188,8 @@ public sealed partial class OutboxQueue(UsherDb db, Database database, OutboxSec
                 FROM {list}
                 WHERE organization_id = r.organization AND id = r.invitation AND NOT EXISTS (
                     SELECT 1 FROM outbox_messages n WHERE n.organization_id = r.organization
-                        AND n.invitation_id = r.invitation AND n.kind = 'invitation' AND n.id > r.message)
+                        AND n.invitation_id = r.invitation AND n.kind = 'invitation'
+                        AND {notByKey}n.id > r.message)
                 RETURNING id
                 """),
             row => row.Id(0), ct);
