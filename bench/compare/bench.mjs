@@ -56,11 +56,29 @@ export class Bench {
     try {
       await work();
     } catch (e) {
-      this.failures.push(`${this.stage}: ${name}: ${e.message}`);
-      say(`${name} failed: ${e.stack}`);
-      // Servers that it left running would take part in the next scenario.
-      for (const child of started()) if (!before.has(child)) await stop(child, "SIGKILL");
+      await this.fail(name, e, before);
     }
+  }
+
+  /** Notes a failure. Servers started since `before` are ended: they would take part in what follows. */
+  async fail(name, error, before) {
+    this.failures.push(`${this.stage}: ${name}: ${error.message}`);
+    say(`${name} failed: ${error.stack}`);
+    for (const child of started()) if (!before.has(child)) await stop(child, "SIGKILL");
+  }
+
+  /** Runs the work for each of these; those that fail are left out, with a note. @returns the others' results */
+  async each(name, systems, work) {
+    const results = [];
+    for (const one of systems) {
+      const before = started();
+      try {
+        results.push(await work(one));
+      } catch (e) {
+        await this.fail(`${name}, ${one.title ?? one.system.title}`, e, before);
+      }
+    }
+    return results;
   }
 
   record(results) { this.results.push(...results); }

@@ -33,9 +33,15 @@ const options = readOptions(process.argv.slice(2));
 
 install("tools");
 install("better-auth");
+let directusFailure;
 if (options.directus === "all") {
-  install("node22");
-  install("directus", "node22");
+  try {
+    install("node22");
+    install("directus", "node22");
+  } catch (e) {
+    directusFailure = `Directus: ${e.message}`;
+    options.directus = "none";
+  }
 }
 const isFirst = !fs.existsSync(path.join(work, "usher"));
 const published = performance.now();
@@ -47,6 +53,7 @@ fs.rmSync(data, { recursive: true, force: true });
 fs.mkdirSync(data, { recursive: true });
 const bench = await new Bench(options).prepare();
 bench.size = publishedMiB();
+if (directusFailure) bench.failures.push(directusFailure);
 
 for (const database of options.databases) {
   bench.begin(database);
@@ -81,13 +88,14 @@ async function measureAll(database) {
 }
 
 async function seedAll(database, systems) {
-  const seeded = [];
-  for (const system of systems) {
+  const seed = async (system) => {
     say(`${database}: making ${options.members} members for ${system.title}`);
     const persons = bench.wants("accept") ? personsNeeded(options, system.title === "Usher") : 0;
-    seeded.push({ system, state: await system.seed("main", { members: options.members, persons }) });
-  }
-  return seeded;
+    return { system, state: await system.seed("main", { members: options.members, persons }) };
+  };
+  // Without Usher's there is nothing to compare.
+  const [usher, ...peers] = systems;
+  return [await seed(usher), ...await bench.each("seed", peers, seed)];
 }
 
 async function compare(database, usher, seeded) {
@@ -116,11 +124,9 @@ async function compare(database, usher, seeded) {
 }
 
 async function serveAll(seeded) {
-  const contestants = [];
-  for (const { system, state } of seeded) {
+  return bench.each("start", seeded, async ({ system, state }) => {
     const server = await system.launch(state.name);
     await untilAnswered(server.process, { url: server.url, ...system.first(state) });
-    contestants.push({ system, state, server, requests: await system.requests(server, state) });
-  }
-  return contestants;
+    return { system, state, server, requests: await system.requests(server, state) };
+  });
 }

@@ -18,21 +18,23 @@ export const cpuOf = (result) => result && result.cpu + (result.databaseCpu ?? 0
  */
 export async function measure(bench, database, scenario, runners, how = {}) {
   const { at = connections, seconds = bench.options.seconds, repeats = bench.options.repeats, warm = true } = how;
-  const runs = runners.map(() => []);
-  for (const runner of runners) {
+  let able = await bench.each(scenario, runners, async (runner) => {
     if (warm && runner.server) await warmUp(bench, database, scenario, runner, at);
     await runner.analyze?.();
-  }
+    return { ...runner, runs: [] };
+  });
   for (let repeat = 0; repeat < repeats; repeat++) {
-    for (const [i, runner] of runners.entries()) {
-      if (repeat >= (runner.repeats ?? repeats)) continue;
+    able = await bench.each(scenario, able, async (runner) => {
+      if (repeat >= (runner.repeats ?? repeats)) return runner;
       const measured = async () => once(bench, database, runner, await runner.next(), { at, seconds });
-      runs[i].push(await (runner.rate ?? measured)());
-    }
+      runner.runs.push(await (runner.rate ?? measured)());
+      return runner;
+    });
   }
-  return runners.map((runner, i) => {
-    const result = bench.medians({ database, system: runner.title, scenario, connections: at }, runs[i]);
-    result.bytes = runs[i][0].bytes / runs[i][0].requests;
+  return able.map((runner) => {
+    const { runs } = runner;
+    const result = bench.medians({ database, system: runner.title, scenario, connections: at }, runs);
+    result.bytes = runs[0].bytes / runs[0].requests;
     if (result.bad > 0) {
       console.error(`${runner.title}, ${scenario}: ${result.bad} requests were refused or broke: the figure is void`);
     }
@@ -98,8 +100,7 @@ export async function once(bench, database, { title, server }, request, { at, se
  * @param runners [{title, server, next}], whose requests have rows
  */
 export async function measureSlow(bench, database, scenario, runners) {
-  const results = [];
-  for (const { title, server, next } of runners) {
+  return bench.each(scenario, runners, async ({ title, server, next }) => {
     const request = await next();
     await quiet(server.pid);
     const before = readCpu(bench, database, server);
@@ -107,12 +108,11 @@ export async function measureSlow(bench, database, scenario, runners) {
     const seconds = (performance.now() - before.at) / 1000;
     await quiet(server.pid);
     waited.sort((a, b) => a - b);
-    results.push(bench.medians({ database, system: title, scenario }, [{
+    return bench.medians({ database, system: title, scenario }, [{
       rps: waited.length / seconds, p50: median(waited), p99: waited[Math.ceil(waited.length * 0.99) - 1], bad,
       ...spent(before, readCpu(bench, database, server), waited.length), others: undefined,
-    }]));
-  }
-  return results;
+    }]);
+  });
 }
 
 async function sendAll(server, request) {
