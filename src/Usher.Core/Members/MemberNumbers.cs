@@ -59,12 +59,14 @@ public sealed class MemberNumbers(IServiceScopeFactory scopes, TimeProvider cloc
 
     public void Dispose() => reserving.Dispose();
 
-    // If two nodes reserve the same block at once, one gets a duplicate-key error and reserves the next block.
+    // Nodes that reserve blocks at once take turns: on PostgreSQL by the table's lock, on SQLite by the write gate.
     private async Task<long> ReserveAsync(CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<Database>().RunAsync(async unit =>
+        return await scope.ServiceProvider.GetRequiredService<Database>().RunLockedAsync(async unit =>
         {
+            if (!unit.Db.IsSqlite)
+                await unit.Db.Database.ExecuteSqlRawAsync("LOCK TABLE number_blocks IN SHARE ROW EXCLUSIVE MODE", ct);
             var last = await unit.Db.NumberBlocks.MaxAsync(b => (long?)b.First, ct);
             var first = last is { } taken ? taken + NumberBlock.Size : 1;
             return unit.Add(new NumberBlock { First = first, ReservedAt = clock.Now() }).First;
